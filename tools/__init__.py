@@ -1,0 +1,3 @@
+"""kerf: from a Keras model to measured firmware. Start reading at pipeline.py."""
+
+__version__ = "0.1.0"

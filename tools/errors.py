@@ -1,0 +1,90 @@
+"""Every failure a user can cause, as one exception tree.
+
+    KerfError                   one sentence: what, where, what to do
+    ├── UsageError              wrong usage: exit code 2
+    │   └── UnknownName         a model, target, runtime … that does not exist (lists the known ones)
+    ├── MissingTool             a program or package that must be installed first
+    ├── TrainError              data, training
+    ├── QuantizeError           conversion to .tflite
+    ├── ModelError              a .tflite that cannot be read
+    │   └── UnsupportedModel    readable, but no kernel (operator, type, shape) for it
+    ├── PlanError               memory planning
+    │   └── DoesNotFit          the model is larger than the target
+    ├── BuildError              rendering, PlatformIO, the compiler
+    ├── TransportError          opening, losing or not finding a port or an emulator
+    ├── ProtocolError           the other side speaks, but not as agreed
+    │   └── DeviceError         the firmware sent an error or fault record
+    └── Mismatch                the device's numbers are not the oracle's
+
+Whatever is not a KerfError is a defect of kerf and keeps its traceback.
+"""
+
+from collections.abc import Iterable
+
+
+class KerfError(Exception):
+    """Base of every failure a user can cause; ``str(error)`` is the one sentence they read."""
+
+    exit_code = 1
+
+
+class UsageError(KerfError):
+    """Options that make no sense; exit code 2."""
+
+    exit_code = 2
+
+
+class UnknownName(UsageError):
+    """A name that does not exist, with the ones that do."""
+
+    def __init__(self, what: str, name: str, known: Iterable[str]) -> None:
+        self.what, self.name, self.known = what, name, tuple(sorted(known))
+        super().__init__(f"unknown {what} {name!r}; known: {', '.join(self.known) or 'none'}")
+
+
+class MissingTool(KerfError):
+    """A program or package that is not installed; the sentence says how to get it."""
+
+
+class TrainError(KerfError):
+    """Training data or a training run that cannot be used."""
+
+
+class QuantizeError(KerfError):
+    """A model that cannot be converted to .tflite in the mode asked for."""
+
+
+class ModelError(KerfError):
+    """A .tflite file that is not one, or that contradicts itself."""
+
+
+class UnsupportedModel(ModelError):
+    """A valid .tflite with something no kernel covers; names the layer and the way out."""
+
+
+class PlanError(KerfError):
+    """A memory plan that cannot be made."""
+
+
+class DoesNotFit(PlanError):
+    """The model needs more memory than the target has; gives both numbers."""
+
+
+class BuildError(KerfError):
+    """Rendering or compiling a project failed."""
+
+
+class TransportError(KerfError):
+    """The port or the emulator could not be opened, or went away."""
+
+
+class ProtocolError(KerfError):
+    """The other side answers, but not as docs/protocol.md says."""
+
+
+class DeviceError(ProtocolError):
+    """The firmware reported an error or a fault."""
+
+
+class Mismatch(KerfError):
+    """The device computed other numbers than the oracle."""

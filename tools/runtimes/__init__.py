@@ -1,0 +1,1 @@
+"""One module per runtime, found by file name: (Graph, Plan, Target) → the files of a project."""

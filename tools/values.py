@@ -1,0 +1,175 @@
+"""The frozen values that stages hand to each other, in pipeline order.
+
+The graph has its own values in graph/ir.py; everything else that crosses a stage boundary is here.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+MODES = ("float32", "float16", "dynamic", "int8", "int16x8")
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A Keras model on disk (.keras, .h5 or a SavedModel folder) and where it came from."""
+
+    model: str
+    path: Path
+    accuracy: float | None
+
+
+@dataclass(frozen=True, eq=False)
+class Vectors:
+    """What is sent to the device and what must come back.
+
+    ``inputs`` and ``expected`` hold one array per model input / output, first axis = sample, in the .tflite's own
+    dtypes. ``labels`` are class indices or None. ``oracle`` names the interpreter that made ``expected``;
+    ``exact`` says whether the device must equal it bit for bit (TFLM) or within the tolerance (LiteRT).
+    """
+
+    inputs: tuple[npt.NDArray[Any], ...]
+    expected: tuple[npt.NDArray[Any], ...]
+    labels: npt.NDArray[np.int64] | None
+    classes: tuple[str, ...]
+    oracle: str
+    exact: bool
+
+    @property
+    def samples(self) -> int:
+        return len(self.inputs[0])
+
+
+@dataclass(frozen=True, eq=False)
+class Quantized:
+    """A .tflite and the vectors to prove it with."""
+
+    model: str
+    mode: str
+    tflite: bytes
+    sha256: str
+    path: Path
+    vectors: Vectors
+
+
+@dataclass(frozen=True)
+class Emulator:
+    """How a target runs without a board: the emulator's name and its own settings (machine, icount shift …)."""
+
+    name: str
+    settings: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Target:
+    """One [env:…] of platformio.ini: what PlatformIO reads (``options``) and what only kerf does.
+
+    ``port`` is a folder of firmware/ports, ``core`` GCC's -mcpu name, ``clock_hz`` the core clock on the real board.
+    """
+
+    name: str
+    summary: str
+    board: str
+    framework: str | None
+    port: str
+    core: str
+    clock_hz: int
+    ram_bytes: int
+    flash_bytes: int
+    runtimes: tuple[str, ...]
+    emulators: Mapping[str, Emulator]
+    options: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Project:
+    """A PlatformIO project, not yet on disk: relative path → contents.
+
+    ``op_labels`` are (name, kind) of the operators in the order in which the firmware reports their times.
+    """
+
+    files: Mapping[str, bytes]
+    model: str
+    mode: str
+    model_sha256: str
+    model_bytes: int
+    runtime: str
+    target: str
+    kernels: str
+    arena_bytes: int
+    op_labels: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class Image:
+    """A linked firmware: the ELF and what it takes. ``code`` is flash without the model's constants."""
+
+    elf: Path
+    project: Project
+    flash_bytes: Mapping[str, int]  # total, code, model
+    static_bytes: int  # .data + .bss without arena and stack
+    arena_bytes: int
+    rebuilt: bool
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Ticks of repeated invokes in the clock's unit."""
+
+    min: int
+    median: int
+    p99: int
+    n: int
+
+
+@dataclass(frozen=True)
+class Clock:
+    """unit is instructions (emulated), cycles or us; hz is how many of them a second has, None when emulated."""
+
+    unit: str
+    hz: int | None
+
+
+@dataclass(frozen=True, eq=False)
+class DeviceRun:
+    """Everything the bench learned from one device over one test set, in the device's own words."""
+
+    clock: Clock
+    outputs: tuple[npt.NDArray[Any], ...]
+    invoke: Timing
+    setup: int
+    per_op: tuple[int, ...] | None
+    stack_bytes: int
+    arena_bytes: int
+    retries: int
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """One measurement record; the fields are fixed by design (docs/records.md)."""
+
+    model: str
+    mode: str
+    model_sha256: str
+    model_bytes: int
+    runtime: str
+    target: str
+    emulator: str | None
+    kernels: str
+    flash_bytes: Mapping[str, int]
+    ram_bytes: Mapping[str, int]
+    clock: Clock
+    invoke: Timing
+    setup: int
+    per_op: tuple[Mapping[str, Any], ...] | None
+    samples: int
+    mismatches: int
+    tolerance: float
+    accuracy: Mapping[str, float] | None
+    kerf: str
+    commit: str | None
+    extra: Mapping[str, Any] = field(default_factory=dict, repr=False)
