@@ -1,70 +1,70 @@
-"""How stages tell the user what they are doing: one small protocol, a terminal form and a silent one.
+"""How long work talks to the person waiting for it: bars on a terminal, plain lines in a log, nothing in a test.
 
-Everything goes to standard error; standard output belongs to results.
+A stage gets a Progress and never prints. Everything goes to stderr, so that results on stdout can be piped.
 """
 
-from typing import Protocol
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TextIO
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as Bars
+from rich.text import Text
+
+Step = Callable[[int, str], None]
+"""``step(done, note)``: how many of a bar's ``total`` are done, and a few words (may be empty) to show next to it."""
 
 
-class Reporter(Protocol):
-    """What a stage may call."""
+class Progress:
+    """The silent one, and the interface of the others."""
 
-    def step(self, text: str) -> None:
-        """A stage begins, or has something to say."""
+    def say(self, text: str) -> None:
+        """One line about what is going on."""
 
-    def advance(self, text: str, done: int, total: int) -> None:
-        """`done` of `total` units of the work called `text`; done == total ends it."""
+    def warn(self, text: str) -> None:
+        """One sentence that the user should act upon."""
 
-
-class Silent:
-    """Says nothing."""
-
-    def step(self, text: str) -> None:
-        pass
-
-    def advance(self, text: str, done: int, total: int) -> None:
-        pass
+    @contextmanager
+    def bar(self, title: str, total: int) -> Iterator[Step]:
+        """A bar for ``total`` equal steps, as long as the context lasts."""
+        yield lambda done, note: None
 
 
-class Terminal:
-    """Steps as lines; bars while the terminal can draw them, otherwise a line at each tenth of the way."""
+class TerminalProgress(Progress):
+    """Bars where ``file`` (default: stderr) is a terminal; elsewhere one line at every tenth of the way."""
 
-    def __init__(self, console: Console | None = None) -> None:
-        self.console = console or Console(stderr=True, highlight=False)
-        self._bar: Progress | None = None
-        self._task: TaskID | None = None
-        self._text = ""
-        self._tenth = -1
+    def __init__(self, file: TextIO | None = None) -> None:
+        self._console = Console(file=file or sys.stderr, highlight=False, soft_wrap=True)
 
-    def step(self, text: str) -> None:
-        self._end()
-        self.console.print(text, markup=False)
+    def say(self, text: str) -> None:
+        self._console.print(Text(text))
 
-    def advance(self, text: str, done: int, total: int) -> None:
-        if text != self._text:
-            self._end()
-            self._text, self._tenth = text, -1
-        if self.console.is_terminal:
-            self._draw(text, done, total)
-        elif total and done * 10 // total > self._tenth:
-            self._tenth = done * 10 // total
-            self.console.print(f"  {text} {done}/{total}", markup=False)
-        if done >= total:
-            self._end()
+    def warn(self, text: str) -> None:
+        self._console.print(Text.assemble(("warning: ", "bold yellow"), text))
 
-    def _draw(self, text: str, done: int, total: int) -> None:
-        if self._bar is None:
-            columns = (TextColumn("  {task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-            self._bar = Progress(*columns, console=self.console)
-            self._bar.start()
-            self._task = self._bar.add_task(text, total=total)
-        assert self._task is not None
-        self._bar.update(self._task, completed=done, total=total)
+    @contextmanager
+    def bar(self, title: str, total: int) -> Iterator[Step]:
+        if self._console.is_terminal:
+            columns = (
+                TextColumn("{task.description}", markup=False),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TimeElapsedColumn(),
+                TextColumn("{task.fields[note]}", markup=False),
+            )
+            with Bars(*columns, console=self._console) as bars:
+                task = bars.add_task(title, total=total, note="")
+                yield lambda done, note: bars.update(task, completed=done, note=note)
+            return
+        printed = 0
 
-    def _end(self) -> None:
-        if self._bar is not None:
-            self._bar.stop()
-        self._bar, self._task, self._text = None, None, ""
+        def step(done: int, note: str) -> None:
+            nonlocal printed
+            tenth = 10 * done // total
+            if tenth > printed:
+                printed = tenth
+                self.say(f"{title}: {done}/{total}{' ' + note if note else ''}")
+
+        yield step

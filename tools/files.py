@@ -1,0 +1,94 @@
+"""Files that appear whole or not at all, whatever interrupts kerf, and that are the same bytes every time."""
+
+import hashlib
+import io
+import json
+import os
+import shutil
+import zipfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+_EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest date a zip entry can have
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A temporary name next to ``path``, with the same suffix; what is written there becomes ``path`` on success.
+
+    The rename is atomic (POSIX rename, Windows ReplaceFile): a reader sees the old file or the new one. Left-overs of
+    an earlier process that was killed are removed first.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.stem}.partial{path.suffix}")
+    remove(temporary)
+    try:
+        yield temporary
+        os.replace(temporary, path)
+    finally:
+        remove(temporary)
+
+
+def remove(path: Path) -> None:
+    """Removes a file or folder; nothing happens when there is none."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def write(path: Path, data: bytes) -> None:
+    """Writes a file whole or not at all."""
+    with replacing(path) as temporary:
+        temporary.write_bytes(data)
+
+
+def digest(*parts: bytes | str) -> str:
+    """SHA-256 over the parts, each preceded by its length, so that ("ab", "c") and ("a", "bc") differ."""
+    total = hashlib.sha256()
+    for part in parts:
+        data = part.encode() if isinstance(part, str) else part
+        total.update(len(data).to_bytes(8, "little"))
+        total.update(data)
+    return total.hexdigest()
+
+
+def tree_digest(path: Path) -> str:
+    """SHA-256 of a file's contents, or of all files of a folder with their relative names."""
+    if path.is_file():
+        return digest(path.read_bytes())
+    names = sorted(p.relative_to(path).as_posix() for p in path.rglob("*") if p.is_file())
+    return digest(*(part for name in names for part in (name, (path / name).read_bytes())))
+
+
+def pack(entries: Mapping[str, bytes]) -> bytes:
+    """A zip file (stored, fixed dates) with these entries in this order."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, data in entries.items():
+            archive.writestr(zipfile.ZipInfo(name, _EPOCH), data)
+    return buffer.getvalue()
+
+
+def pack_arrays(arrays: Mapping[str, npt.NDArray[Any]]) -> bytes:
+    """An .npz that numpy.load reads; numpy's own writer would put the time of day into it."""
+    entries = {}
+    for name, array in arrays.items():
+        entry = io.BytesIO()
+        np.lib.format.write_array(entry, np.ascontiguousarray(array), allow_pickle=False)
+        entries[f"{name}.npy"] = entry.getvalue()
+    return pack(entries)
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """The object in a JSON file that kerf wrote; {} when there is none or it is not readable."""
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return value if isinstance(value, dict) else {}
