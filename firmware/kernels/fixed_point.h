@@ -1,0 +1,69 @@
+// Fixed-point arithmetic of the integer kernels: how a 32-bit accumulator becomes an 8-bit output.
+//
+// Must equal, for every input, TensorFlow Lite Micro built with double rounding (its default): the functions of the
+// same names in tensorflow/lite/kernels/internal/common.cc and gemmlowp/fixedpoint/fixedpoint.h.
+#pragma once
+
+#include <cstdint>
+#include <limits>
+
+namespace kerf {
+
+// value limited to lowest … highest.
+inline int32_t Clamp(int32_t value, int32_t lowest, int32_t highest) {
+    return value < lowest ? lowest : (value > highest ? highest : value);
+}
+
+// The same for floats, in the order of comparisons that lets a NaN through as TFLM does.
+inline float Clamp(float value, float lowest, float highest) {
+    value = value < lowest ? lowest : value;
+    return highest < value ? highest : value;
+}
+
+// value limited to the range of int8_t.
+inline int8_t SaturateToInt8(int32_t value) {
+    return static_cast<int8_t>(Clamp(value, -128, 127));
+}
+
+// a * 2^left_shift, wrapping around at 32 bits, 0 <= left_shift <= 31.
+inline int32_t ShiftLeft(int32_t a, int32_t left_shift) {
+    return static_cast<int32_t>(static_cast<uint32_t>(a) << left_shift);
+}
+
+// a * 2^left_shift limited to the range of int32_t, 0 <= left_shift <= 31 (gemmlowp's SaturatingRoundingMultiplyByPOT).
+inline int32_t SaturatingShiftLeft(int32_t a, int32_t left_shift) {
+    const int64_t wide = static_cast<int64_t>(a) * (int64_t{1} << left_shift);
+    if (wide > std::numeric_limits<int32_t>::max()) return std::numeric_limits<int32_t>::max();
+    if (wide < std::numeric_limits<int32_t>::min()) return std::numeric_limits<int32_t>::min();
+    return static_cast<int32_t>(wide);
+}
+
+// The high 32 bits of 2 * a * b, rounded to nearest, ties towards plus infinity, saturated in the one case that does
+// not fit (both -2^31). gemmlowp writes the rounding as a truncating division of a nudged product; the shift below is
+// the same number for either sign of the product.
+inline int32_t SaturatingRoundingDoublingHighMul(int32_t a, int32_t b) {
+    if (a == b && a == std::numeric_limits<int32_t>::min()) return std::numeric_limits<int32_t>::max();
+    return static_cast<int32_t>((static_cast<int64_t>(a) * b + (int64_t{1} << 30)) >> 31);
+}
+
+// x / 2^exponent rounded to nearest, ties away from zero, 0 <= exponent <= 31.
+inline int32_t RoundingDivideByPowerOfTwo(int32_t x, int32_t exponent) {
+    const uint32_t mask = (uint32_t{1} << exponent) - 1;
+    const uint32_t remainder = static_cast<uint32_t>(x) & mask;
+    const uint32_t threshold = (mask >> 1) + (x < 0 ? 1 : 0);
+    return (x >> exponent) + (remainder > threshold ? 1 : 0);
+}
+
+// x * multiplier * 2^(shift - 31), rounded twice: after the multiplication and after the division.
+//   multiplier  0, or 2^30 … 2^31-1
+//   shift       -31 … 30; positive shifts left before the multiplication, where x * 2^shift wraps at 32 bits as TFLM's
+//               does in practice
+inline int32_t MultiplyByQuantizedMultiplier(int32_t x, int32_t multiplier, int32_t shift) {
+    const int32_t left_shift = shift > 0 ? shift : 0;
+    const int32_t right_shift = shift > 0 ? 0 : -shift;
+    // A multiplier is never negative, so the saturating case of SaturatingRoundingDoublingHighMul cannot occur.
+    const int64_t product = static_cast<int64_t>(ShiftLeft(x, left_shift)) * multiplier;
+    return RoundingDivideByPowerOfTwo(static_cast<int32_t>((product + (int64_t{1} << 30)) >> 31), right_shift);
+}
+
+}  // namespace kerf

@@ -1,0 +1,341 @@
+"""Arithmetic and checks that the operator modules share, between the graph that was read and its kernel calls.
+
+The numbers must equal TensorFlow Lite Micro's, so every formula names its source there. Quantization itself is
+TFLite's: real = scale * (quantized - zero_point), see https://ai.google.dev/edge/litert/models/quantization_spec.
+"""
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import tflite
+
+from ...errors import ModelError, UnsupportedModel
+from ..ir import DType, Op, Tensor
+
+INT8_MIN, INT8_MAX = -128, 127
+FLOAT32_MAX = float(np.finfo(np.float32).max)
+ACTIVATIONS = ("NONE", "RELU", "RELU6", "RELU_N1_TO_1")
+PADDINGS = ("SAME", "VALID")
+
+
+# --- what parse() needs -----------------------------------------------------------------------------------------------
+
+
+def options(operator: Any, table_class: Any) -> Any:
+    """The operator's options as an instance of a schema class (``tflite.Conv2DOptions``).
+
+    Raises ModelError if the file has none of that kind; the caller's caller knows where.
+    """
+    kind = table_class.__name__
+    table = operator.BuiltinOptions()
+    if table is None or operator.BuiltinOptionsType() != getattr(tflite.BuiltinOptions, kind):
+        raise ModelError(f"its {kind} are missing, so it cannot be computed; convert the model again")
+    result = table_class()
+    result.Init(table.Bytes, table.Pos)
+    return result
+
+
+def enum_name(enum: Any, value: int) -> str:
+    """The schema's name of an enum value (``RELU6``), or ``unknown (99)``."""
+    for name, number in vars(enum).items():
+        if number == value and not name.startswith("_"):
+            return str(name)
+    return f"unknown ({value})"
+
+
+def activation_name(value: int) -> str:
+    """Name of a fused activation; check_activation() later refuses what has no kernel."""
+    return enum_name(tflite.ActivationFunctionType, value)
+
+
+def padding_name(value: int) -> str:
+    """SAME or VALID; check_window() later refuses what is neither."""
+    return enum_name(tflite.Padding, value)
+
+
+# --- checks -----------------------------------------------------------------------------------------------------------
+
+
+def describe(tensor: Tensor) -> str:
+    """A tensor as errors name it: ``'conv/bias' (int32, 4x8)``."""
+    shape = "x".join(map(str, tensor.shape)) or "scalar"
+    return f"{tensor.name!r} ({tensor.dtype.value}, {shape})"
+
+
+def check_arity(op: Op, inputs: Iterable[int], outputs: int = 1) -> None:
+    """Raises ModelError unless the operator has an allowed number of inputs and exactly ``outputs`` outputs."""
+    allowed = tuple(inputs)
+    if len(op.inputs) not in allowed:
+        wanted = " or ".join(map(str, allowed))
+        raise ModelError(f"{op.where}: has {len(op.inputs)} inputs where {wanted} are allowed; convert the model again")
+    if len(op.outputs) != outputs:
+        raise ModelError(f"{op.where}: has {len(op.outputs)} outputs where it needs {outputs}; convert the model again")
+
+
+def check_present(op: Op, *positions: int) -> None:
+    """Raises ModelError if a required input is absent."""
+    for position in positions:
+        if position >= len(op.inputs) or op.inputs[position] is None:
+            raise ModelError(f"{op.where}: input {position} is absent but required; convert the model again")
+
+
+def check_rank(op: Op, tensor: Tensor, rank: int) -> None:
+    """Raises UnsupportedModel unless a tensor has ``rank`` dimensions."""
+    if len(tensor.shape) != rank:
+        raise UnsupportedModel(
+            f"{op.where}: tensor {describe(tensor)} has {len(tensor.shape)} dimensions where the kernel takes {rank}; "
+            f"reshape it in the Keras model"
+        )
+
+
+def check_shape(op: Op, tensor: Tensor, expected: Sequence[int]) -> None:
+    """Raises ModelError unless a tensor has the shape that its operator gives it."""
+    if tensor.shape != tuple(expected):
+        wanted = "x".join(map(str, expected))
+        raise ModelError(f"{op.where}: tensor {describe(tensor)} should be {wanted}; convert the model again")
+
+
+def check_types(op: Op, *tensors: Tensor, allowed: Iterable[DType] = (DType.FLOAT32, DType.INT8)) -> DType:
+    """The common type of ``tensors``; raises UnsupportedModel if they differ or the type is not among ``allowed``."""
+    first, known = tensors[0], tuple(allowed)
+    for tensor in tensors:
+        if tensor.dtype not in known:
+            raise UnsupportedModel(
+                f"{op.where}: tensor {describe(tensor)} has a type without a kernel; "
+                f"kernels take {' or '.join(t.value for t in known)}: quantize with --mode int8 or --mode float32"
+            )
+    for tensor in tensors:
+        if tensor.dtype is not first.dtype:
+            raise UnsupportedModel(
+                f"{op.where}: mixes {describe(first)} with {describe(tensor)}, a hybrid no kernel covers; "
+                f"quantize with --mode int8 or --mode float32"
+            )
+    return first.dtype
+
+
+def check_activation(op: Op, activation: str) -> None:
+    """Raises UnsupportedModel for a fused activation other than NONE, RELU, RELU6 and RELU_N1_TO_1."""
+    if activation not in ACTIVATIONS:
+        raise UnsupportedModel(
+            f"{op.where}: the fused activation {activation} has no kernel (there are {', '.join(ACTIVATIONS)}); "
+            f"make it a layer of its own in the Keras model"
+        )
+
+
+def _check_scale(op: Op, tensor: Tensor, scale: float) -> None:
+    if not (math.isfinite(scale) and scale > 0):
+        raise ModelError(
+            f"{op.where}: tensor {describe(tensor)} has the quantization scale {scale!r}, which must be a positive "
+            f"number; convert the model again with a representative data set"
+        )
+
+
+def check_per_tensor(op: Op, *tensors: Tensor) -> None:
+    """Raises unless each int8 tensor has one positive finite scale and a zero point of -128 … 127.
+
+    ModelError for missing or impossible numbers, UnsupportedModel for per-channel quantization of an activation.
+    """
+    for tensor in tensors:
+        quantization = tensor.quantization
+        if quantization is None or not quantization.scales or not quantization.zero_points:
+            raise ModelError(
+                f"{op.where}: tensor {describe(tensor)} has no quantization parameters; convert the model again with a "
+                f"representative data set"
+            )
+        if quantization.per_channel:
+            raise UnsupportedModel(
+                f"{op.where}: tensor {describe(tensor)} is quantized per channel where kernels take one scale; "
+                f"quantize activations per tensor"
+            )
+        _check_scale(op, tensor, quantization.scales[0])
+        if not INT8_MIN <= quantization.zero_points[0] <= INT8_MAX:
+            raise ModelError(
+                f"{op.where}: tensor {describe(tensor)} has the zero point {quantization.zero_points[0]}, outside "
+                f"-128 … 127; convert the model again"
+            )
+
+
+def check_filter(op: Op, weights: Tensor, axis: int, *, symmetric: bool = True) -> None:
+    """Raises unless int8 weights are quantized per tensor or per channel along ``axis``.
+
+    With ``symmetric`` every zero point must be 0, as TFLite's quantization specification says and TFLM's kernels
+    assume without looking; without it a per-tensor zero point may be any int8.
+    """
+    quantization = weights.quantization
+    if quantization is None or not quantization.scales:
+        raise ModelError(f"{op.where}: weights {describe(weights)} have no quantization parameters; convert again")
+    for scale in quantization.scales:
+        _check_scale(op, weights, scale)
+    if quantization.per_channel:
+        channels = weights.shape[axis]
+        if quantization.axis % len(weights.shape) != axis or len(quantization.scales) != channels:
+            raise ModelError(
+                f"{op.where}: weights {describe(weights)} have {len(quantization.scales)} scales along axis "
+                f"{quantization.axis}, not one for each of the {channels} output channels (axis {axis}); convert again"
+            )
+    if (symmetric or quantization.per_channel) and any(quantization.zero_points):
+        raise UnsupportedModel(
+            f"{op.where}: weights {describe(weights)} have a zero point other than 0, which no kernel applies; "
+            f"quantize weights symmetrically"
+        )
+    if not all(INT8_MIN <= zero_point <= INT8_MAX for zero_point in quantization.zero_points):
+        raise ModelError(f"{op.where}: weights {describe(weights)} have a zero point outside -128 … 127; convert again")
+
+
+def check_bias(op: Op, bias: Tensor | None, channels: int, dtype: DType) -> None:
+    """Raises unless the bias is absent or one ``dtype`` value per output channel (ModelError, UnsupportedModel)."""
+    if bias is None:
+        return
+    check_types(op, bias, allowed=(dtype,))
+    if bias.elements != channels:
+        raise ModelError(
+            f"{op.where}: bias {describe(bias)} does not have one value for each of the {channels} output channels; "
+            f"convert the model again"
+        )
+
+
+# --- numbers ----------------------------------------------------------------------------------------------------------
+
+
+def round_half_away(value: float) -> int:
+    """std::round, TFLM's TfLiteRound: to nearest, ties away from zero. Exact where |value| + 0.5 is (below 2^52)."""
+    return int(math.copysign(math.floor(abs(value) + 0.5), value))
+
+
+def quantize_multiplier(real: float) -> tuple[int, int]:
+    """``real`` (finite, not negative) as (multiplier, shift): real = multiplier * 2^(shift - 31) as nearly as it goes.
+
+    multiplier is 0 or 2^30 … 2^31-1; below about 2^-32 both are 0. TFLM: QuantizeMultiplier in
+    tensorflow/lite/kernels/internal/quantization_util.cc.
+    """
+    if real == 0.0:
+        return 0, 0
+    fraction, shift = math.frexp(real)
+    multiplier = round_half_away(fraction * (1 << 31))
+    if multiplier == 1 << 31:
+        multiplier, shift = multiplier // 2, shift + 1
+    return (0, 0) if shift < -31 else (multiplier, shift)
+
+
+def multiplier_and_shift(op: Op, real: float) -> tuple[int, int]:
+    """quantize_multiplier() for a kernel: shift is -31 … 30, what MultiplyByQuantizedMultiplier takes.
+
+    Raises UnsupportedModel when the scales of the operator are further apart.
+    """
+    multiplier, shift = quantize_multiplier(real)
+    if shift > 30:
+        raise UnsupportedModel(
+            f"{op.where}: its quantization scales ask for a multiplication by {real:.3g}, beyond 2^30; convert the "
+            f"model again with a representative data set that has the range of real inputs"
+        )
+    return multiplier, shift
+
+
+def channel_multipliers(op: Op, source: Tensor, weights: Tensor, output: Tensor, channels: int) -> tuple[Any, Any]:
+    """int32 arrays (multipliers, shifts), one per output channel: input scale * weight scale / output scale.
+
+    TFLM: PopulateConvolutionQuantizationParams in tensorflow/lite/kernels/kernel_util.cc, in double precision; a
+    single weight scale is broadcast. Raises UnsupportedModel as multiplier_and_shift() does.
+    """
+    assert weights.quantization is not None
+    scales = weights.quantization.scales
+    pairs = [multiplier_and_shift(op, source.scale * scale / output.scale) for scale in scales]
+    if len(pairs) == 1:
+        pairs *= channels
+    return np.array([p[0] for p in pairs], np.int32), np.array([p[1] for p in pairs], np.int32)
+
+
+def int8_activation_range(op: Op, output: Tensor, activation: str) -> tuple[int, int]:
+    """Smallest and largest int8 output under a fused activation.
+
+    TFLM: CalculateActivationRangeQuantized in tensorflow/lite/kernels/kernel_util.cc, where the division is one of
+    float32. Raises ModelError where the output scale is so small that a bound leaves 32 bits.
+    """
+    limits: tuple[float | None, float | None] = {
+        "NONE": (None, None),
+        "RELU": (0.0, None),
+        "RELU6": (0.0, 6.0),
+        "RELU_N1_TO_1": (-1.0, 1.0),
+    }[activation]
+
+    def quantized(real: float) -> int:
+        with np.errstate(over="ignore"):
+            steps = float(np.float32(real) / np.float32(output.scale))
+        if abs(steps) >= 2**31 - 256:  # with the zero point added it would leave 32 bits
+            raise ModelError(
+                f"{op.where}: tensor {describe(output)} has the scale {output.scale:.3g}, too small for the activation "
+                f"{activation}; convert the model again with a representative data set"
+            )
+        return output.zero_point + round_half_away(steps)
+
+    low = INT8_MIN if limits[0] is None else max(INT8_MIN, quantized(limits[0]))
+    high = INT8_MAX if limits[1] is None else min(INT8_MAX, quantized(limits[1]))
+    return low, high
+
+
+def float32_activation_range(activation: str) -> tuple[float, float]:
+    """Smallest and largest float32 output under a fused activation (TFLM: CalculateActivationRange)."""
+    return {
+        "NONE": (-FLOAT32_MAX, FLOAT32_MAX),
+        "RELU": (0.0, FLOAT32_MAX),
+        "RELU6": (0.0, 6.0),
+        "RELU_N1_TO_1": (-1.0, 1.0),
+    }[activation]
+
+
+# --- sliding windows --------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Axis:
+    """One spatial axis of a sliding window: sizes in elements, ``padding`` the elements before the first input."""
+
+    input: int
+    filter: int
+    stride: int
+    dilation: int
+    output: int
+    padding: int
+
+
+def window_axis(padding: str, size: int, filter: int, stride: int, dilation: int = 1) -> Axis:
+    """Output size and leading padding of one axis.
+
+    TFLite: ComputeOutSize and ComputePadding in tensorflow/lite/kernels/padding.h; of an odd total padding the smaller
+    half comes first. ``padding`` is SAME or VALID; the output is below 1 when VALID's filter is larger than the input.
+    """
+    effective = (filter - 1) * dilation + 1
+    output = -(-size // stride) if padding == "SAME" else (size + stride - effective) // stride
+    total = max((output - 1) * stride + effective - size, 0)
+    return Axis(size, filter, stride, dilation, output, total // 2)
+
+
+def check_window(
+    op: Op,
+    padding: str,
+    source: Tensor,
+    filter_size: tuple[int, int],
+    stride: tuple[int, int],
+    dilation: tuple[int, int] = (1, 1),
+) -> tuple[Axis, Axis]:
+    """The (vertical, horizontal) axes of a window that slides over an NHWC tensor.
+
+    Raises ModelError for sizes below 1, an unknown padding and a filter that does not fit under VALID.
+    """
+    if padding not in PADDINGS:
+        raise ModelError(f"{op.where}: padding {padding} is neither SAME nor VALID; convert the model again")
+    for what, pair in (("filter size", filter_size), ("stride", stride), ("dilation", dilation)):
+        if min(pair) < 1:
+            raise ModelError(f"{op.where}: {what} {pair[0]}x{pair[1]} must be at least 1x1; convert the model again")
+    vertical, horizontal = (
+        window_axis(padding, source.shape[1 + i], filter_size[i], stride[i], dilation[i]) for i in (0, 1)
+    )
+    if min(vertical.output, horizontal.output) < 1:
+        raise ModelError(
+            f"{op.where}: a filter of {filter_size[0]}x{filter_size[1]} with dilation {dilation[0]}x{dilation[1]} does "
+            f"not fit into {describe(source)} without padding; use padding='same' or a larger input"
+        )
+    return vertical, horizontal
