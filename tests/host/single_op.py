@@ -1,0 +1,196 @@
+"""Builds valid .tflite files of one or a few operators from a description, for the tests of kernels and of the reader.
+
+    x = TensorSpec((1, 4, 4, 3), "int8", scale=0.5, zero_point=-3)
+    w = TensorSpec((8, 3, 3, 3), "int8", scale=[0.01] * 8, data=weights)
+    y = TensorSpec((1, 4, 4, 8), "int8", scale=0.1)
+    single_op("CONV_2D", [x, w, None], [y], "Conv2DOptions", Padding=tflite.Padding.SAME, StrideW=1, StrideH=1, …)
+
+Specs are compared by identity: the same object used twice is the same tensor. What has data is a constant; the other
+inputs of operators that no operator makes are the model's inputs.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import flatbuffers
+import numpy as np
+import tflite
+
+
+@dataclass(frozen=True, eq=False)
+class TensorSpec:
+    """One tensor. ``scale`` is a number (per tensor), a sequence (per channel along ``axis``) or None (not quantized);
+    ``zero_point`` likewise a number for all scales or one per scale."""
+
+    shape: Sequence[int]
+    dtype: str = "int8"
+    scale: float | Sequence[float] | None = None
+    zero_point: int | Sequence[int] = 0
+    axis: int = 0
+    data: Any = None
+    name: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class OpSpec:
+    """One operator: TFLite's name, tensors (None = absent optional input) and options by the schema's field names."""
+
+    kind: str
+    inputs: Sequence[TensorSpec | None]
+    outputs: Sequence[TensorSpec]
+    options_table: str | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+def single_op(
+    kind: str,
+    inputs: Sequence[TensorSpec | None],
+    outputs: Sequence[TensorSpec],
+    options_table: str | None = None,
+    **options: Any,
+) -> bytes:
+    """A .tflite with one operator."""
+    return build([OpSpec(kind, inputs, outputs, options_table, options)])
+
+
+def build(
+    ops: Sequence[OpSpec],
+    inputs: Sequence[TensorSpec] | None = None,
+    outputs: Sequence[TensorSpec] | None = None,
+) -> bytes:
+    """A .tflite with these operators in this order.
+
+    Without ``inputs`` and ``outputs`` the model takes every tensor that is neither constant nor made by an operator,
+    and gives every tensor that no operator uses.
+    """
+    used = _unique(t for op in ops for t in op.inputs if t is not None)
+    made = _unique(t for op in ops for t in op.outputs)
+    if inputs is None:
+        inputs = [t for t in used if t.data is None and not _contains(made, t)]
+    if outputs is None:
+        outputs = [t for t in made if not _contains(used, t)]
+    tensors = _unique([*inputs, *used, *made, *outputs])
+    index = {id(tensor): i for i, tensor in enumerate(tensors)}
+
+    b = flatbuffers.Builder(1024)
+    buffers = [b""] + [_bytes(t) for t in tensors if t.data is not None]
+    buffer_of = {id(t): i + 1 for i, t in enumerate(t for t in tensors if t.data is not None)}
+    buffer_offsets = [_buffer(b, data) for data in buffers]
+    tensor_offsets = [_tensor(b, t, i, buffer_of.get(id(t), 0)) for i, t in enumerate(tensors)]
+    kinds = list(dict.fromkeys(op.kind for op in ops))
+    op_offsets = [_operator(b, op, kinds.index(op.kind), index) for op in ops]
+
+    tensors_vector = _offsets(b, tensor_offsets)
+    ops_vector = _offsets(b, op_offsets)
+    inputs_vector = b.CreateNumpyVector(np.array([index[id(t)] for t in inputs], np.int32))
+    outputs_vector = b.CreateNumpyVector(np.array([index[id(t)] for t in outputs], np.int32))
+    tflite.SubGraphStart(b)
+    tflite.SubGraphAddTensors(b, tensors_vector)
+    tflite.SubGraphAddInputs(b, inputs_vector)
+    tflite.SubGraphAddOutputs(b, outputs_vector)
+    tflite.SubGraphAddOperators(b, ops_vector)
+    subgraphs = _offsets(b, [tflite.SubGraphEnd(b)])
+    codes = _offsets(b, [_operator_code(b, kind) for kind in kinds])
+    buffers_vector = _offsets(b, buffer_offsets)
+    tflite.ModelStart(b)
+    tflite.ModelAddVersion(b, 3)
+    tflite.ModelAddOperatorCodes(b, codes)
+    tflite.ModelAddSubgraphs(b, subgraphs)
+    tflite.ModelAddBuffers(b, buffers_vector)
+    b.Finish(tflite.ModelEnd(b), file_identifier=b"TFL3")
+    return bytes(b.Output())
+
+
+def _contains(tensors: Sequence[TensorSpec], tensor: TensorSpec) -> bool:
+    return any(t is tensor for t in tensors)
+
+
+def _unique(tensors: Any) -> list[TensorSpec]:
+    return list({id(t): t for t in tensors}.values())
+
+
+def _bytes(tensor: TensorSpec) -> bytes:
+    data = np.asarray(tensor.data)
+    assert data.dtype == tensor.dtype and data.shape == tuple(tensor.shape), (
+        f"{tensor}: data is {data.dtype} {data.shape}"
+    )
+    return data.tobytes()
+
+
+def _offsets(b: Any, offsets: Sequence[int]) -> int:
+    b.StartVector(4, len(offsets), 4)
+    for offset in reversed(offsets):
+        b.PrependUOffsetTRelative(offset)
+    return b.EndVector()
+
+
+def _buffer(b: Any, data: bytes) -> int:
+    vector = None
+    if data:
+        b.StartVector(1, len(data), 16)  # interpreters use constants where they lie
+        b.head = b.Head() - len(data)
+        b.Bytes[b.Head() : b.Head() + len(data)] = data
+        vector = b.EndVector()
+    tflite.BufferStart(b)
+    if vector is not None:
+        tflite.BufferAddData(b, vector)
+    return tflite.BufferEnd(b)
+
+
+def _tensor(b: Any, tensor: TensorSpec, index: int, buffer: int) -> int:
+    quantization = None
+    if tensor.scale is not None:
+        scales = np.atleast_1d(np.array(tensor.scale, np.float32))
+        zero_points = np.broadcast_to(np.array(tensor.zero_point, np.int64), scales.shape)
+        scale_vector = b.CreateNumpyVector(scales)
+        zero_vector = b.CreateNumpyVector(np.ascontiguousarray(zero_points))
+        tflite.QuantizationParametersStart(b)
+        tflite.QuantizationParametersAddScale(b, scale_vector)
+        tflite.QuantizationParametersAddZeroPoint(b, zero_vector)
+        tflite.QuantizationParametersAddQuantizedDimension(b, tensor.axis)
+        quantization = tflite.QuantizationParametersEnd(b)
+    shape = b.CreateNumpyVector(np.array(tensor.shape, np.int32))
+    name = b.CreateString(tensor.name or f"tensor{index}")
+    tflite.TensorStart(b)
+    tflite.TensorAddShape(b, shape)
+    tflite.TensorAddType(b, getattr(tflite.TensorType, tensor.dtype.upper()))
+    tflite.TensorAddBuffer(b, buffer)
+    tflite.TensorAddName(b, name)
+    if quantization is not None:
+        tflite.TensorAddQuantization(b, quantization)
+    return tflite.TensorEnd(b)
+
+
+def _operator_code(b: Any, kind: str) -> int:
+    code = getattr(tflite.BuiltinOperator, kind)
+    tflite.OperatorCodeStart(b)
+    tflite.OperatorCodeAddDeprecatedBuiltinCode(b, min(code, 127))
+    tflite.OperatorCodeAddVersion(b, 1)
+    tflite.OperatorCodeAddBuiltinCode(b, code)
+    return tflite.OperatorCodeEnd(b)
+
+
+def _options(b: Any, table: str, fields: Mapping[str, Any]) -> int:
+    values = {
+        name: b.CreateNumpyVector(np.array(value, np.int32)) if isinstance(value, (list, tuple)) else value
+        for name, value in fields.items()
+    }
+    getattr(tflite, f"{table}Start")(b)
+    for name, value in values.items():
+        getattr(tflite, f"{table}Add{name}")(b, value)
+    return getattr(tflite, f"{table}End")(b)
+
+
+def _operator(b: Any, op: OpSpec, opcode: int, index: Mapping[int, int]) -> int:
+    options = None if op.options_table is None else _options(b, op.options_table, op.options)
+    inputs = b.CreateNumpyVector(np.array([-1 if t is None else index[id(t)] for t in op.inputs], np.int32))
+    outputs = b.CreateNumpyVector(np.array([index[id(t)] for t in op.outputs], np.int32))
+    tflite.OperatorStart(b)
+    tflite.OperatorAddOpcodeIndex(b, opcode)
+    tflite.OperatorAddInputs(b, inputs)
+    tflite.OperatorAddOutputs(b, outputs)
+    if options is not None:
+        tflite.OperatorAddBuiltinOptionsType(b, getattr(tflite.BuiltinOptions, op.options_table))
+        tflite.OperatorAddBuiltinOptions(b, options)
+    return tflite.OperatorEnd(b)
