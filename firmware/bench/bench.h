@@ -15,7 +15,7 @@ void start();
 // Handles the bytes that have arrived; port::idle() when there are none. Never waits for the other side.
 void step();
 
-enum class FaultKind : uint32_t {
+enum FaultKind : uint32_t {
     kHardFault = 1,
     kMemManage = 2,
     kBusFault = 3,
@@ -28,7 +28,7 @@ enum class FaultKind : uint32_t {
 // The registers as the exception found them; 0 where the core has no such register (Cortex-M0 has no CFSR).
 // cfsr, hfsr and address (MMFAR or BFAR, when the CFSR says it is valid): ARMv7-M ARM B3.2.
 struct Fault {
-    FaultKind kind;
+    uint32_t kind;  // a FaultKind
     uint32_t pc;
     uint32_t lr;
     uint32_t psr;
