@@ -1,0 +1,220 @@
+"""The command line: each task parses its options, calls one function and prints the result. No logic here.
+
+`inv --list` shows the tasks, `inv TASK --help` one of them. Imports are inside the tasks, so that listing them is quick
+and TensorFlow is loaded only by the stage that needs it.
+"""
+
+from collections.abc import Callable
+from inspect import Parameter, Signature
+from pathlib import Path
+from typing import Any
+
+from invoke import Context, Exit, task
+
+# What the user asks of the pipeline (tools.pipeline.Request): option → default, help.
+REQUEST: dict[str, tuple[Any, str]] = {
+    "model": ("digits", "a name from `inv models`, or a path to a .keras, .h5, SavedModel folder or .tflite"),
+    "mode": ("int8", "float32, float16, dynamic, int8 or int16x8 (a .tflite brings its own)"),
+    "runtime": ("aot", "what runs the model on the target: aot"),
+    "target": ("stm32f4", "a name from `inv targets`"),
+    "emulator": ("", "run without a board in: qemu (default where the target has it)"),
+    "port": ("", "a serial port or pyserial URL with a real board behind it"),
+    "data": ("", "for a model of your own: an .npz with x (samples first) and, for accuracy, y (class indices)"),
+}
+# Options of single tasks.
+OTHER: dict[str, tuple[Any, str]] = {
+    "json": (False, "print the result as JSON on standard output"),
+}
+FIRMWARE = "model mode runtime target data json"
+
+
+def kerf_task(options: str = "", **own: tuple[Any, str]) -> Callable[[Callable[..., None]], Any]:
+    """An Invoke task with the named options of the tables above and its `own` (default, help).
+
+    The function gets a Request made of the first table's options, and the others by name. A KerfError becomes one
+    sentence on standard error and its exit code.
+    """
+    table = {name: (REQUEST | OTHER)[name] for name in options.split()} | own
+
+    def decorate(function: Callable[..., None]) -> Any:
+        def body(_: Context, **values: Any) -> None:
+            from tools.errors import KerfError
+            from tools.pipeline import Request
+
+            asked = {name: values.pop(name) for name in REQUEST if name in values}
+            try:
+                function(Request(**{name: value for name, value in asked.items() if value != ""}), **values)
+            except KerfError as error:
+                raise Exit(f"kerf: {error}", error.exit_code) from None
+            except KeyboardInterrupt:
+                raise Exit("kerf: interrupted", 130) from None
+
+        keyword = Parameter.KEYWORD_ONLY
+        parameters = [Parameter(name, keyword, default=default) for name, (default, _) in table.items()]
+        body.__name__, body.__doc__ = function.__name__, function.__doc__
+        vars(body)["__signature__"] = Signature([Parameter("_", Parameter.POSITIONAL_ONLY), *parameters])
+        return task(help={name: text for name, (_, text) in table.items()})(body)
+
+    return decorate
+
+
+def progress() -> Any:
+    from tools.progress import TerminalProgress
+
+    return TerminalProgress()
+
+
+@kerf_task("json")
+def demo(ask: Any, json: bool) -> None:
+    """The whole way on `digits`: train, quantize, render, build, emulate, compare, report."""
+    from tools import pipeline, report
+
+    result = pipeline.run(ask, progress())
+    page = pipeline.report(result)
+    report.show_run(result, json)
+    if not json:
+        print(f"report: {page}")
+    pipeline.require_match(result)
+
+
+@kerf_task("json")
+def doctor(ask: Any, json: bool) -> None:
+    """What is installed, what is missing and how to get it, and which boards are plugged in."""
+    from tools import doctor, report
+
+    findings = doctor.examine()
+    report.show_doctor(findings, doctor.boards(), json)
+    doctor.require(findings)
+
+
+@kerf_task("json")
+def models(ask: Any, json: bool) -> None:
+    """The models that come with kerf."""
+    from tools import pipeline, report
+
+    report.show_rows(pipeline.list_models(), json)
+
+
+@kerf_task("json")
+def targets(ask: Any, json: bool) -> None:
+    """The boards and emulated machines of platformio.ini."""
+    from tools import pipeline, report
+
+    report.show_rows(pipeline.list_targets(), json)
+
+
+@kerf_task("json")
+def ops(ask: Any, json: bool) -> None:
+    """Operator x type x runtime: what runs where."""
+    from tools import pipeline, report
+
+    report.show_rows(pipeline.list_ops(), json)
+
+
+@kerf_task(
+    "model json",
+    epochs=(0, "stop after so many epochs (default: the model's own number)"),
+    seed=(0, "of the weights and the order of the data"),
+)
+def train(ask: Any, epochs: int, seed: int, json: bool) -> None:
+    """Train a model that comes with kerf."""
+    from tools import pipeline, report
+
+    trained = pipeline.train(ask, progress(), epochs=epochs or None, seed=seed)
+    report.show_rows([pipeline.describe_trained(trained)], json)
+
+
+@kerf_task("model mode data json")
+def quantize(ask: Any, json: bool) -> None:
+    """Convert to .tflite, and compute the reference vectors."""
+    from tools import pipeline, report
+
+    report.show_rows([pipeline.describe_quantized(pipeline.quantize(ask, progress()))], json)
+
+
+@kerf_task("model mode data json")
+def inspect(ask: Any, json: bool) -> None:
+    """Layers, tensors, quantization, weight histograms, sizes and the memory plan of a model."""
+    from tools import pipeline, report
+
+    report.show_inspection(pipeline.inspect(ask, progress()), json)
+
+
+@kerf_task(FIRMWARE, out=("", "the folder to write (default: under build/)"))
+def render(ask: Any, out: str, json: bool) -> None:
+    """Render a complete PlatformIO project; `pio run` works inside it, away from this repository."""
+    from tools import pipeline, report
+
+    rendered = pipeline.render(ask, progress(), Path(out) if out else None)
+    report.show_rows([pipeline.describe_rendered(rendered)], json)
+
+
+@kerf_task(FIRMWARE)
+def build(ask: Any, json: bool) -> None:
+    """Build the firmware with PlatformIO; sizes against the board's limits."""
+    from tools import pipeline, report
+
+    report.show_rows([pipeline.describe_image(pipeline.build(ask, progress()))], json)
+
+
+@kerf_task(FIRMWARE + " emulator port")
+def run(ask: Any, json: bool) -> None:
+    """Build if needed, start the emulator or open the port, send the test set, compare and measure."""
+    from tools import pipeline, report
+
+    result = pipeline.run(ask, progress())
+    report.show_run(result, json)
+    pipeline.require_match(result)
+
+
+@kerf_task(
+    "emulator data json",
+    models=("digits", "comma-separated names or paths"),
+    modes=("int8", "comma-separated modes"),
+    runtimes=("aot", "comma-separated runtimes"),
+    targets=("stm32f4", "comma-separated targets"),
+)
+def bench(ask: Any, models: str, modes: str, runtimes: str, targets: str, json: bool) -> None:
+    """Run models x modes x runtimes x targets and print one table."""
+    from tools import pipeline, report
+
+    results = pipeline.bench_all(ask, models, modes, runtimes, targets, progress())
+    report.show_measurements([result.measurement for result in results], json)
+    for result in results:
+        pipeline.require_match(result)
+
+
+@kerf_task(out=("", "the file to write (default: build/report.html)"))
+def report(ask: Any, out: str) -> None:
+    """Self-contained HTML from the measurements."""
+    from tools import pipeline
+
+    print(pipeline.report(out=Path(out) if out else None))
+
+
+@kerf_task(
+    only=("", "run the tests whose names match (pytest -k)"),
+    port=("", "run the board tests, on the board behind this port"),
+    target=("", "with --port: which board it is"),
+)
+def test(ask: Any, only: str, port: str, target: str) -> None:
+    """The test suite; what needs a board or an absent tool is skipped with its reason."""
+    from tools import checks
+
+    raise Exit(code=checks.test(only, port, target))
+
+
+@kerf_task(fix=(False, "rewrite what can be rewritten"))
+def check(ask: Any, fix: bool) -> None:
+    """Lint, format and types, in Python and C++."""
+    from tools import checks
+
+    raise Exit(code=checks.check(fix))
+
+
+@kerf_task()
+def clean(ask: Any) -> None:
+    """Remove build/."""
+    from tools import pipeline
+
+    pipeline.clean()

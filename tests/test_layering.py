@@ -1,0 +1,146 @@
+"""Who may depend on whom, in Python and in C++: the arrows of docs/pipeline.md, held true."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+TOOLS = ROOT / "tools"
+FIRMWARE = ROOT / "firmware"
+
+# module or package → the modules and packages of tools/ it may import. values, errors and progress are everyone's.
+EVERYONE = {"values", "errors", "progress"}
+MAY_IMPORT = {
+    "": set(),  # tools/__init__.py
+    "errors": set(),
+    "progress": set(),
+    "values": set(),
+    "models": set(),
+    "train": {"models", "files", "quiet"},
+    "quantize": {"models", "train", "oracle", "files", "quiet"},
+    "oracle": {"quiet"},
+    "files": set(),
+    "quiet": set(),
+    "graph.ir": set(),
+    "graph.ops": {"graph.ir"},
+    "graph.fold": {"graph.ir"},
+    "graph.names": set(),
+    "graph.read": {"graph.ir", "graph.ops", "graph.fold", "graph.names"},
+    "graph.plan": {"graph.ir", "graph.ops"},
+    "graph": set(),
+    "cpp_text": set(),
+    "runtimes": {"graph", "graph.ir", "graph.ops", "graph.plan", "render", "cpp_text"},
+    "render": {"graph.ir", "cpp_text", "files"},
+    "targets": set(),
+    "build": {"targets", "files"},
+    "transports": {"targets"},
+    "protocol": set(),
+    "bench": {"protocol", "transports"},
+    "inspect": {"graph.ir"},
+    "doctor": set(),
+    "report": {"render", "files", "graph.ir"},
+}
+OUTERMOST = {"pipeline"}  # imports every stage
+
+TENSORFLOW_USERS = {"models", "train", "compress", "quantize"}
+JINJA_USERS = {"render"}
+
+
+def module_name(path: Path) -> str:
+    """tools/graph/ops/add.py → graph.ops.add; a package's __init__ is the package."""
+    parts = path.relative_to(TOOLS).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def layer(module: str) -> str:
+    """The longest entry of the table that holds a module: graph.ops.add belongs to graph.ops."""
+    parts = module.split(".")
+    for length in range(len(parts), 0, -1):
+        name = ".".join(parts[:length])
+        if name in MAY_IMPORT or name in OUTERMOST:
+            return name
+    return module
+
+
+def imports(path: Path) -> set[str]:
+    """Absolute names of everything a file imports; tools' own as 'tools.…'."""
+    package = ["tools", *path.relative_to(TOOLS).parent.parts]
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] if node.level else []
+            stem = ".".join([*base, *([node.module] if node.module else [])])
+            found |= {f"{stem}.{alias.name}" for alias in node.names} if node.level else {stem}
+    return found
+
+
+def own_layers(path: Path) -> set[str]:
+    """The layers of tools/ that a file imports."""
+    found = set()
+    for name in imports(path):
+        if name.startswith("tools."):
+            inner = name.removeprefix("tools.")
+            while inner and not (
+                (TOOLS / inner.replace(".", "/")).with_suffix(".py").exists()
+                or (TOOLS / inner.replace(".", "/")).is_dir()
+            ):
+                inner = inner.rpartition(".")[0]
+            found.add(layer(inner))
+    return found - {""}
+
+
+PYTHON = sorted(TOOLS.rglob("*.py"))
+
+
+@pytest.mark.parametrize("path", PYTHON, ids=module_name)
+def test_python_imports_go_one_way(path: Path) -> None:
+    mine = layer(module_name(path))
+    if mine in OUTERMOST:
+        return
+    assert mine in MAY_IMPORT, f"{path.name} has no place in the table of layers"
+    allowed = MAY_IMPORT[mine] | EVERYONE | {mine}
+    assert own_layers(path) <= allowed
+
+
+@pytest.mark.parametrize("path", PYTHON, ids=module_name)
+def test_heavy_packages_stay_where_they_belong(path: Path) -> None:
+    roots = {name.partition(".")[0] for name in imports(path)}
+    mine = module_name(path).partition(".")[0]
+    assert "invoke" not in roots
+    assert not roots & {"tensorflow", "keras", "tf_keras"} or mine in TENSORFLOW_USERS
+    assert "jinja2" not in roots or mine in JINJA_USERS
+
+
+def test_nothing_imports_tasks() -> None:
+    assert [path for path in PYTHON if any(name.partition(".")[0] == "tasks" for name in imports(path))] == []
+
+
+# folder of firmware/ → the folders it may include from; the standard library and vendor headers are anyone's.
+MAY_INCLUDE = {
+    "model": set(),
+    "port": set(),
+    "kernels": {"kernels"},
+    "bench": {"bench", "model", "port"},
+    "ports": {"ports", "port", "bench"},
+}
+CPP = sorted(p for p in FIRMWARE.rglob("*") if p.suffix in (".h", ".cpp", ".c", ".S"))
+
+
+@pytest.mark.parametrize("path", CPP, ids=lambda p: str(p.relative_to(FIRMWARE)))
+def test_cpp_includes_go_one_way(path: Path) -> None:
+    folder = path.relative_to(FIRMWARE).parts[0]
+    included = re.findall(r'^\s*#\s*include\s+"([^"]+)"', path.read_text(), re.MULTILINE)
+    folders = {name.split("/")[0] for name in included if "/" in name}
+    beside = [name for name in included if "/" not in name and not (path.parent / name).exists()]
+    assert beside == []
+    assert folders <= MAY_INCLUDE[folder]
+
+
+@pytest.mark.parametrize("path", [p for p in CPP if "kernels" in p.parts], ids=lambda p: p.name)
+def test_kernels_keep_to_the_standard_library(path: Path) -> None:
+    text = path.read_text()
+    assert not re.search(r"\b(malloc|new|throw|virtual|std::vector|std::string|iostream)\b", re.sub(r"//.*", "", text))

@@ -1,0 +1,34 @@
+"""The developer's two commands: the test suite, and lint + format + types in Python and C++."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def test(only: str, port: str, target: str) -> int:
+    """Runs pytest; returns its exit code. ``port`` and ``target`` reach the board tests."""
+    options = [*(["-k", only] if only else []), *(["--port", port] if port else [])]
+    options += ["--target", target] if target else []
+    return subprocess.run([sys.executable, "-m", "pytest", *options], cwd=ROOT, check=False).returncode
+
+
+def check(fix: bool) -> int:
+    """Runs every checker, also after one has failed; returns 0 when all are content."""
+    cpp = sorted(str(p) for p in (ROOT / "firmware").rglob("*") if p.suffix in (".h", ".cpp"))
+    cpp += sorted(str(p) for p in (ROOT / "tests").rglob("*.cpp"))
+    commands = {
+        "ruff": ["ruff", "check", *(["--fix"] if fix else []), "."],
+        "ruff format": ["ruff", "format", *([] if fix else ["--check"]), "."],
+        "mypy": ["mypy"],
+        "clang-format": ["clang-format", *(["-i"] if fix else ["--dry-run", "-Werror"]), *cpp],
+    }
+    failed = []
+    for name, (program, *arguments) in commands.items():
+        beside = Path(sys.executable).with_name(program)
+        print(f"{name}:", flush=True)
+        if subprocess.run([str(beside), *arguments], cwd=ROOT, check=False).returncode != 0:
+            failed.append(name)
+    print(f"failed: {', '.join(failed)}" if failed else "all clean")
+    return 1 if failed else 0

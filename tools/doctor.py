@@ -1,0 +1,87 @@
+"""What is installed, what is missing and how to get it, and which boards are plugged in."""
+
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from importlib import metadata
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of `inv doctor`. ``version`` is None when the thing is missing; ``remedy`` says how to get it."""
+
+    name: str
+    purpose: str
+    version: str | None
+    remedy: str
+    required: bool = True
+
+
+CORTEX_M = "apt install gcc-arm-none-eabi libnewlib-arm-none-eabi libstdc++-arm-none-eabi-newlib"
+
+# (program, argument that prints a version, what it is for, how to get it, needed by the default demo)
+PROGRAMS = (
+    ("arm-none-eabi-g++", "--version", "builds for Cortex-M", CORTEX_M, True),
+    ("qemu-system-arm", "--version", "runs Cortex-M firmware without a board", "apt install qemu-system-arm", True),
+    ("c++", "--version", "builds the host target and the kernel tests", "apt install g++", False),
+    ("git", "--version", "puts the commit into measurement records", "apt install git", False),
+)
+
+# (distribution on PyPI, what it is for, needed by the default demo)
+PACKAGES = (
+    ("tensorflow", "trains and converts models", True),
+    ("tflite-micro", "the oracle: TFLM's interpreter on this machine (Linux x86-64 only)", False),
+    ("ai-edge-litert", "oracle for float models", True),
+    ("platformio", "builds, uploads and monitors", True),
+    ("scons", "PlatformIO's build engine", True),
+    ("scikit-learn", "holds the digits data set", True),
+    ("pyserial", "talks to boards and emulators", True),
+)
+
+
+def examine() -> list[Finding]:
+    """Looks at Python, its packages and the programs on PATH; changes nothing, reaches no network."""
+    version = ".".join(map(str, sys.version_info[:3]))
+    findings = [Finding("python", "runs kerf", version, "install Python 3.10 to 3.13")]
+    for name, purpose, required in PACKAGES:
+        findings.append(Finding(name, purpose, _package_version(name), f"pip install {name}", required))
+    for program, flag, purpose, remedy, required in PROGRAMS:
+        findings.append(Finding(program, purpose, _program_version(program, flag), remedy, required))
+    return findings
+
+
+def boards() -> list[dict[str, str]]:
+    """Serial ports with a USB device behind them: port, USB id, description, serial number."""
+    from serial.tools import list_ports
+
+    return [
+        {
+            "port": port.device,
+            "usb_id": f"{port.vid:04x}:{port.pid:04x}",
+            "description": port.description or "",
+            "serial_number": port.serial_number or "",
+        }
+        for port in sorted(list_ports.comports())
+        if port.vid is not None
+    ]
+
+
+def _package_version(name: str) -> str | None:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _program_version(program: str, flag: str) -> str | None:
+    """The first line the program prints about itself, 'unknown version' if it prints none."""
+    path = shutil.which(program)
+    if path is None:
+        return None
+    try:
+        done = subprocess.run([path, flag], capture_output=True, text=True, timeout=20, check=False)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return f"found, but does not run: {error}"
+    lines = done.stdout.strip().splitlines() or done.stderr.strip().splitlines()
+    return lines[0] if lines else "unknown version"

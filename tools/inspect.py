@@ -1,0 +1,108 @@
+"""What is inside a model: layers, tensors, quantization, weight histograms, sizes and the memory plan.
+
+A pure function from (Graph, Plan) to plain data, which `inv inspect` prints as tables or as JSON.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from .graph.ir import Graph, Op, Plan, Tensor
+
+HISTOGRAM_BINS = 16
+_BARS = " ▁▂▃▄▅▆▇█"
+
+
+def _conv_macs(graph: Graph, op: Op) -> int:
+    """Each output value is a dot product over one OHWI filter."""
+    return graph.output(op).elements * int(np.prod(graph.input(op, 1).shape[1:]))
+
+
+def _depthwise_macs(graph: Graph, op: Op) -> int:
+    """Each output value sees one channel of a 1HWO filter."""
+    return graph.output(op).elements * int(np.prod(graph.input(op, 1).shape[1:3]))
+
+
+def _dense_macs(graph: Graph, op: Op) -> int:
+    return graph.output(op).elements * graph.input(op, 1).shape[-1]
+
+
+MACS: dict[str, Callable[[Graph, Op], int]] = {
+    "CONV_2D": _conv_macs,
+    "DEPTHWISE_CONV_2D": _depthwise_macs,
+    "FULLY_CONNECTED": _dense_macs,
+}
+
+
+def macs(graph: Graph, op: Op) -> int:
+    """Multiply-accumulates of one inference; 0 for operators that are not counted in MACs."""
+    return MACS[op.kind](graph, op) if op.kind in MACS else 0
+
+
+def sparkline(counts: list[int]) -> str:
+    """A histogram in one line of text; an empty bin is a blank, any count at least the lowest bar."""
+    top = max(counts, default=0)
+    return "".join(_BARS[0 if not n else 1 + (n * (len(_BARS) - 2)) // top] for n in counts)
+
+
+def inspect(graph: Graph, plan: Plan) -> dict[str, Any]:
+    """Layers, tensors and totals of a model as JSON-ready data. Bytes, MACs per inference, arena offsets in bytes."""
+    layers = [_layer(graph, op) for op in graph.ops]
+    tensors = [_tensor(tensor, plan) for tensor in graph.tensors]
+    return {
+        "model": graph.name,
+        "model_sha256": graph.sha256,
+        "model_bytes": graph.model_bytes,
+        "inputs": [tensors[i]["name"] for i in graph.inputs],
+        "outputs": [tensors[i]["name"] for i in graph.outputs],
+        "parameters": sum(layer["parameters"] for layer in layers),
+        "macs": sum(layer["macs"] for layer in layers),
+        "constant_bytes": sum(t.bytes for t in graph.tensors if t.data is not None),
+        "arena_bytes": plan.arena_bytes,
+        "layers": layers,
+        "tensors": tensors,
+    }
+
+
+def _layer(graph: Graph, op: Op) -> dict[str, Any]:
+    constants = [graph.tensors[i] for i in op.inputs if i is not None and graph.tensors[i].data is not None]
+    output = graph.output(op)
+    return {
+        "index": op.index,
+        "op": op.kind,
+        "name": op.name,
+        "output_shape": list(output.shape),
+        "output_dtype": output.dtype.value,
+        "parameters": sum(t.elements for t in constants if t.dtype.value in ("int8", "float32", "float16", "int32")),
+        "constant_bytes": sum(t.bytes for t in constants),
+        "macs": macs(graph, op),
+    }
+
+
+def _tensor(tensor: Tensor, plan: Plan) -> dict[str, Any]:
+    place = plan.tensors.get(tensor.index)
+    quantization = tensor.quantization
+    return {
+        "index": tensor.index,
+        "name": tensor.name,
+        "shape": list(tensor.shape),
+        "dtype": tensor.dtype.value,
+        "bytes": tensor.bytes,
+        "scales": list(quantization.scales) if quantization else None,
+        "zero_points": list(quantization.zero_points) if quantization else None,
+        "constant": tensor.data is not None,
+        "histogram": _histogram(tensor),
+        "arena": {"offset": place.offset, "first_op": place.first, "last_op": place.last} if place else None,
+    }
+
+
+def _histogram(tensor: Tensor) -> dict[str, Any] | None:
+    """Counts over equal bins from the smallest to the largest value; None for what is not a constant of numbers."""
+    if tensor.data is None or tensor.elements == 0 or tensor.dtype.value not in ("int8", "float32", "float16"):
+        return None
+    values = tensor.data.astype(np.float64).ravel()
+    if not np.isfinite(values).all():
+        return None
+    counts, edges = np.histogram(values, bins=HISTOGRAM_BINS)
+    return {"min": float(edges[0]), "max": float(edges[-1]), "counts": [int(n) for n in counts]}
