@@ -75,6 +75,12 @@ def pack(entries: Mapping[str, bytes]) -> bytes:
     return buffer.getvalue()
 
 
+def unpack(data: bytes) -> dict[str, bytes]:
+    """The entries of a zip file, in their order."""
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
 def pack_arrays(arrays: Mapping[str, npt.NDArray[Any]]) -> bytes:
     """An .npz that numpy.load reads; numpy's own writer would put the time of day into it."""
     entries = {}

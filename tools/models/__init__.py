@@ -1,1 +1,77 @@
-"""One module per model, found by file name: its data, its architecture, its accuracy floor."""
+"""One module per model, found by file name: its data, its architecture, its accuracy floor.
+
+A model module has
+
+    SUMMARY: str                    one line for `inv models`
+    CLASSES: tuple[str, ...]        names of the classes, () for a regression
+    ACCURACY_FLOOR: float           training that ends below it is an error: accuracy on the test set,
+                                    or R² (coefficient of determination) for a regression
+    EPOCHS: int                     how long it is trained
+    BATCH: int
+    LEARNING_RATE: float            Adam's, at the start; it falls to zero along a cosine
+    data() -> Data                  the same arrays every time; raises TrainError when they cannot be had
+    build() -> keras.Model          untrained; named layers, an Input of fixed shape without batch size
+
+and nothing else of kerf imports one by name. Listing models is fast: TensorFlow and scikit-learn are imported by
+``data`` and ``build``, never at the top of a module.
+"""
+
+from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import UnknownName
+
+Floats = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class Data:
+    """A data set, split. x are float32, first axis = sample, in the real units that the model is trained on.
+
+    y are class indices (int64, one axis) or a regression's targets (float32, the shape of the model's output).
+    """
+
+    train_x: Floats
+    train_y: npt.NDArray[Any]
+    test_x: Floats
+    test_y: npt.NDArray[Any]
+
+
+class ModelModule(Protocol):
+    """The interface each module of this folder has."""
+
+    SUMMARY: str
+    CLASSES: tuple[str, ...]
+    ACCURACY_FLOOR: float
+    EPOCHS: int
+    BATCH: int
+    LEARNING_RATE: float
+
+    def data(self) -> Data: ...
+    def build(self) -> Any: ...
+
+
+def source(name: str) -> Path:
+    """The file of a model module."""
+    return Path(__file__).with_name(f"{name}.py")
+
+
+@cache
+def known() -> tuple[str, ...]:
+    """Names of all models, sorted. Modules that start with _ are helpers."""
+    return tuple(sorted(f.stem for f in Path(__file__).parent.glob("*.py") if not f.stem.startswith("_")))
+
+
+def find(name: str) -> ModelModule:
+    """The module of a model; UnknownName (with the known ones) when there is none."""
+    if name not in known():
+        raise UnknownName("model", name, known())
+    module: Any = import_module(f"{__name__}.{name}")
+    checked: ModelModule = module
+    return checked

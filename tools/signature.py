@@ -1,0 +1,168 @@
+"""What a .tflite takes and gives, and which types it computes with: enough to feed it, not to compile it.
+
+The whole model is read by graph/read.py; this also reads files with operators no kernel of kerf covers.
+"""
+
+import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import tflite
+
+from .errors import ModelError
+
+IDENTIFIER = b"TFL3"  # file_identifier of the TFLite schema
+
+_NUMPY = {
+    tflite.TensorType.FLOAT32: "float32",
+    tflite.TensorType.FLOAT16: "float16",
+    tflite.TensorType.INT8: "int8",
+    tflite.TensorType.UINT8: "uint8",
+    tflite.TensorType.INT16: "int16",
+    tflite.TensorType.INT32: "int32",
+    tflite.TensorType.INT64: "int64",
+    tflite.TensorType.BOOL: "bool",
+}
+_BOUNDARY_OPS = (tflite.BuiltinOperator.QUANTIZE, tflite.BuiltinOperator.DEQUANTIZE)
+
+
+@dataclass(frozen=True)
+class Port:
+    """One model input or output. real = scale * (quantized - zero_point); scale 0 for a tensor not quantized."""
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+    scale: float
+    zero_point: int
+
+    @property
+    def sample_shape(self) -> tuple[int, ...]:
+        """The shape of one sample: without the leading 1 that stands for the batch."""
+        return self.shape[1:] if self.shape[:1] == (1,) else self.shape
+
+    def quantize(self, real: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """Real values as the tensor's own type; rounds halves away from zero, as TFLM's QUANTIZE does (std::round)."""
+        if not self.scale or self.dtype not in ("int8", "uint8", "int16"):
+            return real.astype(self.dtype)
+        steps = real.astype(np.float32) / np.float32(self.scale)
+        rounded = np.trunc(steps + np.copysign(np.float32(0.5), steps)) + self.zero_point
+        limits = np.iinfo(self.dtype)
+        clipped: npt.NDArray[Any] = np.clip(rounded, limits.min, limits.max).astype(self.dtype)
+        return clipped
+
+    def dequantize(self, values: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+        """The real values of the tensor's own type, float64."""
+        real = values.astype(np.float64)
+        return (real - self.zero_point) * self.scale if self.scale else real
+
+
+@dataclass(frozen=True)
+class Signature:
+    """``mode`` is one of values.MODES as the file's types show it.
+
+    ``is_integer`` says that no operator but QUANTIZE and DEQUANTIZE touches a float: TFLM's kernels then define the
+    result to the last bit. ``tensor_bytes`` is the size of all tensors that are not constants.
+    """
+
+    inputs: tuple[Port, ...]
+    outputs: tuple[Port, ...]
+    mode: str
+    is_integer: bool
+    tensor_bytes: int
+
+
+def read(data: bytes, name: str) -> Signature:
+    """The signature of a .tflite's main subgraph. Raises ModelError, which names the file as ``name``."""
+    if data[4:8] != IDENTIFIER:
+        raise ModelError(f"{name} is not a .tflite file: it lacks the mark {IDENTIFIER.decode()!r} at byte 4")
+    with _damage(name):
+        model = tflite.Model.GetRootAs(data, 0)
+        if model.SubgraphsLength() < 1:
+            raise ModelError(f"{name} holds no graph")
+        return _signature(model, model.Subgraphs(0), len(data), name)
+
+
+@contextmanager
+def _damage(name: str) -> Iterator[None]:
+    """What flatbuffers and numpy raise when offsets and lengths in the file point anywhere."""
+    try:
+        yield
+    except (struct.error, ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        raise ModelError(f"{name} is damaged or cut off: export it again ({type(error).__name__})") from error
+
+
+def _signature(model: Any, graph: Any, size: int, name: str) -> Signature:
+    if max(graph.TensorsLength(), graph.OperatorsLength(), graph.InputsLength(), graph.OutputsLength()) > size:
+        raise ModelError(f"{name} is damaged or cut off: it counts more tensors than it has bytes")
+    tensors = [graph.Tensors(i) for i in range(graph.TensorsLength())]
+    ports = [_port(tensor, name) for tensor in tensors]
+    constant = [_is_constant(model, tensor) for tensor in tensors]
+    inputs = [graph.Inputs(i) for i in range(graph.InputsLength())]
+    outputs = [graph.Outputs(i) for i in range(graph.OutputsLength())]
+    if not inputs or not outputs:
+        raise ModelError(f"{name} has {len(inputs)} inputs and {len(outputs)} outputs: it needs at least one of each")
+
+    codes = [model.OperatorCodes(i) for i in range(model.OperatorCodesLength())]
+    touched = set()  # (dtype, is a constant) of what the operators proper read and write
+    for i in range(graph.OperatorsLength()):
+        operator = graph.Operators(i)
+        code = codes[operator.OpcodeIndex()]
+        if max(code.BuiltinCode(), code.DeprecatedBuiltinCode()) in _BOUNDARY_OPS:
+            touched |= {(ports[t].dtype, constant[t]) for t in _used(operator) if constant[t]}
+        else:
+            touched |= {(ports[t].dtype, constant[t]) for t in _used(operator)}
+    variable = [port for port, is_constant in zip(ports, constant, strict=True) if not is_constant]
+    return Signature(
+        tuple(ports[i] for i in inputs),
+        tuple(ports[i] for i in outputs),
+        _mode(touched),
+        not any(dtype.startswith("float") for dtype, _ in touched),
+        sum(_bytes(port) for port in variable),
+    )
+
+
+def _used(operator: Any) -> list[int]:
+    """Tensor positions an operator reads and writes; -1 is an absent optional input."""
+    used = [operator.Inputs(i) for i in range(operator.InputsLength())]
+    used += [operator.Outputs(i) for i in range(operator.OutputsLength())]
+    return [tensor for tensor in used if tensor >= 0]
+
+
+def _mode(touched: set[tuple[str, bool]]) -> str:
+    if ("int16", False) in touched:
+        return "int16x8"
+    if ("int8", False) in touched or ("uint8", False) in touched:
+        return "int8"
+    if ("int8", True) in touched:
+        return "dynamic"
+    return "float16" if ("float16", True) in touched else "float32"
+
+
+def _bytes(port: Port) -> int:
+    item = np.dtype(port.dtype).itemsize if port.dtype in _NUMPY.values() else 8
+    return int(np.prod(port.shape, dtype=np.int64)) * item
+
+
+def _is_constant(model: Any, tensor: Any) -> bool:
+    index = tensor.Buffer()
+    return bool(index < model.BuffersLength() and model.Buffers(index).DataLength() > 0)
+
+
+def _port(tensor: Any, name: str) -> Port:
+    shape = tuple(int(tensor.Shape(i)) for i in range(min(tensor.ShapeLength(), 16)))
+    if any(size < 0 for size in shape):
+        raise ModelError(f"{name} is damaged or cut off: a tensor has the shape {shape}")
+    quantization = tensor.Quantization()
+    is_quantized = quantization is not None and quantization.ScaleLength() == 1
+    return Port(
+        (tensor.Name() or b"").decode("utf-8", "replace"),
+        shape,
+        _NUMPY.get(tensor.Type(), f"type {tensor.Type()}"),
+        float(quantization.Scale(0)) if is_quantized else 0.0,
+        int(quantization.ZeroPoint(0)) if is_quantized and quantization.ZeroPointLength() else 0,
+    )
