@@ -66,4 +66,15 @@ inline int32_t MultiplyByQuantizedMultiplier(int32_t x, int32_t multiplier, int3
     return RoundingDivideByPowerOfTwo(static_cast<int32_t>((product + (int64_t{1} << 30)) >> 31), right_shift);
 }
 
+// What becomes of an int8 kernel's sum of products (modulo 2^32): bias added, scaled, offset, limited.
+//   multiplier, shift  as MultiplyByQuantizedMultiplier takes them
+//   output_offset      zero point of the output, -128 … 127
+inline int8_t RequantizeToInt8(uint32_t sum, int32_t bias, int32_t multiplier, int32_t shift, int32_t output_offset,
+                               int32_t activation_min, int32_t activation_max) {
+    const int32_t scaled =
+        MultiplyByQuantizedMultiplier(static_cast<int32_t>(sum + static_cast<uint32_t>(bias)), multiplier, shift);
+    const uint32_t moved = static_cast<uint32_t>(scaled) + static_cast<uint32_t>(output_offset);
+    return static_cast<int8_t>(Clamp(static_cast<int32_t>(moved), activation_min, activation_max));
+}
+
 }  // namespace kerf

@@ -6,7 +6,6 @@ TFLite's: real = scale * (quantized - zero_point), see https://ai.google.dev/edg
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,7 +17,6 @@ from ..ir import DType, Op, Tensor
 INT8_MIN, INT8_MAX = -128, 127
 FLOAT32_MAX = float(np.finfo(np.float32).max)
 ACTIVATIONS = ("NONE", "RELU", "RELU6", "RELU_N1_TO_1")
-PADDINGS = ("SAME", "VALID")
 
 
 # --- what parse() needs -----------------------------------------------------------------------------------------------
@@ -49,11 +47,6 @@ def enum_name(enum: Any, value: int) -> str:
 def activation_name(value: int) -> str:
     """Name of a fused activation; check_activation() later refuses what has no kernel."""
     return enum_name(tflite.ActivationFunctionType, value)
-
-
-def padding_name(value: int) -> str:
-    """SAME or VALID; check_window() later refuses what is neither."""
-    return enum_name(tflite.Padding, value)
 
 
 # --- checks -----------------------------------------------------------------------------------------------------------
@@ -89,6 +82,13 @@ def check_rank(op: Op, tensor: Tensor, rank: int) -> None:
             f"{op.where}: tensor {describe(tensor)} has {len(tensor.shape)} dimensions where the kernel takes {rank}; "
             f"reshape it in the Keras model"
         )
+
+
+def check_not_empty(op: Op, *tensors: Tensor) -> None:
+    """Raises ModelError if a tensor has no elements."""
+    for tensor in tensors:
+        if tensor.elements < 1:
+            raise ModelError(f"{op.where}: tensor {describe(tensor)} has no elements; convert the model again")
 
 
 def check_shape(op: Op, tensor: Tensor, expected: Sequence[int]) -> None:
@@ -284,58 +284,3 @@ def float32_activation_range(activation: str) -> tuple[float, float]:
         "RELU6": (0.0, 6.0),
         "RELU_N1_TO_1": (-1.0, 1.0),
     }[activation]
-
-
-# --- sliding windows --------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Axis:
-    """One spatial axis of a sliding window: sizes in elements, ``padding`` the elements before the first input."""
-
-    input: int
-    filter: int
-    stride: int
-    dilation: int
-    output: int
-    padding: int
-
-
-def window_axis(padding: str, size: int, filter: int, stride: int, dilation: int = 1) -> Axis:
-    """Output size and leading padding of one axis.
-
-    TFLite: ComputeOutSize and ComputePadding in tensorflow/lite/kernels/padding.h; of an odd total padding the smaller
-    half comes first. ``padding`` is SAME or VALID; the output is below 1 when VALID's filter is larger than the input.
-    """
-    effective = (filter - 1) * dilation + 1
-    output = -(-size // stride) if padding == "SAME" else (size + stride - effective) // stride
-    total = max((output - 1) * stride + effective - size, 0)
-    return Axis(size, filter, stride, dilation, output, total // 2)
-
-
-def check_window(
-    op: Op,
-    padding: str,
-    source: Tensor,
-    filter_size: tuple[int, int],
-    stride: tuple[int, int],
-    dilation: tuple[int, int] = (1, 1),
-) -> tuple[Axis, Axis]:
-    """The (vertical, horizontal) axes of a window that slides over an NHWC tensor.
-
-    Raises ModelError for sizes below 1, an unknown padding and a filter that does not fit under VALID.
-    """
-    if padding not in PADDINGS:
-        raise ModelError(f"{op.where}: padding {padding} is neither SAME nor VALID; convert the model again")
-    for what, pair in (("filter size", filter_size), ("stride", stride), ("dilation", dilation)):
-        if min(pair) < 1:
-            raise ModelError(f"{op.where}: {what} {pair[0]}x{pair[1]} must be at least 1x1; convert the model again")
-    vertical, horizontal = (
-        window_axis(padding, source.shape[1 + i], filter_size[i], stride[i], dilation[i]) for i in (0, 1)
-    )
-    if min(vertical.output, horizontal.output) < 1:
-        raise ModelError(
-            f"{op.where}: a filter of {filter_size[0]}x{filter_size[1]} with dilation {dilation[0]}x{dilation[1]} does "
-            f"not fit into {describe(source)} without padding; use padding='same' or a larger input"
-        )
-    return vertical, horizontal

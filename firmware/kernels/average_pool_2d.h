@@ -1,0 +1,32 @@
+// AVERAGE_POOL_2D, portable. Must equal AveragePool in TFLM's tensorflow/lite/kernels/internal/reference/
+// integer_ops/pooling.h (int8: rounded to nearest, ties away from zero) and reference/pooling.h (float32, which adds in
+// this same order). Layouts and params: pool_2d.h.
+#pragma once
+
+#include <cstdint>
+
+#include "kernels/fixed_point.h"
+#include "kernels/pool_2d.h"
+
+namespace kerf {
+
+// A window has at most 2^23 elements, so that their sum fits into 32 bits.
+inline void average_pool_2d_int8(const Pool2DInt8Params& p, const int8_t* input, int8_t* output) {
+    internal::Pool2D(
+        p, input, output, int32_t{0}, [](int32_t sum, int32_t element) { return sum + element; },
+        [&](int32_t sum, int32_t count) {
+            const int32_t half = count / 2;
+            const int32_t average = (sum > 0 ? sum + half : sum - half) / count;
+            return static_cast<int8_t>(Clamp(average, p.activation_min, p.activation_max));
+        });
+}
+
+inline void average_pool_2d_float32(const Pool2DFloat32Params& p, const float* input, float* output) {
+    internal::Pool2D(
+        p, input, output, 0.0f, [](float sum, float element) { return sum + element; },
+        [&](float sum, int32_t count) {
+            return Clamp(sum / static_cast<float>(count), p.activation_min, p.activation_max);
+        });
+}
+
+}  // namespace kerf

@@ -1,0 +1,126 @@
+// CONV_2D, portable. Must equal TFLM's reference kernels: int8 ConvPerChannel in
+// tensorflow/lite/kernels/internal/reference/integer_ops/conv.h, float32 Conv in reference/conv.h, which adds in this
+// same order.
+//
+//   input        [batches][input_height][input_width][input_depth]
+//   filter       [output_depth][filter_height][filter_width][filter_depth], filter_depth = input_depth / groups
+//   bias         [output_depth], may be null
+//   multipliers  [output_depth], shifts [output_depth]: see MultiplyByQuantizedMultiplier
+//   output       [batches][output_height][output_width][output_depth], must not overlap the input
+#pragma once
+
+#include <cstdint>
+
+#include "kernels/fixed_point.h"
+#include "kernels/window.h"
+
+namespace kerf {
+
+// Sizes, strides and dilations are at least 1, paddings at least 0, all in elements. input_offset is the negative of
+// the input's zero point (-127 … 128), output_offset the output's zero point (-128 … 127); weights are symmetric.
+struct Conv2DInt8Params {
+    int32_t batches;
+    int32_t input_height, input_width, input_depth;
+    int32_t filter_height, filter_width, filter_depth;
+    int32_t output_height, output_width, output_depth;
+    int32_t stride_height, stride_width;
+    int32_t dilation_height, dilation_width;
+    int32_t padding_top, padding_left;
+    int32_t input_offset, output_offset;
+    int32_t activation_min, activation_max;
+};
+
+struct Conv2DFloat32Params {
+    int32_t batches;
+    int32_t input_height, input_width, input_depth;
+    int32_t filter_height, filter_width, filter_depth;
+    int32_t output_height, output_width, output_depth;
+    int32_t stride_height, stride_width;
+    int32_t dilation_height, dilation_width;
+    int32_t padding_top, padding_left;
+    float activation_min, activation_max;
+};
+
+namespace internal {
+
+// Walks the output in memory order. product(input, filter) is one term of a sum, finish(sum, channel) the output
+// element a sum becomes.
+template <typename Sum, typename Params, typename Element, typename Product, typename Finish>
+inline void Conv2D(const Params& p, const Element* input, const Element* filter, Element* output, Product product,
+                   Finish finish) {
+    const int32_t filters_per_group = p.output_depth / (p.input_depth / p.filter_depth);
+    const int32_t filter_row = p.filter_width * p.filter_depth;
+    const int32_t filter_elements = p.filter_height * filter_row;
+    const int32_t tap_step = p.dilation_width * p.input_depth;
+    const int32_t row_step = p.dilation_height * p.input_width * p.input_depth;
+    // The taps of a filter row then read neighbouring elements: one run instead of one per tap.
+    const bool rows_are_runs = p.dilation_width == 1 && p.filter_depth == p.input_depth;
+
+    for (int32_t batch = 0; batch < p.batches; ++batch) {
+        for (int32_t out_y = 0; out_y < p.output_height; ++out_y) {
+            const int32_t y = out_y * p.stride_height - p.padding_top;
+            const TapRange rows = TapsInside(y, p.input_height, p.filter_height, p.dilation_height);
+            for (int32_t out_x = 0; out_x < p.output_width; ++out_x) {
+                const int32_t x = out_x * p.stride_width - p.padding_left;
+                const TapRange taps = TapsInside(x, p.input_width, p.filter_width, p.dilation_width);
+                // Where the first tap inside the input reads, for channel 0 of group 0.
+                const int32_t first_y = y + rows.first * p.dilation_height;
+                const int32_t first_x = x + taps.first * p.dilation_width;
+                int32_t first_input = (first_y * p.input_width + first_x) * p.input_depth;
+                int32_t first_filter = rows.first * filter_row + taps.first * p.filter_depth;
+                int32_t runs = taps.last - taps.first;
+                int32_t run = p.filter_depth;
+                if (rows_are_runs) {
+                    run *= runs;
+                    runs = 1;
+                }
+                int32_t group_end = filters_per_group;
+                for (int32_t channel = 0; channel < p.output_depth; ++channel) {
+                    if (channel == group_end) {
+                        group_end += filters_per_group;
+                        first_input += p.filter_depth;
+                    }
+                    Sum sum = 0;
+                    int32_t row_input = first_input;
+                    int32_t row_filter = first_filter;
+                    for (int32_t row = rows.first; row < rows.last; ++row) {
+                        for (int32_t i = 0; i < runs; ++i) {
+                            sum = AddProducts(sum, input + row_input + i * tap_step,
+                                              filter + row_filter + i * p.filter_depth, run, product);
+                        }
+                        row_input += row_step;
+                        row_filter += filter_row;
+                    }
+                    *output++ = finish(sum, channel);
+                    first_filter += filter_elements;
+                }
+            }
+        }
+        input += p.input_height * p.input_width * p.input_depth;
+    }
+}
+
+}  // namespace internal
+
+inline void conv_2d_int8(const Conv2DInt8Params& p, const int8_t* input, const int8_t* filter, const int32_t* bias,
+                         const int32_t* multipliers, const int32_t* shifts, int8_t* output) {
+    const int32_t input_offset = p.input_offset;
+    internal::Conv2D<uint32_t>(
+        p, input, filter, output,
+        [=](int32_t in, int32_t weight) { return static_cast<uint32_t>(weight * (in + input_offset)); },
+        [&](uint32_t sum, int32_t channel) {
+            return RequantizeToInt8(sum, bias != nullptr ? bias[channel] : 0, multipliers[channel], shifts[channel],
+                                    p.output_offset, p.activation_min, p.activation_max);
+        });
+}
+
+inline void conv_2d_float32(const Conv2DFloat32Params& p, const float* input, const float* filter, const float* bias,
+                            float* output) {
+    internal::Conv2D<float>(
+        p, input, filter, output, [](float in, float weight) { return in * weight; },
+        [&](float sum, int32_t channel) {
+            return Clamp(sum + (bias != nullptr ? bias[channel] : 0.0f), p.activation_min, p.activation_max);
+        });
+}
+
+}  // namespace kerf

@@ -1,0 +1,153 @@
+// DEPTHWISE_CONV_2D, portable. Must equal TFLM's reference kernels: int8 DepthwiseConvPerChannel in
+// tensorflow/lite/kernels/internal/reference/integer_ops/depthwise_conv.h, float32 DepthwiseConv in
+// reference/depthwiseconv_float.h, which adds in this same order.
+//
+//   input        [batches][input_height][input_width][input_depth]
+//   filter       [filter_height][filter_width][output_depth], output_depth = input_depth * depth_multiplier
+//   bias         [output_depth], may be null
+//   multipliers  [output_depth], shifts [output_depth]: see MultiplyByQuantizedMultiplier
+//   output       [batches][output_height][output_width][output_depth], must not overlap the input
+#pragma once
+
+#include <cstdint>
+
+#include "kernels/fixed_point.h"
+#include "kernels/window.h"
+
+namespace kerf {
+
+// Sizes, strides, dilations and depth_multiplier are at least 1, paddings at least 0, all in elements. input_offset is
+// the negative of the input's zero point (-127 … 128), output_offset the output's zero point (-128 … 127); weights are
+// symmetric.
+struct DepthwiseConv2DInt8Params {
+    int32_t batches;
+    int32_t input_height, input_width, input_depth;
+    int32_t filter_height, filter_width;
+    int32_t output_height, output_width;
+    int32_t depth_multiplier;
+    int32_t stride_height, stride_width;
+    int32_t dilation_height, dilation_width;
+    int32_t padding_top, padding_left;
+    int32_t input_offset, output_offset;
+    int32_t activation_min, activation_max;
+};
+
+struct DepthwiseConv2DFloat32Params {
+    int32_t batches;
+    int32_t input_height, input_width, input_depth;
+    int32_t filter_height, filter_width;
+    int32_t output_height, output_width;
+    int32_t depth_multiplier;
+    int32_t stride_height, stride_width;
+    int32_t dilation_height, dilation_width;
+    int32_t padding_top, padding_left;
+    float activation_min, activation_max;
+};
+
+namespace internal {
+
+// Walks the output in memory order. product(input, filter) is one term of a sum, finish(sum, channel) the output
+// element a sum becomes.
+template <typename Sum, typename Params, typename Element, typename Product, typename Finish>
+inline void DepthwiseConv2D(const Params& p, const Element* input, const Element* filter, Element* output,
+                            Product product, Finish finish) {
+    const int32_t output_depth = p.input_depth * p.depth_multiplier;
+    const int32_t tap_step = p.dilation_width * p.input_depth;
+    const int32_t row_step = p.dilation_height * p.input_width * p.input_depth;
+    const int32_t filter_row_step = p.filter_width * output_depth;
+
+    for (int32_t batch = 0; batch < p.batches; ++batch) {
+        for (int32_t out_y = 0; out_y < p.output_height; ++out_y) {
+            const int32_t y = out_y * p.stride_height - p.padding_top;
+            const TapRange rows = TapsInside(y, p.input_height, p.filter_height, p.dilation_height);
+            for (int32_t out_x = 0; out_x < p.output_width; ++out_x) {
+                const int32_t x = out_x * p.stride_width - p.padding_left;
+                const TapRange taps = TapsInside(x, p.input_width, p.filter_width, p.dilation_width);
+                // Where the first tap inside the input reads, for channel 0.
+                const int32_t first_y = y + rows.first * p.dilation_height;
+                const int32_t first_x = x + taps.first * p.dilation_width;
+                const int32_t first_input = (first_y * p.input_width + first_x) * p.input_depth;
+                const int32_t first_filter = rows.first * filter_row_step + taps.first * output_depth;
+
+                int32_t channel = 0;
+                if (p.depth_multiplier == 1) {
+                    // Four channels at a time: they are neighbours in input and filter.
+                    for (; channel + 4 <= output_depth; channel += 4) {
+                        Sum sum0 = 0, sum1 = 0, sum2 = 0, sum3 = 0;
+                        int32_t row_input = first_input + channel;
+                        int32_t row_filter = first_filter + channel;
+                        for (int32_t row = rows.first; row < rows.last; ++row) {
+                            const Element* in = input + row_input;
+                            const Element* weight = filter + row_filter;
+                            for (int32_t tap = taps.first; tap < taps.last; ++tap) {
+                                sum0 += product(in[0], weight[0]);
+                                sum1 += product(in[1], weight[1]);
+                                sum2 += product(in[2], weight[2]);
+                                sum3 += product(in[3], weight[3]);
+                                in += tap_step;
+                                weight += output_depth;
+                            }
+                            row_input += row_step;
+                            row_filter += filter_row_step;
+                        }
+                        *output++ = finish(sum0, channel);
+                        *output++ = finish(sum1, channel + 1);
+                        *output++ = finish(sum2, channel + 2);
+                        *output++ = finish(sum3, channel + 3);
+                    }
+                }
+                // What is left, and every channel of a depth multiplier over 1: that many in a row share their input.
+                int32_t input_channel = channel;
+                int32_t input_channel_end = channel + p.depth_multiplier;
+                for (; channel < output_depth; ++channel) {
+                    if (channel == input_channel_end) {
+                        input_channel_end += p.depth_multiplier;
+                        ++input_channel;
+                    }
+                    Sum sum = 0;
+                    int32_t row_input = first_input + input_channel;
+                    int32_t row_filter = first_filter + channel;
+                    for (int32_t row = rows.first; row < rows.last; ++row) {
+                        const Element* in = input + row_input;
+                        const Element* weight = filter + row_filter;
+                        for (int32_t tap = taps.first; tap < taps.last; ++tap) {
+                            sum += product(*in, *weight);
+                            in += tap_step;
+                            weight += output_depth;
+                        }
+                        row_input += row_step;
+                        row_filter += filter_row_step;
+                    }
+                    *output++ = finish(sum, channel);
+                }
+            }
+        }
+        input += p.input_height * p.input_width * p.input_depth;
+    }
+}
+
+}  // namespace internal
+
+inline void depthwise_conv_2d_int8(const DepthwiseConv2DInt8Params& p, const int8_t* input, const int8_t* filter,
+                                   const int32_t* bias, const int32_t* multipliers, const int32_t* shifts,
+                                   int8_t* output) {
+    const int32_t input_offset = p.input_offset;
+    internal::DepthwiseConv2D<uint32_t>(
+        p, input, filter, output,
+        [=](int32_t in, int32_t weight) { return static_cast<uint32_t>(weight * (in + input_offset)); },
+        [&](uint32_t sum, int32_t channel) {
+            return RequantizeToInt8(sum, bias != nullptr ? bias[channel] : 0, multipliers[channel], shifts[channel],
+                                    p.output_offset, p.activation_min, p.activation_max);
+        });
+}
+
+inline void depthwise_conv_2d_float32(const DepthwiseConv2DFloat32Params& p, const float* input, const float* filter,
+                                      const float* bias, float* output) {
+    internal::DepthwiseConv2D<float>(
+        p, input, filter, output, [](float in, float weight) { return in * weight; },
+        [&](float sum, int32_t channel) {
+            return Clamp(sum + (bias != nullptr ? bias[channel] : 0.0f), p.activation_min, p.activation_max);
+        });
+}
+
+}  // namespace kerf

@@ -1,0 +1,29 @@
+// MAX_POOL_2D, portable. Must equal MaxPool in TFLM's tensorflow/lite/kernels/internal/reference/integer_ops/pooling.h
+// (int8) and reference/pooling.h (float32). Layouts and params: pool_2d.h.
+#pragma once
+
+#include <cstdint>
+#include <limits>
+
+#include "kernels/fixed_point.h"
+#include "kernels/pool_2d.h"
+
+namespace kerf {
+
+inline void max_pool_2d_int8(const Pool2DInt8Params& p, const int8_t* input, int8_t* output) {
+    internal::Pool2D(
+        p, input, output, int32_t{std::numeric_limits<int8_t>::min()},
+        [](int32_t largest, int32_t element) { return largest < element ? element : largest; },
+        [&](int32_t largest, int32_t) {
+            return static_cast<int8_t>(Clamp(largest, p.activation_min, p.activation_max));
+        });
+}
+
+inline void max_pool_2d_float32(const Pool2DFloat32Params& p, const float* input, float* output) {
+    internal::Pool2D(
+        p, input, output, std::numeric_limits<float>::lowest(),
+        [](float largest, float element) { return largest < element ? element : largest; },
+        [&](float largest, int32_t) { return Clamp(largest, p.activation_min, p.activation_max); });
+}
+
+}  // namespace kerf

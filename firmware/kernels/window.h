@@ -1,0 +1,40 @@
+// Sliding windows and the sums taken over them: what CONV_2D, DEPTHWISE_CONV_2D, FULLY_CONNECTED and the pools share.
+//
+// Sums of int8 products are uint32_t: addition modulo 2^32 gives the numbers TFLM's int32_t accumulators give and stays
+// defined when a bias drives them over the edge. Sums of floats are added one by one, in TFLM's order.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+
+namespace kerf {
+
+// The taps of a filter axis that fall inside the input: first … last - 1, none if first >= last.
+struct TapRange {
+    int32_t first, last;
+};
+
+// For a window whose first tap lies at `origin`, which is negative inside the padding.
+inline TapRange TapsInside(int32_t origin, int32_t input_size, int32_t filter_size, int32_t dilation) {
+    if (origin >= 0 && origin + (filter_size - 1) * dilation < input_size) return {0, filter_size};
+    const int32_t first = origin < 0 ? (-origin + dilation - 1) / dilation : 0;
+    const int32_t last = origin < input_size ? (input_size - origin + dilation - 1) / dilation : 0;
+    return {first, std::min(last, filter_size)};
+}
+
+// sum + product(input[0], filter[0]) + product(input[1], filter[1]) + …, `count` products, added in this order.
+template <typename Sum, typename Element, typename Product>
+inline Sum AddProducts(Sum sum, const Element* input, const Element* filter, int32_t count, Product product) {
+    for (; count >= 4; count -= 4) {
+        sum += product(input[0], filter[0]);
+        sum += product(input[1], filter[1]);
+        sum += product(input[2], filter[2]);
+        sum += product(input[3], filter[3]);
+        input += 4;
+        filter += 4;
+    }
+    for (; count > 0; --count) sum += product(*input++, *filter++);
+    return sum;
+}
+
+}  // namespace kerf

@@ -1,0 +1,119 @@
+"""CONV_2D, also grouped: graph operator → call of kernels/conv_2d.h."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import tflite
+
+from ...errors import ModelError
+from ..ir import Argument, Constant, DType, Graph, KernelCall, Op, TensorRef
+from . import _quantized as q
+from ._window import check_window, padding_name, window_axes
+
+SUMMARY = "2D convolution: groups, dilation, fused activation; weights per tensor or per channel"
+VARIANTS = ("int8", "float32")
+
+
+@dataclass(frozen=True)
+class Attributes:
+    """Conv2DOptions; pairs are (height, width)."""
+
+    padding: str
+    stride: tuple[int, int]
+    dilation: tuple[int, int]
+    activation: str
+
+
+def parse(operator: Any) -> Attributes:
+    """The operator's options; raises ModelError if they are missing."""
+    options = q.options(operator, tflite.Conv2DOptions)
+    return Attributes(
+        padding=padding_name(options.Padding()),
+        stride=(options.StrideH(), options.StrideW()),
+        dilation=(options.DilationHFactor(), options.DilationWFactor()),
+        activation=q.activation_name(options.FusedActivationFunction()),
+    )
+
+
+def check(op: Op, graph: Graph) -> None:
+    """Raises ModelError or UnsupportedModel unless lower() has a kernel for this operator."""
+    q.check_arity(op, inputs=(2, 3))
+    q.check_present(op, 0, 1)
+    source, weights, output = graph.input(op, 0), graph.input(op, 1), graph.output(op)
+    dtype = q.check_types(op, source, weights, output)
+    attributes: Attributes = op.attributes
+    q.check_activation(op, attributes.activation)
+    q.check_rank(op, weights, 4)
+    q.check_not_empty(op, weights)
+    channels, filter_height, filter_width, filter_depth = weights.shape
+    vertical, horizontal = check_window(
+        op, attributes.padding, source, (filter_height, filter_width), attributes.stride, attributes.dilation
+    )
+    depth = source.shape[3]
+    if depth % filter_depth or channels % (depth // filter_depth):
+        raise ModelError(
+            f"{op.where}: weights {q.describe(weights)} do not divide the {depth} input channels and the {channels} "
+            f"output channels into equal groups; convert the model again"
+        )
+    q.check_shape(op, output, (source.shape[0], vertical.output, horizontal.output, channels))
+    q.check_bias(op, graph.optional_input(op, 2), channels, DType.INT32 if dtype is DType.INT8 else DType.FLOAT32)
+    if dtype is DType.INT8:
+        q.check_per_tensor(op, source, output)
+        q.check_filter(op, weights, axis=0)
+        q.channel_multipliers(op, source, weights, output, channels)
+        q.int8_activation_range(op, output, attributes.activation)
+
+
+def lower(op: Op, graph: Graph) -> KernelCall:
+    """The kernel call; after check()."""
+    source, weights, output = graph.input(op, 0), graph.input(op, 1), graph.output(op)
+    bias = graph.optional_input(op, 2)
+    attributes: Attributes = op.attributes
+    batches, _, _, depth = source.shape
+    channels, filter_height, filter_width, filter_depth = weights.shape
+    vertical, horizontal = window_axes(
+        attributes.padding, source, (filter_height, filter_width), attributes.stride, attributes.dilation
+    )
+    params: dict[str, Any] = {
+        "batches": batches,
+        "input_height": vertical.input,
+        "input_width": horizontal.input,
+        "input_depth": depth,
+        "filter_height": vertical.filter,
+        "filter_width": horizontal.filter,
+        "filter_depth": filter_depth,
+        "output_height": vertical.output,
+        "output_width": horizontal.output,
+        "output_depth": channels,
+        "stride_height": vertical.stride,
+        "stride_width": horizontal.stride,
+        "dilation_height": vertical.dilation,
+        "dilation_width": horizontal.dilation,
+        "padding_top": vertical.padding,
+        "padding_left": horizontal.padding,
+    }
+    arguments: tuple[Argument, ...] = (
+        TensorRef(source.index),
+        TensorRef(weights.index),
+        TensorRef(bias.index if bias else None),
+    )
+    if source.dtype is DType.FLOAT32:
+        low, high = q.float32_activation_range(attributes.activation)
+        params |= {"activation_min": low, "activation_max": high}
+        arguments += (TensorRef(output.index),)
+        return KernelCall("conv_2d.h", "conv_2d_float32", "Conv2DFloat32Params", params, arguments)
+    multipliers, shifts = q.channel_multipliers(op, source, weights, output, channels)
+    minimum, maximum = q.int8_activation_range(op, output, attributes.activation)
+    params |= {
+        "input_offset": -source.zero_point,
+        "output_offset": output.zero_point,
+        "activation_min": minimum,
+        "activation_max": maximum,
+    }
+    arguments += (Constant("multipliers", multipliers), Constant("shifts", shifts), TensorRef(output.index))
+    return KernelCall("conv_2d.h", "conv_2d_int8", "Conv2DInt8Params", params, arguments)
+
+
+def in_place(op: Op, graph: Graph) -> tuple[int, ...]:
+    """None: every output element reads inputs that later ones read again."""
+    return ()

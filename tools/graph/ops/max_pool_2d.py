@@ -1,0 +1,14 @@
+"""MAX_POOL_2D: graph operator → call of kernels/max_pool_2d.h."""
+
+from ..ir import Graph, KernelCall, Op
+from ._pool_2d import Attributes, check, in_place, lower_pool, parse
+
+__all__ = ["SUMMARY", "VARIANTS", "Attributes", "check", "in_place", "lower", "parse"]
+
+SUMMARY = "largest value of a sliding window: fused activation"
+VARIANTS = ("int8", "float32")
+
+
+def lower(op: Op, graph: Graph) -> KernelCall:
+    """The kernel call; after check()."""
+    return lower_pool(op, graph, "max_pool_2d")
