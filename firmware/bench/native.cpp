@@ -1,0 +1,314 @@
+// The native dialect: requests and answers in frames (docs/protocol.md, "Records").
+//
+// Stop-and-wait: the latest answer is kept as it went over the wire, and a request that comes again, byte for byte,
+// gets it again without the work being done twice.
+#include <cstring>
+
+#include "bench/state.h"
+#include "bench/wire.h"
+#include "model/model.h"
+#include "port/port.h"
+
+namespace kerf::bench::native {
+namespace {
+
+enum Type : uint8_t {
+    kHello = 0x01,
+    kWrite = 0x02,
+    kInvoke = 0x03,
+    kRead = 0x05,
+    kStats = 0x06,
+    kCalibrate = 0x07,
+    kReset = 0x08,
+    kStarted = 0x83,
+    kDone = 0x84,
+    kBoot = 0xe0,
+    kRefusal = 0xff,
+};
+constexpr uint8_t kAnswer = 0x80;  // added to the request's type
+
+enum Code : uint8_t {
+    kNoSession = 1,
+    kUnknownRequest = 2,
+    kBadLength = 3,
+    kOutOfRange = 4,
+    kInputCrc = 5,
+    kNotReady = 6,
+    kBadVersion = 7,
+};
+
+enum Object : uint8_t { kOutput = 0, kOpTicks = 1, kText = 2, kInputInfo = 3, kOutputInfo = 4 };
+
+constexpr uint16_t kCanProfile = 1;
+constexpr uint8_t kProfile = 1;
+
+bool session_open = false;
+uint32_t session = 0;
+uint8_t wire[kMaxWireBytes];  // the latest answer
+size_t wire_bytes = 0;
+uint32_t answered_crc = 0;  // of the request it answers
+
+// Per-operator ticks, little-endian uint64 each, live in the port's spare RAM: they cost the model nothing.
+uint32_t ops_timed = 0;
+uint64_t op_started = 0;
+
+bool can_profile() {
+    return model::kDescriptor.op_count > 0 && port::spare_ram().size >= sizeof(uint64_t) * model::kDescriptor.op_count;
+}
+
+void after_op(uint32_t op, const void*, uint32_t) {
+    const uint64_t taken = port::ticks() - op_started;
+    if (op < model::kDescriptor.op_count) {
+        Payload encoded;
+        encoded.u64(taken);
+        std::memcpy(port::spare_ram().data + sizeof(uint64_t) * op, encoded.data(), sizeof(uint64_t));
+        ops_timed = op + 1;
+    }
+    op_started = port::ticks();  // what this function takes belongs to no operator
+}
+
+void send(uint8_t type, uint8_t seq, const Payload& payload) {
+    wire_bytes = encode_frame(type, seq, payload, wire);
+    port::write(wire, wire_bytes);
+}
+
+void refuse(const Frame& request, Code code, uint32_t detail, const char* text) {
+    Payload payload;
+    payload.u8(code);
+    payload.u32(detail);
+    payload.bytes(text, std::strlen(text));
+    send(kRefusal, request.seq, payload);
+}
+
+void hello(const Frame& request) {
+    const uint8_t version = request.payload[0];
+    if (version != kProtocolVersion) {
+        refuse(request, kBadVersion, kProtocolVersion, "other protocol version");
+        return;
+    }
+    session = static_cast<uint32_t>(load(request.payload + 1, 4));
+    session_open = true;
+    const port::Clock clock = port::clock();
+    Payload payload;
+    payload.u8(kProtocolVersion);
+    payload.u16(can_profile() ? kCanProfile : 0);
+    payload.u32(session);
+    payload.bytes(model::kDescriptor.sha256, sizeof(model::kDescriptor.sha256));
+    payload.u8(static_cast<uint8_t>(clock.unit));
+    payload.u32(clock.hz);
+    payload.u8(model::kDescriptor.input_count);
+    payload.u8(model::kDescriptor.output_count);
+    payload.u16(model::kDescriptor.op_count);
+    payload.u8(static_cast<uint8_t>(setup_result.status));
+    payload.u32(setup_result.detail);
+    send(kHello | kAnswer, request.seq, payload);
+}
+
+void write(const Frame& request) {
+    const uint8_t index = request.payload[0];
+    const auto offset = static_cast<uint32_t>(load(request.payload + 1, 4));
+    const auto count = static_cast<uint32_t>(request.size - 5);
+    if (index >= model::kDescriptor.input_count) {
+        refuse(request, kOutOfRange, model::kDescriptor.input_count, "no such input");
+        return;
+    }
+    const model::Tensor input = model::input(index);
+    if (offset > input.bytes || count > input.bytes - offset) {
+        refuse(request, kOutOfRange, input.bytes, "beyond the end of the input");
+        return;
+    }
+    std::memcpy(static_cast<uint8_t*>(input.data) + offset, request.payload + 5, count);
+    Payload payload;
+    payload.u32(offset + count);
+    send(kWrite | kAnswer, request.seq, payload);
+}
+
+void invoke(const Frame& request) {
+    const bool profile = (request.payload[0] & kProfile) != 0;
+    if (profile && !can_profile()) {
+        refuse(request, kOutOfRange, 0, "no spare RAM for operator times");
+        return;
+    }
+    const uint32_t crc = inputs_crc32();
+    if (crc != load(request.payload + 1, 4)) {
+        refuse(request, kInputCrc, crc, "the inputs are not those of the CRC");
+        return;
+    }
+    send(kStarted, request.seq, Payload());
+    if (profile) {
+        mlperf::drop_input();
+        ops_timed = 0;
+    }
+    start_clock();
+    op_started = 0;
+    const model::Status status = model::invoke(profile ? after_op : nullptr);
+    const uint64_t ticks = port::ticks();
+    Payload payload;
+    payload.u8(static_cast<uint8_t>(status));
+    payload.u32(status == model::Status::kOk ? 0 : model::detail());
+    payload.u64(ticks);
+    payload.u32(outputs_crc32());
+    send(kDone, request.seq, payload);
+}
+
+struct Bytes {
+    const void* data;
+    size_t size;
+};
+
+Bytes text(const char* s) {
+    return {s, std::strlen(s)};
+}
+
+void describe(const model::Tensor& tensor, Payload& into) {
+    uint32_t scale_bits;
+    static_assert(sizeof(scale_bits) == sizeof(tensor.scale));
+    std::memcpy(&scale_bits, &tensor.scale, sizeof(scale_bits));
+    into.u32(tensor.bytes);
+    into.u8(static_cast<uint8_t>(tensor.dtype));
+    into.u32(scale_bits);
+    into.u32(static_cast<uint32_t>(tensor.zero_point));
+}
+
+void read(const Frame& request) {
+    const uint8_t object = request.payload[0];
+    const uint8_t index = request.payload[1];
+    const auto offset = static_cast<uint32_t>(load(request.payload + 2, 4));
+    size_t count = request.payload[6];
+
+    const model::Descriptor& model = model::kDescriptor;
+    Bytes from = {nullptr, 0};
+    Payload info;
+    bool known = false;
+    switch (object) {
+        case kOutput:
+            known = index < model.output_count;
+            if (known) {
+                const model::Tensor output = model::output(index);
+                from = {output.data, output.bytes};
+            }
+            break;
+        case kOpTicks:
+            known = index == 0;
+            from = {port::spare_ram().data, sizeof(uint64_t) * ops_timed};
+            break;
+        case kText: {
+            const char* const texts[] = {model.name, model.mlperf_id, model.runtime, model.kernels};
+            known = index < sizeof(texts) / sizeof(texts[0]);
+            if (known) {
+                from = text(texts[index]);
+            }
+            break;
+        }
+        case kInputInfo:
+        case kOutputInfo:
+            known = index < (object == kInputInfo ? model.input_count : model.output_count);
+            if (known) {
+                describe(object == kInputInfo ? model::input(index) : model::output(index), info);
+                from = {info.data(), info.size()};
+            }
+            break;
+        default:
+            break;
+    }
+    if (!known || offset > from.size) {
+        refuse(request, kOutOfRange, static_cast<uint32_t>(from.size), "no such object, index or offset");
+        return;
+    }
+    count = count < from.size - offset ? count : from.size - offset;
+    count = count < kMaxPayloadBytes ? count : kMaxPayloadBytes;
+    Payload payload;
+    payload.bytes(static_cast<const uint8_t*>(from.data) + offset, count);
+    send(kRead | kAnswer, request.seq, payload);
+}
+
+void stats(const Frame& request) {
+    Payload payload;
+    payload.u64(setup_result.ticks);
+    payload.u32(port::stack_used_bytes());
+    payload.u32(port::stack_size_bytes());
+    payload.u32(model::kDescriptor.arena_bytes);
+    payload.u32(model::arena_used_bytes());
+    send(kStats | kAnswer, request.seq, payload);
+}
+
+void calibrate(const Frame& request) {
+    const auto turns = static_cast<uint32_t>(load(request.payload, 4));
+    if (turns == 0) {
+        refuse(request, kOutOfRange, 0, "turns must be above 0");
+        return;
+    }
+    start_clock();
+    const uint32_t instructions = port::spin(turns);
+    const uint64_t ticks = port::ticks();
+    Payload payload;
+    payload.u32(instructions);
+    payload.u64(ticks);
+    send(kCalibrate | kAnswer, request.seq, payload);
+}
+
+void reset(const Frame& request) {
+    send(kReset | kAnswer, request.seq, Payload());
+    port::reset();
+}
+
+// A request: its payload has `bytes` bytes, or at least as many where `more` may follow.
+struct Request {
+    uint8_t type;
+    uint8_t bytes;
+    bool more;
+    bool needs_model;
+    void (*handle)(const Frame&);
+};
+constexpr Request kRequests[] = {
+    {kHello, 5, true, false, hello},    // a later version may say more
+    {kWrite, 5, true, true, write},     //
+    {kInvoke, 5, false, true, invoke},  //
+    {kRead, 7, false, true, read},      //
+    {kStats, 0, false, false, stats},   //
+    {kCalibrate, 4, false, false, calibrate},
+    {kReset, 0, false, false, reset},
+};
+
+void answer(const Frame& request) {
+    for (const Request& known : kRequests) {
+        if (known.type != request.type) {
+            continue;
+        }
+        if (request.size < known.bytes || (request.size > known.bytes && !known.more)) {
+            refuse(request, kBadLength, known.bytes, "wrong length");
+        } else if (known.type != kHello && !session_open) {
+            refuse(request, kNoSession, 0, "say hello first");
+        } else if (known.needs_model && setup_result.status != model::Status::kOk) {
+            refuse(request, kNotReady, setup_result.detail, "setup failed");
+        } else {
+            known.handle(request);
+        }
+        return;
+    }
+    refuse(request, kUnknownRequest, request.type, "unknown request");
+}
+
+}  // namespace
+
+void boot() {
+    Payload payload;
+    payload.u8(kProtocolVersion);
+    payload.u8(static_cast<uint8_t>(setup_result.status));
+    payload.u32(setup_result.detail);
+    payload.u64(setup_result.ticks);
+    send(kBoot, 0, payload);
+    wire_bytes = 0;
+}
+
+void take(const Frame& frame) {
+    // The CRC covers type, sequence number and payload: equal means the same request once more.
+    if (session_open && frame.type != kHello && wire_bytes > 0 && frame.crc == answered_crc) {
+        port::write(wire, wire_bytes);
+        return;
+    }
+    answered_crc = frame.crc;
+    answer(frame);
+}
+
+}  // namespace kerf::bench::native

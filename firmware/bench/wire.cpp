@@ -1,0 +1,124 @@
+#include "bench/wire.h"
+
+#include <cstring>
+
+namespace kerf::bench {
+
+uint32_t crc32(const void* bytes, size_t count, uint32_t crc) {
+    // Polynomial 0xEDB88320 (reflected), four bits at a time: 64 bytes of table instead of 1,024.
+    static constexpr uint32_t kTable[16] = {0x00000000, 0x1db71064, 0x3b6e20c8, 0x26d930ac, 0x76dc4190, 0x6b6b51f4,
+                                            0x4db26158, 0x5005713c, 0xedb88320, 0xf00f9344, 0xd6d6a3e8, 0xcb61b38c,
+                                            0x9b64c2b0, 0x86d3d2d4, 0xa00ae278, 0xbdbdf21c};
+    const auto* at = static_cast<const uint8_t*>(bytes);
+    crc = ~crc;
+    for (size_t i = 0; i < count; ++i) {
+        crc ^= at[i];
+        crc = (crc >> 4) ^ kTable[crc & 15];
+        crc = (crc >> 4) ^ kTable[crc & 15];
+    }
+    return ~crc;
+}
+
+void Payload::bytes(const void* from, size_t count) {
+    if (count == 0 || count > sizeof(data_) - size_) {
+        return;
+    }
+    std::memcpy(data_ + size_, from, count);
+    size_ += count;
+}
+
+void Payload::number(uint64_t value, size_t count) {
+    uint8_t encoded[8];
+    for (size_t i = 0; i < count; ++i) {
+        encoded[i] = static_cast<uint8_t>(value >> (8 * i));
+    }
+    bytes(encoded, count);
+}
+
+uint64_t load(const uint8_t* bytes, size_t count) {
+    uint64_t value = 0;
+    for (size_t i = count; i-- > 0;) {
+        value = value << 8 | bytes[i];
+    }
+    return value;
+}
+
+size_t encode_frame(uint8_t type, uint8_t seq, const Payload& payload, uint8_t* wire) {
+    uint8_t plain[kMaxDecodedBytes];
+    plain[0] = type;
+    plain[1] = seq;
+    std::memcpy(plain + 2, payload.data(), payload.size());
+    const size_t content = 2 + payload.size();
+    const uint32_t crc = crc32(plain, content);
+    for (size_t i = 0; i < 4; ++i) {
+        plain[content + i] = static_cast<uint8_t>(crc >> (8 * i));
+    }
+
+    // COBS: each code byte says how far it is to the next zero; plain is shorter than 254 bytes, so no run is split.
+    wire[0] = 0;
+    size_t code_at = 1;
+    size_t end = 2;
+    for (size_t i = 0; i < content + 4; ++i) {
+        if (plain[i] == 0) {
+            wire[code_at] = static_cast<uint8_t>(end - code_at);
+            code_at = end;
+        } else {
+            wire[end] = plain[i];
+        }
+        ++end;
+    }
+    wire[code_at] = static_cast<uint8_t>(end - code_at);
+    wire[end] = 0;
+    return end + 1;
+}
+
+Decoder::Event Decoder::feed(uint8_t byte) {
+    if (byte == 0) {
+        const bool valid = in_frame_ && any_ && finish();
+        bad_ += in_frame_ && any_ && !valid;
+        in_frame_ = !valid;
+        any_ = false;
+        until_code_ = 0;
+        if (!valid) {
+            size_ = 0;
+        }
+        return valid ? Event::kFrame : Event::kDelimiter;
+    }
+    if (!in_frame_) {
+        return Event::kText;
+    }
+    if (!any_) {
+        size_ = 0;  // kept until now for frame()
+    }
+    const bool is_code = until_code_ == 0;
+    if ((is_code && byte > kMaxBodyBytes) || (any_ && size_ == kMaxDecodedBytes)) {
+        bad_ += any_;
+        in_frame_ = false;
+        return Event::kText;
+    }
+    if (!is_code) {
+        decoded_[size_++] = byte;
+        --until_code_;
+        return Event::kNone;
+    }
+    if (any_) {
+        decoded_[size_++] = 0;
+    }
+    any_ = true;
+    until_code_ = static_cast<uint8_t>(byte - 1);
+    return Event::kNone;
+}
+
+bool Decoder::finish() {
+    constexpr size_t kMinDecodedBytes = 6;
+    if (until_code_ != 0 || size_ < kMinDecodedBytes) {
+        return false;
+    }
+    return crc32(decoded_, size_ - 4U) == load(decoded_ + size_ - 4, 4);
+}
+
+Frame Decoder::frame() const {
+    return {decoded_[0], decoded_[1], decoded_ + 2, size_ - 6U, static_cast<uint32_t>(load(decoded_ + size_ - 4, 4))};
+}
+
+}  // namespace kerf::bench

@@ -1,0 +1,80 @@
+// The frame codec of the native dialect (docs/protocol.md): 0x00 COBS(type, seq, payload, CRC-32) 0x00, at most 64
+// bytes, little-endian. tools/protocol.py is the other end; tests/vectors/protocol.json holds both to the same cases.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace kerf::bench {
+
+inline constexpr size_t kMaxWireBytes = 64;                 // larger USB CDC writes get lost on the Nano 33 BLE
+inline constexpr size_t kMaxBodyBytes = kMaxWireBytes - 2;  // between the delimiters
+inline constexpr size_t kMaxDecodedBytes = kMaxBodyBytes - 1;
+inline constexpr size_t kMaxPayloadBytes = kMaxDecodedBytes - 2 - 4;
+static_assert(kMaxBodyBytes < 'A', "a letter must not be mistaken for a COBS code byte");
+
+// CRC-32 as in zlib and Ethernet; pass the previous result to go on. 0 for no bytes.
+uint32_t crc32(const void* bytes, size_t count, uint32_t crc = 0);
+
+// Appends little-endian numbers to a payload. What does not fit is left out; every record's size is known to fit.
+class Payload {
+  public:
+    void u8(uint8_t value) { bytes(&value, 1); }
+    void u16(uint16_t value) { number(value, 2); }
+    void u32(uint32_t value) { number(value, 4); }
+    void u64(uint64_t value) { number(value, 8); }
+    void bytes(const void* from, size_t count);
+
+    const uint8_t* data() const { return data_; }
+    size_t size() const { return size_; }
+
+  private:
+    void number(uint64_t value, size_t count);
+
+    uint8_t data_[kMaxPayloadBytes];
+    size_t size_ = 0;
+};
+
+// Little-endian number of `count` bytes, 1 … 8.
+uint64_t load(const uint8_t* bytes, size_t count);
+
+// Writes the frame to `wire` (kMaxWireBytes), both delimiters included; returns its length.
+size_t encode_frame(uint8_t type, uint8_t seq, const Payload& payload, uint8_t* wire);
+
+struct Frame {
+    uint8_t type;
+    uint8_t seq;
+    const uint8_t* payload;
+    size_t size;
+    uint32_t crc;
+};
+
+// Finds frames in a stream that also carries text and noise. A byte above 62 where COBS has a code byte cannot be part
+// of a frame, so it and what follows are text: an ASCII command is never swallowed by a lost delimiter.
+class Decoder {
+  public:
+    enum class Event : uint8_t {
+        kNone,       // more is needed
+        kText,       // the byte is outside of frames
+        kDelimiter,  // 0x00 without a valid frame before it
+        kFrame,      // frame() is valid until the next feed()
+    };
+
+    Event feed(uint8_t byte);
+    Frame frame() const;
+
+    // What began like a frame and was none.
+    uint32_t bad_frames() const { return bad_; }
+
+  private:
+    bool finish();
+
+    uint8_t decoded_[kMaxDecodedBytes] = {};
+    uint8_t size_ = 0;        // of decoded_
+    uint8_t until_code_ = 0;  // data bytes before the next code byte
+    bool any_ = false;        // a code byte has been seen since the delimiter
+    bool in_frame_ = false;
+    uint32_t bad_ = 0;
+};
+
+}  // namespace kerf::bench
