@@ -1,0 +1,64 @@
+"""Fault records and status numbers of the firmware, in words; pure, used by the bench for its errors."""
+
+from .protocol import Fault
+
+_FAULT_KINDS = {
+    1: "HardFault",
+    2: "MemManage fault",
+    3: "BusFault",
+    4: "UsageFault",
+    5: "stack overflow",
+    6: "assertion failed",
+    7: "unexpected exception",
+}
+# CFSR and HFSR bits in words, ARMv7-M Architecture Reference Manual B3.2.15 and B3.2.16.
+_CFSR_BITS = {
+    0: "instruction access violation",
+    1: "data access violation",
+    3: "memory protection violation while returning from an exception",
+    4: "memory protection violation while entering an exception (stack overflow?)",
+    5: "memory protection violation while saving floating-point state",
+    8: "bus fault on an instruction fetch",
+    9: "bus fault",
+    10: "bus fault somewhere before this instruction",
+    11: "bus fault while returning from an exception",
+    12: "bus fault while entering an exception (stack overflow?)",
+    13: "bus fault while saving floating-point state",
+    16: "undefined instruction",
+    17: "invalid state (a jump to an even address?)",
+    18: "invalid exception return",
+    19: "no coprocessor (floating-point unit not enabled?)",
+    20: "stack limit violated (stack overflow)",
+    24: "unaligned access",
+    25: "divide by zero",
+}
+_MMFAR_VALID, _BFAR_VALID = 1 << 7, 1 << 15
+_VECTOR_TABLE = 1 << 1  # in HFSR
+
+
+def describe_fault(fault: Fault) -> str:
+    """A fault record in words: ``HardFault at pc 0x08000123: bus fault at address 0x60000000``."""
+    what = _FAULT_KINDS.get(fault.kind, f"fault {fault.kind}")
+    if fault.kind == 7:
+        what += f" {fault.psr & 0x1FF}"
+    where = f" at pc 0x{fault.pc:08x} (called from 0x{fault.lr:08x}, sp 0x{fault.sp:08x})"
+    reasons = [words for bit, words in _CFSR_BITS.items() if fault.cfsr >> bit & 1]
+    if fault.hfsr & _VECTOR_TABLE:
+        reasons.append("vector table could not be read")
+    why = f": {', '.join(reasons)}" if reasons else ""
+    address = f" at address 0x{fault.address:08x}" if fault.cfsr & (_MMFAR_VALID | _BFAR_VALID) else ""
+    line = f" in line {fault.address}" if fault.kind == 6 and fault.address else ""
+    return what + line + where + why + address
+
+
+_SETUP_STATUS = {
+    1: "the arena is too small: {} bytes are missing",
+    2: "operator {} is not in the firmware's operator list",
+    3: "the model does not suit the runtime (detail {})",
+    4: "operator {} failed",
+}
+
+
+def describe_status(status: int, detail: int) -> str:
+    """model.h's Status in words."""
+    return _SETUP_STATUS.get(status, "status " + str(status) + " (detail {})").format(detail)

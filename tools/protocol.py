@@ -1,0 +1,341 @@
+"""The serial protocol's native dialect (docs/protocol.md): bytes ↔ records, pure.
+
+A frame on the wire is ``0x00 COBS(type u8, seq u8, payload, crc32 u32) 0x00``, at most 64 bytes; all numbers are
+little-endian. `encode` makes one from a message, `Decoder` finds them in a stream, `parse` turns one into its record.
+"""
+
+import struct
+import zlib
+from collections.abc import Callable
+from dataclasses import astuple, dataclass, field
+from typing import ClassVar
+
+from cobs import cobs
+
+from .errors import ProtocolError
+
+VERSION = 1
+MAX_WIRE_BYTES = 64  # larger USB CDC writes get lost on the Nano 33 BLE
+MAX_BODY_BYTES = MAX_WIRE_BYTES - 2  # between the delimiters; so no COBS code byte is larger, and every letter is
+MAX_PAYLOAD_BYTES = MAX_BODY_BYTES - 1 - 2 - 4  # COBS, type and seq, CRC
+MIN_BODY_BYTES = 1 + 2 + 4
+
+# Objects that READ can read.
+OUTPUT, OP_TICKS, TEXT, INPUT_INFO, OUTPUT_INFO = range(5)
+# Capabilities in HELLO's answer, a bit each.
+CAN_PROFILE, CAN_CAPTURE = 1, 2
+# model.h's kerf::model::DType, by its number.
+DTYPES = ("float32", "int8", "uint8", "int16", "int32", "int64", "bool", "float16")
+# port.h's TickUnit, by its number.
+TICK_UNITS = ("cycles", "us")
+
+# ERROR codes
+NO_SESSION, UNKNOWN_REQUEST, BAD_LENGTH, OUT_OF_RANGE, INPUT_CRC, NOT_READY, BAD_VERSION = range(1, 8)
+# The byte in INVOKE's flags that asks for the time of every operator.
+PROFILE = 1
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One frame whose CRC is right."""
+
+    type: int
+    seq: int
+    payload: bytes
+
+
+@dataclass(frozen=True)
+class Message:
+    """Base of the records. LAYOUT is struct's; with TAIL the last field takes the bytes that remain."""
+
+    TYPE: ClassVar[int]
+    LAYOUT: ClassVar[str]
+    TAIL: ClassVar[bool] = False
+
+
+@dataclass(frozen=True)
+class Hello(Message):
+    """Opens a session; the device answers nothing else before it."""
+
+    TYPE, LAYOUT = 0x01, "<BI"
+    version: int
+    nonce: int
+
+
+@dataclass(frozen=True)
+class Welcome(Message):
+    """HELLO's answer. ``session`` is the nonce of the HELLO; ``setup_status`` is model.h's Status with its detail."""
+
+    TYPE, LAYOUT = 0x81, "<BHI32sBIBBHBI"
+    version: int
+    capabilities: int
+    session: int
+    model_sha256: bytes
+    tick_unit: int
+    tick_hz: int
+    inputs: int
+    outputs: int
+    ops: int
+    setup_status: int
+    setup_detail: int
+
+
+@dataclass(frozen=True)
+class Write(Message):
+    """Puts bytes into an input tensor."""
+
+    TYPE, LAYOUT, TAIL = 0x02, "<BI", True
+    index: int
+    offset: int
+    data: bytes
+
+
+@dataclass(frozen=True)
+class Written(Message):
+    """WRITE's answer: the offset after the last byte written."""
+
+    TYPE, LAYOUT = 0x82, "<I"
+    end: int
+
+
+@dataclass(frozen=True)
+class Invoke(Message):
+    """Runs the model if ``inputs_crc32`` is that of all inputs, one after the other, as the device holds them."""
+
+    TYPE, LAYOUT = 0x03, "<BI"
+    flags: int
+    inputs_crc32: int
+
+
+@dataclass(frozen=True)
+class Started(Message):
+    """INVOKE is under way; Done follows with the same sequence number."""
+
+    TYPE, LAYOUT = 0x83, "<"
+
+
+@dataclass(frozen=True)
+class Done(Message):
+    """INVOKE is over: model.h's Status and detail, ticks, CRC-32 over all outputs, one after the other."""
+
+    TYPE, LAYOUT = 0x84, "<BIQI"
+    status: int
+    detail: int
+    ticks: int
+    outputs_crc32: int
+
+
+@dataclass(frozen=True)
+class Read(Message):
+    """Asks for ``count`` bytes of an object (OUTPUT, OP_TICKS, TEXT, INPUT_INFO, OUTPUT_INFO) from ``offset`` on."""
+
+    TYPE, LAYOUT = 0x05, "<BBIB"
+    object: int
+    index: int
+    offset: int
+    count: int
+
+
+@dataclass(frozen=True)
+class Data(Message):
+    """READ's answer; fewer bytes than asked for where the object ends."""
+
+    TYPE, LAYOUT, TAIL = 0x85, "<", True
+    data: bytes
+
+
+@dataclass(frozen=True)
+class AskStats(Message):
+    """Asks for Stats."""
+
+    TYPE, LAYOUT = 0x06, "<"
+
+
+@dataclass(frozen=True)
+class Stats(Message):
+    """What setup() took, and memory. Stack sizes are 0 where the port does not know them."""
+
+    TYPE, LAYOUT = 0x86, "<QIIII"
+    setup_ticks: int
+    stack_used_bytes: int
+    stack_size_bytes: int
+    arena_bytes: int
+    arena_used_bytes: int
+
+
+@dataclass(frozen=True)
+class Calibrate(Message):
+    """Runs port.h's spin()."""
+
+    TYPE, LAYOUT = 0x07, "<I"
+    turns: int
+
+
+@dataclass(frozen=True)
+class Calibrated(Message):
+    """How many instructions the loop took (0: unknown on this port) and how many ticks went by."""
+
+    TYPE, LAYOUT = 0x87, "<IQ"
+    instructions: int
+    ticks: int
+
+
+@dataclass(frozen=True)
+class Reset(Message):
+    """Restarts the device; it answers, then restarts, then sends Boot."""
+
+    TYPE, LAYOUT = 0x08, "<"
+
+
+@dataclass(frozen=True)
+class Resetting(Message):
+    """RESET's answer."""
+
+    TYPE, LAYOUT = 0x88, "<"
+
+
+@dataclass(frozen=True)
+class Boot(Message):
+    """Sent once after every start, unasked: whatever session there was is over."""
+
+    TYPE, LAYOUT = 0xE0, "<BBIQ"
+    version: int
+    setup_status: int
+    setup_detail: int
+    setup_ticks: int
+
+
+@dataclass(frozen=True)
+class Fault(Message):
+    """Sent by a fault handler, unasked: bench.h's Fault."""
+
+    TYPE, LAYOUT = 0xE1, "<8I"
+    kind: int
+    pc: int
+    lr: int
+    psr: int
+    cfsr: int
+    hfsr: int
+    address: int
+    sp: int
+
+
+@dataclass(frozen=True)
+class Refusal(Message):
+    """The answer to a request the device does not carry out."""
+
+    TYPE, LAYOUT, TAIL = 0xFF, "<BI", True
+    code: int
+    detail: int
+    text: bytes
+
+
+MESSAGES: dict[int, type[Message]] = {
+    m.TYPE: m
+    for m in (
+        *(Hello, Welcome, Write, Written, Invoke, Started, Done, Read, Data, AskStats, Stats),
+        *(Calibrate, Calibrated, Reset, Resetting, Boot, Fault, Refusal),
+    )
+}
+
+MAX_WRITE_BYTES = MAX_PAYLOAD_BYTES - struct.calcsize(Write.LAYOUT)
+MAX_READ_BYTES = MAX_PAYLOAD_BYTES
+
+
+def encode_frame(frame: Frame) -> bytes:
+    """The bytes of a frame on the wire, both delimiters included; ValueError for a payload above 55 bytes."""
+    if len(frame.payload) > MAX_PAYLOAD_BYTES:
+        raise ValueError(f"a payload of {len(frame.payload)} bytes is above {MAX_PAYLOAD_BYTES}")
+    body = bytes((frame.type, frame.seq)) + frame.payload
+    encoded: bytes = cobs.encode(body + struct.pack("<I", zlib.crc32(body)))
+    return b"\0" + encoded + b"\0"
+
+
+def encode(message: Message, seq: int) -> bytes:
+    """The bytes of a message on the wire. seq 0 … 255."""
+    values = astuple(message)
+    tail = values[-1] if message.TAIL else b""
+    fixed = values[:-1] if message.TAIL else values
+    return encode_frame(Frame(message.TYPE, seq, struct.pack(message.LAYOUT, *fixed) + tail))
+
+
+def parse(frame: Frame) -> Message:
+    """The record in a frame; ProtocolError when its type is unknown or its payload has another length than agreed."""
+    kind = MESSAGES.get(frame.type)
+    if kind is None:
+        raise ProtocolError(f"the device sent a frame of the unknown type 0x{frame.type:02x}; update kerf")
+    size = struct.calcsize(kind.LAYOUT)
+    if len(frame.payload) < size or (not kind.TAIL and len(frame.payload) > size):
+        raise ProtocolError(
+            f"the device sent a {kind.__name__} record of {len(frame.payload)} bytes instead of {size}; "
+            "flash it again, with this version of kerf"
+        )
+    values = struct.unpack(kind.LAYOUT, frame.payload[:size])
+    make: Callable[..., Message] = kind
+    return make(*values, frame.payload[size:]) if kind.TAIL else make(*values)
+
+
+@dataclass
+class Decoder:
+    """Finds frames in a stream that also carries text and noise; the C++ one (firmware/bench/frame.h) does the same.
+
+    ``bad`` counts what began like a frame and was none; ``text`` keeps the latest bytes outside of frames, so that
+    an error can show what the other side says instead. A byte above 62 where COBS has a code byte cannot be part of
+    a frame, so it and what follows are text; an ASCII command thus cannot be swallowed by a lost delimiter.
+    """
+
+    bad: int = 0
+    text: bytearray = field(default_factory=bytearray)
+    _in_frame: bool = False
+    _body: bytearray = field(default_factory=bytearray)
+    _next_code: int = 0
+
+    TEXT_KEPT: ClassVar[int] = 4096
+
+    def feed(self, data: bytes) -> list[Frame]:
+        """The frames that these bytes complete."""
+        frames = [frame for byte in data if (frame := self._take(byte)) is not None]
+        del self.text[: -self.TEXT_KEPT]
+        return frames
+
+    def _take(self, byte: int) -> Frame | None:
+        if byte == 0:
+            frame = self._finish()
+            self._body.clear()
+            self._next_code = 0
+            self._in_frame = frame is None
+            return frame
+        if not self._in_frame:
+            self.text.append(byte)
+            return None
+        at = len(self._body)
+        if at == MAX_BODY_BYTES or (at == self._next_code and byte > MAX_BODY_BYTES):
+            self.bad += at > 0
+            self._in_frame = False
+            self.text.append(byte)
+            return None
+        if at == self._next_code:
+            self._next_code += byte
+        self._body.append(byte)
+        return None
+
+    def _finish(self) -> Frame | None:
+        if not self._in_frame or not self._body:
+            return None
+        frame = decode_body(bytes(self._body))
+        self.bad += frame is None
+        return frame
+
+
+def decode_body(body: bytes) -> Frame | None:
+    """The frame between two delimiters, or None when it is not a valid one."""
+    if not MIN_BODY_BYTES <= len(body) <= MAX_BODY_BYTES:
+        return None
+    try:
+        decoded: bytes = cobs.decode(body)
+    except cobs.DecodeError:
+        return None
+    content, crc = decoded[:-4], decoded[-4:]
+    if len(decoded) < 6 or struct.pack("<I", zlib.crc32(content)) != crc:
+        return None
+    return Frame(content[0], content[1], content[2:])
