@@ -21,7 +21,7 @@ Key = TensorKey | ScratchKey
 
 @dataclass(frozen=True)
 class _Buffer:
-    """A tensor (key = index) or a scratch buffer (key = operator, number), live from ``first`` to ``last`` inclusive."""
+    """A tensor (key = index) or a scratch buffer (key = operator, number), live from ``first`` up to ``last``."""
 
     key: Key
     bytes: int
