@@ -1,14 +1,27 @@
 """Values → text, and a whole PlatformIO project that needs nothing outside its folder: the only user of Jinja."""
 
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import jinja2
 
+from . import __version__, files
+from .errors import BuildError
+from .graph.ir import Graph, Plan
+from .values import Project, Target
+
 ROOT = Path(__file__).resolve().parent.parent
 TEMPLATES = ROOT / "templates"
 FIRMWARE = ROOT / "firmware"
+MANIFEST = "manifest.json"
+PLATFORM = "symlink://firmware/platform"  # how a target names the platform of this repository …
+PLATFORM_COPY = "symlink://platform"  # … and a rendered project its copy of it
+
+_KERNEL_INCLUDE = re.compile(rb'^\s*#\s*include\s+"kernels/([^"]+)"', re.MULTILINE)
 
 
 @cache
@@ -26,3 +39,145 @@ def _environment() -> jinja2.Environment:
 def render(template: str, **values: Any) -> str:
     """The text of a template (path below templates/); a value that is missing or misspelt raises UndefinedError."""
     return _environment().get_template(template).render(values)
+
+
+def project(
+    graph: Graph,
+    plan: Plan,
+    target: Target,
+    sources: Mapping[str, bytes],
+    *,
+    runtime: str,
+    mode: str,
+    kernels: str,
+) -> Project:
+    """A complete PlatformIO project: the runtime's ``sources`` (src/model.cpp …) with everything they are built with.
+
+    src/ mirrors firmware/, so that an #include reads the same in both. Of the kernels only the headers that the
+    sources reach are copied, of the ports only the target's. ``kernels`` names them for people.
+    """
+    contents = dict(sources)
+    for folder in ("model", "port", "bench", f"ports/{target.port}"):
+        contents.update(_copies(FIRMWARE / folder, f"src/{folder}"))
+    for header in sorted(_reached_kernels(sources.values())):
+        contents[f"src/kernels/{header}"] = (FIRMWARE / "kernels" / header).read_bytes()
+    if target.options.get("platform") == PLATFORM:
+        contents.update(_copies(FIRMWARE / "platform", "platform"))
+    contents["platformio.ini"] = _platformio_ini(target).encode()
+    labels = tuple((op.name, op.kind) for op in graph.ops)
+    manifest = {
+        "kerf": __version__,
+        "model": graph.name,
+        "mode": mode,
+        "model_sha256": graph.sha256,
+        "model_bytes": graph.model_bytes,
+        "runtime": runtime,
+        "target": target.name,
+        "kernels": kernels,
+        "arena_bytes": plan.arena_bytes,
+        "ops": [{"name": name, "op": kind} for name, kind in labels],
+        "files": sorted([*contents, MANIFEST]),
+    }
+    contents[MANIFEST] = (json.dumps(manifest, indent=2) + "\n").encode()
+    return Project(
+        files=dict(sorted(contents.items())),
+        model=graph.name,
+        mode=mode,
+        model_sha256=graph.sha256,
+        model_bytes=graph.model_bytes,
+        runtime=runtime,
+        target=target.name,
+        kernels=kernels,
+        arena_bytes=plan.arena_bytes,
+        op_labels=labels,
+    )
+
+
+def write(project: Project, directory: Path) -> int:
+    """Makes ``directory`` hold the project and returns how many files were written or removed; 0 when it did already.
+
+    Files that an earlier project left behind are removed; whatever kerf did not write (.pio, the user's notes) stays.
+    Raises BuildError if the folder has contents and is no kerf project, or cannot be written.
+    """
+    try:
+        return _write(project, directory)
+    except OSError as error:
+        raise BuildError(
+            f"cannot write the project to {directory}: {error.strerror or error}; free it or choose another --out"
+        ) from error
+
+
+def _write(project: Project, directory: Path) -> int:
+    old = files.read_json(directory / MANIFEST)
+    if directory.exists() and "kerf" not in old and any(not _partial(path) for path in directory.iterdir()):
+        raise BuildError(f"{directory} is not empty and not a kerf project; choose an empty folder for --out")
+    changed = 0
+    for name in sorted(_own_paths(old.get("files")) - set(project.files)):
+        gone = directory / name
+        if gone.is_file():
+            gone.unlink()
+            changed += 1
+    # The manifest goes first: from then on an interrupted folder is known to be kerf's, and what it lists is written.
+    for name in sorted(project.files, key=lambda name: name != MANIFEST):
+        path, contents = directory / name, project.files[name]
+        if not path.is_file() or path.read_bytes() != contents:
+            files.write(path, contents)
+            changed += 1
+    return changed
+
+
+def _partial(path: Path) -> bool:
+    """Whether this is what an interrupted files.write leaves."""
+    return path.name.startswith(".") and ".partial" in path.name
+
+
+def _own_paths(listed: Any) -> set[str]:
+    """The paths of an old manifest that lie inside the project; anyone may have edited it."""
+    names = [name for name in listed if isinstance(name, str)] if isinstance(listed, list) else []
+    paths = [PurePosixPath(name) for name in names]
+    return {str(path) for path in paths if path.parts and not path.is_absolute() and ".." not in path.parts}
+
+
+def _copies(folder: Path, destination: str) -> dict[str, bytes]:
+    """All files below a folder, without what tools leave there."""
+    return {
+        f"{destination}/{path.relative_to(folder).as_posix()}": path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and not any(p.startswith((".", "__pycache__")) for p in path.relative_to(folder).parts)
+    }
+
+
+def _reached_kernels(sources: Iterable[bytes]) -> set[str]:
+    """The headers of firmware/kernels that these sources include, directly or through one another."""
+    reached: set[str] = set()
+    waiting = [name for source in sources for name in _included_kernels(source)]
+    while waiting:
+        name = waiting.pop()
+        if name not in reached:
+            reached.add(name)
+            waiting += _included_kernels((FIRMWARE / "kernels" / name).read_bytes())
+    return reached
+
+
+def _included_kernels(source: bytes) -> Iterator[str]:
+    return (match.decode() for match in _KERNEL_INCLUDE.findall(source))
+
+
+def _platformio_ini(target: Target) -> str:
+    """The target's own options and no others, with the platform in the project where it is this repository's."""
+    options = {"platform": "", "board": target.board}
+    if target.framework:
+        options["framework"] = target.framework
+    options |= {k: v for k, v in target.options.items() if k != "extends" and not k.startswith("custom_")}
+    if options["platform"] == PLATFORM:
+        options["platform"] = PLATFORM_COPY
+    flags = [*options.pop("build_flags", "").splitlines(), "-I src"]
+    options["build_flags"] = "\n".join(flag.strip() for flag in flags if flag.strip())
+    return render(
+        "common/platformio.ini.j2",
+        version=__version__,
+        target=target.name,
+        options=[
+            (key, [line.strip() for line in value.splitlines() if line.strip()]) for key, value in options.items()
+        ],
+    )
