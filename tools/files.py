@@ -48,6 +48,11 @@ def write(path: Path, data: bytes) -> None:
         temporary.write_bytes(data)
 
 
+def sha256(data: bytes) -> str:
+    """SHA-256 of the bytes alone, as sha256sum prints it."""
+    return hashlib.sha256(data).hexdigest()
+
+
 def digest(*parts: bytes | str) -> str:
     """SHA-256 over the parts, each preceded by its length, so that ("ab", "c") and ("a", "bc") differ."""
     total = hashlib.sha256()
@@ -89,6 +94,12 @@ def pack_arrays(arrays: Mapping[str, npt.NDArray[Any]]) -> bytes:
         np.lib.format.write_array(entry, np.ascontiguousarray(array), allow_pickle=False)
         entries[f"{name}.npy"] = entry.getvalue()
     return pack(entries)
+
+
+def unpack_arrays(data: bytes) -> dict[str, npt.NDArray[Any]]:
+    """The arrays of an .npz, in their order."""
+    with np.load(io.BytesIO(data), allow_pickle=False) as archive:
+        return {name: archive[name] for name in archive.files}
 
 
 def read_json(path: Path) -> dict[str, Any]:

@@ -2,10 +2,15 @@
 
 import os
 import sys
+import traceback
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from .errors import KerfError
+
+_LINE_CHARACTERS = 300
 
 
 @contextmanager
@@ -39,3 +44,25 @@ def quiet(log: Path) -> Iterator[None]:
         for fd, copy in saved.items():
             os.dup2(copy, fd)
             os.close(copy)
+
+
+@contextmanager
+def failures_as(kind: type[KerfError], sentence: str, log: Path) -> Iterator[None]:
+    """Runs a library quietly; whatever it raises becomes ``kind`` with the line of its message that says why."""
+    try:
+        with quiet(log):
+            yield
+    except KerfError:
+        raise
+    except Exception as error:
+        with log.open("a", encoding="utf-8") as file:
+            traceback.print_exc(file=file)
+        raise kind(f"{sentence}: {useful_line(error)} (everything it said: {log})") from error
+
+
+def useful_line(error: BaseException) -> str:
+    """The first line of a message that says why: compilers write it after ``error:``, others at the beginning."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    marked = [line.rpartition("error: ")[2] for line in lines if "error: " in line]
+    chosen = (marked or lines or [type(error).__name__])[0]
+    return chosen if len(chosen) <= _LINE_CHARACTERS else chosen[:_LINE_CHARACTERS] + "…"

@@ -2,6 +2,9 @@
 
 import json
 import os
+import re
+import zipfile
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -9,13 +12,16 @@ from typing import Any
 import numpy as np
 
 from . import files, models
-from .errors import TrainError
+from .errors import QuantizeError, TrainError
 from .models import Data, ModelModule
 from .progress import Progress, Step
-from .quiet import quiet, without_warnings
+from .quiet import failures_as, quiet, without_warnings
 from .values import Trained
 
 SEED = 1
+SUFFIXES = (".keras", ".h5", ".hdf5", ".tflite")
+_HDF5_MARK = b"\x89HDF\r\n\x1a\n"  # HDF5 file format specification, section II.A
+_ZIP_MARK = b"PK\x03\x04"
 
 
 def train(
@@ -153,3 +159,144 @@ def import_tensorflow(log: Path) -> Any:
         import tensorflow
 
     return tensorflow
+
+
+@dataclass(frozen=True, eq=False)
+class Loaded:
+    """A TensorFlow concrete function at batch size 1; ``trackable`` keeps its variables alive.
+
+    ``shapes`` and ``dtypes`` are those of one sample of each input, in the function's order.
+    """
+
+    name: str
+    function: Any
+    trackable: Any
+    shapes: tuple[tuple[int, ...], ...]
+    dtypes: tuple[str, ...]
+
+
+def adopt(path: Path) -> Trained:
+    """A user's model file or folder as a Trained, looked at from outside only. Raises QuantizeError."""
+    if not path.exists():
+        raise QuantizeError(f"there is no model at {path}")
+    if path.is_dir():
+        if not (path / "saved_model.pb").is_file():
+            raise QuantizeError(f"the folder {path} is no SavedModel: it has no saved_model.pb")
+    elif path.suffix not in SUFFIXES:
+        raise QuantizeError(f"{path} is none of {', '.join(SUFFIXES)} or a SavedModel folder")
+    elif path.suffix == ".keras" and not _starts_with(path, _ZIP_MARK):
+        raise QuantizeError(f"{path} is not a .keras file: it is no zip archive; save it with model.save('name.keras')")
+    elif path.suffix in (".h5", ".hdf5") and not _starts_with(path, _HDF5_MARK):
+        raise QuantizeError(f"{path} is not an HDF5 file; save the model with model.save('name.keras')")
+    name = re.sub(r"[^A-Za-z0-9_.-]+", "_", path.stem).strip("._-") or "model"
+    return Trained(name, path, None)
+
+
+def _starts_with(path: Path, mark: bytes) -> bool:
+    with path.open("rb") as file:
+        return file.read(len(mark)) == mark
+
+
+def load(path: Path, log: Path) -> Loaded:
+    """Reads a model without running any code it may carry (Keras' safe mode, no Lambda layers, no custom objects).
+
+    What TensorFlow prints goes to ``log``. Raises QuantizeError.
+    """
+    adopt(path)
+    tf = import_tensorflow(log)
+    if path.is_dir():
+        return _saved_model(tf, path, log)
+    _refuse_code(path)
+    with failures_as(QuantizeError, f"Keras cannot load {path}", log):
+        model = _keras(tf, path)
+    specs = [_fixed(tf, path, tensor.shape, tensor.dtype, tensor.name) for tensor in model.inputs]
+    with failures_as(QuantizeError, f"{path} cannot run on one sample", log):
+
+        def call(*inputs: Any) -> Any:
+            return model(list(inputs) if len(inputs) > 1 else inputs[0], training=False)
+
+        function = tf.function(call, input_signature=specs).get_concrete_function()
+    return _loaded(path, function, model, specs)
+
+
+def _keras(tf: Any, path: Path) -> Any:
+    """Keras 3 reads .keras and most .h5; some .h5 of the Keras 2 era need tf_keras, which is used if it is there."""
+    try:
+        return tf.keras.models.load_model(path, compile=False)
+    except Exception as error:
+        if path.suffix == ".keras":
+            raise
+        try:
+            import tf_keras
+        except ImportError:
+            raise error from None
+        return tf_keras.models.load_model(path, compile=False)
+
+
+def _refuse_code(path: Path) -> None:
+    """Lambda layers hold Python bytecode, which no microcontroller can run and nobody should execute unseen."""
+    found = re.findall(r'"class_name":\s*"Lambda",\s*"config":\s*{[^{}]*?"name":\s*"([^"]*)"', _config(path))
+    if found:
+        raise QuantizeError(
+            f"{path} has the Lambda layer {found[0]!r}, which holds Python code: replace it by layers of Keras"
+        )
+
+
+def _config(path: Path) -> str:
+    """The architecture of a .keras or .h5 as JSON text."""
+    try:
+        if path.suffix == ".keras":
+            with zipfile.ZipFile(path) as archive:
+                config = json.loads(archive.read("config.json"))
+        else:
+            import h5py
+
+            with h5py.File(path, "r") as file:
+                config = json.loads(file.attrs["model_config"])
+    except KeyError:
+        raise QuantizeError(
+            f"{path} holds weights but no model: save the model with model.save('name.keras')"
+        ) from None
+    except (OSError, ValueError, zipfile.BadZipFile) as error:
+        raise QuantizeError(f"{path} is damaged or cut off ({error}): save it again") from None
+    return json.dumps(config, sort_keys=True)
+
+
+def _saved_model(tf: Any, path: Path, log: Path) -> Loaded:
+    with failures_as(QuantizeError, f"TensorFlow cannot load the SavedModel {path}", log):
+        model = tf.saved_model.load(str(path))
+    if not model.signatures:
+        raise QuantizeError(f"the SavedModel {path} has no signature: export it with model.export(FOLDER)")
+    names = sorted(model.signatures)
+    served = model.signatures["serving_default" if "serving_default" in names else names[0]]
+    arguments = sorted(served.structured_input_signature[1].items())
+    specs = [_fixed(tf, path, spec.shape, spec.dtype, name) for name, spec in arguments]
+    with failures_as(QuantizeError, f"{path} cannot run on one sample", log):
+
+        def call(*inputs: Any) -> Any:
+            outputs = served(**{name: value for (name, _), value in zip(arguments, inputs, strict=True)})
+            return [outputs[name] for name in sorted(outputs)]
+
+        function = tf.function(call, input_signature=specs).get_concrete_function()
+    return _loaded(path, function, model, specs)
+
+
+def _fixed(tf: Any, path: Path, shape: Any, dtype: Any, name: str) -> Any:
+    """The input's type with batch size 1; every other size must be known."""
+    sizes = list(shape) if getattr(shape, "rank", 0) is not None else []
+    if not sizes or any(size is None for size in sizes[1:]):
+        raise QuantizeError(
+            f"input {name!r} of {path} has the shape {tuple(sizes) or 'unknown'}: a microcontroller needs fixed sizes, "
+            "give the model's Input a shape"
+        )
+    return tf.TensorSpec([1, *sizes[1:]], dtype, name=re.sub(r"[^A-Za-z0-9_]+", "_", name).strip("_") or "input")
+
+
+def _loaded(path: Path, function: Any, trackable: Any, specs: list[Any]) -> Loaded:
+    return Loaded(
+        path.name,
+        function,
+        trackable,
+        tuple(tuple(spec.shape[1:]) for spec in specs),
+        tuple(spec.dtype.name for spec in specs),
+    )

@@ -1,0 +1,200 @@
+"""From a Keras file to a .tflite in the mode asked for, with the vectors that prove it; a .tflite passes through."""
+
+import json
+from collections.abc import Iterator, Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from . import __version__, files, oracle, samples, signature
+from .errors import ModelError, QuantizeError, UsageError
+from .models import Data
+from .progress import Progress
+from .quiet import failures_as, quiet
+from .samples import Samples
+from .signature import Signature
+from .train import Loaded, import_tensorflow, load
+from .values import MODES, Quantized, Trained, Vectors
+
+MAX_TFLITE_BYTES = 1 << 28  # nothing near it fits a microcontroller
+
+
+def quantize(
+    source: Trained,
+    mode: str | None,
+    data: Data | Path | None,
+    directory: Path,
+    progress: Progress | None = None,
+    classes: Sequence[str] = (),
+) -> Quantized:
+    """Converts ``source`` and computes the reference vectors: ``directory/model.tflite`` and ``vectors.npz``.
+
+    ``source.path`` is a .keras, .h5, SavedModel folder, or a .tflite that is taken as it is (``mode`` None, or the
+    mode it already has). ``data`` are a model's own arrays, an .npz of the user (x, optional y and classes), or None:
+    then random numbers stand in, with a warning. ``classes`` name the outputs; any text will do.
+
+    The same inputs give the same bytes; what is there already and was made from the same inputs is used again.
+    Raises QuantizeError, ModelError for a .tflite that is none, UsageError for a mode that contradicts the file.
+    """
+    progress = progress or Progress()
+    if mode is not None and mode not in MODES:
+        raise UsageError(f"unknown mode {mode!r}; known: {', '.join(MODES)}")
+    directory.mkdir(parents=True, exist_ok=True)
+    key = _key(source, mode, data, classes)
+    kept = _reuse(source, directory, key)
+    if kept is not None:
+        progress.say(f"{source.model} {kept.mode} is quantized already: {kept.path}")
+        return kept
+
+    state = directory / "quantize.json"
+    files.remove(state)  # from here until it is written again the folder is not to be trusted
+    provided = samples.from_arrays(data, classes) if isinstance(data, Data) else None
+    if isinstance(data, Path):
+        provided = samples.read_npz(data, classes)
+    if source.path.suffix == ".tflite":
+        tflite, chosen = _adopt(source.path, mode)
+    else:
+        chosen = mode or "int8"
+        log = directory / "quantize.log"
+        tflite = _convert(load(source.path, log), chosen, provided, log, progress)
+    vectors = _vectors(source, tflite, provided, classes, progress)
+
+    path = directory / "model.tflite"
+    files.write(path, tflite)
+    files.write(directory / "vectors.npz", _pack(vectors))
+    sha256 = files.sha256(tflite)
+    record = {
+        "key": key,
+        "mode": chosen,
+        "model_sha256": sha256,
+        "vectors_sha256": files.sha256((directory / "vectors.npz").read_bytes()),
+        "oracle": vectors.oracle,
+        "exact": vectors.exact,
+        "classes": vectors.classes,
+    }
+    files.write(state, json.dumps(record, indent=1).encode())
+    return Quantized(source.model, chosen, tflite, sha256, path, vectors)
+
+
+def _key(source: Trained, mode: str | None, data: Data | Path | None, classes: Sequence[str]) -> str:
+    """Everything the result depends on."""
+    if not source.path.exists():
+        raise QuantizeError(f"there is no model at {source.path}")
+    arrays: list[bytes] = []
+    if isinstance(data, Path):
+        if not data.is_file():
+            raise QuantizeError(f"there is no data file {data}")
+        arrays = [data.read_bytes()]
+    elif data is not None:
+        arrays = [a.tobytes() for a in (data.train_x, data.train_y, data.test_x, data.test_y)]
+    packages = [f"{name} {_version(name)}" for name in ("tensorflow", oracle.TFLM, oracle.LITERT)]
+    options = json.dumps([mode, type(data).__name__, list(classes), source.path.suffix, __version__])
+    return files.digest(files.tree_digest(source.path), options, *packages, *arrays)
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "absent"
+
+
+def _reuse(source: Trained, directory: Path, key: str) -> Quantized | None:
+    """The result of an earlier run, if it was made from the same inputs and nobody touched it."""
+    state = files.read_json(directory / "quantize.json")
+    path, vectors_path = directory / "model.tflite", directory / "vectors.npz"
+    if state.get("key") != key or not path.is_file() or not vectors_path.is_file():
+        return None
+    tflite, packed = path.read_bytes(), vectors_path.read_bytes()
+    if [files.sha256(tflite), files.sha256(packed)] != [state["model_sha256"], state["vectors_sha256"]]:
+        return None
+    vectors = _unpack(packed, tuple(state["classes"]), state["oracle"], state["exact"])
+    return Quantized(source.model, state["mode"], tflite, state["model_sha256"], path, vectors)
+
+
+def _adopt(path: Path, mode: str | None) -> tuple[bytes, str]:
+    """A .tflite as it is, and the mode its types show."""
+    if path.stat().st_size > MAX_TFLITE_BYTES:
+        raise ModelError(f"{path} has {path.stat().st_size:,} bytes: too large for any microcontroller")
+    tflite = path.read_bytes()
+    found = signature.read(tflite, path.name).mode
+    if mode not in (None, found):
+        raise UsageError(
+            f"{path.name} is {found} already and cannot become {mode}: start from the Keras model, "
+            f"or ask for mode {found}"
+        )
+    return tflite, found
+
+
+def _convert(loaded: Loaded, mode: str, provided: Samples | None, log: Path, progress: Progress) -> bytes:
+    """TensorFlow's converter at batch size 1: a free batch size leaves SHAPE, STRIDED_SLICE and PACK behind Flatten.
+
+    Dense weights stay per channel (TFLite quantization specification, revision of 2024).
+    """
+    tf = import_tensorflow(log)
+    with quiet(log):  # no trackable object is given, although that is called deprecated: only so variables are frozen
+        converter = tf.lite.TFLiteConverter.from_concrete_functions([loaded.function])
+    if mode != "float32":
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    if mode == "float16":
+        converter.target_spec.supported_types = [tf.float16]
+    if mode in ("int8", "int16x8"):
+        calibration = samples.calibration(provided, loaded.shapes, loaded.dtypes)
+        if provided is None:
+            progress.warn(
+                f"no data given: {mode} ranges come from {len(calibration[0])} random inputs between 0 and 1, which "
+                "costs accuracy; give --data FILE.npz with an array x of real inputs"
+            )
+        progress.say(f"converting to {mode}, ranges from {len(calibration[0])} samples")
+        converter.representative_dataset = lambda: _batches(calibration)
+        integer = tf.int8 if mode == "int8" else tf.int16
+        builtins = tf.lite.OpsSet.TFLITE_BUILTINS_INT8
+        if mode == "int16x8":
+            builtins = tf.lite.OpsSet.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8
+        converter.target_spec.supported_ops = [builtins]
+        converter.inference_input_type = converter.inference_output_type = integer
+    else:
+        progress.say(f"converting to {mode}")
+    with failures_as(QuantizeError, f"TensorFlow cannot convert {loaded.name} to {mode}", log):
+        return bytes(converter.convert())
+
+
+def _batches(calibration: Sequence[samples.Array]) -> Iterator[list[samples.Array]]:
+    for i in range(len(calibration[0])):
+        yield [array[i : i + 1] for array in calibration]
+
+
+def _vectors(
+    source: Trained, tflite: bytes, provided: Samples | None, classes: Sequence[str], progress: Progress
+) -> Vectors:
+    model: Signature = signature.read(tflite, source.path.name)
+    inputs = samples.test_inputs(provided, model.inputs)
+    if provided is None:
+        progress.warn(
+            f"no data given: {len(inputs[0])} random inputs are compared, which proves that the numbers are equal but "
+            "says nothing about accuracy; give --data FILE.npz with x and y"
+        )
+    found = oracle.expected(tflite, inputs, source.path.name)
+    if found.note:
+        progress.warn(found.note)
+    labels = provided.labels if provided else None
+    names = tuple(provided.classes if provided else classes)
+    return Vectors(tuple(inputs), found.outputs, labels, names, found.oracle, found.exact)
+
+
+def _pack(vectors: Vectors) -> bytes:
+    arrays: dict[str, Any] = {f"input{i}": array for i, array in enumerate(vectors.inputs)}
+    arrays |= {f"expected{i}": array for i, array in enumerate(vectors.expected)}
+    if vectors.labels is not None:
+        arrays["labels"] = vectors.labels
+    return files.pack_arrays(arrays)
+
+
+def _unpack(packed: bytes, classes: tuple[str, ...], oracle_name: str, exact: bool) -> Vectors:
+    arrays = files.unpack_arrays(packed)
+    inputs = tuple(arrays[f"input{i}"] for i in range(sum(name.startswith("input") for name in arrays)))
+    outputs = tuple(arrays[f"expected{i}"] for i in range(sum(name.startswith("expected") for name in arrays)))
+    labels = arrays["labels"].astype(np.int64) if "labels" in arrays else None
+    return Vectors(inputs, outputs, labels, classes, oracle_name, exact)

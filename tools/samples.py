@@ -1,0 +1,153 @@
+"""The numbers a model is calibrated and tested with: a model's own data, a user's .npz, or random ones."""
+
+import zipfile
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .errors import QuantizeError
+from .models import Data
+from .signature import Port
+
+Array = npt.NDArray[Any]
+
+CALIBRATION_SAMPLES = 500  # at most; ranges hardly move beyond
+RANDOM_CALIBRATION_SAMPLES = 100
+RANDOM_TEST_SAMPLES = 32
+SEED = 0
+
+
+@dataclass(frozen=True, eq=False)
+class Samples:
+    """Arrays per model input, first axis = sample. ``strata`` are what calibration is balanced over, or None."""
+
+    calibration: tuple[Array, ...]
+    strata: npt.NDArray[np.int64] | None
+    test: tuple[Array, ...]
+    labels: npt.NDArray[np.int64] | None
+    classes: tuple[str, ...]
+
+
+def from_arrays(data: Data, classes: Sequence[str]) -> Samples:
+    """A model module's data: calibrated on its training set, tested on its test set."""
+    is_classifier = np.issubdtype(data.test_y.dtype, np.integer)
+    strata = data.train_y.astype(np.int64) if is_classifier else None
+    labels = data.test_y.astype(np.int64) if is_classifier else None
+    return Samples((data.train_x,), strata, (data.test_x,), labels, tuple(classes))
+
+
+def read_npz(path: Path, classes: Sequence[str]) -> Samples:
+    """A user's .npz: x (or x0, x1 … for several inputs), optional y (class indices) and classes (their names).
+
+    All samples both calibrate and test. Raises QuantizeError.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            arrays = {name: archive[name] for name in archive.files}
+    except (OSError, ValueError, EOFError, KeyError, AttributeError, zipfile.BadZipFile, zlib.error) as error:
+        raise QuantizeError(f"cannot read {path} as .npz: {error}; write it with numpy.savez(FILE, x=…, y=…)") from None
+    names = ["x"] if "x" in arrays else sorted((n for n in arrays if n[:1] == "x" and n[1:].isdecimal()), key=_number)
+    if not names:
+        raise QuantizeError(f"{path} holds no array x, only {', '.join(sorted(arrays)) or 'nothing'}")
+    inputs = tuple(arrays[name] for name in names)
+    counts = {array.shape[0] if array.ndim else 0 for array in inputs}
+    if len(counts) != 1 or 0 in counts:
+        raise QuantizeError(f"{path}: {', '.join(names)} must hold the same number of samples, at least one")
+    for name, array in zip(names, inputs, strict=True):
+        if array.dtype.kind not in "fiub" or not np.isfinite(array).all():
+            raise QuantizeError(f"{path}: {name} must hold finite numbers only")
+    labels = _labels(arrays["y"], len(inputs[0]), path) if "y" in arrays else None
+    named = tuple(str(name) for name in arrays["classes"].ravel()) if "classes" in arrays else tuple(classes)
+    return Samples(inputs, labels, inputs, labels, named)
+
+
+def _number(name: str) -> int:
+    return int(name[1:])
+
+
+def _labels(y: Array, count: int, path: Path) -> npt.NDArray[np.int64] | None:
+    """Class indices; None where y holds a regression's targets (not integers)."""
+    if len(np.atleast_1d(y)) != count or y.size != count:
+        raise QuantizeError(f"{path}: y must be one class index per sample: {count}, not an array of shape {y.shape}")
+    if y.dtype.kind not in "iub":
+        return None
+    if y.min() < 0:
+        raise QuantizeError(f"{path}: y holds the negative class index {y.min()}")
+    return y.reshape(-1).astype(np.int64)
+
+
+def calibration(
+    provided: Samples | None, shapes: Sequence[tuple[int, ...]], dtypes: Sequence[str]
+) -> tuple[Array, ...]:
+    """At most CALIBRATION_SAMPLES per input, balanced over the classes and seeded; ``shapes`` are those of a sample."""
+    if provided is None:
+        random = np.random.default_rng(SEED)
+        return tuple(
+            _random_real(random, (RANDOM_CALIBRATION_SAMPLES, *shape), dtype)
+            for shape, dtype in zip(shapes, dtypes, strict=True)
+        )
+    _check_count(provided.calibration, len(shapes))
+    chosen = _balanced(len(provided.calibration[0]), provided.strata)
+    return tuple(
+        _shaped(array[chosen], shape, f"{i}").astype(dtype)
+        for i, (array, shape, dtype) in enumerate(zip(provided.calibration, shapes, dtypes, strict=True))
+    )
+
+
+def _balanced(count: int, strata: npt.NDArray[np.int64] | None) -> npt.NDArray[np.int64]:
+    """Positions of the calibration samples, ascending: one of each class in turn until there are enough."""
+    order = np.random.default_rng(SEED).permutation(count)
+    if strata is not None:
+        turn = np.zeros(count, np.int64)  # how many of its class came before a sample, in random order
+        for kind in np.unique(strata):
+            members = order[strata[order] == kind]
+            turn[members] = np.arange(len(members))
+        order = order[np.argsort(turn[order], kind="stable")]
+    return np.sort(order[:CALIBRATION_SAMPLES])
+
+
+def test_inputs(provided: Samples | None, ports: Sequence[Port]) -> tuple[Array, ...]:
+    """The test set in the .tflite's own types; without data, random numbers over each type's full range."""
+    if provided is None:
+        random = np.random.default_rng(SEED)
+        return tuple(_random_port(random, port) for port in ports)
+    _check_count(provided.test, len(ports))
+    return tuple(_quantized(array, port) for array, port in zip(provided.test, ports, strict=True))
+
+
+def _quantized(array: Array, port: Port) -> Array:
+    shaped = _shaped(array, port.sample_shape, repr(port.name))
+    return shaped if shaped.dtype == port.dtype else port.quantize(shaped)
+
+
+def _shaped(array: Array, shape: tuple[int, ...], which: str) -> Array:
+    if array[0].size != int(np.prod(shape, dtype=np.int64)):
+        raise QuantizeError(
+            f"a sample of the data has the shape {array.shape[1:]}, but input {which} of the model takes {shape}"
+        )
+    return array.reshape(len(array), *shape)
+
+
+def _check_count(arrays: Sequence[Array], wanted: int) -> None:
+    if len(arrays) != wanted:
+        raise QuantizeError(f"the model has {wanted} inputs and the data {len(arrays)}: name the arrays x0, x1, …")
+
+
+def _random_port(random: np.random.Generator, port: Port) -> Array:
+    shape = (RANDOM_TEST_SAMPLES, *port.sample_shape)
+    if port.dtype in ("int8", "uint8", "int16"):
+        limits = np.iinfo(port.dtype)
+        return random.integers(limits.min, limits.max, shape, port.dtype, endpoint=True)
+    return _random_real(random, shape, port.dtype)
+
+
+def _random_real(random: np.random.Generator, shape: tuple[int, ...], dtype: str) -> Array:
+    """0 … 1: what images and most normalised data are; for integers 0 or 1, which every table of indices has."""
+    if np.dtype(dtype).kind == "f":
+        return random.random(shape).astype(dtype)
+    return random.integers(0, 2, shape).astype(dtype)
