@@ -1,0 +1,62 @@
+// RELU and RELU6 as operators of their own (fused ones are part of the kernels that compute). Every output may share
+// its input's memory.
+#pragma once
+
+#include <cstdint>
+
+#include "kernels/fixed_point.h"
+
+namespace kerf {
+
+//   input_zero_point   -128 … 127, subtracted
+//   multiplier, shift  input scale / output scale
+//   output_zero_point  -128 … 127, added
+//   output_min         what 0 is in the output, output_max 127
+struct ReluInt8Params {
+    int32_t count;
+    int32_t input_zero_point;
+    int32_t multiplier;
+    int32_t shift;
+    int32_t output_zero_point;
+    int32_t output_min;
+    int32_t output_max;
+};
+
+// RELU from one quantization to another. Must equal TFLM: ReluQuantized in micro/kernels/activations.h.
+inline void relu_int8(const ReluInt8Params& params, const int8_t* input, int8_t* output) {
+    for (int32_t i = 0; i < params.count; ++i) {
+        const int32_t scaled =
+            MultiplyByQuantizedMultiplier(input[i] - params.input_zero_point, params.multiplier, params.shift);
+        output[i] = static_cast<int8_t>(Clamp(scaled + params.output_zero_point, params.output_min, params.output_max));
+    }
+}
+
+struct ClampInt8Params {
+    int32_t count;
+    int32_t output_min;
+    int32_t output_max;
+};
+
+// RELU and RELU6 within one quantization. Must equal TFLM: ReluQuantized at an input scale / output scale of 1, and
+// Relu6Quantized in micro/kernels/activations.h.
+inline void clamp_int8(const ClampInt8Params& params, const int8_t* input, int8_t* output) {
+    for (int32_t i = 0; i < params.count; ++i) {
+        output[i] = static_cast<int8_t>(Clamp(input[i], params.output_min, params.output_max));
+    }
+}
+
+struct ReluFloat32Params {
+    int32_t count;
+};
+
+// Must equal TFLM: ReluFloat in micro/kernels/activations_common.cc, NaN and -0 included.
+inline void relu_float32(const ReluFloat32Params& params, const float* input, float* output) {
+    for (int32_t i = 0; i < params.count; ++i) output[i] = input[i] < 0.0f ? 0.0f : input[i];
+}
+
+// Must equal TFLM: Relu6Float in micro/kernels/activations_common.cc, NaN and -0 included.
+inline void relu6_float32(const ReluFloat32Params& params, const float* input, float* output) {
+    for (int32_t i = 0; i < params.count; ++i) output[i] = Clamp(input[i], 0.0f, 6.0f);
+}
+
+}  // namespace kerf

@@ -1,0 +1,105 @@
+"""What the operators that keep, move or rescale single elements share."""
+
+import math
+from collections.abc import Iterable, Sequence
+
+from ...errors import ModelError, UnsupportedModel
+from ..ir import DType, Graph, Op, Tensor
+from ._quantized import describe, multiplier_and_shift
+
+INTEGER_LIMITS = {DType.INT8: (-128, 127), DType.UINT8: (0, 255), DType.INT16: (-32768, 32767)}
+
+
+def check_same_quantization(op: Op, source: Tensor, output: Tensor) -> None:
+    """Raises UnsupportedModel unless two tensors of a type that is quantized mean the same numbers.
+
+    Where an operator only moves elements or compares them, TFLM never looks at the scales.
+    """
+    if source.dtype not in INTEGER_LIMITS or source.quantization is None or output.quantization is None:
+        return
+    if (source.quantization.scales, source.quantization.zero_points) != (
+        output.quantization.scales,
+        output.quantization.zero_points,
+    ):
+        raise UnsupportedModel(
+            f"{op.where}: {describe(source)} and {describe(output)} have different quantization, which TFLite Micro's "
+            f"kernel does not convert; convert the model again with TensorFlow 2.21, which gives them one"
+        )
+
+
+def check_quantized(op: Op, tensor: Tensor) -> None:
+    """Raises ModelError unless an integer tensor has one positive scale and a zero point that its type holds."""
+    low, high = INTEGER_LIMITS[tensor.dtype]
+    quantization = tensor.quantization
+    if (
+        quantization is None
+        or len(quantization.scales) != 1
+        or not (math.isfinite(quantization.scales[0]) and quantization.scales[0] > 0)
+        or not low <= tensor.zero_point <= high
+    ):
+        raise ModelError(
+            f"{op.where}: tensor {describe(tensor)} needs one positive quantization scale and a zero point of "
+            f"{low} … {high}; convert the model again with a representative data set"
+        )
+
+
+def check_not_empty(op: Op, *tensors: Tensor) -> None:
+    """Raises ModelError if a tensor has no elements."""
+    for tensor in tensors:
+        if tensor.elements == 0:
+            raise ModelError(f"{op.where}: tensor {describe(tensor)} has no elements; convert the model again")
+
+
+def check_probability_quantization(op: Op, output: Tensor) -> None:
+    """Raises UnsupportedModel unless an int8 output has scale 1/256 and zero point -128, the only one with a kernel."""
+    if output.scale != 1 / 256 or output.zero_point != -128:
+        raise UnsupportedModel(
+            f"{op.where}: {describe(output)} has scale {output.scale:.6g} and zero point {output.zero_point} where the "
+            f"kernel gives 1/256 and -128, as TFLite's quantization specification says; convert the model again"
+        )
+
+
+def rescale(op: Op, real: float, largest: int) -> tuple[int, int]:
+    """Multiplier and shift for the factor ``real`` on integers of at most ``largest`` in magnitude.
+
+    Raises UnsupportedModel where the kernel's 32 bits would overflow.
+    """
+    multiplier, shift = multiplier_and_shift(op, real)
+    if largest << max(shift, 0) >= 2**31:
+        raise UnsupportedModel(
+            f"{op.where}: its input scale is {real:.3g} times its output scale, more than 32-bit arithmetic holds; "
+            f"convert the model again with a representative data set that has the range of real inputs"
+        )
+    return multiplier, shift
+
+
+def resolve_axis(op: Op, axis: int, rank: int) -> int:
+    """A dimension number, where negative ones count from the end, as 0 … rank-1; raises ModelError outside of them."""
+    if not -rank <= axis < rank:
+        raise ModelError(
+            f"{op.where}: axis {axis} does not exist in a tensor of {rank} dimensions; convert the model again"
+        )
+    return axis % rank
+
+
+def constant_int32(op: Op, tensor: Tensor, what: str) -> list[int]:
+    """The elements of a constant int32 tensor, flat; raises UnsupportedModel if it is computed or of another type."""
+    if tensor.data is None or tensor.dtype is not DType.INT32:
+        state = "computed while the model runs" if tensor.data is None else "not int32"
+        raise UnsupportedModel(
+            f"{op.where}: its {what} {describe(tensor)} are {state}; make them constant int32 numbers in "
+            f"the Keras model"
+        )
+    return [int(value) for value in tensor.data.flat]
+
+
+def reusable(op: Op, graph: Graph, positions: Iterable[int] = (0,)) -> tuple[int, ...]:
+    """Of ``positions``, those whose tensor lies in the arena and is at least as large as the output."""
+    output = graph.output(op)
+    sources = [(position, graph.input(op, position)) for position in positions]
+    return tuple(p for p, source in sources if source.data is None and source.bytes >= output.bytes)
+
+
+def pad_front(values: Sequence[int], length: int, fill: int) -> tuple[int, ...]:
+    """``values`` with ``fill`` in front until there are ``length``."""
+    return (fill,) * (length - len(values)) + tuple(values)

@@ -1,0 +1,78 @@
+"""CONCATENATION along any dimension: the rows of all inputs, one behind the other."""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import tflite
+
+from ...errors import UnsupportedModel
+from ..ir import DType, Graph, KernelCall, Op, TensorRef
+from ._elementwise import check_not_empty, check_same_quantization, resolve_axis
+from ._quantized import (
+    activation_name,
+    check_arity,
+    check_per_tensor,
+    check_present,
+    check_rank,
+    check_shape,
+    check_types,
+    options,
+)
+
+SUMMARY = "up to ten tensors side by side"
+VARIANTS = ("int8", "float32", "int32", "int64", "bool")
+
+LARGEST = 10  # inputs of the kernel and of TFLM's
+
+
+@dataclass(frozen=True)
+class Attributes:
+    axis: int
+    activation: str
+
+
+def parse(operator: Any) -> Attributes:
+    table = options(operator, tflite.ConcatenationOptions)
+    return Attributes(int(table.Axis()), activation_name(table.FusedActivationFunction()))
+
+
+def check(op: Op, graph: Graph) -> None:
+    if len(op.inputs) > LARGEST:
+        raise UnsupportedModel(
+            f"{op.where}: concatenates {len(op.inputs)} tensors where the kernel takes at most {LARGEST}; concatenate "
+            f"them in two steps"
+        )
+    check_arity(op, range(1, LARGEST + 1))
+    check_present(op, *range(len(op.inputs)))
+    sources, output = [graph.input(op, i) for i in range(len(op.inputs))], graph.output(op)
+    dtype = check_types(op, *sources, output, allowed=[DType(name) for name in VARIANTS])
+    check_not_empty(op, *sources, output)
+    if op.attributes.activation != "NONE":
+        raise UnsupportedModel(
+            f"{op.where}: the fused activation {op.attributes.activation} has no kernel here; make it a layer of its "
+            f"own in the Keras model"
+        )
+    axis = resolve_axis(op, op.attributes.axis, len(output.shape))
+    for source in sources:
+        check_rank(op, source, len(output.shape))
+        check_shape(op, source, [source.shape[d] if d == axis else n for d, n in enumerate(output.shape)])
+    total = sum(source.shape[axis] for source in sources)
+    check_shape(op, output, [total if d == axis else n for d, n in enumerate(output.shape)])
+    if dtype is DType.INT8:
+        check_per_tensor(op, *sources, output)
+        for source in sources:
+            check_same_quantization(op, source, output)
+
+
+def lower(op: Op, graph: Graph) -> KernelCall:
+    sources, output = [graph.input(op, i) for i in range(len(op.inputs))], graph.output(op)
+    axis = resolve_axis(op, op.attributes.axis, len(output.shape))
+    rows = math.prod(output.shape[:axis])
+    params = {"rows": rows, "chunk_bytes": tuple(source.bytes // rows for source in sources)}
+    arguments = tuple(TensorRef(tensor.index) for tensor in (output, *sources))
+    return KernelCall("kernels/concatenation.h", "concatenation", "ConcatenationParams", params, arguments)
+
+
+def in_place(op: Op, graph: Graph) -> tuple[int, ...]:
+    return ()

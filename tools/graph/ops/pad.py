@@ -1,0 +1,77 @@
+"""PAD with constant paddings: zeros around a tensor, which in int8 are its zero point."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from ...errors import ModelError, UnsupportedModel
+from ..ir import DType, Graph, KernelCall, Op, TensorRef
+from ._elementwise import check_same_quantization, constant_int32, pad_front
+from ._quantized import check_arity, check_per_tensor, check_present, check_shape, check_types, describe
+
+SUMMARY = "zeros around a tensor of up to five dimensions"
+VARIANTS = ("int8", "float32")
+
+DIMENSIONS = 5  # of the kernel and of TFLM's
+
+
+def parse(operator: Any) -> None:
+    return None
+
+
+def check(op: Op, graph: Graph) -> None:
+    check_arity(op, (2,))
+    check_present(op, 0, 1)
+    source, output = graph.input(op, 0), graph.output(op)
+    dtype = check_types(op, source, output)
+    rank = len(source.shape)
+    if rank > DIMENSIONS:
+        raise UnsupportedModel(
+            f"{op.where}: {describe(source)} has {rank} dimensions where the kernel takes {DIMENSIONS}; reshape it "
+            f"before padding"
+        )
+    paddings = constant_int32(op, graph.input(op, 1), "paddings")
+    if len(paddings) != 2 * rank or any(padding < 0 for padding in paddings):
+        raise ModelError(
+            f"{op.where}: the paddings {paddings} of {describe(source)} are not two numbers of at least 0 per "
+            f"dimension; convert the model again"
+        )
+    check_shape(op, output, [b + n + a for n, b, a in zip(source.shape, paddings[::2], paddings[1::2], strict=True)])
+    if dtype is DType.INT8:
+        check_per_tensor(op, source, output)
+        check_same_quantization(op, source, output)
+
+
+def lower(op: Op, graph: Graph) -> KernelCall:
+    source, output = graph.input(op, 0), graph.output(op)
+    paddings = constant_int32(op, graph.input(op, 1), "paddings")
+    shape, before, after = fold(source.shape, paddings[::2], paddings[1::2])
+    is_int8 = source.dtype is DType.INT8
+    params: dict[str, Any] = {
+        "input_shape": pad_front(shape, DIMENSIONS, 1),
+        "before": pad_front(before, DIMENSIONS, 0),
+        "after": pad_front(after, DIMENSIONS, 0),
+        "value": output.zero_point if is_int8 else 0.0,
+    }
+    function, params_type = ("pad_int8", "PadInt8Params") if is_int8 else ("pad_float32", "PadFloat32Params")
+    arguments = (TensorRef(source.index), TensorRef(output.index))
+    return KernelCall("kernels/pad.h", function, params_type, params, arguments)
+
+
+def in_place(op: Op, graph: Graph) -> tuple[int, ...]:
+    return ()
+
+
+def fold(shape: Sequence[int], before: Sequence[int], after: Sequence[int]) -> tuple[list[int], list[int], list[int]]:
+    """The same padding with every dimension that has none folded into its outer neighbour: longer rows, fewer loops."""
+    folded: list[tuple[int, int, int]] = []  # innermost first
+    inner = 1  # elements of the unpadded dimensions inside of the current one
+    for size, low, high in zip(reversed(shape), reversed(before), reversed(after), strict=True):
+        if low == high == 0:
+            inner *= size
+        else:
+            folded.append((size * inner, low * inner, high * inner))
+            inner = 1
+    if inner > 1 or not folded:
+        folded.append((inner, 0, 0))
+    sizes, lows, highs = zip(*reversed(folded), strict=True)
+    return list(sizes), list(lows), list(highs)

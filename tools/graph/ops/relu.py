@@ -1,0 +1,56 @@
+"""RELU as an operator of its own; int8 rescales from the input's quantization to the output's."""
+
+from typing import Any
+
+import numpy as np
+
+from ..ir import DType, Graph, KernelCall, Op, TensorRef
+from ._elementwise import rescale, reusable
+from ._quantized import check_arity, check_per_tensor, check_present, check_shape, check_types
+
+SUMMARY = "max(x, 0) of each element"
+VARIANTS = ("int8", "float32")
+
+
+def parse(operator: Any) -> None:
+    return None
+
+
+def check(op: Op, graph: Graph) -> None:
+    check_arity(op, (1,))
+    check_present(op, 0)
+    source, output = graph.input(op, 0), graph.output(op)
+    dtype = check_types(op, source, output)
+    check_shape(op, output, source.shape)
+    if dtype is DType.INT8:
+        check_per_tensor(op, source, output)
+        rescale(op, _real_multiplier(source.scale, output.scale), largest=255)
+
+
+def lower(op: Op, graph: Graph) -> KernelCall:
+    source, output = graph.input(op, 0), graph.output(op)
+    params = {"count": source.elements}
+    arguments = (TensorRef(source.index), TensorRef(output.index))
+    if source.dtype is DType.FLOAT32:
+        return KernelCall("kernels/relu.h", "relu_float32", "ReluFloat32Params", params, arguments)
+    limits = {"output_min": output.zero_point, "output_max": 127}
+    if (source.scale, source.zero_point) == (output.scale, output.zero_point):
+        return KernelCall("kernels/relu.h", "clamp_int8", "ClampInt8Params", params | limits, arguments)
+    multiplier, shift = rescale(op, _real_multiplier(source.scale, output.scale), largest=255)
+    params |= {
+        "input_zero_point": source.zero_point,
+        "multiplier": multiplier,
+        "shift": shift,
+        "output_zero_point": output.zero_point,
+    }
+    return KernelCall("kernels/relu.h", "relu_int8", "ReluInt8Params", params | limits, arguments)
+
+
+def in_place(op: Op, graph: Graph) -> tuple[int, ...]:
+    return reusable(op, graph)
+
+
+def _real_multiplier(source: float, output: float) -> float:
+    """A division of float32, as in TFLM's CalculateReluOpData in micro/kernels/activations_common.cc."""
+    with np.errstate(over="ignore"):
+        return float(np.float32(source) / np.float32(output))

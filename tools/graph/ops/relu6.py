@@ -1,0 +1,48 @@
+"""RELU6 as an operator of its own; int8 input and output must have one quantization, as TFLM never rescales here."""
+
+from typing import Any
+
+from ..ir import DType, Graph, KernelCall, Op, TensorRef
+from ._elementwise import check_same_quantization, reusable
+from ._quantized import (
+    check_arity,
+    check_per_tensor,
+    check_present,
+    check_shape,
+    check_types,
+    int8_activation_range,
+)
+
+SUMMARY = "min(max(x, 0), 6) of each element"
+VARIANTS = ("int8", "float32")
+
+
+def parse(operator: Any) -> None:
+    return None
+
+
+def check(op: Op, graph: Graph) -> None:
+    check_arity(op, (1,))
+    check_present(op, 0)
+    source, output = graph.input(op, 0), graph.output(op)
+    dtype = check_types(op, source, output)
+    check_shape(op, output, source.shape)
+    if dtype is DType.INT8:
+        check_per_tensor(op, source, output)
+        check_same_quantization(op, source, output)
+        int8_activation_range(op, output, "RELU6")
+
+
+def lower(op: Op, graph: Graph) -> KernelCall:
+    source, output = graph.input(op, 0), graph.output(op)
+    params = {"count": source.elements}
+    arguments = (TensorRef(source.index), TensorRef(output.index))
+    if source.dtype is DType.FLOAT32:
+        return KernelCall("kernels/relu.h", "relu6_float32", "ReluFloat32Params", params, arguments)
+    minimum, maximum = int8_activation_range(op, output, "RELU6")
+    params |= {"output_min": minimum, "output_max": maximum}
+    return KernelCall("kernels/relu.h", "clamp_int8", "ClampInt8Params", params, arguments)
+
+
+def in_place(op: Op, graph: Graph) -> tuple[int, ...]:
+    return reusable(op, graph)
