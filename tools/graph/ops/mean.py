@@ -1,0 +1,123 @@
+"""MEAN over constant axes: kept and reduced dimensions become two nests of up to three loops."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import tflite
+
+from ...errors import ModelError, UnsupportedModel
+from ..ir import DType, Graph, KernelCall, Op, TensorRef
+from ._elementwise import check_not_empty, constant_int32, pad_front, resolve_axis, reusable
+from ._quantized import (
+    check_arity,
+    check_per_tensor,
+    check_present,
+    check_types,
+    describe,
+    multiplier_and_shift,
+    options,
+)
+
+SUMMARY = "mean over any dimensions"
+VARIANTS = ("int8", "float32")
+
+LOOPS = 3  # of the kernel, for each nest
+
+
+@dataclass(frozen=True)
+class Attributes:
+    keep_dims: bool
+
+
+def parse(operator: Any) -> Attributes:
+    return Attributes(bool(options(operator, tflite.ReducerOptions).KeepDims()))
+
+
+def check(op: Op, graph: Graph) -> None:
+    check_arity(op, (2,))
+    check_present(op, 0, 1)
+    source, output = graph.input(op, 0), graph.output(op)
+    dtype = check_types(op, source, output)
+    check_not_empty(op, source, output)
+    axes = _axes(op, graph)
+    kept = [1 if d in axes else size for d, size in enumerate(source.shape) if op.attributes.keep_dims or d not in axes]
+    if list(output.shape) != kept:
+        raise ModelError(
+            f"{op.where}: the mean of {describe(source)} over dimensions {sorted(axes)} is not {describe(output)}; "
+            f"convert the model again"
+        )
+    if max(len(nest) for nest in reduction_loops(source.shape, axes)) > LOOPS:
+        raise UnsupportedModel(
+            f"{op.where}: {describe(source)} alternates more than {LOOPS} times between dimensions that are averaged "
+            f"and others; average them in two steps"
+        )
+    if dtype is DType.INT8:
+        check_per_tensor(op, source, output)
+        count = source.elements // output.elements
+        _, shift = _divide(multiplier_and_shift(op, source.scale / output.scale), count)
+        if (255 * count) << max(shift, 0) >= 2**31:
+            raise UnsupportedModel(
+                f"{op.where}: a sum of {count} elements of {describe(source)} at the output's scale of "
+                f"{output.scale:.3g} exceeds 32 bits; average them in two steps, or convert the model again"
+            )
+
+
+def lower(op: Op, graph: Graph) -> KernelCall:
+    source, output = graph.input(op, 0), graph.output(op)
+    kept, reduced = reduction_loops(source.shape, _axes(op, graph))
+    params: dict[str, Any] = {}
+    for name, nest in (("kept", kept), ("reduced", reduced)):
+        params |= {
+            f"{name}_shape": pad_front([count for count, _ in nest], LOOPS, 1),
+            f"{name}_strides": pad_front([stride for _, stride in nest], LOOPS, 0),
+        }
+    count = source.elements // output.elements
+    arguments = (TensorRef(source.index), TensorRef(output.index))
+    if source.dtype is DType.FLOAT32:
+        params |= {"count": count}
+        return KernelCall("kernels/mean.h", "mean_float32", "MeanFloat32Params", params, arguments)
+    multiplier, shift = _divide(multiplier_and_shift(op, source.scale / output.scale), count)
+    params |= {
+        "zero_point_sum": count * source.zero_point,
+        "multiplier": multiplier,
+        "shift": shift,
+        "output_zero_point": output.zero_point,
+    }
+    return KernelCall("kernels/mean.h", "mean_int8", "MeanInt8Params", params, arguments)
+
+
+def in_place(op: Op, graph: Graph) -> tuple[int, ...]:
+    return reusable(op, graph)
+
+
+def _axes(op: Op, graph: Graph) -> set[int]:
+    rank = len(graph.input(op, 0).shape)
+    return {resolve_axis(op, axis, rank) for axis in constant_int32(op, graph.input(op, 1), "axes")}
+
+
+def _divide(scale: tuple[int, int], count: int) -> tuple[int, int]:
+    """(multiplier, shift) with a division by ``count`` > 0 built in; TFLM: QuantizedMeanOrSum in reference/reduce.h."""
+    multiplier, shift = scale
+    extra = min(count.bit_length() - 1, 32, 31 + shift)
+    return (multiplier << extra) // count, shift - extra
+
+
+def reduction_loops(shape: Sequence[int], axes: set[int]) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
+    """The fewest loops over the kept and over the reduced dimensions: (count, stride in elements), outermost first.
+
+    Dimensions of 1 vanish, and neighbours of one kind are one loop.
+    """
+    nests: tuple[list[tuple[int, int]], list[tuple[int, int]]] = ([], [])  # innermost first
+    stride, previous = 1, None
+    for dimension, size in reversed(list(enumerate(shape))):
+        if size == 1:
+            continue
+        kind = dimension in axes
+        nest = nests[kind]
+        if kind == previous:
+            nest[-1] = (nest[-1][0] * size, nest[-1][1])
+        else:
+            nest.append((size, stride))
+        stride, previous = stride * size, kind
+    return nests[0][::-1], nests[1][::-1]
