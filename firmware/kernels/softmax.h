@@ -1,0 +1,100 @@
+// SOFTMAX along the last dimension: exp(beta * x) of each element by the sum of its row.
+#pragma once
+
+#include <cmath>
+#include <cstdint>
+#include <limits>
+
+#include "kernels/fixed_point.h"
+
+namespace kerf {
+
+// 1 / (1 + x) for x in [0, 1), both Q0.31, by three Newton-Raphson steps in Q2.29.
+// Must equal gemmlowp: one_over_one_plus_x_for_x_in_0_1 in fixedpoint/fixedpoint.h.
+inline int32_t OneOverOnePlusX(int32_t x) {
+    constexpr int32_t kOne = 1 << 29;
+    constexpr int32_t k48Over17 = 1515870810;
+    constexpr int32_t kNeg32Over17 = -1010580540;
+    const int32_t half_denominator =
+        static_cast<int32_t>((static_cast<int64_t>(x) + std::numeric_limits<int32_t>::max() + 1) / 2);
+    int32_t result = k48Over17 + SaturatingRoundingDoublingHighMul(half_denominator, kNeg32Over17);
+    for (int step = 0; step < 3; ++step) {
+        const int32_t error = kOne - SaturatingRoundingDoublingHighMul(half_denominator, result);
+        result += SaturatingShiftLeft(SaturatingRoundingDoublingHighMul(result, error), 2);
+    }
+    return SaturatingShiftLeft(result, 1);
+}
+
+//   rows, depth  input and output are [rows][depth], depth 1 … 4095 (the sum of a row is Q12.19)
+//   table_size   entries of `exponentials`, 1 … 256
+struct SoftmaxInt8Params {
+    int32_t rows;
+    int32_t depth;
+    int32_t table_size;
+};
+
+// `exponentials[d]` is exp(-d * input scale * beta) in Q0.31 for an element d below its row's maximum; what lies beyond
+// the table is too small to count. The output has scale 1/256 and zero point -128. It may share the input's memory.
+// Must equal TFLM: reference_ops::Softmax<int8_t, int8_t> in reference/softmax.h.
+inline void softmax_int8(const SoftmaxInt8Params& params, const int8_t* input, const int32_t* exponentials,
+                         int8_t* output) {
+    constexpr int32_t kSumIntegerBits = 12;
+    for (int32_t row = 0; row < params.rows; ++row) {
+        int32_t max = input[0];
+        for (int32_t i = 1; i < params.depth; ++i) {
+            if (input[i] > max) max = input[i];
+        }
+
+        int32_t sum = 0;  // Q12.19, at least 1: the maximum itself counts
+        for (int32_t i = 0; i < params.depth; ++i) {
+            const int32_t below = max - input[i];
+            if (below < params.table_size) sum += RoundingDivideByPowerOfTwo(exponentials[below], kSumIntegerBits);
+        }
+
+        // sum = (1 + fraction) * 2^n, hence 256 / sum = reciprocal * 2^-right_shift with reciprocal in Q0.31. From a
+        // shift of 32 on (a sum of at least 512, where TFLM stops the program) every probability rounds to 0.
+        const int32_t leading_zeros = __builtin_clz(static_cast<uint32_t>(sum));
+        const int32_t right_shift = kSumIntegerBits - leading_zeros + 31 - 8;
+        const uint32_t fraction = (static_cast<uint32_t>(sum) << leading_zeros) - (uint32_t{1} << 31);
+        const int32_t reciprocal = OneOverOnePlusX(static_cast<int32_t>(fraction));
+
+        for (int32_t i = 0; i < params.depth; ++i) {
+            const int32_t below = max - input[i];
+            int32_t probability = 0;  // in 1/256
+            if (below < params.table_size && right_shift <= 31) {
+                probability = RoundingDivideByPowerOfTwo(
+                    SaturatingRoundingDoublingHighMul(reciprocal, exponentials[below]), right_shift);
+            }
+            output[i] = SaturateToInt8(probability - 128);
+        }
+        input += params.depth;
+        output += params.depth;
+    }
+}
+
+struct SoftmaxFloat32Params {
+    int32_t rows;
+    int32_t depth;
+    float beta;
+};
+
+// The output may share the input's memory.
+// Must equal TFLM: reference_ops::Softmax<float> in reference/softmax.h, up to the C library's expf.
+inline void softmax_float32(const SoftmaxFloat32Params& params, const float* input, float* output) {
+    for (int32_t row = 0; row < params.rows; ++row) {
+        float max = std::numeric_limits<float>::lowest();
+        for (int32_t i = 0; i < params.depth; ++i) {
+            if (max < input[i]) max = input[i];
+        }
+        float sum = 0.0f;
+        for (int32_t i = 0; i < params.depth; ++i) {
+            output[i] = std::exp((input[i] - max) * params.beta);
+            sum += output[i];
+        }
+        for (int32_t i = 0; i < params.depth; ++i) output[i] /= sum;
+        input += params.depth;
+        output += params.depth;
+    }
+}
+
+}  // namespace kerf
