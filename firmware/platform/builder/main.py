@@ -1,0 +1,75 @@
+"""SCons script: compiler, flags and memory map from the board's numbers, then one ELF."""
+
+import shutil
+import sys
+from pathlib import Path
+
+from SCons.Script import COMMAND_LINE_TARGETS, AlwaysBuild, Default, DefaultEnvironment
+
+env = DefaultEnvironment()
+board = env.BoardConfig()
+platform = env.PioPlatform()
+prefix = board.get("build.toolchain_prefix")
+core_flags = board.get("build.core_flags", [])
+
+env.Replace(
+    AR=f"{prefix}gcc-ar",
+    AS=f"{prefix}gcc",
+    CC=f"{prefix}gcc",
+    CXX=f"{prefix}g++",
+    RANLIB=f"{prefix}gcc-ranlib",
+    PROGNAME="firmware",
+    PROGSUFFIX=".elf",
+)
+env.Append(
+    CCFLAGS=["-O2", "-g", "-ffunction-sections", "-fdata-sections", "-ffp-contract=off", *core_flags],
+    CXXFLAGS=["-std=gnu++17", "-fno-exceptions", "-fno-rtti", "-fno-threadsafe-statics"],
+    CPPPATH=["$PROJECT_SRC_DIR"],
+    LINKFLAGS=core_flags,
+)
+
+if "build.memory" in board:  # bare metal: one linker script for all, the numbers are the board's
+    memory = {
+        "flash_origin": board.get("build.memory.flash_origin"),
+        "flash_size": board.get("upload.maximum_size"),
+        "ram_origin": board.get("build.memory.ram_origin"),
+        "ram_size": board.get("upload.maximum_ram_size"),
+        "stack_size": board.get("build.memory.stack_size"),
+    }
+    env.Replace(
+        LDSCRIPT_PATH=str(Path(platform.get_dir()) / "cortexm.ld"),
+        SIZETOOL=f"{prefix}size",
+        SIZECHECKCMD="$SIZETOOL -A -d $SOURCES",
+        SIZEPROGREGEXP=r"^\.(?:vectors|text|exidx|init_array|data)\s+(\d+)",
+        SIZEDATAREGEXP=r"^\.(?:stack|data|bss)\s+(\d+)",
+    )
+    env.Append(
+        CCFLAGS=["--specs=nano.specs"],
+        LINKFLAGS=[
+            "--specs=nano.specs",
+            "-nostartfiles",
+            "-Wl,--gc-sections",
+            "-Wl,--fatal-warnings",
+            "-Wl,-Map=${BUILD_DIR}/${PROGNAME}.map",
+            *(f"-Wl,--defsym=__{name}={value}" for name, value in memory.items()),
+        ],
+    )
+
+elf = env.BuildProgram()
+
+if "upload" in COMMAND_LINE_TARGETS:
+    if "upload.openocd" not in board:
+        sys.exit(f"Error: {board.get('name')} exists in an emulator only; there is nothing to upload to.")
+    openocd, scripts = "openocd", []
+    if not shutil.which("openocd"):
+        package = Path(platform.get_package_dir("tool-openocd"))
+        openocd, scripts = str(package / "bin" / "openocd"), ["-s", str(package / "openocd" / "scripts")]
+    env.Replace(
+        UPLOADER=openocd,
+        # The ELF itself: OpenOCD takes the addresses from it.
+        UPLOADERFLAGS=[*scripts, *board.get("upload.openocd"), "-c", "program {$SOURCE} verify reset; shutdown"],
+        UPLOADCMD='"$UPLOADER" $UPLOADERFLAGS',
+    )
+    AlwaysBuild(env.Alias("upload", elf, env.VerboseAction("$UPLOADCMD", "Uploading $SOURCE")))
+
+Default([elf])

@@ -1,0 +1,18 @@
+"""PlatformIO's view of kerf's bare-metal boards: which of its packages a build really needs."""
+
+import shutil
+
+from platformio.public import PlatformBase
+
+
+class KerfbaremetalPlatform(PlatformBase):
+    """PlatformIO derives this class name from the platform's name."""
+
+    def configure_default_packages(self, options, targets):
+        prefix = self.board_config(options["board"]).get("build.toolchain_prefix")
+        if not prefix or shutil.which(f"{prefix}gcc"):
+            # The system's own compiler is there: the registry need not be asked for one.
+            self.packages.pop("toolchain-gccarmnoneeabi", None)
+        if shutil.which("openocd"):
+            self.packages.pop("tool-openocd", None)
+        return super().configure_default_packages(options, targets)

@@ -1,0 +1,61 @@
+// The serial link: bytes are taken by interrupt into a ring, so that none is lost while the bench works, and sent by
+// polling, so that a fault handler can send too.
+#include "port/port.h"
+#include "ports/cortexm/chip.h"
+#include "ports/cortexm/core.h"
+#include "ports/cortexm/handlers.h"
+#include "ports/cortexm/init.h"
+
+namespace {
+
+constexpr uint32_t kRingBytes = 128;  // two protocol frames
+static_assert((kRingBytes & (kRingBytes - 1)) == 0);
+
+uint8_t ring[kRingBytes];
+volatile uint32_t head;  // bytes ever received: written by the interrupt alone
+volatile uint32_t tail;  // bytes ever read: written by read() alone
+
+bool full() {
+    return head - tail == kRingBytes;
+}
+
+}  // namespace
+
+// When the ring is full the bytes stay in the UART: on a wire they are lost there, an emulator holds them back.
+void receive_handler() {
+    uint8_t byte;
+    while (!full() && kerf::chip::take_byte(&byte)) {
+        ring[head % kRingBytes] = byte;
+        head = head + 1;
+    }
+    if (full()) kerf::core::disable_interrupt(kerf::chip::kReceiveInterrupt);
+}
+
+namespace kerf::port {
+
+void init_serial() {
+    core::enable_interrupt(chip::kReceiveInterrupt);
+}
+
+bool read(uint8_t* byte) {
+    if (tail == head) return false;
+    const bool was_full = full();
+    *byte = ring[tail % kRingBytes];
+    asm volatile("" ::: "memory");  // the byte is out before the interrupt may write over it
+    tail = tail + 1;
+    if (was_full) core::enable_interrupt(chip::kReceiveInterrupt);
+    return true;
+}
+
+void write(const uint8_t* bytes, size_t count) {
+    for (size_t i = 0; i < count; ++i) chip::send_byte(bytes[i]);
+}
+
+// With interrupts off a byte cannot slip in between the test and wfi; pending, it ends wfi all the same
+// (ARMv7-M ARM B1.5.19).
+void idle() {
+    const core::InterruptLock lock;
+    if (head == tail) asm volatile("dsb\n wfi" ::: "memory");
+}
+
+}  // namespace kerf::port
