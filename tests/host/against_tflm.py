@@ -1,0 +1,129 @@
+"""Runs models through kerf's own path and through TFLM, and says where the outputs differ.
+
+Compiling costs more than running, so the operators of many cases become one model: one file to read, lower, plan,
+render and compile with the sanitizers, and one interpreter to compare with. Each case keeps its own inputs and outputs.
+"""
+
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+from single_op import OpSpec, TensorSpec, build
+
+from tools.graph import read
+from tools.graph.plan import plan
+from tools.runtimes import aot
+
+ROOT = Path(__file__).parents[2]
+SANITIZERS = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-fno-omit-frame-pointer"]
+CXX_FLAGS = ["-std=gnu++17", "-Wall", "-Wextra", "-Werror", "-O1", "-g", "-ffp-contract=off", *SANITIZERS]
+RANDOM_SAMPLES = 3
+CASES_PER_MODEL = 100  # an input and an output each, of at most 255
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """Outputs of one case: for each output an array of all samples, from kerf and from TFLM."""
+
+    kerf: tuple[np.ndarray, ...]
+    tflm: tuple[np.ndarray, ...]
+
+    def check(self) -> None:
+        """Bit for bit, floats too."""
+        for ours, theirs in zip(self.kerf, self.tflm, strict=True):
+            np.testing.assert_array_equal(ours, theirs)
+            assert ours.tobytes() == theirs.tobytes(), "equal in value but not in bits: a zero of the other sign"
+
+
+def run_cases(cases: Mapping[str, Sequence[OpSpec]], folder: Path, seed: int = 0) -> dict[str, Result]:
+    """Every case by name: the operators of each form a model of their own.
+
+    Inputs are all at their smallest, all at their largest, and random values.
+    """
+    results: dict[str, Result] = {}
+    names = list(cases)
+    for start in range(0, len(names), CASES_PER_MODEL):
+        some = {name: cases[name] for name in names[start : start + CASES_PER_MODEL]}
+        part = folder / f"model{start}"
+        part.mkdir(parents=True)
+        results |= _run_together(some, part, np.random.default_rng(seed))
+    return results
+
+
+def _run_together(cases: Mapping[str, Sequence[OpSpec]], folder: Path, rng: np.random.Generator) -> dict[str, Result]:
+    made = {id(t) for case in cases.values() for op in case for t in op.outputs}
+    used = {id(t) for case in cases.values() for op in case for t in op.inputs if t is not None}
+    inputs: list[TensorSpec] = []
+    outputs: dict[str, list[TensorSpec]] = {}
+    for name, case in cases.items():
+        reads = [t for op in case for t in op.inputs if t is not None and t.data is None and id(t) not in made]
+        inputs += list({id(t): t for t in reads}.values())
+        outputs[name] = [t for op in case for t in op.outputs if id(t) not in used]
+    flat = [t for tensors in outputs.values() for t in tensors]
+    data = build([op for case in cases.values() for op in case], inputs, flat)
+    samples = [_samples(tensor, rng) for tensor in inputs]
+    ours = run_kerf(data, samples, folder)
+    theirs = run_tflm(data, samples, len(flat))
+    results, position = {}, 0
+    for name, tensors in outputs.items():
+        here = slice(position, position + len(tensors))
+        results[name] = Result(ours[here], theirs[here])
+        position += len(tensors)
+    return results
+
+
+def _samples(tensor: TensorSpec, rng: np.random.Generator) -> np.ndarray:
+    shape = tuple(tensor.shape)
+    if tensor.dtype == "float32":
+        low, high = np.float32(-8), np.float32(8)
+        noise = rng.normal(0, 3, (RANDOM_SAMPLES, *shape)).astype(np.float32)
+    else:
+        limits = np.iinfo(tensor.dtype)
+        low, high = np.array(limits.min, tensor.dtype), np.array(limits.max, tensor.dtype)
+        noise = rng.integers(limits.min, limits.max, (RANDOM_SAMPLES, *shape), tensor.dtype, endpoint=True)
+    return np.concatenate([np.broadcast_to(low, (1, *shape)), np.broadcast_to(high, (1, *shape)), noise])
+
+
+def run_tflm(data: bytes, samples: Sequence[np.ndarray], outputs: int) -> tuple[np.ndarray, ...]:
+    """What TFLM's interpreter computes: for each output an array of all samples."""
+    runtime = pytest.importorskip(
+        "tflite_micro.python.tflite_micro.runtime", reason="needs the tflite-micro package (Linux x86-64)"
+    )
+    interpreter = runtime.Interpreter.from_bytes(data, arena_size=64 << 20)
+    rows = []
+    for i in range(len(samples[0])):
+        for number, array in enumerate(samples):
+            interpreter.set_input(np.ascontiguousarray(array[i]), number)
+        interpreter.invoke()
+        rows.append([interpreter.get_output(k).copy() for k in range(outputs)])
+    return tuple(np.stack([row[k] for row in rows]) for k in range(outputs))
+
+
+def run_kerf(data: bytes, samples: Sequence[np.ndarray], folder: Path) -> tuple[np.ndarray, ...]:
+    """What the rendered model computes, compiled for this machine with the sanitizers."""
+    graph = read.read(data, "test")
+    calls = aot.lower(graph)
+    rendered = aot.files(graph, calls, plan(graph, calls), mode="file")
+    source = folder / "model.cpp"
+    source.write_bytes(rendered["src/model.cpp"])
+    program = compile_model(source, folder)
+    stream = b"".join(array[i].tobytes() for i in range(len(samples[0])) for array in samples)
+    child = subprocess.run([program], input=stream, capture_output=True, timeout=120)
+    assert child.returncode == 0, child.stderr.decode(errors="replace")
+    tensors = [graph.tensors[i] for i in graph.outputs]
+    layout = np.dtype([(f"{i}", t.dtype.value, t.shape) for i, t in enumerate(tensors)])
+    rows = np.frombuffer(child.stdout, layout)
+    assert len(rows) == len(samples[0])
+    return tuple(np.ascontiguousarray(rows[f"{i}"]) for i in range(len(tensors)))
+
+
+def compile_model(source: Path, folder: Path) -> Path:
+    """The program of tests/host/run_model.cpp around a rendered model."""
+    program = folder / "run_model"
+    command = ["g++", *CXX_FLAGS, f"-I{ROOT / 'firmware'}", source, ROOT / "tests/host/run_model.cpp", "-o", program]
+    child = subprocess.run(command, capture_output=True, text=True, timeout=280)
+    assert child.returncode == 0, child.stderr
+    return program

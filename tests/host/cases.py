@@ -1,0 +1,65 @@
+"""Building blocks of generated cases: tensors with extreme or random contents and quantization."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from single_op import TensorSpec
+
+ACTIVATIONS = {"NONE": 0, "RELU": 1, "RELU_N1_TO_1": 2, "RELU6": 3}
+PADDINGS = {"SAME": 0, "VALID": 1}
+
+
+def activation(shape: Sequence[int], dtype: str, scale: float = 0.05, zero_point: int = 0) -> TensorSpec:
+    """A tensor that is computed or fed: quantized per tensor if it is int8."""
+    if dtype == "float32":
+        return TensorSpec(shape, "float32")
+    return TensorSpec(shape, dtype, scale=scale, zero_point=zero_point)
+
+
+def weights(
+    rng: np.random.Generator,
+    shape: Sequence[int],
+    dtype: str,
+    axis: int,
+    scale: float | Sequence[float] = 0.01,
+    fill: int | None = None,
+    zero_point: int = 0,
+) -> TensorSpec:
+    """Constant weights: random, or all ``fill``. int8 weights are -127 … 127, as TFLite's specification says."""
+    if dtype == "float32":
+        return TensorSpec(shape, "float32", data=rng.normal(0, 1, shape).astype(np.float32))
+    data = rng.integers(-127, 127, shape, np.int8, endpoint=True) if fill is None else np.full(shape, fill, np.int8)
+    return TensorSpec(shape, "int8", scale=scale, zero_point=zero_point, axis=axis, data=data)
+
+
+def bias(rng: np.random.Generator, channels: int, dtype: str, scale: float, limit: int = 2000) -> TensorSpec:
+    """A constant bias: int32 up to ``limit`` in size, or float32."""
+    if dtype == "float32":
+        return TensorSpec((channels,), "float32", data=rng.normal(0, 1, channels).astype(np.float32))
+    data = rng.integers(-limit, limit, channels, np.int32, endpoint=True)
+    return TensorSpec((channels,), "int32", scale=scale, data=data)
+
+
+def channel_scales(rng: np.random.Generator, channels: int, low: float = 1e-3, high: float = 5e-2) -> list[float]:
+    """One scale per channel, spread evenly over the orders of magnitude from ``low`` to ``high``."""
+    return [float(s) for s in np.exp(rng.uniform(np.log(low), np.log(high), channels))]
+
+
+def out_size(padding: str, size: int, filter_size: int, stride: int, dilation: int = 1) -> int:
+    """Output size of one axis as TensorFlow documents it (tf.nn, "Notes on padding"), not as kerf computes it."""
+    if padding == "SAME":
+        return int(np.ceil(size / stride))
+    return int(np.ceil((size - (filter_size - 1) * dilation) / stride))
+
+
+def fitting_scales(
+    scales: tuple[float | None, float | None], weight_scale: float | Sequence[float], products: int
+) -> tuple[float, float]:
+    """(input, output) scales under which most sums of ``products`` random int8 products stay inside int8, and int8 is
+    some units wide, so that activations cut only part of it. What ``scales`` gives is kept."""
+    typical = float(np.exp(np.mean(np.log(weight_scale))))
+    ratio = typical * 73 * 90 * float(np.sqrt(products)) / 40
+    source, output = scales
+    if source is None:
+        return (output or 0.0311) / ratio, output or 0.0311
+    return source, output or source * ratio
