@@ -32,7 +32,8 @@ def _environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
-        autoescape=False,  # source text, not HTML: cpp_text.py does the escaping
+        # HTML is escaped here; source text is not HTML: cpp_text.py does its escaping
+        autoescape=jinja2.select_autoescape(enabled_extensions=("html.j2",), default=False),
     )
 
 
