@@ -19,8 +19,10 @@ MAY_IMPORT = {
     "values": set(),
     "models": set(),
     "train": {"models", "files", "quiet"},
-    "quantize": {"models", "train", "oracle", "files", "quiet"},
-    "oracle": {"quiet"},
+    "signature": set(),
+    "samples": {"models", "signature"},
+    "quantize": {"models", "train", "samples", "signature", "oracle", "files", "quiet"},
+    "oracle": {"signature", "files"},
     "files": set(),
     "quiet": set(),
     "graph.ir": set(),
@@ -42,7 +44,9 @@ MAY_IMPORT = {
     "bench": {"protocol", "link", "transports"},
     "inspect": {"graph.ir"},
     "doctor": set(),
-    "report": {"render", "files", "graph.ir"},
+    "records": set(),
+    "page": {"render", "graph.ir"},
+    "report": {"inspect", "records", "page"},
 }
 OUTERMOST = {"pipeline"}  # imports every stage
 
