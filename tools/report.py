@@ -1,0 +1,262 @@
+"""What the user sees at the end: measurements and descriptions as tables on the terminal or as JSON on stdout.
+
+The one door for reports: records are kept by records.py, the HTML page is made by page.py.
+"""
+
+import json
+import unicodedata
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any, Protocol
+
+from rich import box
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from .inspect import sparkline
+from .page import html
+from .records import append, from_json, load, to_json
+from .values import Measurement
+
+__all__ = [
+    "append",
+    "from_json",
+    "html",
+    "load",
+    "plain",
+    "show_doctor",
+    "show_inspection",
+    "show_measurements",
+    "show_rows",
+    "show_run",
+    "to_json",
+]
+
+
+class HasMeasurement(Protocol):
+    """What `show_run` needs of a finished run."""
+
+    @property
+    def measurement(self) -> Measurement: ...
+
+    @property
+    def retries(self) -> int: ...
+
+
+class Finding(Protocol):
+    """What `show_doctor` needs of one thing that is installed or missing."""
+
+    name: str
+    purpose: str
+    version: str | None
+    remedy: str
+    required: bool
+
+
+def show_run(outcome: HasMeasurement, as_json: bool, console: Console | None = None) -> None:
+    """One measurement: the record as JSON on one line, or tables and a summary."""
+    if as_json:
+        _print_json(to_json(outcome.measurement))
+        return
+    _print(run_view(outcome.measurement, outcome.retries), console)
+
+
+def show_measurements(measurements: Sequence[Measurement], as_json: bool, console: Console | None = None) -> None:
+    """Several measurements: JSON lines, or one table per clock (emulated and real never share a column)."""
+    if as_json:
+        for measurement in measurements:
+            _print_json(to_json(measurement))
+        return
+    _print(Group(*measurement_tables(measurements)), console)
+
+
+def show_rows(rows: Sequence[Mapping[str, Any]], as_json: bool, console: Console | None = None) -> None:
+    """A list of things of one kind, the keys as columns; a single thing stands upright."""
+    if as_json:
+        _print_json(list(rows))
+        return
+    if len(rows) == 1:
+        table = _table(None)
+        table.show_header = False
+        for key, value in rows[0].items():
+            table.add_row(Text(key), _cell(value))
+    else:
+        table = _table(None, *(rows[0] if rows else ("nothing",)))
+        for row in rows:
+            table.add_row(*(_cell(value) for value in row.values()))
+    _print(table, console)
+
+
+def show_doctor(
+    findings: Sequence[Finding], boards: Sequence[Mapping[str, str]], as_json: bool, console: Console | None = None
+) -> None:
+    """What is installed, what is missing and how to get it, and the boards that are plugged in."""
+    if as_json:
+        _print_json({"findings": [asdict(finding) for finding in findings], "boards": list(boards)})  # type: ignore[call-overload]
+        return
+    table = _table("installed", "", "name", "version or how to get it", "what for")
+    for finding in findings:
+        mark = (
+            ("ok", "green") if finding.version else (("missing", "bold red") if finding.required else ("-", "yellow"))
+        )
+        table.add_row(Text(*mark), Text(finding.name), _cell(finding.version or finding.remedy), Text(finding.purpose))
+    ports: RenderableType = Text("no board is plugged in")
+    if boards:
+        ports = _table("boards", *boards[0])
+        for board in boards:
+            ports.add_row(*(_cell(value) for value in board.values()))
+    _print(Group(table, ports), console)
+
+
+def show_inspection(inspection: Mapping[str, Any], as_json: bool, console: Console | None = None) -> None:
+    """What is inside a model: layers, then tensors with their quantization, weights and place in the arena."""
+    if as_json:
+        _print_json(inspection)
+        return
+    layers = _table("layers", "#", "operator", "name", "output", "parameters", "constants", "MACs", numbers=(4, 5, 6))
+    for layer in inspection["layers"]:
+        output = f"{_shape(layer['output_shape'])} {layer['output_dtype']}"
+        counts = (layer["parameters"], layer["constant_bytes"], layer["macs"])
+        layers.add_row(str(layer["index"]), layer["op"], _cell(layer["name"]), output, *(f"{n:,}" for n in counts))
+    tensors = _table("tensors", "#", "name", "type", "bytes", "scale", "zero", "arena", "weights", numbers=(3,))
+    for tensor in inspection["tensors"]:
+        tensors.add_row(*_tensor_cells(tensor))
+    facts = _table(None)
+    facts.show_header = False
+    for key in ("model", "model_sha256", "model_bytes", "parameters", "macs", "constant_bytes", "arena_bytes"):
+        facts.add_row(key, _cell(inspection[key]))
+    _print(Group(layers, tensors, facts), console)
+
+
+def _tensor_cells(tensor: Mapping[str, Any]) -> list[RenderableType]:
+    scales, zero_points, place = tensor["scales"] or [], tensor["zero_points"] or [], tensor["arena"]
+    scale = f"{scales[0]:.6g}" if len(scales) == 1 else f"{len(scales)} channels" if scales else ""
+    arena = f"{place['offset']:,} at {place['first_op']}…{place['last_op']}" if place else ""
+    histogram = tensor["histogram"]
+    weights = (
+        f"{histogram['min']:.4g} {sparkline(histogram['counts'])} {histogram['max']:.4g}"
+        if histogram is not None
+        else ""
+    )
+    return [
+        str(tensor["index"]),
+        _cell(tensor["name"]),
+        f"{_shape(tensor['shape'])} {tensor['dtype']}",
+        f"{tensor['bytes']:,}",
+        scale,
+        str(zero_points[0]) if len(zero_points) == 1 else "",
+        arena,
+        weights,
+    ]
+
+
+def run_view(measurement: Measurement, retries: int = 0) -> RenderableType:
+    """The tables and sentences of one run."""
+    m = measurement
+    facts = _table(None)
+    facts.show_header = False
+    where = f"{m.target} in {m.emulator}" if m.emulator else f"{m.target}, a real board"
+    facts.add_row("model", Text(plain(f"{m.model} {m.mode}, {m.model_bytes:,} bytes, sha256 {m.model_sha256[:12]}…")))
+    facts.add_row("where", Text(plain(f"{where}, runtime {m.runtime}, {m.kernels} kernels")))
+    facts.add_row("flash", "{total:,} bytes = {code:,} code + {model:,} model".format(**m.flash_bytes))
+    facts.add_row(
+        "RAM", "{total:,} bytes = {static:,} static + {arena:,} arena + {stack:,} stack".format(**m.ram_bytes)
+    )
+    facts.add_row(
+        "inference",
+        f"{m.invoke.median:,} {m.clock.unit} (median of {m.invoke.n:,}; "
+        f"min {m.invoke.min:,}, p99 {m.invoke.p99:,}){_milliseconds(m)}",
+    )
+    facts.add_row("set-up", f"{m.setup:,} {m.clock.unit}")
+    if m.accuracy is not None:
+        facts.add_row("accuracy", f"{m.accuracy['device']:.4f} on the device, {m.accuracy['host']:.4f} on the host")
+    if retries:
+        facts.add_row("retries", f"{retries:,} frames were sent again")
+    return Group(*([_per_op(m)] if m.per_op else []), facts, verdict(m))
+
+
+def verdict(measurement: Measurement) -> Text:
+    """One sentence: did the device compute what it must?"""
+    m = measurement
+    how = "bit for bit" if m.tolerance == 0 else f"within {m.tolerance:g} relative"
+    if m.mismatches == 0:
+        return Text(f"All {m.samples:,} samples equal the oracle {how}.", style="bold green")
+    return Text(f"{m.mismatches:,} of {m.samples:,} samples differ from the oracle (compared {how}).", style="bold red")
+
+
+def measurement_tables(measurements: Sequence[Measurement]) -> list[Table]:
+    """One table per unit of time."""
+    units = sorted({(m.emulator is not None, m.clock.unit) for m in measurements})
+    tables = []
+    for emulated, unit in units:
+        title = f"emulated, {unit}" if emulated else f"boards, {unit}"
+        table = _table(title, *_COLUMNS, numbers=range(4, len(_COLUMNS)))
+        for m in measurements:
+            if (m.emulator is not None, m.clock.unit) == (emulated, unit):
+                table.add_row(*(_cell(value) for value in _row(m)))
+        tables.append(table)
+    return tables
+
+
+_COLUMNS = ("model", "mode", "runtime", "target", "flash", "RAM", "median", "p99", "samples", "differ", "accuracy")
+
+
+def _row(m: Measurement) -> tuple[Any, ...]:
+    accuracy = "" if m.accuracy is None else f"{m.accuracy['device']:.4f}"
+    times = (m.invoke.median, m.invoke.p99)
+    sizes = (m.flash_bytes["total"], m.ram_bytes["total"])
+    return (m.model, m.mode, m.runtime, m.target, *sizes, *times, m.samples, m.mismatches, accuracy)
+
+
+def _per_op(m: Measurement) -> Table:
+    table = _table(None, "layer", "operator", f"{m.clock.unit} (median)", "share", numbers=(2, 3))
+    total = sum(op["median"] for op in m.per_op or ()) or 1
+    for op in m.per_op or ():
+        table.add_row(_cell(op["name"]), _cell(op["op"]), f"{op['median']:,}", f"{op['median'] / total:.1%}")
+    return table
+
+
+def _milliseconds(m: Measurement) -> str:
+    """Real boards only: an emulator's instructions are no time."""
+    return "" if m.emulator is not None or not m.clock.hz else f" = {1000 * m.invoke.median / m.clock.hz:.3f} ms"
+
+
+def plain(text: str) -> str:
+    """User text on one line and without control characters, which could move a terminal's cursor."""
+    return "".join(c if unicodedata.category(c)[0] != "C" else repr(c)[1:-1] for c in text)
+
+
+def _cell(value: Any) -> Text:
+    if isinstance(value, bool) or value is None:
+        return Text({True: "yes", False: "no", None: "-"}[value])
+    if isinstance(value, int):
+        return Text(f"{value:,}")
+    if isinstance(value, (list, tuple)):
+        return Text(plain(", ".join(map(str, value))))
+    if isinstance(value, Mapping):
+        return Text(plain(", ".join(f"{key} {_cell(item)}" for key, item in value.items())))
+    return Text(plain(str(value)))
+
+
+def _shape(sizes: Sequence[int]) -> str:
+    return "x".join(map(str, sizes)) or "scalar"
+
+
+def _table(title: str | None, *columns: str, numbers: Sequence[int] | range = ()) -> Table:
+    table = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left", title_style="bold", show_edge=False)
+    for i, column in enumerate(columns):
+        table.add_column(Text(plain(column)), justify="right" if i in numbers else "left", overflow="fold")
+    return table
+
+
+def _print(view: RenderableType, console: Console | None) -> None:
+    if console is None:
+        console = Console(highlight=False)
+        if not console.is_terminal:
+            console.width = 160  # a log file or a pipe: do not fold at the 80 columns that rich assumes
+    console.print(view)
+
+
+def _print_json(value: Any) -> None:
+    print(json.dumps(value, ensure_ascii=False, allow_nan=False))
