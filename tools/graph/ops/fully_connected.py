@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import tflite
 
 from ...errors import ModelError, UnsupportedModel
@@ -65,7 +64,7 @@ def check(op: Op, graph: Graph) -> None:
         q.check_per_tensor(op, source, output)
         q.check_filter(op, weights, axis=0, symmetric=False)
         _check_bias_scale(op, source, weights, bias, output)
-        _multipliers(op, source, weights, output)
+        q.channel_multipliers(op, source, weights, output, channels)
         q.int8_activation_range(op, output, attributes.activation)
 
 
@@ -86,22 +85,12 @@ def _check_bias_scale(op: Op, source: Tensor, weights: Tensor, bias: Tensor | No
         )
 
 
-def _multipliers(op: Op, source: Tensor, weights: Tensor, output: Tensor) -> tuple[Any, Any]:
-    """q.channel_multipliers(), but TFLM multiplies the scales of per-tensor weights in float32 here.
-
-    CalculateOpDataFullyConnected in tensorflow/lite/micro/kernels/fully_connected_common.cc.
-    """
-    assert weights.quantization is not None
-    channels = weights.shape[0]
-    if weights.quantization.per_channel:
-        return q.channel_multipliers(op, source, weights, output, channels)
-    product = float(np.float32(source.scale) * np.float32(weights.scale))
-    multiplier, shift = q.multiplier_and_shift(op, product / output.scale)
-    return np.full(channels, multiplier, np.int32), np.full(channels, shift, np.int32)
-
-
 def lower(op: Op, graph: Graph) -> KernelCall:
-    """The kernel call; after check()."""
+    """The kernel call; after check().
+
+    TFLM of October 2026, like q.channel_multipliers(), multiplies the scales in double precision. Earlier TFLM did so
+    in float32 for per-tensor weights (GetQuantizedConvolutionMultipler), which can differ by a step at exact ties.
+    """
     source, weights, output = graph.input(op, 0), graph.input(op, 1), graph.output(op)
     bias = graph.optional_input(op, 2)
     attributes: Attributes = op.attributes
@@ -123,7 +112,7 @@ def lower(op: Op, graph: Graph) -> KernelCall:
         return KernelCall(
             "fully_connected.h", "fully_connected_float32", "FullyConnectedFloat32Params", params, arguments
         )
-    multipliers, shifts = _multipliers(op, source, weights, output)
+    multipliers, shifts = q.channel_multipliers(op, source, weights, output, channels)
     minimum, maximum = q.int8_activation_range(op, output, attributes.activation)
     params |= {
         "input_offset": -source.zero_point,
