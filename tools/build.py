@@ -1,0 +1,266 @@
+"""A rendered project → Image: PlatformIO as a subprocess, its failures in one sentence, sizes from the linked ELF."""
+
+import importlib.metadata
+import importlib.util
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from . import files
+from .errors import BuildError, DoesNotFit, MissingTool
+from .progress import Progress
+from .values import Image, Project, Target
+
+LOG = "build.log"
+CORTEX_M_COMPILER = "arm-none-eabi-g++"
+CORTEX_M_HINT = "sudo apt-get install gcc-arm-none-eabi libnewlib-arm-none-eabi libstdc++-arm-none-eabi-newlib"
+REGISTRY_SECONDS = 2.0
+
+# PlatformIO asks nobody anything while kerf runs it: no telemetry, no look for a newer version.
+_SETTINGS = {
+    "PLATFORMIO_SETTING_ENABLE_TELEMETRY": "no",
+    "PLATFORMIO_SETTING_CHECK_PLATFORMIO_INTERVAL": "36500",
+    "PLATFORMIO_DISABLE_PROGRESSBAR": "true",
+    "PLATFORMIO_NO_ANSI": "true",
+}
+_COMPILING = re.compile(r"^(?:Compiling|Linking) (\S+)")
+_OVERFLOW = re.compile(r"region [`'\"]?(FLASH|RAM)[`'\"]? overflowed by (\d+) bytes")
+_LIMIT = re.compile(r"The (program|data) size \((\d+) bytes\) is greater than maximum allowed \((\d+) bytes\)")
+_NO_LIBRARY = re.compile(r"nano\.specs: No such file|fatal error: \S+: No such file or directory\n[^\n]*#include <")
+_ERROR = re.compile(r"(?i)error:|undefined reference|multiple definition")
+
+
+def check_fits(arena_bytes: int, constants_bytes: int, target: Target) -> None:
+    """Raises DoesNotFit, with both numbers, when no compiler can help: the tensors alone exceed the target's RAM, or
+    the constants alone its flash."""
+    if constants_bytes > target.flash_bytes:
+        raise _does_not_fit("the model's constants", "flash", constants_bytes, target, target.flash_bytes)
+    if arena_bytes > target.ram_bytes:
+        raise _does_not_fit("the model's tensors", "RAM", arena_bytes, target, target.ram_bytes)
+
+
+def build(directory: Path, project: Project, target: Target, progress: Progress) -> Image:
+    """Compiles what changed in the project at ``directory`` and measures the result.
+
+    All output goes to build.log in that folder. Raises MissingTool, DoesNotFit when a memory limit is exceeded, and
+    BuildError with the compiler's first error otherwise.
+    """
+    _require_compiler(target)
+    bootstrap(progress)
+    sources = sum(name.endswith((".c", ".cpp", ".S")) for name in project.files)
+    with progress.bar(f"building for {target.name}", sources + 1) as step:
+        compiled = 0
+
+        def watch(line: str) -> None:
+            nonlocal compiled
+            if found := _COMPILING.match(line):
+                compiled += 1
+                step(min(compiled, sources + 1), Path(found[1]).stem)
+
+        code = _platformio(directory, ["run", "-e", target.name], watch)
+        step(sources + 1, "")
+    log = (directory / LOG).read_text(encoding="utf-8", errors="replace")
+    if code != 0:
+        raise _failure(log, directory / LOG, target)
+    elf = directory / ".pio" / "build" / target.name / "firmware.elf"
+    return measure(elf, project, rebuilt=compiled > 0)
+
+
+def upload(directory: Path, target: Target, progress: Progress, port: str | None = None) -> None:
+    """Builds if needed and writes the firmware to the board; ``port`` where the board's uploader uses a serial port.
+
+    Raises MissingTool without OpenOCD for a bare-metal target, BuildError when the uploader fails.
+    """
+    _require_compiler(target)
+    bootstrap(progress)
+    if target.port == "cortexm" and not shutil.which("openocd") and not registry_answers():
+        raise MissingTool("openocd, which writes to the board, is not installed; get it with: sudo apt install openocd")
+    progress.say(f"uploading to {target.name}")
+    arguments = ["run", "-e", target.name, "-t", "upload", *(["--upload-port", port] if port else [])]
+    if _platformio(directory, arguments, lambda line: None) != 0:
+        log = (directory / LOG).read_text(encoding="utf-8", errors="replace")
+        raise _failure(log, directory / LOG, target)
+
+
+def measure(elf: Path, project: Project, rebuilt: bool) -> Image:
+    """Sizes of a linked firmware; raises BuildError when the file is no ELF.
+
+    flash total: everything that is loaded. model: the symbols of kerf::model::constants. code: the rest. static: .data
+    and .bss without kerf::model::arena; the reserved stack is a section of its own and not in it.
+    """
+    from elftools.common.exceptions import ELFError
+    from elftools.elf.constants import SH_FLAGS
+    from elftools.elf.elffile import ELFFile
+    from elftools.elf.sections import SymbolTableSection
+
+    constants: dict[int, int] = {}  # by address: two names for one place count once
+    arena = total = static = 0
+    try:
+        with elf.open("rb") as stream:
+            for section in ELFFile(stream).iter_sections():
+                loaded = section["sh_flags"] & SH_FLAGS.SHF_ALLOC and section["sh_type"] != "SHT_NOBITS"
+                total += section["sh_size"] if loaded else 0
+                static += section["sh_size"] if section.name in (".data", ".bss") else 0
+                if isinstance(section, SymbolTableSection):
+                    for symbol in section.iter_symbols():
+                        if symbol["st_info"]["type"] != "STT_OBJECT":
+                            continue
+                        if symbol.name.startswith("_ZN4kerf5model9constants"):
+                            constants[symbol["st_value"]] = symbol["st_size"]
+                        elif re.fullmatch(r"_ZN4kerf5modelL?5arenaE", symbol.name):
+                            arena = symbol["st_size"]
+    except (OSError, ELFError) as error:
+        raise BuildError(f"{elf} is not an ELF file, so its sizes cannot be read: {error}") from error
+    model = sum(constants.values())
+    return Image(
+        elf=elf,
+        project=project,
+        flash_bytes={"total": total, "code": total - model, "model": model},
+        static_bytes=static - arena,
+        arena_bytes=arena,
+        rebuilt=rebuilt,
+    )
+
+
+def bootstrap(progress: Progress, registry: Callable[[], bool] | None = None) -> bool:
+    """Gives PlatformIO its build engine where it is missing and its registry does not answer; True when it did.
+
+    PlatformIO's package tool-scons is SCons, and PyPI has the same one: it is copied into PlatformIO's packages
+    folder. With the registry at hand PlatformIO installs its own. ``registry`` replaces registry_answers().
+    """
+    from platformio.dependencies import get_core_dependencies
+    from platformio.package.manager.core import get_core_package_dir
+    from platformio.package.manager.tool import ToolPackageManager
+
+    if get_core_package_dir("tool-scons", auto_install=False) or (registry or registry_answers)():
+        return False
+    scons = importlib.util.find_spec("SCons")
+    if scons is None or scons.origin is None:
+        raise MissingTool("PlatformIO's build engine is missing; get it with: pip install scons==4.11.1")
+    version = importlib.metadata.version("scons")
+    # Their numbering: SCons 4.11.1 is tool-scons 4.41101.0 (major.major minor minor patch patch.0).
+    major, minor, patch = (int(part) for part in version.split(".")[:3])
+    package_version = f"{major}.{major}{minor:02}{patch:02}.0"
+    if f"~{package_version}" != get_core_dependencies()["tool-scons"]:
+        raise MissingTool(
+            f"this PlatformIO needs tool-scons {get_core_dependencies()['tool-scons']}, but SCons {version} is "
+            f"{package_version}; install kerf's own versions of both with: pip install -e ."
+        )
+    progress.say("PlatformIO's registry does not answer: taking its build engine from PyPI's SCons")
+    _install_scons(Path(ToolPackageManager().package_dir), Path(scons.origin).parent, package_version)
+    return True
+
+
+def registry_answers(seconds: float = REGISTRY_SECONDS) -> bool:
+    """Whether PlatformIO's registry says anything at all within so many seconds; PlatformIO itself waits a minute."""
+    import urllib.error
+    import urllib.request
+
+    from platformio import __registry_mirror_hosts__ as hosts
+
+    answered = threading.Event()
+
+    def ask(host: str) -> None:
+        try:
+            urllib.request.urlopen(f"https://api.{host}", timeout=seconds).close()
+        except urllib.error.HTTPError:
+            pass  # an answer, if not a friendly one
+        except OSError:
+            return
+        answered.set()
+
+    # Threads, because looking up a name has no time limit of its own.
+    threads = [threading.Thread(target=ask, args=(host,), daemon=True) for host in hosts]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(seconds / len(threads))
+    return answered.is_set()
+
+
+def _install_scons(packages: Path, source: Path, version: str) -> None:
+    """A whole copy of SCons, so that it serves whichever Python runs PlatformIO."""
+    package = packages / "tool-scons"
+    if package.exists():  # an older one, of another PlatformIO; it stays
+        package = packages / f"tool-scons@{version}"
+    # PlatformIO takes no folder with this beginning for a package.
+    temporary = packages / f"_tmp_installing-kerf-{os.getpid()}"
+    spec = {"owner": "platformio", "id": None, "name": "tool-scons", "requirements": None, "uri": None}
+    try:
+        shutil.copytree(source, temporary / "SCons", ignore=shutil.ignore_patterns("__pycache__", "docbook"))
+        (temporary / "scons.py").write_text("import sys\n\nfrom SCons.Script import main\n\nsys.exit(main())\n")
+        identity = {"name": "tool-scons", "version": version}
+        (temporary / "package.json").write_text(json.dumps({**identity, "system": "*"}))
+        (temporary / ".piopm").write_text(json.dumps({"type": "tool", **identity, "spec": spec}))
+        temporary.rename(package)
+    except OSError as error:
+        if not (package / ".piopm").is_file():  # otherwise another kerf was quicker
+            raise BuildError(f"cannot install SCons into {packages}: {error}") from error
+    finally:
+        files.remove(temporary)
+
+
+def _require_compiler(target: Target) -> None:
+    """Without it PlatformIO would fetch one, if it can reach its registry."""
+    if target.port == "cortexm" and not shutil.which(CORTEX_M_COMPILER) and not registry_answers():
+        raise MissingTool(f"{CORTEX_M_COMPILER} is not installed; get it with: {CORTEX_M_HINT}")
+    if target.port == "host" and not shutil.which("g++"):
+        raise MissingTool("g++ is not installed; get it with: sudo apt-get install g++")
+
+
+def _platformio(directory: Path, arguments: list[str], watch: Callable[[str], Any]) -> int:
+    """Runs PlatformIO in the project; every line goes to the log and to ``watch``. Returns its exit code."""
+    command = [sys.executable, "-m", "platformio", *arguments, "-d", str(directory)]
+    environment: Mapping[str, str] = {**os.environ, **_SETTINGS}
+    with (
+        (directory / LOG).open("w", encoding="utf-8") as log,
+        subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env=environment,
+            encoding="utf-8",
+            errors="replace",
+        ) as process,
+    ):
+        assert process.stdout is not None
+        try:
+            for line in process.stdout:
+                log.write(line)
+                log.flush()
+                watch(line)
+            return process.wait()
+        except BaseException:
+            process.terminate()
+            raise
+
+
+def _failure(log: str, path: Path, target: Target) -> Exception:
+    """The error that the log of a failed run stands for."""
+    limits = {"FLASH": ("flash", target.flash_bytes), "RAM": ("RAM", target.ram_bytes)}
+    if found := _OVERFLOW.search(log):
+        kind, limit = limits[found[1]]
+        return _does_not_fit("the firmware", kind, limit + int(found[2]), target, limit)
+    if found := _LIMIT.search(log):
+        kind = "flash" if found[1] == "program" else "RAM"
+        return _does_not_fit("the firmware", kind, int(found[2]), target, int(found[3]))
+    if target.port == "cortexm" and _NO_LIBRARY.search(log):
+        return MissingTool(f"the C++ library of {CORTEX_M_COMPILER} is not installed; get it with: {CORTEX_M_HINT}")
+    lines = [line.strip() for line in log.splitlines() if line.strip()]
+    first = next((line for line in lines if _ERROR.search(line)), lines[-1] if lines else "PlatformIO said nothing")
+    return BuildError(f"building for {target.name} failed: {first}; the whole output is in {path}")
+
+
+def _does_not_fit(what: str, kind: str, needed: int, target: Target, limit: int) -> DoesNotFit:
+    return DoesNotFit(
+        f"{what} need{'' if what.endswith('s') else 's'} {needed:,} bytes of {kind}, but {target.name} has {limit:,}; "
+        "choose a larger target or a smaller model"
+    )

@@ -1,0 +1,132 @@
+"""platformio.ini → Target: the board table, read the way PlatformIO reads it (extends, ${…}).
+
+What platformio.ini must hold is written at its top.
+"""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from .errors import UnknownName, UsageError
+from .values import Emulator, Target
+
+ROOT = Path(__file__).resolve().parent.parent
+TABLE = ROOT / "platformio.ini"
+RUNTIMES = ("aot", "tflm")
+SYMLINK = "symlink://"
+
+# emulator → the settings it cannot do without (custom_<emulator>_<setting>); the numbers among them
+EMULATORS: Mapping[str, tuple[str, ...]] = {"qemu": ("machine", "icount_shift"), "renode": ("platform",)}
+NUMBERS = ("icount_shift",)
+
+
+def load(path: Path = TABLE) -> Mapping[str, Target]:
+    """All targets by name, in the table's order.
+
+    Raises UsageError, naming section and key, when a key is missing or makes no sense.
+    """
+    # Here, because PlatformIO takes 0.3 s to import and most commands need no target.
+    from platformio.exception import PlatformioException
+    from platformio.public import ProjectConfig
+
+    if not path.is_file():
+        raise UsageError(f"there is no board table at {path}")
+    try:
+        config = ProjectConfig(str(path))
+        sections = {name: {key: _text(value) for key, value in config.items(env=name)} for name in config.envs()}
+    except PlatformioException as error:
+        reason = " ".join(str(error).split())
+        raise UsageError(f"{path.name} cannot be read: {reason}") from error
+    return {name: _Section(path, name, items).target() for name, items in sections.items()}
+
+
+def find(name: str, path: Path = TABLE) -> Target:
+    """One target; raises UnknownName with the known ones."""
+    known = load(path)
+    if name not in known:
+        raise UnknownName("target", name, known)
+    return known[name]
+
+
+def _text(value: Any) -> str:
+    """A value as it stands in the file: several of them are lines."""
+    return "\n".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
+
+
+class _Section:
+    """One [env:…] while it is being read; each reader names the section and the key it stumbles over."""
+
+    def __init__(self, path: Path, name: str, items: Mapping[str, str]) -> None:
+        self.path, self.name, self.items = path, name, items
+
+    def target(self) -> Target:
+        port = self.text("custom_port")
+        if not (ROOT / "firmware" / "ports" / port).is_dir():
+            raise self.wrong("custom_port", f"{port!r} is no folder of firmware/ports")
+        limits = self.limits()
+        return Target(
+            name=self.name,
+            summary=self.text("custom_summary"),
+            board=self.text("board"),
+            framework=self.items.get("framework"),
+            port=port,
+            core=self.text("custom_core"),
+            clock_hz=self.number("custom_clock_hz", minimum=1),
+            ram_bytes=limits[0],
+            flash_bytes=limits[1],
+            runtimes=self.runtimes(),
+            emulators={name: self.emulator(name) for name in self.words("custom_emulators")},
+            options={k: v for k, v in self.items.items() if k != "extends" and not k.startswith("custom_")},
+        )
+
+    def wrong(self, key: str, reason: str) -> UsageError:
+        return UsageError(f"{self.path.name}, [env:{self.name}], {key}: {reason}")
+
+    def text(self, key: str) -> str:
+        value = self.items.get(key, "").strip()
+        if not value:
+            raise self.wrong(key, "is missing")
+        return value
+
+    def words(self, key: str) -> tuple[str, ...]:
+        return tuple(self.items.get(key, "").replace(",", " ").split())
+
+    def number(self, key: str, minimum: int = 0) -> int:
+        text = self.text(key)
+        if not (text.isascii() and text.isdigit() and int(text) >= minimum):
+            raise self.wrong(key, f"{text!r} is not a whole number of at least {minimum}")
+        return int(text)
+
+    def runtimes(self) -> tuple[str, ...]:
+        runtimes = self.words("custom_runtimes")
+        if not runtimes:
+            raise self.wrong("custom_runtimes", "is missing")
+        for runtime in runtimes:
+            if runtime not in RUNTIMES:
+                raise self.wrong("custom_runtimes", str(UnknownName("runtime", runtime, RUNTIMES)))
+        return runtimes
+
+    def emulator(self, name: str) -> Emulator:
+        if name not in EMULATORS:
+            raise self.wrong("custom_emulators", str(UnknownName("emulator", name, EMULATORS)))
+        prefix = f"custom_{name}_"
+        for setting in EMULATORS[name]:
+            if setting in NUMBERS:
+                self.number(prefix + setting)
+            else:
+                self.text(prefix + setting)
+        settings = {k.removeprefix(prefix): v for k, v in self.items.items() if k.startswith(prefix)}
+        return Emulator(name, dict(sorted(settings.items())))
+
+    def limits(self) -> tuple[int, int]:
+        """RAM and flash in bytes: of the board's JSON where the platform is in this repository, else of the table."""
+        platform = self.text("platform")
+        if not platform.startswith(SYMLINK):
+            return self.number("custom_ram_bytes", 1), self.number("custom_flash_bytes", 1)
+        board = self.path.parent / platform.removeprefix(SYMLINK) / "boards" / f"{self.text('board')}.json"
+        try:
+            upload = json.loads(board.read_text(encoding="utf-8"))["upload"]
+            return int(upload["maximum_ram_size"]), int(upload["maximum_size"])
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise self.wrong("board", f"{board.name} does not give its RAM and flash sizes ({error!r})") from error
