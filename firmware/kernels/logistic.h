@@ -10,9 +10,9 @@ struct LogisticParams {
     int32_t count;
 };
 
-// `table[i]` is the output for the input i - 128, 256 entries: computed at lowering, which is exact, smaller
-// than the code it replaces, and a few instructions per element. The output has scale 1/256 and zero point -128. It may share the
-// input's memory. Must equal TFLM: reference_integer_ops::Logistic in reference/integer_ops/logistic.h.
+// `table[i]` is the output for the input i - 128, 256 entries: computed at lowering, which is exact, smaller than the
+// code it replaces, and a few instructions per element. The output has scale 1/256 and zero point -128. It may share
+// the input's memory. Must equal TFLM: reference_integer_ops::Logistic in reference/integer_ops/logistic.h.
 inline void logistic_int8(const LogisticParams& params, const int8_t* input, const int8_t* table, int8_t* output) {
     for (int32_t i = 0; i < params.count; ++i) output[i] = table[input[i] + 128];
 }

@@ -58,10 +58,10 @@ def check(op: Op, graph: Graph) -> None:
         )
     if dtype is DType.INT8:
         check_per_tensor(op, first, second, output)
-        _, (multiplier, shift) = _multipliers(first.scale, second.scale, output.scale)
-        if shift > 0 or multiplier == 0:
+        _, (_, shift) = _multipliers(first.scale, second.scale, output.scale)
+        if shift > 0:
             raise UnsupportedModel(
-                f"{op.where}: the scales {first.scale:.3g} and {second.scale:.3g} of its inputs are too far from its "
+                f"{op.where}: the scales {first.scale:.3g} and {second.scale:.3g} of its inputs are too far above its "
                 f"output's {output.scale:.3g}; convert the model again with a representative data set that has the "
                 f"range of real inputs"
             )

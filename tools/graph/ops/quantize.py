@@ -59,8 +59,8 @@ def lower(op: Op, graph: Graph) -> KernelCall:
 
 
 def in_place(op: Op, graph: Graph) -> tuple[int, ...]:
-    # An output of wider elements would overwrite inputs before they are read; one of narrower elements trails behind the
-    # reads, but only bytes may, in C++, be written over objects of another type.
+    # Wider elements would overwrite inputs before they are read. Narrower ones trail behind the reads, but C++ lets
+    # nothing but bytes be written over objects of another type.
     return reusable(op, graph) if graph.output(op).dtype.bytes == 1 else ()
 
 
