@@ -1,0 +1,52 @@
+"""RELU and RELU6: kerf's kernels equal TFLM's, case by case."""
+
+import numpy as np
+import pytest
+from against_tflm import Result, run_cases
+from cases import activation
+from single_op import OpSpec, TensorSpec
+
+pytestmark = pytest.mark.compiler
+
+ALL_INT8 = np.arange(-128, 128, dtype=np.int8)
+SPECIAL = np.array([-np.inf, -7, -1e-40, -0.0, 0.0, 1e-40, 5.9999995, 6, 6.0000005, 1e30, np.inf], np.float32)
+RESCALED = [(0.1, 0.1), (0.1, 0.05), (0.05, 0.1), (0.1, 0.0999), (1e-5, 1.0), (100.0, 0.001), (1e-9, 9.0), (4e6, 0.5)]
+ZERO_POINTS = [(-128, -128), (0, 0), (127, -128), (-128, 127), (3, 3), (0, -1)]
+
+
+def limit(kind: str, scales: tuple[float, float], zero_points: tuple[int, int]) -> list[OpSpec]:
+    """Every int8 there is, as a constant."""
+    x = TensorSpec((256,), "int8", scales[0], zero_points[0], data=ALL_INT8)
+    return [OpSpec(kind, [x], [activation((256,), "int8", scales[1], zero_points[1])])]
+
+
+def fed(kind: str, shape: tuple[int, ...], dtype: str) -> list[OpSpec]:
+    return [OpSpec(kind, [activation(shape, dtype)], [activation(shape, dtype)])]
+
+
+def special_floats(kind: str) -> list[OpSpec]:
+    x = TensorSpec(SPECIAL.shape, "float32", data=SPECIAL)
+    return [OpSpec(kind, [x], [TensorSpec(SPECIAL.shape, "float32")])]
+
+
+CASES = {
+    **{f"RELU {s} {z}": limit("RELU", s, z) for s in RESCALED for z in ZERO_POINTS},
+    **{f"RELU6 {s} {z}": limit("RELU6", (s, s), (z, z)) for s in (1e-3, 0.02, 0.1, 1.0, 20.0) for z in (-128, 0, 127)},
+    **{f"{kind} of specials": special_floats(kind) for kind in ("RELU", "RELU6")},
+    **{
+        f"{kind} {dtype} {shape}": fed(kind, shape, dtype)
+        for kind in ("RELU", "RELU6")
+        for dtype in ("int8", "float32")
+        for shape in ((1,), (7,), (1, 3, 4, 5))
+    },
+}
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Result]:
+    return run_cases(CASES, tmp_path_factory.mktemp("relu"))
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_equals_tflm(results: dict[str, Result], name: str) -> None:
+    results[name].check()
