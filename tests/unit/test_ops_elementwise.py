@@ -1,0 +1,256 @@
+"""Operators that keep, move or rescale elements: what their checks refuse, and what lowering makes of shapes."""
+
+from collections.abc import Sequence
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tools.errors import ModelError, UnsupportedModel
+from tools.graph import ops
+from tools.graph.ir import DType, Graph, Op, Quantization, Tensor
+
+
+def tensor(
+    shape: Sequence[int],
+    dtype: str = "int8",
+    scale: float | None = 0.1,
+    zero_point: int = 0,
+    data: Any = None,
+    scales: tuple[float, ...] | None = None,
+) -> Tensor:
+    """``scales`` for per-channel quantization, ``scale`` None for none; float32 and int32 have none."""
+    quantization = None
+    if scales:
+        quantization = Quantization(scales, (0,) * len(scales))
+    elif scale is not None and dtype not in ("float32", "int32"):
+        quantization = Quantization((float(np.float32(scale)),), (zero_point,))
+    array = None if data is None else np.array(data, dtype).reshape(tuple(shape))
+    return Tensor(0, "t", tuple(shape), DType(dtype), quantization, array)
+
+
+def ints(*values: int) -> Tensor:
+    return tensor((len(values),), "int32", data=values)
+
+
+def probabilities(shape: Sequence[int] = (2, 3), **changes: Any) -> Tensor:
+    return tensor(shape, **{"scale": 1 / 256, "zero_point": -128, **changes})
+
+
+def make(
+    kind: str, inputs: Sequence[Tensor | None], outputs: Sequence[Tensor], attributes: dict[str, Any] | None = None
+) -> tuple[Any, Op, Graph]:
+    present = [t for t in inputs if t is not None]
+    everything = [*present, *outputs]
+    numbered = [Tensor(i, f"t{i}", t.shape, t.dtype, t.quantization, t.data) for i, t in enumerate(everything)]
+    positions = iter(range(len(everything)))
+    into = tuple(None if t is None else next(positions) for t in inputs)
+    out = tuple(next(positions) for _ in outputs)
+    op = Op(7, kind, "block/layer", into, out, SimpleNamespace(**attributes) if attributes is not None else None)
+    graph = Graph("m", "", 0, tuple(numbered), (op,), tuple(i for i in into if i is not None), out)
+    return ops.find(kind), op, graph
+
+
+ADD = {"activation": "NONE"}
+BETA = {"beta": 1.0}
+KEEP = {"keep_dims": True}
+AXIS_1 = {"axis": 1, "activation": "NONE"}
+A, F = tensor((2, 3)), tensor((2, 3), "float32")
+PADS = tensor((2, 2), "int32", data=[0, 0, 1, 1])
+LOW = tensor((2, 3), zero_point=-129)
+
+ACCEPTED = [
+    ("ADD", [A, A], [A], ADD),
+    ("ADD", [A, tensor((3,))], [A], ADD),
+    ("CONCATENATION", [A, A], [tensor((2, 6))], AXIS_1),
+    ("DEQUANTIZE", [A], [F], None),
+    ("LOGISTIC", [A], [probabilities()], None),
+    ("MEAN", [A, ints(-1)], [tensor((2, 1))], KEEP),
+    ("PAD", [A, PADS], [tensor((2, 5))], None),
+    ("QUANTIZE", [F], [A], None),
+    ("QUANTIZE", [A], [tensor((2, 3), "uint8")], None),
+    ("RELU", [A], [tensor((2, 3), scale=0.2)], None),
+    ("RELU6", [A], [A], None),
+    ("RESHAPE", [A, ints(3, 2)], [tensor((3, 2))], None),
+    ("SOFTMAX", [A], [probabilities()], BETA),
+]
+REFUSED = [
+    ("ADD", [A], [A], ADD, ModelError, "has 1 inputs"),
+    ("ADD", [A, None], [A], ADD, ModelError, "input 1 is absent"),
+    ("ADD", [A, F], [A], ADD, UnsupportedModel, "mixes"),
+    ("ADD", [tensor((2, 3), "int32")] * 2, [tensor((2, 3), "int32")], ADD, UnsupportedModel, "without a kernel"),
+    ("ADD", [A, tensor((2, 2))], [A], ADD, ModelError, "do not broadcast"),
+    ("ADD", [A, A], [tensor((2, 4))], ADD, ModelError, "should be 2x3"),
+    ("ADD", [A, A], [A], {"activation": "TANH"}, UnsupportedModel, "fused activation TANH"),
+    ("ADD", [A, tensor((2, 3), scale=None)], [A], ADD, ModelError, "no quantization parameters"),
+    ("ADD", [A, tensor((2, 3), scales=(0.1, 0.2))], [A], ADD, UnsupportedModel, "quantized per channel"),
+    ("ADD", [A, A], [LOW], ADD, ModelError, "zero point -129"),
+    ("ADD", [A, A], [tensor((2, 3), scale=1e-8)], ADD, UnsupportedModel, "too far above"),
+    (
+        "ADD",
+        [tensor((2, 1, 2, 1, 2, 1)), tensor((1, 2, 1, 2, 1, 2))],
+        [tensor((2,) * 6)],
+        ADD,
+        UnsupportedModel,
+        "more than 5 loops",
+    ),
+    ("CONCATENATION", [A] * 11, [tensor((2, 33))], AXIS_1, UnsupportedModel, "at most 10"),
+    ("CONCATENATION", [A, A], [tensor((2, 6))], {"axis": 2, "activation": "NONE"}, ModelError, "axis 2"),
+    ("CONCATENATION", [A, A], [tensor((2, 6))], {"axis": -3, "activation": "NONE"}, ModelError, "axis -3"),
+    ("CONCATENATION", [A, A], [tensor((2, 6))], {"axis": 1, "activation": "RELU"}, UnsupportedModel, "RELU"),
+    ("CONCATENATION", [A, tensor((3, 3))], [tensor((2, 6))], AXIS_1, ModelError, "should be 2x3"),
+    ("CONCATENATION", [A, tensor((2,))], [tensor((2, 6))], AXIS_1, UnsupportedModel, "1 dimensions"),
+    ("CONCATENATION", [A, A], [tensor((2, 7))], AXIS_1, ModelError, "should be 2x6"),
+    ("CONCATENATION", [A, tensor((2, 3), scale=0.2)], [tensor((2, 6))], AXIS_1, UnsupportedModel, "different quant"),
+    ("CONCATENATION", [A, tensor((2, 3), zero_point=1)], [tensor((2, 6))], AXIS_1, UnsupportedModel, "different quant"),
+    ("CONCATENATION", [A, tensor((2, 0))], [A], AXIS_1, ModelError, "no elements"),
+    ("CONCATENATION", [tensor((2, 3), "int16")] * 2, [tensor((2, 6), "int16")], AXIS_1, UnsupportedModel, "int64"),
+    ("DEQUANTIZE", [tensor((2, 3), "float16", None)], [F], None, UnsupportedModel, "without a kernel"),
+    ("DEQUANTIZE", [A], [A], None, UnsupportedModel, "without a kernel"),
+    ("DEQUANTIZE", [tensor((2, 3), scale=None)], [F], None, ModelError, "one positive quantization scale"),
+    ("DEQUANTIZE", [tensor((2, 3), scales=(1.0, 2.0, 3.0))], [F], None, ModelError, "one positive quantization scale"),
+    ("DEQUANTIZE", [A], [tensor((3, 2), "float32")], None, ModelError, "should be 2x3"),
+    ("LOGISTIC", [A], [A], None, UnsupportedModel, "1/256 and -128"),
+    ("LOGISTIC", [A], [probabilities(zero_point=-127)], None, UnsupportedModel, "1/256 and -128"),
+    ("LOGISTIC", [tensor((2, 3), scale=1e-9)], [probabilities()], None, UnsupportedModel, "fixed point"),
+    ("LOGISTIC", [tensor((2, 3), scale=1e11)], [probabilities()], None, UnsupportedModel, "fixed point"),
+    ("MEAN", [A, ints(2)], [tensor((2, 1))], KEEP, ModelError, "axis 2"),
+    ("MEAN", [A, ints(-3)], [tensor((2, 1))], KEEP, ModelError, "axis -3"),
+    ("MEAN", [A, tensor((1,), "int32")], [tensor((2, 1))], KEEP, UnsupportedModel, "computed while"),
+    ("MEAN", [A, ints(1)], [tensor((2,))], KEEP, ModelError, "is not"),
+    ("MEAN", [A, ints(1)], [tensor((2, 1))], {"keep_dims": False}, ModelError, "is not"),
+    ("MEAN", [tensor((2, 0)), ints(1)], [tensor((2, 1))], KEEP, ModelError, "no elements"),
+    ("MEAN", [tensor((2,) * 7), ints(0, 2, 4, 6)], [tensor((1, 2) * 3 + (1,))], KEEP, UnsupportedModel, "alternates"),
+    ("MEAN", [tensor((2, 3), scale=1e9), ints(1)], [tensor((2, 1))], KEEP, UnsupportedModel, "beyond 2^30"),
+    ("MEAN", [tensor((2, 3), scale=3e6), ints(1)], [tensor((2, 1))], KEEP, UnsupportedModel, "exceeds 32 bits"),
+    ("PAD", [A, tensor((2, 2), "int32")], [tensor((2, 5))], None, UnsupportedModel, "computed while"),
+    ("PAD", [A, ints(1, 1)], [tensor((2, 5))], None, ModelError, "two numbers"),
+    ("PAD", [A, ints(0, 0, -1, 1)], [tensor((2, 3))], None, ModelError, "at least 0"),
+    ("PAD", [A, PADS], [tensor((2, 6))], None, ModelError, "should be 2x5"),
+    ("PAD", [A, PADS], [tensor((2, 5), scale=0.2)], None, UnsupportedModel, "different quantization"),
+    ("PAD", [tensor((1,) * 6), ints(*[0] * 12)], [tensor((1,) * 6)], None, UnsupportedModel, "6 dimensions"),
+    ("QUANTIZE", [F], [tensor((2, 3), "uint8")], None, UnsupportedModel, "no kernel from"),
+    ("QUANTIZE", [F], [F], None, UnsupportedModel, "no kernel from"),
+    ("QUANTIZE", [F], [tensor((2, 3), scales=(0.1, 0.2))], None, ModelError, "one positive quantization scale"),
+    ("QUANTIZE", [F], [LOW], None, ModelError, "-128 … 127"),
+    ("QUANTIZE", [tensor((2, 3), scale=2e7)], [A], None, UnsupportedModel, "32-bit arithmetic"),
+    ("QUANTIZE", [tensor((2, 3), "int16", 1e5)], [A], None, UnsupportedModel, "32-bit arithmetic"),
+    ("RELU", [A], [tensor((6,))], None, ModelError, "should be 2x3"),
+    ("RELU", [tensor((2, 3), scale=2e7)], [A], None, UnsupportedModel, "32-bit arithmetic"),
+    ("RELU6", [A], [tensor((2, 3), scale=0.2)], None, UnsupportedModel, "different quantization"),
+    ("RELU6", [A], [tensor((2, 3), zero_point=1)], None, UnsupportedModel, "different quantization"),
+    ("RELU6", [tensor((2, 3), scale=1e-12)] * 1, [tensor((2, 3), scale=1e-12)], None, ModelError, "too small"),
+    ("RESHAPE", [A, ints(4, 2)], [tensor((4, 2))], None, ModelError, "as many elements"),
+    ("RESHAPE", [A, ints(6)], [tensor((6,), "float32")], None, UnsupportedModel, "mixes"),
+    ("RESHAPE", [A, ints(6)], [tensor((6,), scale=0.2)], None, UnsupportedModel, "different quantization"),
+    ("SOFTMAX", [A], [A], BETA, UnsupportedModel, "1/256 and -128"),
+    ("SOFTMAX", [A], [probabilities((6,))], BETA, ModelError, "should be 2x3"),
+    ("SOFTMAX", [tensor(())], [probabilities(())], BETA, ModelError, "scalar"),
+    ("SOFTMAX", [tensor((2, 0))], [probabilities((2, 0))], BETA, ModelError, "no elements"),
+    ("SOFTMAX", [tensor((1, 4096))], [probabilities((1, 4096))], BETA, UnsupportedModel, "4096 classes"),
+    ("SOFTMAX", [A], [probabilities()], {"beta": 0.0}, UnsupportedModel, "too small"),
+    ("SOFTMAX", [A], [probabilities()], {"beta": float("nan")}, UnsupportedModel, "too small"),
+    ("SOFTMAX", [tensor((2, 3), scale=1e-8)], [probabilities()], BETA, UnsupportedModel, "too small"),
+]
+
+
+def case_name(case: Any) -> str:
+    kind, inputs, outputs, _, *reason = case
+    shapes = " ".join("x".join(map(str, t.shape)) if t else "none" for t in [*inputs, *outputs])
+    return f"{kind} {shapes} {reason[-1] if reason else ''}".strip()
+
+
+@pytest.mark.parametrize("case", ACCEPTED, ids=case_name)
+def test_accepts_and_lowers(case: Any) -> None:
+    module, op, graph = make(*case)
+    module.check(op, graph)
+    call = module.lower(op, graph)
+    assert call.header.startswith("kernels/") and call.arguments
+
+
+@pytest.mark.parametrize("case", REFUSED, ids=case_name)
+def test_refuses_in_one_sentence_that_names_the_layer(case: Any) -> None:
+    *what, error, words = case
+    module, op, graph = make(*what)
+    with pytest.raises(error) as caught:
+        module.check(op, graph)
+    assert type(caught.value) is error
+    sentence = str(caught.value)
+    assert sentence.startswith(f"operator 7 {what[0]} 'block/layer': ") and words in sentence
+    assert "\n" not in sentence
+
+
+def test_memory_is_taken_over_only_where_no_element_is_lost() -> None:
+    constant = tensor((2, 3), data=np.zeros((2, 3)))
+    row, column = tensor((1, 3)), tensor((2, 1))
+    table = [
+        (("ADD", [A, A], [A], ADD), (0, 1)),
+        (("ADD", [A, row], [A], ADD), (0,)),
+        (("ADD", [row, A], [A], ADD), (1,)),
+        (("ADD", [row, column], [A], ADD), ()),
+        (("ADD", [constant, A], [A], ADD), (1,)),
+        (("CONCATENATION", [A, A], [tensor((2, 6))], AXIS_1), ()),
+        (("DEQUANTIZE", [A], [F], None), ()),
+        (("LOGISTIC", [A], [probabilities()], None), (0,)),
+        (("MEAN", [A, ints(1)], [tensor((2, 1))], KEEP), (0,)),
+        (("PAD", [A, PADS], [tensor((2, 5))], None), ()),
+        (("QUANTIZE", [F], [A], None), (0,)),
+        (("QUANTIZE", [F], [tensor((2, 3), "int16")], None), ()),
+        (("QUANTIZE", [A], [tensor((2, 3), "uint8")], None), (0,)),
+        (("QUANTIZE", [A], [tensor((2, 3), "int16")], None), ()),
+        (("RELU", [A], [A], None), (0,)),
+        (("RELU6", [A], [A], None), (0,)),
+        (("RESHAPE", [A], [tensor((6,))], None), (0,)),
+        (("RESHAPE", [constant], [tensor((6,))], None), ()),
+        (("SOFTMAX", [A], [probabilities()], BETA), (0,)),
+    ]
+    for what, positions in table:
+        module, op, graph = make(*what)
+        assert module.in_place(op, graph) == positions, case_name(what)
+
+
+def params(*what: Any) -> dict[str, Any]:
+    module, op, graph = make(*what)
+    module.check(op, graph)
+    return dict(module.lower(op, graph).params)
+
+
+def test_shapes_become_the_fewest_loops() -> None:
+    image, channels = tensor((1, 4, 5, 3)), tensor((3,))
+    whole = params("ADD", [image, image], [image], ADD)
+    assert (whole["shape"], whole["strides1"], whole["strides2"]) == (
+        (1, 1, 1, 1, 60),
+        (0, 0, 0, 0, 1),
+        (0, 0, 0, 0, 1),
+    )
+    bias = params("ADD", [image, channels], [image], ADD)
+    assert (bias["shape"], bias["strides1"], bias["strides2"]) == ((1, 1, 1, 20, 3), (0, 0, 0, 3, 1), (0, 0, 0, 0, 1))
+    pooled = params("MEAN", [image, ints(1, 2)], [tensor((1, 1, 1, 3))], KEEP)
+    assert (pooled["kept_shape"], pooled["kept_strides"]) == ((1, 1, 3), (0, 0, 1))
+    assert (pooled["reduced_shape"], pooled["reduced_strides"]) == ((1, 1, 20), (0, 0, 3))
+    border = tensor((4, 2), "int32", data=[0, 0, 1, 2, 3, 4, 0, 0])
+    padded = params("PAD", [image, border], [tensor((1, 7, 12, 3))], None)
+    assert (padded["input_shape"], padded["before"]) == ((1, 1, 1, 4, 15), (0, 0, 0, 1, 9))
+    assert padded["after"] == (0, 0, 0, 2, 12)
+
+
+def test_int8_pads_with_the_zero_point() -> None:
+    zeros = params("PAD", [tensor((2, 3), zero_point=-9), PADS], [tensor((2, 5), zero_point=-9)], None)
+    assert zeros["value"] == -9
+
+
+@pytest.mark.parametrize(("scale", "size"), [(1e-4, 256), (0.1, 139), (0.15, 93), (1.0, 14), (1e5, 1)])
+def test_the_exponential_table_of_softmax_ends_where_it_no_longer_counts(scale: float, size: int) -> None:
+    module, op, graph = make("SOFTMAX", [tensor((2, 3), scale=scale)], [probabilities()], BETA)
+    call = module.lower(op, graph)
+    table = call.arguments[1].data
+    assert (table.dtype, len(table), call.params["table_size"]) == (np.int32, size, size)
+    exact = np.exp(-np.arange(size) * float(np.float32(scale))) * 2.0**31
+    np.testing.assert_allclose(table, exact, rtol=1e-3)
+
+
+def test_relu_within_one_quantization_is_a_comparison() -> None:
+    for output, function in ((A, "clamp_int8"), (tensor((2, 3), scale=0.2), "relu_int8")):
+        module, op, graph = make("RELU", [A], [output])
+        assert module.lower(op, graph).function == function
