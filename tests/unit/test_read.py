@@ -129,7 +129,7 @@ def test_what_is_wrong_is_one_sentence(name: str) -> None:
 )
 def test_a_dynamic_input_says_which_and_how_to_fix_it(shape: tuple[int, ...], signature: tuple[int, ...]) -> None:
     model = RawModel((RawTensor("speech", shape, signature=signature), OUT))
-    with pytest.raises(UnsupportedModel, match="input 'speech' has the dynamic shape .*give the Keras Input a fixed"):
+    with pytest.raises(UnsupportedModel, match=r"input 'speech' has the dynamic shape .*give the Keras Input a fixed"):
         read(model.data(), "m")
 
 
