@@ -9,12 +9,14 @@ from inspect import Parameter, Signature
 from pathlib import Path
 from typing import Any
 
-from invoke import Context, Exit, task
+from invoke.context import Context
+from invoke.exceptions import Exit
+from invoke.tasks import task
 
-# What the user asks of the pipeline (tools.pipeline.Request): option → default, help.
+# What the user asks of the pipeline (tools.values.Request): option → default, help.
 REQUEST: dict[str, tuple[Any, str]] = {
     "model": ("digits", "a name from `inv models`, or a path to a .keras, .h5, SavedModel folder or .tflite"),
-    "mode": ("int8", "float32, float16, dynamic, int8 or int16x8 (a .tflite brings its own)"),
+    "mode": ("", "float32, float16, dynamic, int8 (default) or int16x8; a .tflite brings its own"),
     "runtime": ("aot", "what runs the model on the target: aot"),
     "target": ("stm32f4", "a name from `inv targets`"),
     "emulator": ("", "run without a board in: qemu (default where the target has it)"),
@@ -39,7 +41,7 @@ def kerf_task(options: str = "", **own: tuple[Any, str]) -> Callable[[Callable[.
     def decorate(function: Callable[..., None]) -> Any:
         def body(_: Context, **values: Any) -> None:
             from tools.errors import KerfError
-            from tools.pipeline import Request
+            from tools.values import Request
 
             asked = {name: values.pop(name) for name in REQUEST if name in values}
             try:
@@ -70,11 +72,11 @@ def demo(ask: Any, json: bool) -> None:
     from tools import pipeline, report
 
     result = pipeline.run(ask, progress())
-    page = pipeline.report(result)
+    page = pipeline.write_report(progress(), result)
     report.show_run(result, json)
     if not json:
         print(f"report: {page}")
-    pipeline.require_match(result)
+    pipeline.require_match([result])
 
 
 @kerf_task("json")
@@ -90,25 +92,25 @@ def doctor(ask: Any, json: bool) -> None:
 @kerf_task("json")
 def models(ask: Any, json: bool) -> None:
     """The models that come with kerf."""
-    from tools import pipeline, report
+    from tools import describe, report
 
-    report.show_rows(pipeline.list_models(), json)
+    report.show_rows(describe.all_models(), json)
 
 
 @kerf_task("json")
 def targets(ask: Any, json: bool) -> None:
     """The boards and emulated machines of platformio.ini."""
-    from tools import pipeline, report
+    from tools import describe, report, targets
 
-    report.show_rows(pipeline.list_targets(), json)
+    report.show_rows(describe.all_targets(targets.load()), json)
 
 
 @kerf_task("json")
 def ops(ask: Any, json: bool) -> None:
     """Operator x type x runtime: what runs where."""
-    from tools import pipeline, report
+    from tools import describe, pipeline, report
 
-    report.show_rows(pipeline.list_ops(), json)
+    report.show_rows(describe.all_ops(list(pipeline.RUNTIMES)), json)
 
 
 @kerf_task(
@@ -118,43 +120,45 @@ def ops(ask: Any, json: bool) -> None:
 )
 def train(ask: Any, epochs: int, seed: int, json: bool) -> None:
     """Train a model that comes with kerf."""
-    from tools import pipeline, report
+    from tools import describe, pipeline, report
 
     trained = pipeline.train(ask, progress(), epochs=epochs or None, seed=seed)
-    report.show_rows([pipeline.describe_trained(trained)], json)
+    report.show_rows([describe.trained(trained)], json)
 
 
 @kerf_task("model mode data json")
 def quantize(ask: Any, json: bool) -> None:
     """Convert to .tflite, and compute the reference vectors."""
-    from tools import pipeline, report
+    from tools import describe, pipeline, report
 
-    report.show_rows([pipeline.describe_quantized(pipeline.quantize(ask, progress()))], json)
+    report.show_rows([describe.quantized(pipeline.quantize(ask, progress()))], json)
 
 
 @kerf_task("model mode data json")
 def inspect(ask: Any, json: bool) -> None:
     """Layers, tensors, quantization, weight histograms, sizes and the memory plan of a model."""
-    from tools import pipeline, report
+    from tools import inspect, pipeline, report
 
-    report.show_inspection(pipeline.inspect(ask, progress()), json)
+    compiled = pipeline.compile(ask, progress())
+    report.show_inspection(inspect.inspect(compiled.graph, compiled.plan), json)
 
 
 @kerf_task(FIRMWARE, out=("", "the folder to write (default: under build/)"))
 def render(ask: Any, out: str, json: bool) -> None:
     """Render a complete PlatformIO project; `pio run` works inside it, away from this repository."""
-    from tools import pipeline, report
+    from tools import describe, pipeline, report
 
-    rendered = pipeline.render(ask, progress(), Path(out) if out else None)
-    report.show_rows([pipeline.describe_rendered(rendered)], json)
+    rendered = pipeline.render_to_disk(ask, progress(), Path(out) if out else None)
+    report.show_rows([describe.rendered(rendered.project, str(rendered.directory))], json)
 
 
 @kerf_task(FIRMWARE)
 def build(ask: Any, json: bool) -> None:
     """Build the firmware with PlatformIO; sizes against the board's limits."""
-    from tools import pipeline, report
+    from tools import describe, pipeline, report
 
-    report.show_rows([pipeline.describe_image(pipeline.build(ask, progress()))], json)
+    built = pipeline.build(ask, progress())
+    report.show_rows([describe.image(built.image, built.rendered.target)], json)
 
 
 @kerf_task(FIRMWARE + " emulator port")
@@ -164,7 +168,7 @@ def run(ask: Any, json: bool) -> None:
 
     result = pipeline.run(ask, progress())
     report.show_run(result, json)
-    pipeline.require_match(result)
+    pipeline.require_match([result])
 
 
 @kerf_task(
@@ -180,8 +184,7 @@ def bench(ask: Any, models: str, modes: str, runtimes: str, targets: str, json: 
 
     results = pipeline.bench_all(ask, models, modes, runtimes, targets, progress())
     report.show_measurements([result.measurement for result in results], json)
-    for result in results:
-        pipeline.require_match(result)
+    pipeline.require_match(results)
 
 
 @kerf_task(out=("", "the file to write (default: build/report.html)"))
@@ -189,7 +192,7 @@ def report(ask: Any, out: str) -> None:
     """Self-contained HTML from the measurements."""
     from tools import pipeline
 
-    print(pipeline.report(out=Path(out) if out else None))
+    print(pipeline.write_report(progress(), out=Path(out) if out else None))
 
 
 @kerf_task(

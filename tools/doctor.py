@@ -3,8 +3,11 @@
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import metadata
+
+from .errors import MissingTool
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,14 @@ def examine() -> list[Finding]:
     for program, flag, purpose, remedy, required in PROGRAMS:
         findings.append(Finding(program, purpose, _program_version(program, flag), remedy, required))
     return findings
+
+
+def require(findings: Sequence[Finding]) -> None:
+    """Raises MissingTool when something is missing that the demo needs."""
+    missing = [finding for finding in findings if finding.required and finding.version is None]
+    if missing:
+        what = "; ".join(f"{finding.name} ({finding.remedy})" for finding in missing)
+        raise MissingTool(f"missing: {what}")
 
 
 def boards() -> list[dict[str, str]]:

@@ -14,6 +14,7 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from .doctor import Finding
 from .inspect import sparkline
 from .page import html
 from .records import append, from_json, load, to_json
@@ -42,16 +43,6 @@ class HasMeasurement(Protocol):
 
     @property
     def retries(self) -> int: ...
-
-
-class Finding(Protocol):
-    """What `show_doctor` needs of one thing that is installed or missing."""
-
-    name: str
-    purpose: str
-    version: str | None
-    remedy: str
-    required: bool
 
 
 def show_run(outcome: HasMeasurement, as_json: bool, console: Console | None = None) -> None:
@@ -93,7 +84,7 @@ def show_doctor(
 ) -> None:
     """What is installed, what is missing and how to get it, and the boards that are plugged in."""
     if as_json:
-        _print_json({"findings": [asdict(finding) for finding in findings], "boards": list(boards)})  # type: ignore[call-overload]
+        _print_json({"findings": [asdict(finding) for finding in findings], "boards": list(boards)})
         return
     table = _table("installed", "", "name", "version or how to get it", "what for")
     for finding in findings:

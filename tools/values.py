@@ -15,6 +15,19 @@ MODES = ("float32", "float16", "dynamic", "int8", "int16x8")
 
 
 @dataclass(frozen=True)
+class Request:
+    """What the user asked for: the common options of the command line, with their defaults."""
+
+    model: str = "digits"
+    mode: str | None = None
+    runtime: str = "aot"
+    target: str = "stm32f4"
+    emulator: str | None = None
+    port: str | None = None
+    data: str | None = None
+
+
+@dataclass(frozen=True)
 class Trained:
     """A Keras model on disk (.keras, .h5 or a SavedModel folder) and where it came from."""
 

@@ -1,0 +1,85 @@
+"""What there is and what a stage made, as rows that `report` prints or gives out as JSON. Bytes are bytes."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from . import models
+from .graph import ops
+from .values import Image, Project, Quantized, Target, Trained
+
+Row = dict[str, Any]
+
+
+def all_models() -> list[Row]:
+    """The models that come with kerf."""
+    rows = []
+    for name in models.known():
+        module = models.find(name)
+        rows.append({"model": name, "what": module.SUMMARY, "accuracy_floor": module.ACCURACY_FLOOR})
+    return rows
+
+
+def all_targets(known: Mapping[str, Target]) -> list[Row]:
+    """The board table."""
+    return [
+        {
+            "target": target.name,
+            "what": target.summary,
+            "flash_bytes": target.flash_bytes,
+            "ram_bytes": target.ram_bytes,
+            "runtimes": list(target.runtimes),
+            "emulators": list(target.emulators),
+        }
+        for target in known.values()
+    ]
+
+
+def all_ops(runtimes: Sequence[str]) -> list[Row]:
+    """Operator x runtime: the types each has kernels for."""
+    rows = []
+    for kind in ops.known():
+        module = ops.find(kind)
+        variants: Row = {runtime: list(module.VARIANTS) for runtime in runtimes}
+        rows.append({"op": kind, **variants, "what": module.SUMMARY})
+    return rows
+
+
+def trained(value: Trained) -> Row:
+    return {"model": value.model, "path": str(value.path), "accuracy": value.accuracy}
+
+
+def quantized(value: Quantized) -> Row:
+    vectors = value.vectors
+    return {
+        "model": value.model,
+        "mode": value.mode,
+        "path": str(value.path),
+        "model_bytes": len(value.tflite),
+        "model_sha256": value.sha256,
+        "samples": vectors.samples,
+        "oracle": vectors.oracle,
+    }
+
+
+def rendered(project: Project, directory: str) -> Row:
+    return {
+        "model": project.model,
+        "mode": project.mode,
+        "runtime": project.runtime,
+        "target": project.target,
+        "arena_bytes": project.arena_bytes,
+        "files": len(project.files),
+        "path": directory,
+    }
+
+
+def image(value: Image, target: Target) -> Row:
+    """Flash and RAM against the target's; the stack is known only after a run."""
+    return {
+        "elf": str(value.elf),
+        "flash_bytes": dict(value.flash_bytes),
+        "flash_limit_bytes": target.flash_bytes,
+        "ram_bytes": {"static": value.static_bytes, "arena": value.arena_bytes},
+        "ram_limit_bytes": target.ram_bytes,
+        "compiled": value.rebuilt,
+    }
