@@ -104,7 +104,7 @@ CASES = {
     "tiny scale ratios": dense(
         23, channels=4, scales=(1e-3, 1.0), weight_scale=[1e-4, 3e-5, 2e-6, 1e-9], bias_limit=EDGE
     ),
-    # The exact product is 2^-27 below one half, in float32 it would be one half: negative odd sums then round otherwise.
+    # The exact product is 2^-27 below 0.5, in float32 it would be 0.5: negative odd sums then round otherwise.
     "scales with an inexact product": dense(24, scales=(1 + 2**-13, 1.0), weight_scale=(1 - 2**-13) / 2, **IDENTITY),
     **{f"zero points {a} {b}": dense(30, zero_points=(a, b)) for a in (-128, 0, 127) for b in (-128, 0, 127)},
     **{
