@@ -144,7 +144,8 @@ def _plan(graph: Graph, plan: Plan) -> dict[str, Any]:
     """The arena over time: one column per operator (before the first and after the last included), offset upwards."""
     columns = len(graph.ops) + 2  # -1: the inputs are filled; len(ops): the outputs are read
     width, height = PLAN_WIDTH / columns, PLAN_HEIGHT / max(plan.arena_bytes, 1)
-    named = [(graph.tensors[i].name, place) for i, place in sorted(plan.tensors.items())]
+    makers = {output: op.name for op in graph.ops for output in op.outputs}
+    named = [(makers.get(i, graph.tensors[i].name), place) for i, place in sorted(plan.tensors.items())]
     named += [(f"scratch {n} of {graph.ops[op].name}", place) for (op, n), place in sorted(plan.scratch.items())]
     buffers = []
     for position, (name, place) in enumerate(named):

@@ -15,7 +15,7 @@ from .progress import Progress
 from .quiet import failures_as, quiet
 from .samples import Samples
 from .signature import Signature
-from .train import Loaded, import_tensorflow, load
+from .train import Loaded, check_path, import_tensorflow, load
 from .values import MODES, Quantized, Trained, Vectors
 
 MAX_TFLITE_BYTES = 1 << 28  # nothing near it fits a microcontroller
@@ -80,8 +80,7 @@ def quantize(
 
 def _key(source: Trained, mode: str | None, data: Data | Path | None, classes: Sequence[str]) -> str:
     """Everything the result depends on."""
-    if not source.path.exists():
-        raise QuantizeError(f"there is no model at {source.path}")
+    check_path(source.path)
     arrays: list[bytes] = []
     if isinstance(data, Path):
         if not data.is_file():

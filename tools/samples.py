@@ -21,6 +21,9 @@ RANDOM_CALIBRATION_SAMPLES = 100
 RANDOM_TEST_SAMPLES = 32
 SEED = 0
 
+# What numpy and zipfile raise on files that are no .npz; the last two on an .npy, which is no archive.
+_UNREADABLE = (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error, AttributeError, TypeError)
+
 
 @dataclass(frozen=True, eq=False)
 class Samples:
@@ -47,9 +50,9 @@ def read_npz(path: Path, classes: Sequence[str]) -> Samples:
     All samples both calibrate and test. Raises QuantizeError.
     """
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
-    except (OSError, ValueError, EOFError, KeyError, AttributeError, zipfile.BadZipFile, zlib.error) as error:
+    except _UNREADABLE as error:
         raise QuantizeError(f"cannot read {path} as .npz: {error}; write it with numpy.savez(FILE, x=…, y=…)") from None
     names = ["x"] if "x" in arrays else sorted((n for n in arrays if n[:1] == "x" and n[1:].isdecimal()), key=_number)
     if not names:

@@ -175,8 +175,8 @@ class Loaded:
     dtypes: tuple[str, ...]
 
 
-def adopt(path: Path) -> Trained:
-    """A user's model file or folder as a Trained, looked at from outside only. Raises QuantizeError."""
+def check_path(path: Path) -> None:
+    """Looks at a user's model from outside only: is it a file or folder kerf can read? Raises QuantizeError."""
     if not path.exists():
         raise QuantizeError(f"there is no model at {path}")
     if path.is_dir():
@@ -188,8 +188,6 @@ def adopt(path: Path) -> Trained:
         raise QuantizeError(f"{path} is not a .keras file: it is no zip archive; save it with model.save('name.keras')")
     elif path.suffix in (".h5", ".hdf5") and not _starts_with(path, _HDF5_MARK):
         raise QuantizeError(f"{path} is not an HDF5 file; save the model with model.save('name.keras')")
-    name = re.sub(r"[^A-Za-z0-9_.-]+", "_", path.stem).strip("._-") or "model"
-    return Trained(name, path, None)
 
 
 def _starts_with(path: Path, mark: bytes) -> bool:
@@ -202,7 +200,7 @@ def load(path: Path, log: Path) -> Loaded:
 
     What TensorFlow prints goes to ``log``. Raises QuantizeError.
     """
-    adopt(path)
+    check_path(path)
     tf = import_tensorflow(log)
     if path.is_dir():
         return _saved_model(tf, path, log)

@@ -1,0 +1,74 @@
+"""Files appear whole or not at all, and equal content is equal bytes."""
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tools import files
+
+ROOT = Path(__file__).resolve().parents[2]
+KILLED_WHILE_WRITING = """
+import os, signal, sys
+from pathlib import Path
+from tools import files
+with files.replacing(Path(sys.argv[1])) as temporary:
+    temporary.write_bytes(b"half")
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.mark.parametrize("before", [None, b"old"])
+def test_kill_in_the_middle_leaves_what_was_there(tmp_path: Path, before: bytes | None) -> None:
+    path = tmp_path / "model.keras"
+    if before is not None:
+        path.write_bytes(before)
+    done = subprocess.run([sys.executable, "-c", KILLED_WHILE_WRITING, str(path)], cwd=ROOT, check=False)
+    assert done.returncode == -signal.SIGKILL
+    assert (path.read_bytes() if path.exists() else None) == before
+    assert [p.name for p in tmp_path.glob(".*")] == [".model.partial.keras"]
+    files.write(path, b"whole")
+    assert [(p.name, p.read_bytes()) for p in tmp_path.iterdir()] == [("model.keras", b"whole")]
+
+
+def test_exception_in_the_middle_leaves_nothing(tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt), files.replacing(tmp_path / "a" / "b.bin") as temporary:
+        temporary.write_bytes(b"half")
+        raise KeyboardInterrupt
+    assert list((tmp_path / "a").iterdir()) == []
+
+
+def test_arrays_come_back_and_the_bytes_repeat() -> None:
+    arrays = {"b": np.arange(6, dtype=np.int16).reshape(2, 3), "a": np.float32([[1.5]]), "scalar": np.array(7)}
+    packed = files.pack_arrays(arrays)
+    assert packed == files.pack_arrays(arrays)
+    unpacked = files.unpack_arrays(packed)
+    assert list(unpacked) == list(arrays)
+    for name, array in arrays.items():
+        assert unpacked[name].dtype == array.dtype
+        np.testing.assert_array_equal(unpacked[name].reshape(array.shape), array)
+
+
+def test_digest_keeps_parts_apart() -> None:
+    assert files.digest("ab", "c") != files.digest("a", "bc")
+    assert files.digest("ab") == files.digest(b"ab")
+
+
+def test_tree_digest_sees_names_and_contents(tmp_path: Path) -> None:
+    digests = []
+    for name, content in (("a", b"1"), ("a", b"2"), ("b", b"2")):
+        folder = tmp_path / f"{name}{content.decode()}"
+        (folder / "sub").mkdir(parents=True)
+        (folder / "sub" / name).write_bytes(content)
+        digests.append(files.tree_digest(folder))
+    assert len(set(digests)) == 3
+
+
+@pytest.mark.parametrize("content", [None, b"", b"{", b"[1]", b"\xff"])
+def test_unreadable_json_is_empty(tmp_path: Path, content: bytes | None) -> None:
+    if content is not None:
+        (tmp_path / "s.json").write_bytes(content)
+    assert files.read_json(tmp_path / "s.json") == {}

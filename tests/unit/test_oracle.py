@@ -1,0 +1,98 @@
+"""The oracle: TFLM and LiteRT in a process of their own, and what happens when they cannot."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tflite
+from raw_tflite import RawModel, RawOp, RawTensor
+
+from tools import oracle
+from tools.errors import MissingTool, ModelError
+
+RELU = RawModel().data()  # int8 (1, 4), scale 0.5, zero point 0 on both sides
+FLOAT = {"type": tflite.TensorType.FLOAT32, "scales": (), "zero_points": ()}
+X = np.array([[-128, -1, 0, 127], [1, 2, -3, 4], [5, -6, 7, -8]], np.int8)
+
+needs_tflm = pytest.mark.skipif(
+    not oracle.is_installed(oracle.TFLM), reason="tflite-micro has no wheel for this machine"
+)
+
+
+@needs_tflm
+def test_integer_model_is_exact_and_every_sample_is_run() -> None:
+    found = oracle.expected(RELU, [X])
+    assert found.exact and found.note is None and found.oracle.startswith("tflite-micro ")
+    assert [a.dtype for a in found.outputs] == [np.int8]
+    np.testing.assert_array_equal(found.outputs[0], np.maximum(X, 0))
+
+
+@needs_tflm
+def test_several_inputs_and_outputs_keep_their_order() -> None:
+    tensors = [RawTensor(name) for name in ("a", "b", "ra", "rb")]
+    model = RawModel(tensors, [RawOp((0,), (2,)), RawOp((1,), (3,))], inputs=(1, 0), outputs=(2, 3)).data()
+    found = oracle.expected(model, [X, np.negative(X[::-1])])
+    np.testing.assert_array_equal(found.outputs[0], np.maximum(np.negative(X[::-1]), 0))
+    np.testing.assert_array_equal(found.outputs[1], np.maximum(X, 0))
+
+
+def test_float_model_is_left_to_litert() -> None:
+    model = RawModel([RawTensor("in", **FLOAT), RawTensor("out", **FLOAT)]).data()
+    x = np.array([[-1.5, 0, 2.25, 1e30]], np.float32)
+    found = oracle.expected(model, [x])
+    assert not found.exact and found.note is None and found.oracle.startswith("ai-edge-litert ")
+    np.testing.assert_array_equal(found.outputs[0], np.maximum(x, 0))
+
+
+def test_without_tflm_the_difference_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(oracle, "is_installed", lambda package: package == oracle.LITERT)
+    found = oracle.expected(RELU, [X])
+    assert not found.exact and found.oracle.startswith("ai-edge-litert ")
+    assert found.note is not None and "there is no tflite-micro package" in found.note
+    np.testing.assert_array_equal(found.outputs[0], np.maximum(X, 0))
+
+
+def test_without_any_interpreter(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(oracle, "is_installed", lambda package: False)
+    with pytest.raises(MissingTool, match="pip install ai-edge-litert"):
+        oracle.expected(RELU, [X])
+
+
+@pytest.mark.parametrize(
+    "x",
+    [X.astype(np.float32), X.astype(np.uint8), X[:, :3], X.reshape(3, 2, 2)],
+    ids=["float", "uint8", "short", "other shape"],
+)
+def test_inputs_that_do_not_fit(x: np.ndarray) -> None:
+    with pytest.raises(ModelError, match=r"input 'in' of m takes int8 of shape \(4,\) per sample"):
+        oracle.expected(RELU, [x], "m")
+
+
+def test_operator_nobody_has() -> None:
+    model = RawModel(ops=[RawOp(kind="CUSTOM", custom="NobodyHasIt")]).data()
+    with pytest.raises(ModelError, match=r"ai-edge-litert cannot run m: .*NobodyHasIt"):
+        oracle.expected(model, [X], "m")
+
+
+def test_time_limit() -> None:
+    with pytest.raises(ModelError, match=r"did not finish m within 0\.001 s"):
+        oracle.expected(RELU, [X], "m", timeout_s=0.001)
+
+
+def test_abort_of_the_interpreter_is_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    aborts = tmp_path / "python"
+    aborts.write_text("#!/bin/sh\necho 'check failed: tensor != nullptr' >&2\nkill -ABRT $$\n")
+    aborts.chmod(0o755)
+    monkeypatch.setattr(oracle.sys, "executable", str(aborts))
+    with pytest.raises(ModelError, match=r"crashed on m, exit code -6: check failed: tensor != nullptr"):
+        oracle.expected(RELU, [X], "m")
+
+
+def test_accuracy_counts_the_largest_output() -> None:
+    outputs = np.array([[1, 2, 3], [9, 0, 0], [0, 5, 0], [-1, -2, -3]], np.int8)
+    assert oracle.accuracy(outputs, np.array([2, 0, 0, 0])) == 0.75
+
+
+def test_max_error_is_in_real_units() -> None:
+    port = oracle.signature.Port("y", (1, 1), "int8", 0.5, 2)
+    assert oracle.max_error(np.array([[4], [2]], np.int8), np.array([[1.25], [0.0]]), port) == 0.25

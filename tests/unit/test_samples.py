@@ -1,0 +1,113 @@
+"""Calibration and test data: a user's .npz, balance, random stand-ins."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tools import samples
+from tools.errors import QuantizeError
+from tools.models import Data
+from tools.signature import Port
+
+IMAGE = Port("image", (1, 2, 2, 1), "int8", 0.5, 0)
+
+
+def save(path: Path, **arrays: object) -> Path:
+    np.savez(path, **arrays)
+    return path
+
+
+def test_npz_calibrates_and_tests(tmp_path: Path) -> None:
+    x = np.arange(12, dtype=np.float64).reshape(3, 2, 2, 1) / 2
+    names = ["zero", 'quo"te\\', "*/ ünï\nline"]
+    data = samples.read_npz(save(tmp_path / "d.npz", x=x, y=[2, 0, 1], classes=names), ("ignored",))
+    assert data.classes == tuple(names)
+    np.testing.assert_array_equal(data.labels, [2, 0, 1])
+    (inputs,) = samples.test_inputs(data, [IMAGE])
+    np.testing.assert_array_equal(inputs, np.arange(12, dtype=np.int8).reshape(3, 2, 2, 1))
+
+
+def test_samples_of_the_right_size_are_brought_into_shape(tmp_path: Path) -> None:
+    data = samples.read_npz(save(tmp_path / "d.npz", x=np.ones((3, 4), np.float32)), ())
+    assert samples.test_inputs(data, [IMAGE])[0].shape == (3, 2, 2, 1)
+    assert samples.calibration(data, [(2, 2, 1)], ["float32"])[0].shape == (3, 2, 2, 1)
+
+
+def test_several_inputs_go_by_number_not_by_name(tmp_path: Path) -> None:
+    arrays = {f"x{i}": np.full((2, 1), i, np.int8) for i in (10, 9, 2)}
+    data = samples.read_npz(save(tmp_path / "d.npz", **arrays), ())
+    assert [int(a[0, 0]) for a in data.test] == [2, 9, 10]
+
+
+@pytest.mark.parametrize(
+    ("arrays", "message"),
+    [
+        ({"images": np.ones((2, 4))}, "holds no array x, only images"),
+        ({}, "holds no array x, only nothing"),
+        ({"x": np.ones((0, 4))}, "at least one"),
+        ({"x": np.float32(1)}, "at least one"),
+        ({"x0": np.ones((2, 4)), "x1": np.ones((3, 4))}, "same number of samples"),
+        ({"x": np.array([[1.0, np.nan]])}, "finite numbers only"),
+        ({"x": np.array(["a", "b"])}, "finite numbers only"),
+        ({"x": np.ones((2, 4)), "y": [1]}, "one class index per sample: 2"),
+        ({"x": np.ones((2, 4)), "y": np.eye(2)}, "one class index per sample: 2"),
+        ({"x": np.ones((2, 4)), "y": [0, -1]}, "negative class index -1"),
+    ],
+)
+def test_npz_that_cannot_be_used(tmp_path: Path, arrays: dict[str, object], message: str) -> None:
+    with pytest.raises(QuantizeError, match=message):
+        samples.read_npz(save(tmp_path / "d.npz", **arrays), ())
+
+
+NPY = b"\x93NUMPY\x01\x00\x46\x00{'descr': '|i1', 'fortran_order': False, 'shape': (1,), }".ljust(80) + b"\x01"
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"x,y\n1,2\n", b"PK\x03\x04" + bytes(40), NPY], ids=["empty", "csv", "cut zip", "npy"]
+)
+def test_files_that_are_no_npz(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "d.npz"
+    path.write_bytes(content)
+    with pytest.raises(QuantizeError, match=r"cannot read .*d\.npz as \.npz"):
+        samples.read_npz(path, ())
+
+
+def test_pickled_objects_are_not_opened(tmp_path: Path) -> None:
+    path = tmp_path / "d.npz"
+    np.savez(path, x=np.array([{"code": 1}], dtype=object))
+    with pytest.raises(QuantizeError, match="cannot read"):
+        samples.read_npz(path, ())
+
+
+def test_wrong_sample_shape_and_count(tmp_path: Path) -> None:
+    data = samples.read_npz(save(tmp_path / "d.npz", x=np.ones((2, 3))), ())
+    with pytest.raises(QuantizeError, match=r"shape \(3,\), but input 'image' of the model takes \(2, 2, 1\)"):
+        samples.test_inputs(data, [IMAGE])
+    with pytest.raises(QuantizeError, match="the model has 2 inputs and the data 1: name the arrays x0, x1"):
+        samples.test_inputs(data, [IMAGE, IMAGE])
+
+
+def test_calibration_is_balanced_and_repeatable() -> None:
+    y = np.repeat([0, 1, 2], [2000, 1000, 100])
+    x = np.arange(len(y), dtype=np.float32)[:, np.newaxis]
+    data = samples.from_arrays(Data(x, y, x[:1], y[:1]), ("a", "b", "c"))
+    (first,) = samples.calibration(data, [(1,)], ["float32"])
+    (again,) = samples.calibration(data, [(1,)], ["float32"])
+    np.testing.assert_array_equal(first, again)
+    assert len(np.unique(first)) == samples.CALIBRATION_SAMPLES
+    assert np.bincount(y[first[:, 0].astype(int)]).tolist() == [200, 200, 100]
+
+
+def test_random_stand_ins_cover_the_type_and_repeat() -> None:
+    (first,), (again,) = samples.test_inputs(None, [IMAGE]), samples.test_inputs(None, [IMAGE])
+    np.testing.assert_array_equal(first, again)
+    assert first.shape == (samples.RANDOM_TEST_SAMPLES, 2, 2, 1)
+    assert first.dtype == np.int8 and first.min() < -100 and first.max() > 100
+    (real,) = samples.calibration(None, [(2, 2, 1)], ["float32"])
+    assert real.shape == (100, 2, 2, 1) and 0 <= real.min() < 0.1 and 0.9 < real.max() <= 1
+
+
+def test_a_regression_has_no_labels() -> None:
+    x, y = np.ones((3, 1), np.float32), np.ones((3, 1), np.float32)
+    assert samples.from_arrays(Data(x, y, x, y), ()).labels is None
