@@ -203,6 +203,7 @@ NAMES = {
     "nested": (("FULLY_CONNECTED", "m/block/head/BiasAdd"), "block/head"),
     "output": (("SOFTMAX", "StatefulPartitionedCall_1:0"), "softmax"),
     "identity": (("SOFTMAX", "Identity_int8"), "softmax"),
+    "weights": (("FULLY_CONNECTED", "StatefulPartitionedCall:0", "m/dense/MatMul1"), "dense"),
     "empty": (("RELU", ""), "relu"),
     "slashes": (("RELU", "//"), "relu"),
     "one word": (("RELU", 'we"ird'), 'we"ird'),
@@ -212,16 +213,21 @@ NAMES = {
 @pytest.mark.parametrize("name", NAMES)
 def test_layer_names_are_those_of_the_keras_model(name: str) -> None:
     output, expected = NAMES[name]
-    assert layer_names([output, ("RELU", "m/last/Relu")])[0] == expected
+    kind, *names = output
+    assert layer_names([(kind, names), ("RELU", ["m/last/Relu"])])[0] == expected
 
 
 def test_layer_names_are_unique() -> None:
-    outputs = [("RELU", "a_2"), ("RELU", "a"), ("RELU", "a"), ("RELU", "a")]
-    assert layer_names(outputs) == ["a_2", "a", "a_3", "a_4"]
+    layers = [("RELU", [name]) for name in ("a_2", "a", "a", "a")]
+    assert layer_names(layers) == ["a_2", "a", "a_3", "a_4"]
 
 
 def test_the_suffix_that_exporting_adds_is_dropped() -> None:
-    outputs = [("CONV_2D", "net_1/conv_1/convolution"), ("RELU", "net_1/act_2_1/Relu"), ("SOFTMAX", "Identity")]
-    assert layer_names(outputs) == ["conv", "act_2", "softmax"]
-    outputs[1] = ("RELU", "net_1/act_2/Relu")
-    assert layer_names(outputs) == ["conv_1", "act_2", "softmax"]
+    layers = [
+        ("CONV_2D", ["net_1/conv_1/convolution"]),
+        ("RELU", ["net_1/act_2_1/Relu"]),
+        ("SOFTMAX", ["Identity"]),
+    ]
+    assert layer_names(layers) == ["conv", "act_2", "softmax"]
+    layers[1] = ("RELU", ["net_1/act_2/Relu"])
+    assert layer_names(layers) == ["conv_1", "act_2", "softmax"]

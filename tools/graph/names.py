@@ -14,22 +14,25 @@ _VARIABLE = re.compile(r"(/ReadVariableOp(/resource)?|/Read)\d*$")
 _NOISE = re.compile(r"(Identity|StatefulPartitionedCall|PartitionedCall)(_int8)?[_:\d]*")
 
 
-def layer_names(outputs: Sequence[tuple[str, str]]) -> list[str]:
-    """A recognisable, unique layer name for each (operator kind, name of its first output tensor).
+def layer_names(layers: Sequence[tuple[str, Sequence[str]]]) -> list[str]:
+    """A recognisable, unique layer name for each (operator kind, names of its tensors, the most telling first).
 
     TensorFlow fuses layers and keeps the names of all in one tensor name, ``net/relu/Relu;net/conv/BiasAdd;…1``: the
     part that the operator itself stems from is taken, without the model's name in front and TensorFlow's behind, and
-    without the ``_1`` that exporting a Keras 3 model adds to all of them. Where nothing is left (``Identity``) the
-    kind is the name.
+    without the ``_1`` that exporting a Keras 3 model adds to all of them. A name that says nothing (``Identity``, of
+    an output of the model) leaves it to the next; where none is left the kind is the name.
     """
-    parts = [[_VARIABLE.sub("", part) for part in name.split(";")] for _, name in outputs]
-    heads = {part.partition("/")[0] for group in parts for part in group if "/" in part}
-    names = [_layer_name(kind, group, len(heads) == 1) for (kind, _), group in zip(outputs, parts, strict=True)]
+    parts = [[[_VARIABLE.sub("", part) for part in name.split(";")] for name in names] for _, names in layers]
+    heads = {part.partition("/")[0] for groups in parts for group in groups for part in group if "/" in part}
+    found = [
+        next((name for group in groups if (name := _layer_name(kind, group, len(heads) == 1))), None)
+        for (kind, _), groups in zip(layers, parts, strict=True)
+    ]
     exported = re.search(r"_\d+$", heads.pop()) if len(heads) == 1 else None
-    if exported and all(name is None or name.endswith(exported[0]) for name in names):
-        names = [name and name.removesuffix(exported[0]) for name in names]
+    if exported and all(name is None or name.endswith(exported[0]) for name in found):
+        found = [name and name.removesuffix(exported[0]) for name in found]
     unique: list[str] = []
-    for name, (kind, _) in zip(names, outputs, strict=True):
+    for name, (kind, _) in zip(found, layers, strict=True):
         base = name or kind.lower()
         numbered, number = base, 2
         while numbered in unique:

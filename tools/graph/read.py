@@ -91,7 +91,7 @@ def read(data: bytes, name: str, *, kernels: bool = True) -> Graph:
     graph = Graph(name, hashlib.sha256(data).hexdigest(), len(data), tensors, graph_ops, inputs, outputs)
     _check_order(graph)
     graph = fold(graph)
-    names = layer_names([(op.kind, graph.output(op).name) for op in graph.ops])
+    names = layer_names([(op.kind, _tensor_names(op, graph.tensors)) for op in graph.ops])
     graph = replace(graph, ops=tuple(replace(op, name=n) for op, n in zip(graph.ops, names, strict=True)))
     if kernels:
         _check_kernels(graph)
@@ -283,12 +283,19 @@ def _operators(raw_ops: Sequence[Any], codes: Sequence[Any], tensors: Sequence[T
         if not sides[1]:
             raise ModelError(f"operator {i} {kinds[i]} has no output; the file is damaged, convert it again")
         wiring.append(sides)
-    names = layer_names([(kinds[i], tensors[outputs[0]].name) for i, (_, outputs) in enumerate(wiring)])
-    result = []
-    for i, (raw, (inputs, outputs)) in enumerate(zip(raw_ops, wiring, strict=True)):
-        op = Op(i, kinds[i], names[i], tuple(None if t == -1 else t for t in inputs), outputs)
-        result.append(Op(i, op.kind, op.name, op.inputs, op.outputs, _attributes(op, raw)))
-    return tuple(result)
+    nameless = [
+        Op(i, kind, "", tuple(None if t == -1 else t for t in inputs), outputs)
+        for i, (kind, (inputs, outputs)) in enumerate(zip(kinds, wiring, strict=True))
+    ]
+    names = layer_names([(op.kind, _tensor_names(op, tensors)) for op in nameless])
+    named = [replace(op, name=name) for op, name in zip(nameless, names, strict=True)]
+    return tuple(replace(op, attributes=_attributes(op, raw)) for op, raw in zip(named, raw_ops, strict=True))
+
+
+def _tensor_names(op: Op, tensors: Sequence[Tensor]) -> list[str]:
+    """The names that may tell which layer this was: the output's, and the weights' (input 1) if they are constant."""
+    weights = [tensors[i].name for i in op.inputs[1:2] if i is not None and tensors[i].data is not None]
+    return [tensors[op.outputs[0]].name, *weights]
 
 
 def _kind(raw: Any, codes: Sequence[Any], index: int) -> str:
