@@ -1,0 +1,232 @@
+"""Rendering: complete projects, byte-stable, that hold whatever a model's layers are called."""
+
+import json
+import re
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
+import jinja2
+import pytest
+import tflite
+from raw_tflite import RawModel, RawOp, RawTensor
+from test_cpp_text import HOSTILE
+
+from tools import render
+from tools.errors import BuildError
+from tools.graph.ir import Graph
+from tools.graph.plan import plan
+from tools.graph.read import read
+from tools.runtimes import aot
+from tools.values import Project, Target
+
+FLATTEN = Path(__file__).parent / "flatten.tflite"
+TARGET = Target(
+    name="bench",
+    summary="",
+    board="stm32f4",
+    framework=None,
+    port="cortexm",
+    core="cortex-m4",
+    clock_hz=1,
+    ram_bytes=1 << 17,
+    flash_bytes=1 << 20,
+    runtimes=("aot",),
+    emulators={},
+    options={
+        "extends": "common",
+        "platform": "symlink://firmware/platform",
+        "board": "stm32f4",
+        "build_flags": "-O2\n-g",
+        "monitor_speed": "115200",
+        "custom_port": "cortexm",
+    },
+)
+
+
+def make_project(graph: Graph, target: Target = TARGET) -> Project:
+    calls = aot.lower(graph)
+    planned = plan(graph, calls)
+    sources = aot.files(graph, calls, planned, mode="int8")
+    return render.project(graph, planned, target, sources, runtime="aot", mode="int8", kernels=aot.kernels(calls))
+
+
+@pytest.fixture(scope="module")
+def graph() -> Graph:
+    return read(FLATTEN.read_bytes(), "flatten")
+
+
+def compile_model(source: bytes, folder: Path) -> None:
+    """Raises unless the rendered model compiles without a warning."""
+    path = folder / "model.cpp"
+    path.write_bytes(source)
+    flags = ["-std=c++17", "-trigraphs", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-Wundef", "-Wdouble-promotion"]
+    command = ["g++", *flags, "-I", str(render.FIRMWARE), "-c", str(path), "-o", str(folder / "model.o")]
+    child = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert child.returncode == 0, child.stderr
+
+
+def chain(names: list[str]) -> bytes:
+    """A model of RELUs, one after the other, with these tensor names."""
+    tensors = [RawTensor(name.encode("utf-8", "replace"), type=tflite.TensorType.FLOAT32, scales=()) for name in names]
+    ops = [RawOp((i,), (i + 1,)) for i in range(len(names) - 1)]
+    return RawModel(tensors, ops, outputs=(len(names) - 1,)).data()
+
+
+@pytest.mark.compiler
+def test_hostile_names_compile(tmp_path: Path) -> None:
+    graph = read(chain(["in", *HOSTILE]), 'a "model" */ \\ ??/\n名前')
+    calls = aot.lower(graph)
+    source = aot.files(graph, calls, plan(graph, calls), mode="int8")["src/model.cpp"]
+    assert source.isascii()
+    compile_model(source, tmp_path)
+
+
+@pytest.mark.compiler
+def test_a_model_of_one_name_for_all_layers_compiles(tmp_path: Path) -> None:
+    long_name = "sequential/" + "very_long_layer_name_" * 20
+    graph = read(chain([long_name] * 4), "m")
+    calls = aot.lower(graph)
+    compile_model(aot.files(graph, calls, plan(graph, calls), mode="int8")["src/model.cpp"], tmp_path)
+
+
+@pytest.mark.compiler
+def test_the_symbols_that_sizes_are_counted_by(graph: Graph, tmp_path: Path) -> None:
+    source = make_project(graph).files["src/model.cpp"].decode()
+    compile_model(source.encode(), tmp_path)
+    child = subprocess.run(["nm", "-S", str(tmp_path / "model.o")], capture_output=True, text=True, check=True)
+    sizes = {line.split()[3]: int(line.split()[1], 16) for line in child.stdout.splitlines() if len(line.split()) == 4}
+    assert sizes["_ZN4kerf5model5arenaE"] == int(re.search(r"arena\[(\d+)\]", source)[1])  # type: ignore[index]
+    model = sum(size for name, size in sizes.items() if name.startswith("_ZN4kerf5model9constants"))
+    asserted = sum(int(n) for n in re.findall(r"static_assert\(sizeof\(\w+\) == (\d+)\)", source))
+    assert model == asserted > 0
+
+
+def test_a_missing_value_is_an_error_not_a_blank() -> None:
+    with pytest.raises(jinja2.UndefinedError):
+        render.render("common/header.cpp.j2", version="1")
+
+
+def test_a_project_is_complete_and_points_nowhere_else(graph: Graph) -> None:
+    project = make_project(graph)
+    assert (project.model, project.target, project.runtime, project.mode) == ("flatten", "bench", "aot", "int8")
+    assert project.op_labels == (("conv", "CONV_2D"), ("flatten", "RESHAPE"), ("dense", "FULLY_CONNECTED"))
+    folders = {name.rpartition("/")[0] for name in project.files}
+    assert {"src", "src/model", "src/port", "src/bench", "src/kernels", "src/ports/cortexm", "platform"} <= folders
+    assert not any("host" in name for name in folders)
+    assert "src/kernels/conv_2d.h" in project.files and "src/kernels/softmax.h" not in project.files
+    for name, contents in project.files.items():
+        assert str(render.ROOT).encode() not in contents, name
+        for included in re.findall(rb'^\s*#\s*include\s+"([^"]+)"', contents, re.MULTILINE):
+            beside = name.rpartition("/")[0] + "/" + included.decode()
+            assert f"src/{included.decode()}" in project.files or beside in project.files, (name, included)
+
+
+def test_platformio_ini_has_the_options_of_the_target(graph: Graph) -> None:
+    text = make_project(graph).files["platformio.ini"].decode()
+    assert text.partition("[env:bench]\n")[2] == (
+        "platform = symlink://platform\nboard = stm32f4\nmonitor_speed = 115200\n"
+        "build_flags =\n    -O2\n    -g\n    -I src\n"
+    )
+    assert "default_envs = bench\n" in text
+
+
+def test_a_foreign_platform_is_left_alone(graph: Graph) -> None:
+    target = replace(TARGET, options={"platform": "nordicnrf52@10.0"}, framework="arduino")
+    project = make_project(graph, target)
+    assert not any(name.startswith("platform/") for name in project.files)
+    text = project.files["platformio.ini"].decode()
+    assert "platform = nordicnrf52@10.0\nboard = stm32f4\nframework = arduino\nbuild_flags = -I src\n" in text
+
+
+def test_the_manifest_says_what_the_project_is(graph: Graph) -> None:
+    project = make_project(graph)
+    manifest = json.loads(project.files["manifest.json"])
+    assert manifest["model_sha256"] == graph.sha256
+    assert manifest["ops"][0] == {"name": "conv", "op": "CONV_2D"}
+    assert manifest["arena_bytes"] == project.arena_bytes
+    assert manifest["files"] == sorted(project.files)
+
+
+def test_rendering_is_byte_stable(graph: Graph) -> None:
+    assert make_project(graph).files == make_project(read(FLATTEN.read_bytes(), "flatten")).files
+
+
+@pytest.mark.parametrize(
+    ("name", "mlperf_id", "encoding"),
+    [
+        ("kws", "kws01", "kAsIs"),
+        ("ic", "ic01", "kUint8ToInt8"),
+        ("vww", "vww01", "kUint8ToInt8"),
+        ("ad", "ad01", "kFloat32"),
+        ("digits", "digits", "kAsIs"),
+    ],
+)
+def test_mlperf_ids_and_encodings(name: str, mlperf_id: str, encoding: str) -> None:
+    text = make_project(read(FLATTEN.read_bytes(), name)).files["src/model.cpp"].decode()
+    assert f'/*name=*/"{name}",\n    /*mlperf_id=*/"{mlperf_id}",' in text
+    assert f"/*db_encoding=*/DbEncoding::{encoding}," in text
+
+
+# --- write ------------------------------------------------------------------------------------------------------------
+
+
+def on_disk(directory: Path) -> dict[str, bytes]:
+    return {p.relative_to(directory).as_posix(): p.read_bytes() for p in directory.rglob("*") if p.is_file()}
+
+
+def test_writing_twice_changes_nothing(graph: Graph, tmp_path: Path) -> None:
+    project = make_project(graph)
+    directory = tmp_path / "out" / "project"
+    assert render.write(project, directory) == len(project.files)
+    assert on_disk(directory) == project.files
+    before = {path: path.stat().st_mtime_ns for path in directory.rglob("*")}
+    assert render.write(project, directory) == 0
+    assert {path: path.stat().st_mtime_ns for path in directory.rglob("*")} == before
+
+
+def test_writing_repairs_and_removes_only_what_is_kerfs(graph: Graph, tmp_path: Path) -> None:
+    project = make_project(graph)
+    render.write(project, tmp_path)
+    (tmp_path / "src/model.cpp").write_text("broken")
+    (tmp_path / "notes.txt").write_text("mine")
+    (tmp_path / ".pio").mkdir()
+    (tmp_path / ".pio/object.o").write_text("built")
+    smaller = {k: v for k, v in project.files.items() if not k.startswith("platform/") and k != "manifest.json"}
+    manifest = json.loads(project.files["manifest.json"]) | {"files": sorted([*smaller, "manifest.json"])}
+    after = replace(project, files={**smaller, "manifest.json": json.dumps(manifest).encode()})
+    removed = len(project.files) - len(after.files)
+    assert removed > 0
+    assert render.write(after, tmp_path) == removed + 2  # and model.cpp, and the manifest
+    assert on_disk(tmp_path) == {**after.files, "notes.txt": b"mine", ".pio/object.o": b"built"}
+
+
+def test_an_edited_manifest_cannot_remove_anything_outside(graph: Graph, tmp_path: Path) -> None:
+    outside, directory = tmp_path / "outside.txt", tmp_path / "project"
+    outside.write_text("keep")
+    project = make_project(graph)
+    render.write(project, directory)
+    (directory / "manifest.json").write_text(
+        json.dumps({"kerf": "0", "files": ["../outside.txt", str(outside), 3, ""]})
+    )
+    assert render.write(project, directory) == 1
+    assert outside.read_text() == "keep"
+
+
+def test_a_folder_of_someone_elses_is_refused(graph: Graph, tmp_path: Path) -> None:
+    (tmp_path / "thesis.tex").write_text("mine")
+    with pytest.raises(BuildError, match="not empty and not a kerf project"):
+        render.write(make_project(graph), tmp_path)
+    assert on_disk(tmp_path) == {"thesis.tex": b"mine"}
+
+
+def test_a_file_in_place_of_the_folder_is_an_error(graph: Graph, tmp_path: Path) -> None:
+    (tmp_path / "out").write_text("a file")
+    with pytest.raises(BuildError, match="cannot write the project"):
+        render.write(make_project(graph), tmp_path / "out")
+
+
+def test_an_interrupted_first_write_is_taken_up_again(graph: Graph, tmp_path: Path) -> None:
+    project = make_project(graph)
+    (tmp_path / ".manifest.partial.json").write_text("{")
+    assert render.write(project, tmp_path) == len(project.files)
