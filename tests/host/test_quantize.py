@@ -34,6 +34,12 @@ def halves(dtype: str, zero_point: int) -> list[OpSpec]:
     return quantize(TensorSpec(data.shape, "float32", data=data), dtype, 1.0, zero_point)
 
 
+def ties(scale: float) -> list[OpSpec]:
+    """Values that a division by the scale makes ties, but a multiplication by its inverse would not always."""
+    data = (np.arange(-150, 150) + np.float32(0.5)).astype(np.float32) * np.float32(scale)
+    return quantize(TensorSpec(data.shape, "float32", data=data), "int8", scale, 0)
+
+
 CASES = {
     **{
         f"{source} to {output} {scales} {zero_points}": requantize(source, output, scales, zero_points)
@@ -51,6 +57,7 @@ CASES = {
         for scale in (0.1, 1e-4, 33.0, 1e-7)
         for z in ZERO_POINTS[dtype]
     },
+    **{f"ties of {scale}": ties(scale) for scale in (0.1, 0.07, 0.03, 1.3)},
     **{f"halves to {dtype} {z}": halves(dtype, z) for dtype in ("int8", "int16") for z in ZERO_POINTS[dtype]},
 }
 

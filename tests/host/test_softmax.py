@@ -36,11 +36,14 @@ def spread(classes: int, scale: float) -> list[OpSpec]:
 
 CASES = {
     **{f"{n} classes": softmax((1, n)) for n in (1, 2, 3, 10, 100, 511)},
-    **{f"{n} spread classes, scale {scale}": spread(n, scale) for n in (512, 1000, 4095) for scale in (0.1, 0.4)},
+    **{
+        f"{n} spread classes, scale {scale}": spread(n, scale) for n in (512, 1000, 4095) for scale in (0.051, 0.1, 0.4)
+    },
     **{f"scale {scale}": softmax((4, 10), scale=scale) for scale in SCALES},
     **{f"all differences, scale {scale}": softmax((1, 400), scale=scale) for scale in (0.004, 0.03, 0.06, 0.5)},
     **{f"zero point {z}": softmax((2, 10), zero_point=z) for z in (-128, 0, 127)},
     **{f"beta {beta}": softmax((2, 10), beta=beta) for beta in (0.1, 0.5, 3.0, 100.0)},
+    "many rows, for rare roundings": softmax((4000, 7), scale=0.02),
     "rank 1": softmax((5,)),
     "rank 3": softmax((2, 3, 4)),
     "rank 4": softmax((2, 3, 2, 5)),
