@@ -40,7 +40,7 @@ def files(graph: Graph, calls: Sequence[KernelCall], plan: Plan, *, mode: str) -
             arena_bytes=plan.arena_bytes,
             op_count=len(graph.ops),
         ),
-        headers=sorted({call.header.removeprefix("kernels/") for call in calls}),
+        headers=sorted({call.header for call in calls}),
         constants=printer.constants,
         operators=operators,
         arena_bytes=plan.arena_bytes,

@@ -81,7 +81,7 @@ def lower(op: Op, graph: Graph) -> KernelCall:
     if output.dtype is DType.FLOAT32:
         low, high = float32_activation_range(activation)
         params |= {"output_min": low, "output_max": high}
-        return KernelCall("kernels/add.h", "add_float32", "AddFloat32Params", params, arguments)
+        return KernelCall("add.h", "add_float32", "AddFloat32Params", params, arguments)
     inputs, of_output = _multipliers(first.scale, second.scale, output.scale)
     for number, tensor, (multiplier, shift) in zip((1, 2), (first, second), inputs, strict=True):
         params |= {
@@ -97,7 +97,7 @@ def lower(op: Op, graph: Graph) -> KernelCall:
         "output_min": minimum,
         "output_max": maximum,
     }
-    return KernelCall("kernels/add.h", "add_int8", "AddInt8Params", params, arguments)
+    return KernelCall("add.h", "add_int8", "AddInt8Params", params, arguments)
 
 
 def in_place(op: Op, graph: Graph) -> tuple[int, ...]:

@@ -71,7 +71,7 @@ def lower(op: Op, graph: Graph) -> KernelCall:
     rows = math.prod(output.shape[:axis])
     params = {"rows": rows, "chunk_bytes": tuple(source.bytes // rows for source in sources)}
     arguments = tuple(TensorRef(tensor.index) for tensor in (output, *sources))
-    return KernelCall("kernels/concatenation.h", "concatenation", "ConcatenationParams", params, arguments)
+    return KernelCall("concatenation.h", "concatenation", "ConcatenationParams", params, arguments)
 
 
 def in_place(op: Op, graph: Graph) -> tuple[int, ...]:

@@ -29,7 +29,7 @@ def lower(op: Op, graph: Graph) -> KernelCall:
     params = {"count": source.elements, "scale": source.scale, "zero_point": source.zero_point}
     arguments = (TensorRef(source.index), TensorRef(output.index))
     function = f"dequantize_{source.dtype.value}"
-    return KernelCall("kernels/quantize.h", function, "QuantizeParams", params, arguments)
+    return KernelCall("quantize.h", function, "QuantizeParams", params, arguments)
 
 
 def in_place(op: Op, graph: Graph) -> tuple[int, ...]:

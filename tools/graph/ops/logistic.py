@@ -55,9 +55,9 @@ def lower(op: Op, graph: Graph) -> KernelCall:
     params = {"count": source.elements}
     first, last = TensorRef(source.index), TensorRef(output.index)
     if source.dtype is DType.FLOAT32:
-        return KernelCall("kernels/logistic.h", "logistic_float32", "LogisticParams", params, (first, last))
+        return KernelCall("logistic.h", "logistic_float32", "LogisticParams", params, (first, last))
     table = Constant("table", outputs(source.scale, source.zero_point))
-    return KernelCall("kernels/logistic.h", "logistic_int8", "LogisticParams", params, (first, table, last))
+    return KernelCall("logistic.h", "logistic_int8", "LogisticParams", params, (first, table, last))
 
 
 def in_place(op: Op, graph: Graph) -> tuple[int, ...]:

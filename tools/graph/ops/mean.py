@@ -76,7 +76,7 @@ def lower(op: Op, graph: Graph) -> KernelCall:
     arguments = (TensorRef(source.index), TensorRef(output.index))
     if source.dtype is DType.FLOAT32:
         params |= {"count": count}
-        return KernelCall("kernels/mean.h", "mean_float32", "MeanFloat32Params", params, arguments)
+        return KernelCall("mean.h", "mean_float32", "MeanFloat32Params", params, arguments)
     multiplier, shift = _divide(multiplier_and_shift(op, source.scale / output.scale), count)
     params |= {
         "zero_point_sum": count * source.zero_point,
@@ -84,7 +84,7 @@ def lower(op: Op, graph: Graph) -> KernelCall:
         "shift": shift,
         "output_zero_point": output.zero_point,
     }
-    return KernelCall("kernels/mean.h", "mean_int8", "MeanInt8Params", params, arguments)
+    return KernelCall("mean.h", "mean_int8", "MeanInt8Params", params, arguments)
 
 
 def in_place(op: Op, graph: Graph) -> tuple[int, ...]:

@@ -54,7 +54,7 @@ def lower(op: Op, graph: Graph) -> KernelCall:
     }
     function, params_type = ("pad_int8", "PadInt8Params") if is_int8 else ("pad_float32", "PadFloat32Params")
     arguments = (TensorRef(source.index), TensorRef(output.index))
-    return KernelCall("kernels/pad.h", function, params_type, params, arguments)
+    return KernelCall("pad.h", function, params_type, params, arguments)
 
 
 def in_place(op: Op, graph: Graph) -> tuple[int, ...]:

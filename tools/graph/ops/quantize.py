@@ -46,7 +46,7 @@ def lower(op: Op, graph: Graph) -> KernelCall:
     if source.dtype is DType.FLOAT32:
         params |= {"scale": output.scale, "zero_point": output.zero_point}
         function = f"quantize_{output.dtype.value}"
-        return KernelCall("kernels/quantize.h", function, "QuantizeParams", params, arguments)
+        return KernelCall("quantize.h", function, "QuantizeParams", params, arguments)
     multiplier, shift = rescale(op, source.scale / output.scale, largest=_largest(source.dtype))
     params |= {
         "input_zero_point": source.zero_point,
@@ -55,7 +55,7 @@ def lower(op: Op, graph: Graph) -> KernelCall:
         "output_zero_point": output.zero_point,
     }
     function = f"requantize_{source.dtype.value}_{output.dtype.value}"
-    return KernelCall("kernels/quantize.h", function, "RequantizeParams", params, arguments)
+    return KernelCall("quantize.h", function, "RequantizeParams", params, arguments)
 
 
 def in_place(op: Op, graph: Graph) -> tuple[int, ...]:

@@ -32,10 +32,10 @@ def lower(op: Op, graph: Graph) -> KernelCall:
     params = {"count": source.elements}
     arguments = (TensorRef(source.index), TensorRef(output.index))
     if source.dtype is DType.FLOAT32:
-        return KernelCall("kernels/relu.h", "relu_float32", "ReluFloat32Params", params, arguments)
+        return KernelCall("relu.h", "relu_float32", "ReluFloat32Params", params, arguments)
     limits = {"output_min": output.zero_point, "output_max": 127}
     if (source.scale, source.zero_point) == (output.scale, output.zero_point):
-        return KernelCall("kernels/relu.h", "clamp_int8", "ClampInt8Params", params | limits, arguments)
+        return KernelCall("relu.h", "clamp_int8", "ClampInt8Params", params | limits, arguments)
     multiplier, shift = rescale(op, _real_multiplier(source.scale, output.scale), largest=255)
     params |= {
         "input_zero_point": source.zero_point,
@@ -43,7 +43,7 @@ def lower(op: Op, graph: Graph) -> KernelCall:
         "shift": shift,
         "output_zero_point": output.zero_point,
     }
-    return KernelCall("kernels/relu.h", "relu_int8", "ReluInt8Params", params | limits, arguments)
+    return KernelCall("relu.h", "relu_int8", "ReluInt8Params", params | limits, arguments)
 
 
 def in_place(op: Op, graph: Graph) -> tuple[int, ...]:

@@ -38,10 +38,10 @@ def lower(op: Op, graph: Graph) -> KernelCall:
     params = {"count": source.elements}
     arguments = (TensorRef(source.index), TensorRef(output.index))
     if source.dtype is DType.FLOAT32:
-        return KernelCall("kernels/relu.h", "relu6_float32", "ReluFloat32Params", params, arguments)
+        return KernelCall("relu.h", "relu6_float32", "ReluFloat32Params", params, arguments)
     minimum, maximum = int8_activation_range(op, output, "RELU6")
     params |= {"output_min": minimum, "output_max": maximum}
-    return KernelCall("kernels/relu.h", "clamp_int8", "ClampInt8Params", params, arguments)
+    return KernelCall("relu.h", "clamp_int8", "ClampInt8Params", params, arguments)
 
 
 def in_place(op: Op, graph: Graph) -> tuple[int, ...]:

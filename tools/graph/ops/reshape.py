@@ -31,9 +31,7 @@ def check(op: Op, graph: Graph) -> None:
 def lower(op: Op, graph: Graph) -> KernelCall:
     source, output = graph.input(op, 0), graph.output(op)
     params = {"bytes": output.bytes}
-    return KernelCall(
-        "kernels/copy.h", "copy", "CopyParams", params, (TensorRef(source.index), TensorRef(output.index))
-    )
+    return KernelCall("copy.h", "copy", "CopyParams", params, (TensorRef(source.index), TensorRef(output.index)))
 
 
 def in_place(op: Op, graph: Graph) -> tuple[int, ...]:

@@ -76,11 +76,11 @@ def lower(op: Op, graph: Graph) -> KernelCall:
     first, last = TensorRef(source.index), TensorRef(output.index)
     if source.dtype is DType.FLOAT32:
         params |= {"beta": op.attributes.beta}
-        return KernelCall("kernels/softmax.h", "softmax_float32", "SoftmaxFloat32Params", params, (first, last))
+        return KernelCall("softmax.h", "softmax_float32", "SoftmaxFloat32Params", params, (first, last))
     table = exponentials(source.scale, op.attributes.beta)
     params |= {"table_size": len(table)}
     arguments = (first, Constant("exponentials", table), last)
-    return KernelCall("kernels/softmax.h", "softmax_int8", "SoftmaxInt8Params", params, arguments)
+    return KernelCall("softmax.h", "softmax_int8", "SoftmaxInt8Params", params, arguments)
 
 
 def in_place(op: Op, graph: Graph) -> tuple[int, ...]:
