@@ -49,7 +49,10 @@ class Quantization:
 
 @dataclass(frozen=True, eq=False)
 class Tensor:
-    """One tensor. ``data`` is set for constants, with the tensor's shape and dtype; ``index`` is its position in Graph.tensors."""
+    """One tensor; ``index`` is its position in Graph.tensors.
+
+    ``data`` is set for constants, with the tensor's shape and dtype.
+    """
 
     index: int
     name: str
