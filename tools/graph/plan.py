@@ -7,10 +7,8 @@ several orders of a greedy placement are tried and the smallest result is kept; 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from ..errors import DoesNotFit
-from ..values import Target
 from . import ops
-from .ir import Constant, Graph, KernelCall, Op, Placement, Plan, Scratch, TensorRef
+from .ir import Graph, KernelCall, Op, Placement, Plan, Scratch
 
 ALIGNMENT = 16  # one 128-bit vector (Helium, Neon, SSE), so that kernels may load whole vectors from any tensor's start
 MAX_IMPROVEMENTS = 32  # placements tried beyond the fixed orders while the lower bound is not reached
@@ -62,28 +60,6 @@ def lower_bound(plan: Plan) -> int:
     return max(
         (_union(p for p in places if p.first <= time <= p.last) for time in {p.first for p in places}), default=0
     )
-
-
-def constant_bytes(graph: Graph, calls: Sequence[KernelCall]) -> int:
-    """Flash that the arrays of the calls take: weights, multipliers, look-up tables."""
-    arguments = [argument for call in calls for argument in call.arguments]
-    tensors = {a.index for a in arguments if isinstance(a, TensorRef) and a.index is not None}
-    computed = sum(a.data.nbytes for a in arguments if isinstance(a, Constant))
-    return computed + sum(graph.tensors[i].bytes for i in tensors if graph.tensors[i].data is not None)
-
-
-def check_fits(graph: Graph, calls: Sequence[KernelCall], plan: Plan, target: Target) -> None:
-    """Raises DoesNotFit if the model alone, without any code or stack, is larger than the target's memory."""
-    constants = constant_bytes(graph, calls)
-    for what, needed, present in (
-        ("RAM for its tensors", plan.arena_bytes, target.ram_bytes),
-        ("flash for its constants", constants, target.flash_bytes),
-    ):
-        if needed > present:
-            raise DoesNotFit(
-                f"model {graph.name!r} needs {needed:,} bytes of {what}, but target {target.name!r} has {present:,}; "
-                f"choose a larger --target, a smaller model or --mode int8"
-            )
 
 
 # --- lifetimes --------------------------------------------------------------------------------------------------------
