@@ -10,7 +10,7 @@ pytestmark = pytest.mark.compiler
 
 ALL_INT8 = np.arange(-128, 128, dtype=np.int8)
 SPECIAL = np.array([-np.inf, -7, -1e-40, -0.0, 0.0, 1e-40, 5.9999995, 6, 6.0000005, 1e30, np.inf], np.float32)
-INEXACT = (3 - 2**-22, 2 - 2**-23)  # 2^-25 below 1.5, which float32 makes 1.5: odd inputs then are ties
+INEXACT = (3 - 2**-22, 2 - 2**-23)  # 2^-25 below 1.5, in float32 it would be 1.5: odd inputs then are ties
 RESCALED = [
     (0.1, 0.1),
     (0.1, 0.05),
