@@ -9,8 +9,8 @@ from pathlib import Path
 import jinja2
 import pytest
 import tflite
+from hostile import HOSTILE
 from raw_tflite import RawModel, RawOp, RawTensor
-from test_cpp_text import HOSTILE
 
 from tools import render
 from tools.errors import BuildError
@@ -86,6 +86,21 @@ def test_hostile_names_compile(tmp_path: Path) -> None:
 def test_a_model_of_one_name_for_all_layers_compiles(tmp_path: Path) -> None:
     long_name = "sequential/" + "very_long_layer_name_" * 20
     graph = read(chain([long_name] * 4), "m")
+    calls = aot.lower(graph)
+    compile_model(aot.files(graph, calls, plan(graph, calls), mode="int8")["src/model.cpp"], tmp_path)
+
+
+@pytest.mark.compiler
+@pytest.mark.parametrize(
+    "model",
+    [
+        RawModel((RawTensor("both"),), ops=(), outputs=(0,)),
+        RawModel(inputs=(0,), outputs=(0, 1, 1)),
+    ],
+    ids=["no operator", "outputs twice and an input among them"],
+)
+def test_unusual_models_compile(model: RawModel, tmp_path: Path) -> None:
+    graph = read(model.data(), "m")
     calls = aot.lower(graph)
     compile_model(aot.files(graph, calls, plan(graph, calls), mode="int8")["src/model.cpp"], tmp_path)
 
