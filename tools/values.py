@@ -149,7 +149,10 @@ class Clock:
 
 @dataclass(frozen=True, eq=False)
 class DeviceRun:
-    """Everything the bench learned from one device over one test set, in the device's own words."""
+    """Everything the bench learned from one device over one test set, in the device's own words.
+
+    ``notes`` are sentences about the measurement itself, such as a clock coarser than one instruction.
+    """
 
     clock: Clock
     outputs: tuple[npt.NDArray[Any], ...]
@@ -159,6 +162,7 @@ class DeviceRun:
     stack_bytes: int
     arena_bytes: int
     retries: int
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
