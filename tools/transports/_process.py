@@ -1,0 +1,126 @@
+"""A child process with a serial line on a loopback socket: what the emulator transports and `host` share.
+
+The child never outlives its transport: its whole process group is killed on leaving the context, and the kernel
+kills it should kerf itself be killed (Linux).
+"""
+
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO
+
+from ..errors import MissingTool, TransportError
+from .serial import SerialTransport
+
+_PR_SET_PDEATHSIG = 1  # linux/prctl.h
+_LIBC = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
+
+
+class Child:
+    """A running program whose stderr is kept."""
+
+    def __init__(self, name: str, process: "subprocess.Popen[bytes]", errors: IO[bytes]) -> None:
+        self.name = name
+        self.process = process
+        self._errors = errors
+
+    def obituary(self, wait_seconds: float = 0.0) -> str | None:
+        """None while it runs, else one sentence: how it ended and its last words."""
+        try:
+            code = self.process.wait(wait_seconds) if wait_seconds else self.process.poll()
+        except subprocess.TimeoutExpired:
+            return None
+        if code is None:
+            return None
+        how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
+        said = self.last_words()
+        return f"{self.name} {how}" + (f"; its last words: {said}" if said else "")
+
+    def last_words(self) -> str:
+        """The tail of its stderr, on one line."""
+        self._errors.seek(0)
+        return " | ".join(self._errors.read()[-600:].decode(errors="replace").split("\n")[-6:]).strip(" |")
+
+
+def _die_with_parent(parent: int) -> None:
+    if _LIBC is not None:
+        _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != parent:  # the parent died before prctl could see it
+            os._exit(1)
+
+
+@contextmanager
+def running(
+    command: Sequence[str | Path],
+    pass_fds: Sequence[int] = (),
+    missing: str = "",
+    stdout: IO[bytes] | int | None = None,
+) -> Iterator[Child]:
+    """Starts a program and kills it with its process group in the end; MissingTool(``missing``) when there is none.
+
+    Its own group, so that Ctrl-C reaches kerf alone, which then ends the child in order.
+    """
+    parent = os.getpid()
+    with tempfile.TemporaryFile() as errors:
+        try:
+            process = subprocess.Popen(
+                [str(part) for part in command],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL if stdout is None else stdout,
+                stderr=errors,
+                start_new_session=True,
+                pass_fds=tuple(pass_fds),
+                preexec_fn=lambda: _die_with_parent(parent),
+            )
+        except FileNotFoundError as error:
+            raise MissingTool(missing or f"{command[0]} is not there") from error
+        except OSError as error:
+            raise TransportError(f"{command[0]} cannot be started: {error}") from error
+        try:
+            yield Child(Path(command[0]).name, process, errors)
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            if process.stdout is not None:
+                process.stdout.close()
+
+
+class ChildTransport:
+    """A child's serial line; when it breaks, the error says how the child ended."""
+
+    def __init__(self, line: SerialTransport, child: Child, emulated: bool) -> None:
+        self._line = line
+        self._child = child
+        self.emulated = emulated
+        self.pid = child.process.pid
+
+    def now(self) -> float:
+        return time.monotonic()
+
+    def alive(self) -> str | None:
+        return self._child.obituary()
+
+    def read(self, timeout: float) -> bytes:
+        try:
+            return self._line.read(timeout)
+        except TransportError as error:
+            raise self._why(error) from error
+
+    def write(self, data: bytes) -> None:
+        try:
+            self._line.write(data)
+        except TransportError as error:
+            raise self._why(error) from error
+
+    def _why(self, error: TransportError) -> TransportError:
+        return TransportError(
+            self._child.obituary(wait_seconds=2.0) or f"{self._child.name} closed its serial line: {error}"
+        )

@@ -1,0 +1,44 @@
+"""The host port: starts a firmware built for this machine, which serves its serial line on a loopback socket."""
+
+import re
+import select
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from ..errors import TransportError
+from . import serial
+from ._process import Child, ChildTransport, running
+
+_START_SECONDS = 10.0
+
+
+@contextmanager
+def open(elf: Path) -> Iterator[ChildTransport]:
+    """Runs ``elf`` (it prints "listening on PORT") and yields its serial line; TransportError when it does not."""
+    with (
+        running([elf, "0"], stdout=subprocess.PIPE, missing=f"{elf} is not there; build it first") as child,
+        serial.open(f"socket://127.0.0.1:{_port(child)}") as line,
+    ):
+        yield ChildTransport(line, child, emulated=False)
+
+
+def _port(child: Child) -> int:
+    """The port that the program says it listens on."""
+    said = b""
+    deadline = time.monotonic() + _START_SECONDS
+    out = child.process.stdout
+    assert out is not None
+    while not said.endswith(b"\n") and (left := deadline - time.monotonic()) > 0:
+        if select.select([out], [], [], left)[0]:
+            byte = out.read(1)
+            if not byte:
+                break
+            said += byte
+    found = re.search(rb"listening on (\d+)", said)
+    if found is None:
+        why = child.obituary(wait_seconds=1.0) or f"it said {said!r} within {_START_SECONDS:.0f} s"
+        raise TransportError(f"{child.name} did not open its serial line: {why}")
+    return int(found[1])

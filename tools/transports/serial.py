@@ -1,0 +1,94 @@
+"""Serial ports by pyserial's names: /dev/ttyACM0, COM5, socket://127.0.0.1:3456 are the same code."""
+
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+import serial
+
+from ..errors import TransportError
+
+_SLICE_SECONDS = 0.05
+
+
+class SerialTransport:
+    """An open pyserial port."""
+
+    emulated = False
+
+    def __init__(self, port: serial.SerialBase, name: str, emulated: bool = False) -> None:
+        self._port = port
+        self._name = name
+        self._is_socket = "://" in name
+        self.emulated = emulated
+
+    def now(self) -> float:
+        return time.monotonic()
+
+    def alive(self) -> str | None:
+        return None
+
+    def read(self, timeout: float) -> bytes:
+        deadline = self.now() + timeout
+        try:
+            while True:
+                if self._is_socket:
+                    # For a socket, in_waiting says 0 or 1, and a new timeout costs nothing.
+                    self._port.timeout = max(0.0, min(_SLICE_SECONDS, deadline - self.now()))
+                    data = bytes(self._port.read(1))
+                    if data:
+                        self._port.timeout = 0
+                        data += self._port.read(4096)
+                else:
+                    data = bytes(self._port.read(max(1, self._port.in_waiting)))
+                if data or self.now() >= deadline:
+                    return data
+        except (serial.SerialException, OSError, TypeError) as error:  # TypeError: pyserial on a port closed under it
+            raise self._gone(error) from error
+
+    def write(self, data: bytes) -> None:
+        try:
+            self._port.write(data)
+        except (serial.SerialException, OSError) as error:
+            raise self._gone(error) from error
+
+    def _gone(self, error: Exception) -> TransportError:
+        return TransportError(f"{self._name} went away ({error}); plug the board in again and repeat")
+
+
+@contextmanager
+def open(
+    name: str, baud: int = 115200, low_control_lines: bool = True, emulated: bool = False
+) -> Iterator[SerialTransport]:
+    """Opens a port or a pyserial URL; TransportError with a way out when that fails.
+
+    ``low_control_lines`` keeps DTR and RTS low from before the port opens, because on many boards (ESP32) they reset
+    the chip; a USB CDC device that waits for DTR (Nano 33 BLE) needs False.
+    """
+    try:
+        port = serial.serial_for_url(name, do_not_open=True, baudrate=baud, timeout=_SLICE_SECONDS, write_timeout=5)
+        if low_control_lines and "://" not in name:
+            port.dtr = port.rts = False
+        port.open()
+    except (serial.SerialException, ValueError, OSError) as error:
+        raise TransportError(
+            f"cannot open {name}: {error}; `inv doctor` lists the boards that are plugged in"
+        ) from error
+    try:
+        _no_delay(port)
+        yield SerialTransport(port, name, emulated)
+    finally:
+        _close(port)
+
+
+def _no_delay(port: serial.SerialBase) -> None:
+    """Small requests one by one: with Nagle's algorithm and delayed ACKs each would take 40 ms."""
+    connection = getattr(port, "_socket", None)
+    if isinstance(connection, socket.socket):
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+
+def _close(port: serial.SerialBase) -> None:
+    with suppress(serial.SerialException, OSError):  # unplugged: there is nothing left to close
+        port.close()
