@@ -41,7 +41,7 @@ MAY_IMPORT = {
     "protocol": set(),
     "faults": {"protocol"},
     "link": {"protocol", "faults", "transports"},
-    "bench": {"protocol", "link", "transports"},
+    "bench": {"protocol", "faults", "link", "transports"},
     "inspect": {"graph.ir"},
     "doctor": set(),
     "records": set(),

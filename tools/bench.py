@@ -1,0 +1,255 @@
+"""The bench: sends the test set through a transport, brings back outputs and timings, compares with the oracle.
+
+After build and upload, before the report. Whatever happens on the line, a result is that of its own sample: inputs
+and outputs are checked by CRC-32, and a device that restarts makes the sample begin again.
+"""
+
+import math
+import statistics
+import zlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from . import faults, protocol
+from .errors import DeviceError
+from .link import InputsLost, Link, SessionLost
+from .progress import Progress
+from .protocol import Calibrate, Calibrated, Data, Done, Invoke, Read, Stats, Welcome, Write, Written
+from .transports import Transport
+from .values import Clock, DeviceRun, Timing, Vectors
+
+INVOKE_SECONDS = 120.0
+MAX_REDOS = 8  # of one sample, before the line or the board is given up
+CALIBRATION_TURNS = (1_000, 1_000_000)
+TOLERANCE = 1e-4
+
+Arrays = tuple[npt.NDArray[Any], ...]
+T = TypeVar("T")
+
+
+def run(
+    transport: Transport,
+    vectors: Vectors,
+    model_sha256: str,
+    op_count: int,
+    progress: Progress | None = None,
+    profile_runs: int = 3,
+) -> DeviceRun:
+    """Runs every sample of ``vectors`` once, then ``profile_runs`` times the first one with operator times.
+
+    On an emulator all times are instructions, see `Scale`; on a board, ticks of the clock the firmware names.
+    Raises TransportError, ProtocolError or DeviceError, within a bounded time, when it cannot be done.
+    """
+    device = _Device(Link(transport), model_sha256, op_count)
+    welcome = device.open()
+    scale = device.calibrate() if transport.emulated else Scale(Fraction(1))
+    ticks: list[int] = []
+    rows: list[Arrays] = []
+    with (progress or Progress()).bar("samples on the device", vectors.samples) as step:
+        for sample in range(vectors.samples):
+            taken, outputs = device.infer(tuple(array[sample] for array in vectors.inputs), vectors.expected)
+            ticks.append(taken)
+            rows.append(outputs)
+            step(sample + 1, "")
+    per_op = None
+    if profile_runs > 0 and op_count > 0 and welcome.capabilities & protocol.CAN_PROFILE:
+        first = tuple(array[0] for array in vectors.inputs)
+        runs = [device.profile(first) for _ in range(profile_runs)]
+        per_op = tuple(scale.of(statistics.median_low(times)) for times in zip(*runs, strict=True))
+    stats = device.redo(lambda: device.link.ask(protocol.AskStats(), Stats))
+    unit = "instructions" if transport.emulated else protocol.TICK_UNITS[welcome.tick_unit]
+    return DeviceRun(
+        clock=Clock(unit, None if transport.emulated else welcome.tick_hz),
+        outputs=tuple(np.stack(column) for column in zip(*rows, strict=True)),
+        invoke=timing([scale.of(taken) for taken in ticks]),
+        setup=scale.of(stats.setup_ticks),
+        per_op=per_op,
+        stack_bytes=stats.stack_used_bytes,
+        arena_bytes=stats.arena_used_bytes,
+        retries=device.link.retries + device.redos,
+        notes=(scale.note,) if scale.note else (),
+    )
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How many instructions a tick is. Exact where the emulator's is a simple fraction, as QEMU's -icount makes it."""
+
+    instructions_per_tick: Fraction
+
+    def of(self, ticks: int) -> int:
+        """Ticks as instructions, rounded to the nearest, halves up; the same ticks always give the same number."""
+        return math.floor(ticks * self.instructions_per_tick + Fraction(1, 2))
+
+    @property
+    def note(self) -> str | None:
+        """A sentence when the clock cannot tell single instructions apart."""
+        if self.instructions_per_tick <= 1:
+            return None
+        return f"the emulator's clock counts in steps of {math.ceil(self.instructions_per_tick)} instructions"
+
+
+def calibrated(short: Calibrated, long: Calibrated) -> Scale:
+    """The scale from two loops of known length: their difference has none of the cost of reading the clock.
+
+    A difference of T ticks is known to within one either way, so the scale lies between I / (T + 1) and I / (T - 1);
+    the simplest fraction in there is taken, which undoes the clock's rounding. DeviceError when nothing can be told.
+    """
+    instructions, ticks = long.instructions - short.instructions, long.ticks - short.ticks
+    if instructions <= 0 or ticks <= 1:
+        raise DeviceError(
+            f"the emulator's clock cannot be calibrated ({instructions} instructions in {ticks} ticks): "
+            "the port's spin() or start_ticks() does not work on this target"
+        )
+    return Scale(simplest_between(Fraction(instructions, ticks + 1), Fraction(instructions, ticks - 1)))
+
+
+def simplest_between(low: Fraction, high: Fraction) -> Fraction:
+    """The fraction of the smallest denominator in [low, high], 0 < low <= high (by continued fractions)."""
+    whole = math.floor(low)
+    if whole == low:
+        return Fraction(whole)
+    if whole + 1 <= high:
+        return Fraction(whole + 1)
+    return whole + 1 / simplest_between(1 / (high - whole), 1 / (low - whole))
+
+
+def timing(ticks: Sequence[int]) -> Timing:
+    """Minimum, lower median and 99th percentile (nearest rank): each is a time that was really measured."""
+    ordered = sorted(ticks)
+    return Timing(ordered[0], statistics.median_low(ordered), ordered[math.ceil(0.99 * len(ordered)) - 1], len(ordered))
+
+
+def compare(vectors: Vectors, outputs: Arrays, tolerance: float = TOLERANCE) -> tuple[int, ...]:
+    """The samples of which any output differs from the oracle's: integers by equality, floats by more than
+    ``tolerance`` times the largest magnitude the oracle gives that output over the test set; NaN equals only NaN."""
+    wrong = np.zeros(vectors.samples, dtype=bool)
+    for expected, got in zip(vectors.expected, outputs, strict=True):
+        if np.issubdtype(expected.dtype, np.floating):
+            finite = np.abs(expected[np.isfinite(expected)])
+            limit = tolerance * float(finite.max(initial=0.0))
+            with np.errstate(invalid="ignore"):  # inf - inf
+                near = np.abs(got.astype(np.float64) - expected.astype(np.float64)) <= limit
+            same = near | (got == expected) | (np.isnan(got) & np.isnan(expected))
+        else:
+            same = got == expected
+        wrong |= ~same.reshape(vectors.samples, -1).all(axis=1)
+    return tuple(int(sample) for sample in np.flatnonzero(wrong))
+
+
+def largest_difference(vectors: Vectors, outputs: Arrays) -> float:
+    """The largest absolute difference from the oracle, in the outputs' own steps, for oracles that are not exact."""
+    return max(
+        float(np.max(np.abs(got.astype(np.float64) - expected.astype(np.float64)), initial=0.0))
+        for expected, got in zip(vectors.expected, outputs, strict=True)
+    )
+
+
+def accuracy(vectors: Vectors, outputs: Arrays) -> float | None:
+    """The share of samples whose largest value of output 0 is at the label (the first of equals); None without labels
+    or with a single value per sample, which is no classifier's output."""
+    scores = outputs[0].reshape(len(outputs[0]), -1)
+    if vectors.labels is None or scores.shape[1] < 2:
+        return None
+    return float(np.mean(np.argmax(scores, axis=1) == vectors.labels))
+
+
+class _Device:
+    """What the bench asks of a firmware, each with its answer checked; begins again after a restart."""
+
+    def __init__(self, link: Link, model_sha256: str, op_count: int) -> None:
+        self.link = link
+        self.redos = 0
+        self._sha256 = model_sha256
+        self._op_count = op_count
+
+    def open(self) -> Welcome:
+        """A session with the firmware of this very model; DeviceError with any other."""
+        welcome = self.link.hello()
+        if welcome.model_sha256.hex() != self._sha256 or welcome.ops != self._op_count:
+            raise DeviceError(
+                f"the board runs another model (SHA-256 {welcome.model_sha256.hex()[:12]}…, {welcome.ops} operators; "
+                f"expected {self._sha256[:12]}…, {self._op_count}): flash it again"
+            )
+        if welcome.setup_status:
+            why = faults.describe_status(welcome.setup_status, welcome.setup_detail)
+            raise DeviceError(f"the model could not be set up on the device: {why}")
+        return welcome
+
+    def redo(self, action: Callable[[], T]) -> T:
+        """The action's result, from its start again whenever the device restarted or held other inputs."""
+        for _ in range(MAX_REDOS):
+            try:
+                return action()
+            except SessionLost:
+                self.redos += 1
+                self.open()
+            except InputsLost:
+                self.redos += 1
+        raise DeviceError(
+            f"one sample failed {MAX_REDOS} times in a row (the device restarted {self.link.boots} times): "
+            "look at its power supply and its wiring"
+        )
+
+    def calibrate(self) -> Scale:
+        def spin(turns: int) -> Calibrated:
+            return self.redo(lambda: self.link.ask(Calibrate(turns), Calibrated, INVOKE_SECONDS))
+
+        return calibrated(*map(spin, CALIBRATION_TURNS))
+
+    def infer(self, inputs: Arrays, like: Arrays) -> tuple[int, Arrays]:
+        """Ticks and outputs of one sample; ``like`` has the outputs' shapes and dtypes, first axis = sample."""
+
+        def attempt() -> tuple[int, Arrays]:
+            done = self._invoke(inputs, 0)
+            raw = [self._read(protocol.OUTPUT, i, array[0].nbytes if len(array) else 0) for i, array in enumerate(like)]
+            if zlib.crc32(b"".join(raw)) != done.outputs_crc32:
+                raise InputsLost
+            arrays = (
+                np.frombuffer(data, array.dtype).reshape(array.shape[1:]) for data, array in zip(raw, like, strict=True)
+            )
+            return done.ticks, tuple(arrays)
+
+        return self.redo(attempt)
+
+    def profile(self, inputs: Arrays) -> tuple[int, ...]:
+        """Ticks of every operator in one inference."""
+
+        def attempt() -> tuple[int, ...]:
+            self._invoke(inputs, protocol.PROFILE)
+            data = self._read(protocol.OP_TICKS, 0, 8 * self._op_count)
+            return tuple(int(ticks) for ticks in np.frombuffer(data, "<u8"))
+
+        return self.redo(attempt)
+
+    def _invoke(self, inputs: Arrays, flags: int) -> protocol.Done:
+        """Writes all inputs, because the previous inference may have overwritten them, and runs the model."""
+        crc = 0
+        for index, array in enumerate(inputs):
+            data = np.ascontiguousarray(array).tobytes()
+            crc = zlib.crc32(data, crc)
+            for offset in range(0, len(data), protocol.MAX_WRITE_BYTES):
+                chunk = data[offset : offset + protocol.MAX_WRITE_BYTES]
+                self.link.ask(Write(index, offset, chunk), Written)
+        done = self.link.ask(Invoke(flags, crc), Done, INVOKE_SECONDS)
+        if done.status:
+            raise DeviceError(f"the inference failed: {faults.describe_status(done.status, done.detail)}")
+        return done
+
+    def _read(self, object_: int, index: int, size: int) -> bytes:
+        """``size`` bytes of an object; DeviceError when it has fewer."""
+        data = b""
+        while len(data) < size:
+            count = min(protocol.MAX_READ_BYTES, size - len(data))
+            part = self.link.ask(Read(object_, index, len(data), count), Data).data
+            if not part:
+                raise DeviceError(
+                    f"the firmware's output {index} has {len(data)} bytes, the model's {size}: flash it again"
+                )
+            data += part
+        return data

@@ -1,0 +1,161 @@
+"""The host's end of the native dialect: one request at a time, resent on silence, every wait bounded.
+
+Between protocol.py (what a record is) and bench.py (what to ask). A firmware that restarts loses its session and
+refuses everything until a new HELLO; that surfaces here as SessionLost, for the caller to begin its sample again.
+"""
+
+import secrets
+from collections import deque
+from collections.abc import Iterator
+from typing import TypeVar
+
+from . import faults, protocol
+from .errors import DeviceError, ProtocolError, TransportError
+from .protocol import Boot, Decoder, Fault, Frame, Hello, Message, Refusal, Started, Welcome
+from .transports import Transport
+
+M = TypeVar("M", bound=Message)
+
+FIRST_WAIT_SECONDS = 0.25
+LONGEST_WAIT_SECONDS = 2.0
+ANSWER_SECONDS = 8.0
+HELLO_SECONDS = 12.0
+MAX_BOOTS = 6
+
+
+class SessionLost(Exception):
+    """The device restarted: say hello again and begin the sample from its start."""
+
+
+class InputsLost(Exception):
+    """The device holds other inputs than were sent: write them again."""
+
+
+class Link:
+    """A conversation over a transport. ``retries`` counts requests sent again, ``boots`` restarts seen."""
+
+    def __init__(self, transport: Transport) -> None:
+        self.transport = transport
+        self.retries = 0
+        self.boots = 0
+        self._decoder = Decoder()
+        self._pending: deque[Frame] = deque()  # a crash may be told right behind an answer
+        self._seq = 0
+        self._bytes = 0
+        self._frames = 0
+        self._in_session = False
+
+    def hello(self, seconds: float = HELLO_SECONDS) -> Welcome:
+        """Opens a session.
+
+        DeviceError for a fault, a restart loop or another protocol version; ProtocolError when what answers is no
+        kerf firmware, or at another baud rate; TransportError for silence.
+        """
+        self._in_session = False
+        boots_before = self.boots
+        nonce = secrets.randbits(32)
+        for answer in self._exchange(Hello(protocol.VERSION, nonce), seconds):
+            if isinstance(answer, Boot) and self.boots - boots_before >= MAX_BOOTS:
+                raise DeviceError(
+                    f"the device restarts again and again ({self.boots - boots_before} times within "
+                    f"{seconds:.0f} s): look for a watchdog, a weak power supply, or a crash in setup"
+                )
+            if isinstance(answer, Refusal):
+                raise self._refused(answer)
+            if isinstance(answer, Welcome) and answer.session == nonce:
+                self._in_session = True
+                return answer
+        raise self._silence(seconds)
+
+    def ask(self, request: Message, answer: type[M], seconds: float = ANSWER_SECONDS) -> M:
+        """Sends a request until its answer is here.
+
+        SessionLost when the device restarted, DeviceError when it refuses or crashed, TransportError on silence.
+        """
+        for received in self._exchange(request, seconds):
+            if isinstance(received, answer):
+                return received
+            if isinstance(received, Refusal):
+                raise self._refused(received)
+        raise self._silence(seconds)
+
+    def _exchange(self, request: Message, seconds: float) -> Iterator[Message]:
+        """Sends, resends after growing silences, yields what belongs to this request, until ``seconds`` are over."""
+        self._seq = (self._seq + 1) % 256
+        wire = protocol.encode(request, self._seq)
+        now = self.transport.now
+        end = now() + seconds
+        wait = FIRST_WAIT_SECONDS
+        first = True
+        while now() < end:
+            self.retries += not first
+            first = False
+            self.transport.write(wire)
+            resend = min(end, now() + wait)
+            wait = min(2 * wait, LONGEST_WAIT_SECONDS)
+            while (left := resend - now()) > 0:
+                for message in self._receive(left):
+                    yield message
+                    if isinstance(message, Started):
+                        # It works; asking again is only for a Done that got lost.
+                        resend = min(end, now() + LONGEST_WAIT_SECONDS)
+
+    def _receive(self, timeout: float) -> Iterator[Message]:
+        """What arrives within the time-out and is unasked for or belongs to the latest request."""
+        if not self._pending:
+            data = self.transport.read(timeout)
+            if not data and (death := self.transport.alive()):
+                raise TransportError(death)
+            self._bytes += len(data)
+            self._pending.extend(self._decoder.feed(data))
+        while self._pending:
+            self._frames += 1
+            frame = self._pending.popleft()
+            message = protocol.parse(frame)
+            if isinstance(message, Fault):
+                raise DeviceError(f"the firmware crashed: {faults.describe_fault(message)}")
+            if isinstance(message, Boot):
+                self.boots += 1
+                if self._in_session:
+                    raise SessionLost
+                yield message
+            elif frame.seq == self._seq:
+                yield message
+
+    def _refused(self, refusal: Refusal) -> Exception:
+        if refusal.code == protocol.NO_SESSION and self._in_session:
+            return SessionLost()
+        if refusal.code == protocol.INPUT_CRC:
+            return InputsLost()
+        text = refusal.text.decode("ascii", errors="replace")
+        if refusal.code == protocol.BAD_VERSION:
+            return DeviceError(
+                f"the firmware speaks protocol version {refusal.detail}, this kerf version {protocol.VERSION}: "
+                "flash it again"
+            )
+        return DeviceError(f"the firmware refused a request: {text} (code {refusal.code}, detail {refusal.detail})")
+
+    def _silence(self, seconds: float) -> Exception:
+        """Why nothing came of a request, judged by what came instead."""
+        if self._frames:
+            return TransportError(
+                f"the device has stopped answering for {seconds:.0f} s without a fault record; "
+                "it may hang: reset it and repeat"
+            )
+        if not self._bytes:
+            return TransportError(
+                f"the device is silent: not one byte within {seconds:.0f} s; is this the right port, is the firmware "
+                "flashed, is the board out of its bootloader?"
+            )
+        said = bytes(self._decoder.text)
+        printable = sum(32 <= byte < 127 or byte in b"\r\n\t" for byte in said)
+        if said and printable >= 0.8 * len(said):
+            lines = [line.strip() for line in said.decode("ascii", errors="replace").splitlines() if line.strip()]
+            quoted = repr(lines[-1][:60]) if lines else "blank lines"
+            return ProtocolError(
+                f"another firmware answers: text, but no kerf frames (it says {quoted}); flash it first"
+            )
+        return ProtocolError(
+            f"only undecodable bytes came ({self._bytes} within {seconds:.0f} s): most likely another baud rate; "
+            "kerf's firmware uses 115200"
+        )
