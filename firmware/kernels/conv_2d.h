@@ -74,25 +74,37 @@ inline void Conv2D(const Params& p, const Element* input, const Element* filter,
                     run *= runs;
                     runs = 1;
                 }
-                int32_t group_end = filters_per_group;
-                for (int32_t channel = 0; channel < p.output_depth; ++channel) {
-                    if (channel == group_end) {
-                        group_end += filters_per_group;
-                        first_input += p.filter_depth;
-                    }
-                    Sum sum = 0;
+                const auto for_each_run = [&](auto add) {
                     int32_t row_input = first_input;
                     int32_t row_filter = first_filter;
                     for (int32_t row = rows.first; row < rows.last; ++row) {
                         for (int32_t i = 0; i < runs; ++i) {
-                            sum = AddProducts(sum, input + row_input + i * tap_step,
-                                              filter + row_filter + i * p.filter_depth, run, product);
+                            add(input + row_input + i * tap_step, filter + row_filter + i * p.filter_depth);
                         }
                         row_input += row_step;
                         row_filter += filter_row;
                     }
-                    *output++ = finish(sum, channel);
-                    first_filter += filter_elements;
+                };
+                int32_t channel = 0;
+                for (int32_t group_end = filters_per_group; group_end <= p.output_depth;) {
+                    for (; channel + 4 <= group_end; channel += 4) {
+                        Sum sums[4] = {};
+                        for_each_run([&](const Element* in, const Element* weights) {
+                            AddProductsToFour(sums, in, weights, filter_elements, run, product);
+                        });
+                        for (int32_t i = 0; i < 4; ++i) *output++ = finish(sums[i], channel + i);
+                        first_filter += 4 * filter_elements;
+                    }
+                    for (; channel < group_end; ++channel) {
+                        Sum sum = 0;
+                        for_each_run([&](const Element* in, const Element* weights) {
+                            sum = AddProducts(sum, in, weights, run, product);
+                        });
+                        *output++ = finish(sum, channel);
+                        first_filter += filter_elements;
+                    }
+                    group_end += filters_per_group;
+                    first_input += p.filter_depth;
                 }
             }
         }
@@ -108,9 +120,9 @@ inline void conv_2d_int8(const Conv2DInt8Params& p, const int8_t* input, const i
     internal::Conv2D<uint32_t>(
         p, input, filter, output,
         [=](int32_t in, int32_t weight) { return static_cast<uint32_t>(weight * (in + input_offset)); },
-        [&](uint32_t sum, int32_t channel) {
+        [=, offset = p.output_offset, low = p.activation_min, high = p.activation_max](uint32_t sum, int32_t channel) {
             return RequantizeToInt8(sum, bias != nullptr ? bias[channel] : 0, multipliers[channel], shifts[channel],
-                                    p.output_offset, p.activation_min, p.activation_max);
+                                    offset, low, high);
         });
 }
 
@@ -118,8 +130,8 @@ inline void conv_2d_float32(const Conv2DFloat32Params& p, const float* input, co
                             float* output) {
     internal::Conv2D<float>(
         p, input, filter, output, [](float in, float weight) { return in * weight; },
-        [&](float sum, int32_t channel) {
-            return Clamp(sum + (bias != nullptr ? bias[channel] : 0.0f), p.activation_min, p.activation_max);
+        [=, low = p.activation_min, high = p.activation_max](float sum, int32_t channel) {
+            return Clamp(sum + (bias != nullptr ? bias[channel] : 0.0f), low, high);
         });
 }
 

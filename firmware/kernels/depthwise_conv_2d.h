@@ -69,31 +69,35 @@ inline void DepthwiseConv2D(const Params& p, const Element* input, const Element
                 const int32_t first_input = (first_y * p.input_width + first_x) * p.input_depth;
                 const int32_t first_filter = rows.first * filter_row_step + taps.first * output_depth;
 
+                // The taps of a channel, one after the other: its input and its filter.
+                const auto for_each_tap = [&](int32_t input_channel, int32_t channel, auto add) {
+                    int32_t row_input = first_input + input_channel;
+                    int32_t row_filter = first_filter + channel;
+                    for (int32_t row = rows.first; row < rows.last; ++row) {
+                        const Element* in = input + row_input;
+                        const Element* weight = filter + row_filter;
+                        for (int32_t tap = taps.first; tap < taps.last; ++tap) {
+                            add(in, weight);
+                            in += tap_step;
+                            weight += output_depth;
+                        }
+                        row_input += row_step;
+                        row_filter += filter_row_step;
+                    }
+                };
                 int32_t channel = 0;
                 if (p.depth_multiplier == 1) {
                     // Four channels at a time: they are neighbours in input and filter.
                     for (; channel + 4 <= output_depth; channel += 4) {
                         Sum sum0 = 0, sum1 = 0, sum2 = 0, sum3 = 0;
-                        int32_t row_input = first_input + channel;
-                        int32_t row_filter = first_filter + channel;
-                        for (int32_t row = rows.first; row < rows.last; ++row) {
-                            const Element* in = input + row_input;
-                            const Element* weight = filter + row_filter;
-                            for (int32_t tap = taps.first; tap < taps.last; ++tap) {
-                                sum0 += product(in[0], weight[0]);
-                                sum1 += product(in[1], weight[1]);
-                                sum2 += product(in[2], weight[2]);
-                                sum3 += product(in[3], weight[3]);
-                                in += tap_step;
-                                weight += output_depth;
-                            }
-                            row_input += row_step;
-                            row_filter += filter_row_step;
-                        }
-                        *output++ = finish(sum0, channel);
-                        *output++ = finish(sum1, channel + 1);
-                        *output++ = finish(sum2, channel + 2);
-                        *output++ = finish(sum3, channel + 3);
+                        for_each_tap(channel, channel, [&](const Element* in, const Element* weight) {
+                            sum0 += product(in[0], weight[0]);
+                            sum1 += product(in[1], weight[1]);
+                            sum2 += product(in[2], weight[2]);
+                            sum3 += product(in[3], weight[3]);
+                        });
+                        const Sum sums[4] = {sum0, sum1, sum2, sum3};
+                        for (int32_t i = 0; i < 4; ++i) *output++ = finish(sums[i], channel + i);
                     }
                 }
                 // What is left, and every channel of a depth multiplier over 1: that many in a row share their input.
@@ -105,19 +109,8 @@ inline void DepthwiseConv2D(const Params& p, const Element* input, const Element
                         ++input_channel;
                     }
                     Sum sum = 0;
-                    int32_t row_input = first_input + input_channel;
-                    int32_t row_filter = first_filter + channel;
-                    for (int32_t row = rows.first; row < rows.last; ++row) {
-                        const Element* in = input + row_input;
-                        const Element* weight = filter + row_filter;
-                        for (int32_t tap = taps.first; tap < taps.last; ++tap) {
-                            sum += product(*in, *weight);
-                            in += tap_step;
-                            weight += output_depth;
-                        }
-                        row_input += row_step;
-                        row_filter += filter_row_step;
-                    }
+                    for_each_tap(input_channel, channel,
+                                 [&](const Element* in, const Element* weight) { sum += product(*in, *weight); });
                     *output++ = finish(sum, channel);
                 }
             }
@@ -135,9 +128,9 @@ inline void depthwise_conv_2d_int8(const DepthwiseConv2DInt8Params& p, const int
     internal::DepthwiseConv2D<uint32_t>(
         p, input, filter, output,
         [=](int32_t in, int32_t weight) { return static_cast<uint32_t>(weight * (in + input_offset)); },
-        [&](uint32_t sum, int32_t channel) {
+        [=, offset = p.output_offset, low = p.activation_min, high = p.activation_max](uint32_t sum, int32_t channel) {
             return RequantizeToInt8(sum, bias != nullptr ? bias[channel] : 0, multipliers[channel], shifts[channel],
-                                    p.output_offset, p.activation_min, p.activation_max);
+                                    offset, low, high);
         });
 }
 
@@ -145,8 +138,8 @@ inline void depthwise_conv_2d_float32(const DepthwiseConv2DFloat32Params& p, con
                                       const float* bias, float* output) {
     internal::DepthwiseConv2D<float>(
         p, input, filter, output, [](float in, float weight) { return in * weight; },
-        [&](float sum, int32_t channel) {
-            return Clamp(sum + (bias != nullptr ? bias[channel] : 0.0f), p.activation_min, p.activation_max);
+        [=, low = p.activation_min, high = p.activation_max](float sum, int32_t channel) {
+            return Clamp(sum + (bias != nullptr ? bias[channel] : 0.0f), low, high);
         });
 }
 

@@ -59,11 +59,13 @@ inline int32_t RoundingDivideByPowerOfTwo(int32_t x, int32_t exponent) {
 //   shift       -31 … 30; positive shifts left before the multiplication, where x * 2^shift wraps at 32 bits as TFLM's
 //               does in practice
 inline int32_t MultiplyByQuantizedMultiplier(int32_t x, int32_t multiplier, int32_t shift) {
-    const int32_t left_shift = shift > 0 ? shift : 0;
-    const int32_t right_shift = shift > 0 ? 0 : -shift;
-    // A multiplier is never negative, so the saturating case of SaturatingRoundingDoublingHighMul cannot occur.
-    const int64_t product = static_cast<int64_t>(ShiftLeft(x, left_shift)) * multiplier;
-    return RoundingDivideByPowerOfTwo(static_cast<int32_t>((product + (int64_t{1} << 30)) >> 31), right_shift);
+    if (shift > 0) x = ShiftLeft(x, shift);
+    // SaturatingRoundingDoublingHighMul, whose saturating case needs a negative multiplier: -2^31+1 … 2^31-2.
+    const int32_t high = static_cast<int32_t>((static_cast<int64_t>(x) * multiplier + (int64_t{1} << 30)) >> 31);
+    if (shift >= 0) return high;
+    // RoundingDivideByPowerOfTwo, shorter by that range: a negative number less one rounds its ties away from zero.
+    const int32_t nudged = high + (high >> 31);
+    return ((nudged >> (-shift - 1)) + 1) >> 1;
 }
 
 // What becomes of an int8 kernel's sum of products (modulo 2^32): bias added, scaled, offset, limited.

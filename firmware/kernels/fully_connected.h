@@ -31,43 +31,63 @@ struct FullyConnectedFloat32Params {
     float activation_min, activation_max;
 };
 
-inline void fully_connected_int8(const FullyConnectedInt8Params& p, const int8_t* input, const int8_t* filter,
-                                 const int32_t* bias, const int32_t* multipliers, const int32_t* shifts,
-                                 int8_t* output) {
-    const int32_t input_offset = p.input_offset;
+namespace internal {
+
+// Walks the output in memory order. start(input) is what each sum over a row of the input begins with,
+// product(input, filter) one term of it and finish(sum, channel) the output element it becomes.
+template <typename Sum, typename Params, typename Element, typename Start, typename Product, typename Finish>
+inline void FullyConnected(const Params& p, const Element* input, const Element* filter, Element* output, Start start,
+                           Product product, Finish finish) {
     for (int32_t batch = 0; batch < p.batches; ++batch) {
-        // The filter's zero point adds the same to every sum of a batch: filter_offset * (sum of the input).
-        uint32_t offset_term = 0;
-        if (p.filter_offset != 0) {
-            for (int32_t i = 0; i < p.input_depth; ++i) {
-                offset_term += static_cast<uint32_t>(p.filter_offset * (input[i] + input_offset));
-            }
+        const Sum first = start(input);
+        const Element* weights = filter;
+        int32_t channel = 0;
+        for (; channel + 4 <= p.output_depth; channel += 4) {
+            Sum sums[4] = {first, first, first, first};
+            AddProductsToFour(sums, input, weights, p.input_depth, p.input_depth, product);
+            for (int32_t i = 0; i < 4; ++i) *output++ = finish(sums[i], channel + i);
+            weights += 4 * p.input_depth;
         }
-        const int8_t* row = filter;
-        for (int32_t channel = 0; channel < p.output_depth; ++channel) {
-            const uint32_t sum = AddProducts(offset_term, input, row, p.input_depth, [=](int32_t in, int32_t weight) {
-                return static_cast<uint32_t>(weight * (in + input_offset));
-            });
-            *output++ = RequantizeToInt8(sum, bias != nullptr ? bias[channel] : 0, multipliers[channel],
-                                         shifts[channel], p.output_offset, p.activation_min, p.activation_max);
-            row += p.input_depth;
+        for (; channel < p.output_depth; ++channel) {
+            *output++ = finish(AddProducts(first, input, weights, p.input_depth, product), channel);
+            weights += p.input_depth;
         }
         input += p.input_depth;
     }
 }
 
+}  // namespace internal
+
+inline void fully_connected_int8(const FullyConnectedInt8Params& p, const int8_t* input, const int8_t* filter,
+                                 const int32_t* bias, const int32_t* multipliers, const int32_t* shifts,
+                                 int8_t* output) {
+    const int32_t input_offset = p.input_offset;
+    internal::FullyConnected<uint32_t>(
+        p, input, filter, output,
+        [&](const int8_t* row) {
+            // The filter's zero point adds the same to every sum: filter_offset * (sum of the row).
+            uint32_t sum = 0;
+            if (p.filter_offset != 0) {
+                for (int32_t i = 0; i < p.input_depth; ++i) {
+                    sum += static_cast<uint32_t>(p.filter_offset * (row[i] + input_offset));
+                }
+            }
+            return sum;
+        },
+        [=](int32_t in, int32_t weight) { return static_cast<uint32_t>(weight * (in + input_offset)); },
+        [=, offset = p.output_offset, low = p.activation_min, high = p.activation_max](uint32_t sum, int32_t channel) {
+            return RequantizeToInt8(sum, bias != nullptr ? bias[channel] : 0, multipliers[channel], shifts[channel],
+                                    offset, low, high);
+        });
+}
+
 inline void fully_connected_float32(const FullyConnectedFloat32Params& p, const float* input, const float* filter,
                                     const float* bias, float* output) {
-    for (int32_t batch = 0; batch < p.batches; ++batch) {
-        const float* row = filter;
-        for (int32_t channel = 0; channel < p.output_depth; ++channel) {
-            const float sum =
-                AddProducts(0.0f, input, row, p.input_depth, [](float in, float weight) { return in * weight; });
-            *output++ = Clamp(sum + (bias != nullptr ? bias[channel] : 0.0f), p.activation_min, p.activation_max);
-            row += p.input_depth;
-        }
-        input += p.input_depth;
-    }
+    internal::FullyConnected<float>(
+        p, input, filter, output, [](const float*) { return 0.0f; }, [](float in, float weight) { return in * weight; },
+        [=, low = p.activation_min, high = p.activation_max](float sum, int32_t channel) {
+            return Clamp(sum + (bias != nullptr ? bias[channel] : 0.0f), low, high);
+        });
 }
 
 }  // namespace kerf

@@ -37,4 +37,22 @@ inline Sum AddProducts(Sum sum, const Element* input, const Element* filter, int
     return sum;
 }
 
+// Four sums at once over the same input: the filter of the next one lies `filter_step` elements further.
+template <typename Sum, typename Element, typename Product>
+inline void AddProductsToFour(Sum (&sums)[4], const Element* input, const Element* filter, int32_t filter_step,
+                              int32_t count, Product product) {
+    Sum sum0 = sums[0], sum1 = sums[1], sum2 = sums[2], sum3 = sums[3];
+    const Element* filter1 = filter + filter_step;
+    const Element* filter2 = filter1 + filter_step;
+    const Element* filter3 = filter2 + filter_step;
+    for (const Element* end = input + count; input < end; ++input) {
+        const Element element = *input;
+        sum0 += product(element, *filter++);
+        sum1 += product(element, *filter1++);
+        sum2 += product(element, *filter2++);
+        sum3 += product(element, *filter3++);
+    }
+    sums[0] = sum0, sums[1] = sum1, sums[2] = sum2, sums[3] = sum3;
+}
+
 }  // namespace kerf
