@@ -4,6 +4,7 @@ import json
 import os
 import re
 import zipfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -218,46 +219,51 @@ def load(path: Path, log: Path) -> Loaded:
 
 
 def _keras(tf: Any, path: Path) -> Any:
-    """Keras 3 reads .keras and most .h5; some .h5 of the Keras 2 era need tf_keras, which is used if it is there."""
-    try:
-        return tf.keras.models.load_model(path, compile=False)
-    except Exception as error:
-        if path.suffix == ".keras":
-            raise
-        try:
-            import tf_keras
-        except ImportError:
-            raise error from None
-        return tf_keras.models.load_model(path, compile=False)
+    """Keras 3 reads .keras and the .h5 of Keras 2, but for one argument that a depthwise convolution has lost since."""
+
+    class DepthwiseConv2D(tf.keras.layers.DepthwiseConv2D):  # type: ignore[misc]
+        def __init__(self, *arguments: Any, groups: int = 1, **options: Any) -> None:
+            super().__init__(*arguments, **options)
+
+    old = {} if path.suffix == ".keras" else {"DepthwiseConv2D": DepthwiseConv2D}
+    return tf.keras.models.load_model(path, custom_objects=old, compile=False)
 
 
 def _refuse_code(path: Path) -> None:
-    """Lambda layers hold Python bytecode, which no microcontroller can run and nobody should execute unseen."""
-    found = re.findall(r'"class_name":\s*"Lambda",\s*"config":\s*{[^{}]*?"name":\s*"([^"]*)"', _config(path))
-    if found:
-        raise QuantizeError(
-            f"{path} has the Lambda layer {found[0]!r}, which holds Python code: replace it by layers of Keras"
-        )
+    """Python code in a model cannot run on a microcontroller and should not run unseen on the user's machine."""
+    for part in _parts(_config(path)):
+        kind, module = part.get("class_name"), part.get("module", "keras")
+        if not isinstance(kind, str) or not isinstance(part.get("config"), dict):
+            continue
+        name = part["config"].get("name", kind)
+        if kind == "Lambda":
+            raise QuantizeError(f"{path} has the Lambda layer {name!r}, which is Python code: use layers of Keras")
+        if not str(module).startswith("keras"):
+            raise QuantizeError(f"{path} has the layer {name!r} of the custom class {kind}: use layers of Keras")
 
 
-def _config(path: Path) -> str:
-    """The architecture of a .keras or .h5 as JSON text."""
+def _parts(value: Any) -> Iterator[dict[str, Any]]:
+    """All objects of a JSON value, outermost first."""
+    if isinstance(value, dict):
+        yield value
+    for inner in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        yield from _parts(inner)
+
+
+def _config(path: Path) -> Any:
+    """The architecture in a .keras or .h5."""
     try:
         if path.suffix == ".keras":
             with zipfile.ZipFile(path) as archive:
-                config = json.loads(archive.read("config.json"))
-        else:
-            import h5py
+                return json.loads(archive.read("config.json"))
+        import h5py
 
-            with h5py.File(path, "r") as file:
-                config = json.loads(file.attrs["model_config"])
+        with h5py.File(path, "r") as file:
+            return json.loads(file.attrs["model_config"])
     except KeyError:
-        raise QuantizeError(
-            f"{path} holds weights but no model: save the model with model.save('name.keras')"
-        ) from None
+        raise QuantizeError(f"{path} holds weights but no model: save all of it, model.save('name.keras')") from None
     except (OSError, ValueError, zipfile.BadZipFile) as error:
         raise QuantizeError(f"{path} is damaged or cut off ({error}): save it again") from None
-    return json.dumps(config, sort_keys=True)
 
 
 def _saved_model(tf: Any, path: Path, log: Path) -> Loaded:

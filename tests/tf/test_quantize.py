@@ -1,0 +1,294 @@
+"""Conversion: every mode, every kind of file a user may bring, and every way it can fail."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pytest
+import tflite
+
+from tools import models, oracle, quantize, signature, train
+from tools.errors import ModelError, QuantizeError, UsageError
+from tools.progress import Progress
+from tools.quiet import without_warnings
+from tools.values import MODES, Quantized, Trained
+
+pytestmark = pytest.mark.tf
+
+
+class Warnings(Progress):
+    """Keeps the warnings."""
+
+    def __init__(self) -> None:
+        self.heard: list[str] = []
+
+    def warn(self, text: str) -> None:
+        self.heard.append(text)
+
+
+@pytest.fixture(scope="session")
+def tf(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    return train.import_tensorflow(tmp_path_factory.mktemp("tf") / "log")
+
+
+@pytest.fixture(scope="session")
+def digits(tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    return train.train("digits", tmp_path_factory.mktemp("digits"), epochs=2)
+
+
+def small(tf: Any, shape: tuple[int | None, ...] = (4, 4, 1), **options: Any) -> Any:
+    layers = tf.keras.layers
+    tf.keras.utils.set_random_seed(0)
+    return tf.keras.Sequential(
+        [
+            tf.keras.Input(shape, name="image", **options),
+            layers.Conv2D(2, 3, activation="relu", name="conv"),
+            layers.Flatten(name="flatten"),
+            layers.Dense(3, name="dense"),
+        ]
+    )
+
+
+def save(model: Any, path: Path) -> Path:
+    with without_warnings():
+        model.save(path)
+    return path
+
+
+def convert(path: Path, directory: Path, mode: str | None = "int8", **options: Any) -> Quantized:
+    return quantize.quantize(Trained("mine", path, None), mode, options.pop("data", None), directory, **options)
+
+
+def kinds(data: bytes) -> list[str]:
+    """Operator names of the main graph, in order."""
+    names = {code: name for name, code in vars(tflite.BuiltinOperator).items() if isinstance(code, int)}
+    model = tflite.Model.GetRootAs(data, 0)
+    graph = model.Subgraphs(0)
+    operators = [graph.Operators(i).OpcodeIndex() for i in range(graph.OperatorsLength())]
+    return [names[model.OperatorCodes(i).BuiltinCode()] for i in operators]
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_digits_in_every_mode(digits: Trained, mode: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    module = models.find("digits")
+    heard = Warnings()
+    made = quantize.quantize(digits, mode, module.data(), tmp_path, heard, module.CLASSES)
+    assert capfd.readouterr() == ("", ""), "the converter's noise belongs into the log"
+    assert heard.heard == []
+    found = signature.read(made.tflite, "m")
+    assert (made.mode, found.mode) == (mode, mode)
+    dtype = {"int8": "int8", "int16x8": "int16"}.get(mode, "float32")
+    assert [p.dtype for p in (*found.inputs, *found.outputs)] == [dtype, dtype]
+    assert found.inputs[0].shape == (1, 8, 8, 1)
+    assert not {"SHAPE", "STRIDED_SLICE", "PACK"} & set(kinds(made.tflite))
+    assert made.vectors.samples == 360 and made.vectors.classes == module.CLASSES
+    assert made.vectors.exact == (mode in ("int8", "int16x8") and oracle.is_installed(oracle.TFLM))
+    assert made.vectors.labels is not None
+    assert oracle.accuracy(made.vectors.expected[0], made.vectors.labels) > 0.9
+    assert made.path.read_bytes() == made.tflite
+
+
+def test_int8_graph_is_what_the_kernels_expect(digits: Trained, tmp_path: Path) -> None:
+    made = quantize.quantize(digits, "int8", models.find("digits").data(), tmp_path)
+    pooled = ["CONV_2D", "MAX_POOL_2D"]
+    assert kinds(made.tflite) == [*pooled, *pooled, "RESHAPE", "FULLY_CONNECTED", "SOFTMAX"]
+
+
+def test_same_inputs_same_bytes_and_no_second_conversion(digits: Trained, tmp_path: Path) -> None:
+    data = models.find("digits").data()
+    made = [quantize.quantize(digits, "int8", data, tmp_path / n, classes=['quo"te\n', "*/"]) for n in ("a", "b", "b")]
+    assert made[0].tflite == made[1].tflite == made[2].tflite
+    names = ("model.tflite", "vectors.npz", "quantize.json")
+    assert all((tmp_path / "a" / n).read_bytes() == (tmp_path / "b" / n).read_bytes() for n in names)
+    again = made[2].vectors
+    np.testing.assert_array_equal(again.inputs[0], made[0].vectors.inputs[0])
+    np.testing.assert_array_equal(again.expected[0], made[0].vectors.expected[0])
+    np.testing.assert_array_equal(again.labels, made[0].vectors.labels)
+    assert (again.classes, again.exact, again.oracle) == (
+        ('quo"te\n', "*/"),
+        made[0].vectors.exact,
+        made[0].vectors.oracle,
+    )
+
+
+@pytest.mark.parametrize("damage", ["model.tflite", "vectors.npz", "quantize.json"])
+def test_damaged_result_is_made_again(tf: Any, tmp_path: Path, damage: str) -> None:
+    path = save(small(tf), tmp_path / "m.keras")
+    made = convert(path, tmp_path / "out")
+    whole = (tmp_path / "out" / damage).read_bytes()
+    (tmp_path / "out" / damage).write_bytes(whole[: len(whole) // 2])
+    assert convert(path, tmp_path / "out").tflite == made.tflite
+    assert (tmp_path / "out" / damage).read_bytes() == whole
+
+
+@pytest.mark.parametrize("kind", ["m.keras", "m.h5", "saved_model"])
+def test_files_of_a_user(tf: Any, tmp_path: Path, kind: str) -> None:
+    model = small(tf)
+    path = tmp_path / kind
+    if "." in kind:
+        save(model, path)
+    else:
+        with train.quiet(tmp_path / "log"):
+            model.export(path)
+    x = np.random.default_rng(0).random((20, 4, 4, 1), np.float32)
+    np.savez(tmp_path / "d.npz", x=x, y=np.arange(20) % 3)
+    heard = Warnings()
+    made = convert(path, tmp_path / "out", data=tmp_path / "d.npz", progress=heard)
+    assert heard.heard == []
+    assert kinds(made.tflite) == ["CONV_2D", "RESHAPE", "FULLY_CONNECTED"]
+    port = signature.read(made.tflite, "m").outputs[0]
+    with without_warnings():
+        expected = model.predict(x, verbose=0)
+    assert oracle.max_error(made.vectors.expected[0], expected, port) < 4 * port.scale
+    assert made.vectors.labels is not None and made.vectors.labels.tolist() == [i % 3 for i in range(20)]
+
+
+def test_h5_of_keras_2(tf: Any, tmp_path: Path) -> None:
+    """Keras 2.15 wrote batch_input_shape, plain dtypes and, for a depthwise convolution, groups."""
+    layers = tf.keras.layers
+    model = tf.keras.Sequential([tf.keras.Input((4, 4, 2)), layers.DepthwiseConv2D(3, name="depthwise")])
+    path = save(model, tmp_path / "m.h5")
+    with h5py.File(path, "r+") as file:
+        config = json.loads(file.attrs["model_config"])
+        for layer in config["config"]["layers"]:
+            layer["config"]["dtype"] = "float32"
+            for key in ("module", "registered_name", "build_config"):
+                layer.pop(key, None)
+            if layer["class_name"] == "InputLayer":
+                layer["config"] = {
+                    "batch_input_shape": layer["config"]["batch_shape"],
+                    **{key: layer["config"][key] for key in ("dtype", "name", "sparse")},
+                    "ragged": False,
+                }
+            else:
+                layer["config"]["groups"] = 1
+        file.attrs["model_config"] = json.dumps(config)
+        file.attrs["keras_version"] = "2.15.0"
+    assert kinds(convert(path, tmp_path / "out").tflite) == ["DEPTHWISE_CONV_2D"]
+
+
+def test_without_data_the_warnings_say_what_is_missing(tf: Any, tmp_path: Path) -> None:
+    heard = Warnings()
+    made = convert(save(small(tf), tmp_path / "m.keras"), tmp_path / "out", progress=heard)
+    assert ["100 random inputs" in heard.heard[0], "32 random inputs" in heard.heard[1]] == [True, True]
+    assert made.vectors.samples == 32 and made.vectors.labels is None
+
+
+def test_several_inputs_and_outputs(tf: Any, tmp_path: Path) -> None:
+    keras = tf.keras
+    a, b = keras.Input((3,), name="zebra"), keras.Input((2,), name="ape")
+    out = [keras.layers.Dense(2, name="d")(a), keras.layers.Concatenate(name="c")([a, b])]
+    model = keras.Model([a, b], out)
+    random = np.random.default_rng(0)
+    arrays = {"x0": random.random((8, 3), np.float32), "x1": random.random((8, 2), np.float32)}
+    np.savez(tmp_path / "d.npz", **arrays)
+    made = convert(save(model, tmp_path / "m.keras"), tmp_path / "out", "float32", data=tmp_path / "d.npz")
+    assert [p.name for p in signature.read(made.tflite, "m").inputs] == ["zebra", "ape"]
+    np.testing.assert_array_equal(made.vectors.inputs[0], arrays["x0"])
+    np.testing.assert_array_equal(made.vectors.expected[1], np.concatenate([arrays["x0"], arrays["x1"]], axis=1))
+
+
+def test_a_tflite_passes_through(tf: Any, tmp_path: Path) -> None:
+    made = convert(save(small(tf), tmp_path / "m.keras"), tmp_path / "out")
+    kept = convert(made.path, tmp_path / "kept", None)
+    assert (kept.tflite, kept.mode, kept.vectors.samples) == (made.tflite, "int8", 32)
+    assert convert(made.path, tmp_path / "kept", "int8").tflite == made.tflite
+    with pytest.raises(UsageError, match=r"model\.tflite is int8 already and cannot become float32"):
+        convert(made.path, tmp_path / "other", "float32")
+
+
+def test_dynamic_shape(tf: Any, tmp_path: Path) -> None:
+    layers = tf.keras.layers
+    model = tf.keras.Sequential([tf.keras.Input((None, None, 1), name="image"), layers.Conv2D(2, 3)])
+    path = save(model, tmp_path / "m.keras")
+    with pytest.raises(QuantizeError, match=r"input 'image' of .* has the shape \(None, None, None, 1\)"):
+        convert(path, tmp_path / "out")
+
+
+@pytest.mark.parametrize("name", ["m.keras", "m.h5"])
+def test_code_in_a_model_is_not_run(tf: Any, tmp_path: Path, name: str) -> None:
+    layers = tf.keras.layers
+    trap = tmp_path / "ran"
+    body = eval("lambda x, path=path: (open(path, 'w').close(), x)[1]", {"path": str(trap)})
+    model = tf.keras.Sequential([tf.keras.Input((4,)), layers.Lambda(body, output_shape=(4,), name="evil")])
+    path = save(model, tmp_path / name)
+    trap.unlink(missing_ok=True)
+    with pytest.raises(QuantizeError, match="Lambda layer 'evil', which is Python code"):
+        convert(path, tmp_path / "out")
+    assert not trap.exists()
+
+
+def test_custom_layer(tf: Any, tmp_path: Path) -> None:
+    class Mine(tf.keras.layers.Layer):  # type: ignore[misc]
+        def call(self, x: Any) -> Any:
+            return x * 2
+
+    path = save(tf.keras.Sequential([tf.keras.Input((4,)), Mine(name="mine")]), tmp_path / "m.keras")
+    with pytest.raises(QuantizeError, match="the layer 'mine' of the custom class Mine: use layers of Keras"):
+        convert(path, tmp_path / "out")
+
+
+def test_operator_that_tflite_lacks(tf: Any, tmp_path: Path) -> None:
+    class Module(tf.Module):  # type: ignore[misc]
+        @tf.function(input_signature=[tf.TensorSpec((1, 4), tf.float32)])  # type: ignore[misc]
+        def __call__(self, x: Any) -> Any:
+            return tf.math.igamma(x, x + 1.0)
+
+    with train.quiet(tmp_path / "log"):
+        module = Module()
+        tf.saved_model.save(module, str(tmp_path / "m"), signatures=module.__call__.get_concrete_function())
+    with pytest.raises(QuantizeError, match=r"TensorFlow cannot convert m to float32: .*Igamma"):
+        convert(tmp_path / "m", tmp_path / "out", "float32")
+    assert not (tmp_path / "out" / "quantize.json").exists()
+
+
+def test_weights_without_a_model(tf: Any, tmp_path: Path) -> None:
+    path = tmp_path / "m.weights.h5"
+    with without_warnings():
+        small(tf).save_weights(path)
+    with pytest.raises(QuantizeError, match="holds weights but no model"):
+        convert(path, tmp_path / "out")
+
+
+@pytest.mark.parametrize("name", ["m.keras", "m.h5"])
+def test_cut_file(tf: Any, tmp_path: Path, name: str) -> None:
+    path = save(small(tf), tmp_path / name)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with pytest.raises(QuantizeError, match=r"(damaged or cut off|Keras cannot load)"):
+        convert(path, tmp_path / "out")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "error", "message"),
+    [
+        ("m.keras", b"hello", QuantizeError, "is not a .keras file: it is no zip archive"),
+        ("m.h5", b"hello", QuantizeError, "is not an HDF5 file"),
+        ("m.onnx", b"hello", QuantizeError, "is none of .keras, .h5"),
+        ("m.tflite", b"hello", ModelError, "is not a .tflite file"),
+        ("m.tflite", b"", ModelError, "is not a .tflite file"),
+        ("folder", None, QuantizeError, "is no SavedModel: it has no saved_model.pb"),
+    ],
+)
+def test_files_that_are_no_model(
+    tmp_path: Path, name: str, content: bytes | None, error: type[Exception], message: str
+) -> None:
+    path = tmp_path / name
+    if content is None:
+        path.mkdir()
+    else:
+        path.write_bytes(content)
+    with pytest.raises(error) as caught:
+        convert(path, tmp_path / "out", None)
+    assert message in str(caught.value)
+
+
+def test_missing_files_and_unknown_mode(tf: Any, tmp_path: Path) -> None:
+    with pytest.raises(QuantizeError, match="there is no model at"):
+        convert(tmp_path / "m.keras", tmp_path / "out")
+    path = save(small(tf), tmp_path / "m.keras")
+    with pytest.raises(QuantizeError, match="there is no data file"):
+        convert(path, tmp_path / "out", data=tmp_path / "d.npz")
+    with pytest.raises(UsageError, match="unknown mode 'int4'; known: float32"):
+        convert(path, tmp_path / "out", "int4")
