@@ -116,7 +116,7 @@ def ops(ask: Any, json: bool) -> None:
 @kerf_task(
     "model json",
     epochs=(0, "stop after so many epochs (default: the model's own number)"),
-    seed=(0, "of the weights and the order of the data"),
+    seed=(1, "of the weights and the order of the data"),
 )
 def train(ask: Any, epochs: int, seed: int, json: bool) -> None:
     """Train a model that comes with kerf."""

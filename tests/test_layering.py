@@ -46,7 +46,9 @@ MAY_IMPORT = {
     "doctor": set(),
     "records": set(),
     "page": {"render", "graph.ir"},
-    "report": {"inspect", "records", "page"},
+    "report": {"doctor", "inspect", "records", "page"},
+    "describe": {"models", "graph.ops"},
+    "checks": set(),  # runs other programs
 }
 OUTERMOST = {"pipeline"}  # imports every stage
 

@@ -125,6 +125,11 @@ def timing(ticks: Sequence[int]) -> Timing:
     return Timing(ordered[0], statistics.median_low(ordered), ordered[math.ceil(0.99 * len(ordered)) - 1], len(ordered))
 
 
+def tolerance(vectors: Vectors) -> float:
+    """The tolerance `compare` allows these outputs: 0 where all are integers."""
+    return TOLERANCE if any(np.issubdtype(array.dtype, np.floating) for array in vectors.expected) else 0.0
+
+
 def compare(vectors: Vectors, outputs: Arrays, tolerance: float = TOLERANCE) -> tuple[int, ...]:
     """The samples of which any output differs from the oracle's: integers by equality, floats by more than
     ``tolerance`` times the largest magnitude the oracle gives that output over the test set; NaN equals only NaN."""
