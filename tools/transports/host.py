@@ -1,5 +1,6 @@
 """The host port: starts a firmware built for this machine, which serves its serial line on a loopback socket."""
 
+import os
 import re
 import select
 import subprocess
@@ -33,10 +34,10 @@ def _port(child: Child) -> int:
     assert out is not None
     while not said.endswith(b"\n") and (left := deadline - time.monotonic()) > 0:
         if select.select([out], [], [], left)[0]:
-            byte = out.read(1)
-            if not byte:
+            data = os.read(out.fileno(), 4096)
+            if not data:
                 break
-            said += byte
+            said += data
     found = re.search(rb"listening on (\d+)", said)
     if found is None:
         why = child.obituary(wait_seconds=1.0) or f"it said {said!r} within {_START_SECONDS:.0f} s"
