@@ -74,20 +74,6 @@ def is_installed(package: str) -> bool:
     return importlib.util.find_spec({TFLM: "tflite_micro", LITERT: "ai_edge_litert"}[package]) is not None
 
 
-def accuracy(outputs: Array, labels: Array) -> float:
-    """The share of samples whose largest output (first axis = sample) is at the label's position.
-
-    Scale and zero point do not change which one is the largest, so quantized outputs may be given as they are.
-    """
-    return float(np.mean(outputs.reshape(len(outputs), -1).argmax(axis=1) == labels))
-
-
-def max_error(outputs: Array, targets: Array, port: signature.Port) -> float:
-    """The largest absolute difference of a regression's outputs to real-valued targets, in real units."""
-    real = port.dequantize(outputs).reshape(len(outputs), -1)
-    return float(np.abs(real - targets.reshape(len(targets), -1)).max())
-
-
 def _preferred(model: Signature) -> tuple[str, ...]:
     return (TFLM, LITERT) if model.is_integer else (LITERT,)
 

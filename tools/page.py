@@ -84,10 +84,10 @@ def _row(m: Measurement) -> dict[str, str]:
 
 
 def _run(m: Measurement, details: Details | None) -> dict[str, Any]:
-    oracle = f"the oracle, {details.vectors.oracle}," if details else "the oracle"
-    how = "bit for bit" if m.tolerance == 0 else f"within {m.tolerance:g} relative"
+    oracle = f"the oracle ({details.vectors.oracle})" if details else "the oracle"
+    how = "bit for bit" if m.tolerance == 0 else f"(integers exactly, floats within {m.tolerance:g} relative)"
     equal = f"All {m.samples:,} samples equal {oracle} {how}."
-    differ = f"{m.mismatches:,} of {m.samples:,} samples differ from {oracle} compared {how}."
+    differ = f"{m.mismatches:,} of {m.samples:,} samples do not equal {oracle} {how}."
     return {
         **_row(m),
         "sha256": m.model_sha256,

@@ -1,7 +1,4 @@
-"""What the user sees at the end: measurements and descriptions as tables on the terminal or as JSON on stdout.
-
-The one door for reports: records are kept by records.py, the HTML page is made by page.py.
-"""
+"""What the user sees at the end: measurements and descriptions, as tables on the terminal or as JSON on stdout."""
 
 import json
 import unicodedata
@@ -16,23 +13,8 @@ from rich.text import Text
 
 from .doctor import Finding
 from .inspect import sparkline
-from .page import html
-from .records import append, from_json, load, to_json
+from .records import to_json
 from .values import Measurement
-
-__all__ = [
-    "append",
-    "from_json",
-    "html",
-    "load",
-    "plain",
-    "show_doctor",
-    "show_inspection",
-    "show_measurements",
-    "show_rows",
-    "show_run",
-    "to_json",
-]
 
 
 class HasMeasurement(Protocol):
@@ -170,10 +152,10 @@ def run_view(measurement: Measurement, retries: int = 0) -> RenderableType:
 def verdict(measurement: Measurement) -> Text:
     """One sentence: did the device compute what it must?"""
     m = measurement
-    how = "bit for bit" if m.tolerance == 0 else f"within {m.tolerance:g} relative"
+    how = "bit for bit" if m.tolerance == 0 else f"(integers exactly, floats within {m.tolerance:g} relative)"
     if m.mismatches == 0:
         return Text(f"All {m.samples:,} samples equal the oracle {how}.", style="bold green")
-    return Text(f"{m.mismatches:,} of {m.samples:,} samples differ from the oracle (compared {how}).", style="bold red")
+    return Text(f"{m.mismatches:,} of {m.samples:,} samples do not equal the oracle {how}.", style="bold red")
 
 
 def measurement_tables(measurements: Sequence[Measurement]) -> list[Table]:

@@ -86,7 +86,7 @@ def test_digits_in_every_mode(digits: Trained, mode: str, tmp_path: Path, capfd:
     assert made.vectors.samples == 360 and made.vectors.classes == module.CLASSES
     assert made.vectors.exact == (mode in ("int8", "int16x8") and oracle.is_installed(oracle.TFLM))
     assert made.vectors.labels is not None
-    assert oracle.accuracy(made.vectors.expected[0], made.vectors.labels) > 0.9
+    assert np.mean(made.vectors.expected[0].argmax(axis=1) == made.vectors.labels) > 0.9
     assert made.path.read_bytes() == made.tflite
 
 
@@ -141,7 +141,8 @@ def test_files_of_a_user(tf: Any, tmp_path: Path, kind: str) -> None:
     port = signature.read(made.tflite, "m").outputs[0]
     with without_warnings():
         expected = model.predict(x, verbose=0)
-    assert oracle.max_error(made.vectors.expected[0], expected, port) < 4 * port.scale
+    # not equal: Keras computes in float; weights and activations are rounded to about 1 % each
+    np.testing.assert_allclose(port.dequantize(made.vectors.expected[0]), expected, atol=4 * port.scale)
     assert made.vectors.labels is not None and made.vectors.labels.tolist() == [i % 3 for i in range(20)]
 
 

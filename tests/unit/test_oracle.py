@@ -86,13 +86,3 @@ def test_abort_of_the_interpreter_is_a_sentence(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr(oracle.sys, "executable", str(aborts))
     with pytest.raises(ModelError, match=r"crashed on m, exit code -6: check failed: tensor != nullptr"):
         oracle.expected(RELU, [X], "m")
-
-
-def test_accuracy_counts_the_largest_output() -> None:
-    outputs = np.array([[1, 2, 3], [9, 0, 0], [0, 5, 0], [-1, -2, -3]], np.int8)
-    assert oracle.accuracy(outputs, np.array([2, 0, 0, 0])) == 0.75
-
-
-def test_max_error_is_in_real_units() -> None:
-    port = oracle.signature.Port("y", (1, 1), "int8", 0.5, 2)
-    assert oracle.max_error(np.array([[4], [2]], np.int8), np.array([[1.25], [0.0]]), port) == 0.25

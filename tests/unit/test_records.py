@@ -1,0 +1,163 @@
+"""Measurement records: the agreed fields in the agreed order, and a file that survives crashes."""
+
+import json
+import re
+from dataclasses import replace
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tools import records
+from tools.values import Clock, Measurement, Timing
+
+ROOT = Path(__file__).resolve().parents[2]
+
+RECORD = Measurement(
+    model='my "model"\n</script>',
+    mode="int8",
+    model_sha256="ab" * 32,
+    model_bytes=10_808,
+    runtime="aot",
+    target="stm32f4",
+    emulator="qemu",
+    kernels="portable",
+    flash_bytes={"total": 24_000, "code": 16_000, "model": 8_000},
+    ram_bytes={"total": 5_000, "static": 800, "arena": 3_600, "stack": 600},
+    clock=Clock("instructions", None),
+    invoke=Timing(3_000_000, 3_000_001, 3_000_100, 360),
+    setup=1_200,
+    per_op=({"name": "conv1", "op": "CONV_2D", "median": 2_900_000}, {"name": "<b>", "op": "SOFTMAX", "median": 9}),
+    samples=360,
+    mismatches=0,
+    tolerance=0.0,
+    accuracy={"device": 0.9944, "host": 0.9944},
+    kerf="0.1.0",
+    commit="c" * 40,
+)
+BOARD = replace(RECORD, emulator=None, clock=Clock("cycles", 168_000_000), per_op=None, accuracy=None, commit=None)
+
+FIELDS = [
+    "model",
+    "mode",
+    "model_sha256",
+    "model_bytes",
+    "runtime",
+    "target",
+    "emulator",
+    "kernels",
+    "flash_bytes",
+    "ram_bytes",
+    "clock",
+    "invoke",
+    "setup",
+    "per_op",
+    "samples",
+    "mismatches",
+    "tolerance",
+    "accuracy",
+    "kerf",
+    "commit",
+]
+NESTED = {
+    "flash_bytes": ["total", "code", "model"],
+    "ram_bytes": ["total", "static", "arena", "stack"],
+    "clock": ["unit", "hz"],
+    "invoke": ["min", "median", "p99", "n"],
+    "accuracy": ["device", "host"],
+}
+
+
+def complain(text: str) -> None:
+    raise AssertionError(text)
+
+
+def test_fields_and_their_order() -> None:
+    record = records.to_json(RECORD)
+    assert list(record) == FIELDS
+    assert {name: list(record[name]) for name in NESTED} == NESTED
+    assert list(record["per_op"][0]) == ["name", "op", "median"]
+
+
+def test_order_does_not_depend_on_who_made_the_dictionaries() -> None:
+    shuffled = replace(RECORD, flash_bytes=dict(reversed(RECORD.flash_bytes.items())))
+    assert json.dumps(records.to_json(shuffled)) == json.dumps(records.to_json(RECORD))
+
+
+@pytest.mark.parametrize("measurement", [RECORD, BOARD], ids=["emulated", "board"])
+def test_append_and_load(tmp_path: Path, measurement: Measurement) -> None:
+    path = tmp_path / "build" / "m.jsonl"
+    records.append(measurement, path)
+    records.append(measurement, path)
+    assert len(path.read_bytes().splitlines()) == 2
+    assert records.load(path, complain) == [measurement, measurement]
+
+
+def test_no_file_is_no_records(tmp_path: Path) -> None:
+    assert records.load(tmp_path / "m.jsonl", complain) == []
+
+
+@pytest.mark.parametrize(
+    "line",
+    [b'{"model": "dig', b"[]", b"null", b"{}", b"\xff\xfe", b'{"model": "x", "clock": 3}'],
+    ids=["cut", "list", "null", "empty", "binary", "other"],
+)
+def test_broken_last_line_costs_only_itself(tmp_path: Path, line: bytes) -> None:
+    path = tmp_path / "m.jsonl"
+    records.append(RECORD, path)
+    with path.open("ab") as file:
+        file.write(line)  # and no newline: the writer died here
+    heard: list[str] = []
+    assert records.load(path, heard.append) == [RECORD]
+    assert len(heard) == 1 and re.search(r"m\.jsonl line 2 is not a measurement and is left out", heard[0])
+    records.append(BOARD, path)
+    assert records.load(path, heard.append) == [RECORD, BOARD]
+
+
+@pytest.mark.parametrize("field", FIELDS)
+def test_record_without_a_field_is_none(field: str) -> None:
+    record = records.to_json(RECORD)
+    del record[field]
+    with pytest.raises(ValueError, match=field):
+        records.from_json(record)
+
+
+@pytest.mark.parametrize(
+    "change", [{"unknown": 1}, {"invoke": {"min": 1}}, {"flash_bytes": {}}, {"samples": "360"}, {"per_op": [1]}]
+)
+def test_record_with_other_contents_is_none(change: dict[str, Any]) -> None:
+    with pytest.raises(ValueError):
+        records.from_json(records.to_json(RECORD) | change)
+
+
+def test_not_a_number_is_never_written(tmp_path: Path) -> None:
+    with pytest.raises(ValueError):
+        records.append(replace(RECORD, accuracy={"device": float("nan"), "host": 1.0}), tmp_path / "m.jsonl")
+    assert not (tmp_path / "m.jsonl").exists()
+
+
+def write_many(path: Path) -> None:
+    for _ in range(50):
+        records.append(RECORD, path)
+
+
+def test_writers_at_the_same_time_do_not_mix_their_lines(tmp_path: Path) -> None:
+    path = tmp_path / "m.jsonl"
+    context = get_context("spawn")
+    writers = [context.Process(target=write_many, args=(path,)) for _ in range(2)]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+    assert [writer.exitcode for writer in writers] == [0, 0]
+    assert records.load(path, complain) == [RECORD] * 100
+
+
+def test_every_field_is_documented() -> None:
+    page = (ROOT / "docs" / "records.md").read_text(encoding="utf-8")
+    for field in FIELDS:
+        names = NESTED.get(field)
+        assert re.search(rf"`{field}[`.\[]", page), field
+        for name in names or []:
+            assert re.search(rf"`{field}\.{name}`|`{field}\.[a-z]+`.*`\.{name}`", page), f"{field}.{name}"
