@@ -1,0 +1,110 @@
+"""A project of a port alone: firmware/ports/… and, for the bench, stub_bench.cpp."""
+
+import shutil
+import struct
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tools import build, render
+from tools.transports import Transport
+from tools.values import Project, Target
+
+STUB = Path(__file__).with_name("stub_bench.cpp")
+
+
+def require(*programs: str) -> None:
+    """Skips the test, with the reason, where a program is missing."""
+    for program in programs:
+        if shutil.which(program) is None:
+            pytest.skip(f"{program} is not installed")
+
+
+def project(target: Target, extra: str = "") -> Project:
+    """What render.project makes, without a model and with the stub bench; ``extra`` C++ is appended to the stub."""
+    contents = {
+        "platformio.ini": render._platformio_ini(target).encode(),
+        "src/bench/bench.h": (render.FIRMWARE / "bench" / "bench.h").read_bytes(),
+        "src/bench/stub_bench.cpp": STUB.read_bytes() + extra.encode(),
+        "manifest.json": b'{"kerf": "test"}',
+        **render._copies(render.FIRMWARE / "port", "src/port"),
+        **render._copies(render.FIRMWARE / "ports" / target.port, f"src/ports/{target.port}"),
+        **render._copies(render.FIRMWARE / "platform", "platform"),
+    }
+    return Project(
+        files=dict(sorted(contents.items())),
+        model="none",
+        mode="int8",
+        model_sha256="",
+        model_bytes=0,
+        runtime="aot",
+        target=target.name,
+        kernels="none",
+        arena_bytes=0,
+        op_labels=(),
+    )
+
+
+class Silent(build.Progress):
+    """No progress at all."""
+
+
+def linked(target: Target, directory: Path, extra: str = "") -> "build.Image":
+    """The port's firmware, built at ``directory``."""
+    made = project(target, extra)
+    render.write(made, directory)
+    return build.build(directory, made, target, Silent())
+
+
+class Stub:
+    """The host's side of stub_bench.cpp."""
+
+    def __init__(self, line: Transport) -> None:
+        self.line = line
+
+    def receive(self, count: int, seconds: float = 20.0) -> bytes:
+        """Exactly so many bytes; fails the test when they do not come."""
+        data = b""
+        deadline = time.monotonic() + seconds
+        while len(data) < count:
+            assert time.monotonic() < deadline, f"got {data!r}, {len(data)} of {count} bytes"
+            data += self.line.read(0.5)
+        assert len(data) == count, f"got {data[count:]!r} too much"
+        return data
+
+    def meet(self) -> None:
+        """Waits until the firmware answers.
+
+        As on a real board, its boot message may go out before anybody listens, and what comes in before its UART is
+        on is lost.
+        """
+        data = b""
+        for _ in range(20):
+            self.line.write(b"i")
+            while more := self.line.read(0.5 if len(data.removeprefix(b"BOOT\n")) < 20 else 0):
+                data += more
+            if len(data.removeprefix(b"BOOT\n")) == 20:
+                return
+        raise AssertionError(f"the firmware does not answer as it should: {data!r}")
+
+    def ask(self, command: bytes, reply: str) -> tuple[Any, ...]:
+        """Sends a command and unpacks its reply, a struct format."""
+        self.line.write(command)
+        return struct.unpack(f"<{reply}", self.receive(struct.calcsize(f"<{reply}")))
+
+    def echo(self, data: bytes) -> bytes:
+        self.line.write(b"e" + struct.pack("<I", len(data)) + data)
+        return self.receive(len(data))
+
+    def spin(self, turns: int) -> tuple[int, int]:
+        """(instructions, ticks) of a loop of known length."""
+        instructions, ticks = self.ask(b"s" + struct.pack("<I", turns), "IQ")
+        return instructions, ticks
+
+    def fault(self, kind: bytes) -> dict[str, int]:
+        """Provokes a fault; the registers of its record."""
+        mark, *registers = self.ask(b"f" + kind, "c8I")
+        assert mark == b"F"
+        return dict(zip(("kind", "pc", "lr", "psr", "cfsr", "hfsr", "address", "sp"), registers, strict=True))
