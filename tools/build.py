@@ -34,6 +34,7 @@ _COMPILING = re.compile(r"^(?:Compiling|Linking) (\S+)")
 _OVERFLOW = re.compile(r"region [`'\"]?(FLASH|RAM)[`'\"]? overflowed by (\d+) bytes")
 _LIMIT = re.compile(r"The (program|data) size \((\d+) bytes\) is greater than maximum allowed \((\d+) bytes\)")
 _NO_LIBRARY = re.compile(r"nano\.specs: No such file|fatal error: \S+: No such file or directory\n[^\n]*#include <")
+_INSTALLING = re.compile(r"Manager: Installing (\S+)")
 _ERROR = re.compile(r"(?i)error:|undefined reference|multiple definition")
 
 
@@ -188,8 +189,8 @@ def registry_answers(seconds: float = REGISTRY_SECONDS) -> bool:
 def _install_scons(packages: Path, source: Path, version: str) -> None:
     """A whole copy of SCons, so that it serves whichever Python runs PlatformIO."""
     package = packages / "tool-scons"
-    if package.exists():  # an older one, of another PlatformIO; it stays
-        package = packages / f"tool-scons@{version}"
+    if package.exists() and not _is_package(package, version):
+        package = packages / f"tool-scons@{version}"  # the other one is of another PlatformIO; it stays
     # PlatformIO takes no folder with this beginning for a package.
     temporary = packages / f"_tmp_installing-kerf-{os.getpid()}"
     spec = {"owner": "platformio", "id": None, "name": "tool-scons", "requirements": None, "uri": None}
@@ -201,10 +202,14 @@ def _install_scons(packages: Path, source: Path, version: str) -> None:
         (temporary / ".piopm").write_text(json.dumps({"type": "tool", **identity, "spec": spec}))
         temporary.rename(package)
     except OSError as error:
-        if not (package / ".piopm").is_file():  # otherwise another kerf was quicker
+        if not _is_package(package, version):  # otherwise another kerf was quicker
             raise BuildError(f"cannot install SCons into {packages}: {error}") from error
     finally:
         files.remove(temporary)
+
+
+def _is_package(folder: Path, version: str) -> bool:
+    return files.read_json(folder / ".piopm").get("version") == version
 
 
 def _require_compiler(target: Target) -> None:
@@ -254,6 +259,12 @@ def _failure(log: str, path: Path, target: Target) -> Exception:
         return _does_not_fit("the firmware", kind, int(found[2]), target, int(found[3]))
     if target.port == "cortexm" and _NO_LIBRARY.search(log):
         return MissingTool(f"the C++ library of {CORTEX_M_COMPILER} is not installed; get it with: {CORTEX_M_HINT}")
+    if "HTTPClientError" in log:
+        wanted = (_INSTALLING.findall(log) or ["a package"])[-1]
+        return BuildError(
+            f"PlatformIO needs {wanted} from its registry, which does not answer; connect this machine to the network "
+            f"and build again; the whole output is in {path}"
+        )
     lines = [line.strip() for line in log.splitlines() if line.strip()]
     first = next((line for line in lines if _ERROR.search(line)), lines[-1] if lines else "PlatformIO said nothing")
     return BuildError(f"building for {target.name} failed: {first}; the whole output is in {path}")

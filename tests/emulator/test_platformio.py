@@ -198,9 +198,7 @@ def test_a_fresh_core_folder_without_the_registry(
 def test_a_missing_compiler_says_how_to_get_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr(build, "registry_answers", lambda: False)
-    with pytest.raises(
-        MissingTool, match=r"arm-none-eabi-g.. is not installed; get it with: sudo apt-get install gcc-"
-    ):
+    with pytest.raises(MissingTool, match=r"arm-none-eabi-g.. is not installed; get it with: sudo apt-get install"):
         linked(targets.find("stm32f4"), tmp_path / "p")
     with pytest.raises(MissingTool, match=r"g.. is not installed; get it with: sudo apt-get install g"):
         linked(targets.find("host"), tmp_path / "p")

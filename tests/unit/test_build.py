@@ -1,0 +1,303 @@
+"""Building, as far as no compiler is needed: limits, the sentence for each failed log, the build engine's bootstrap."""
+
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tools import build
+from tools.errors import BuildError, DoesNotFit, KerfError, MissingTool
+from tools.progress import Progress
+from tools.values import Project, Target
+
+TARGET = Target(
+    name="toy",
+    summary="a toy",
+    board="toy",
+    framework=None,
+    port="cortexm",
+    core="cortex-m4",
+    clock_hz=1,
+    ram_bytes=1000,
+    flash_bytes=20_000,
+    runtimes=("aot",),
+    emulators={},
+    options={},
+)
+PROJECT = Project(
+    files={"src/a.cpp": b"", "src/b.cpp": b"", "src/b.h": b""},
+    model="m",
+    mode="int8",
+    model_sha256="",
+    model_bytes=0,
+    runtime="aot",
+    target="toy",
+    kernels="portable",
+    arena_bytes=0,
+    op_labels=(),
+)
+
+
+class Steps(Progress):
+    """Remembers what was said."""
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+
+    def say(self, text: str) -> None:
+        self.said.append(text)
+
+
+@pytest.fixture
+def ready(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Compiler and build engine are there."""
+    monkeypatch.setattr(build, "_require_compiler", lambda target: None)
+    monkeypatch.setattr(build, "bootstrap", lambda progress: False)
+
+
+def fake_platformio(monkeypatch: pytest.MonkeyPatch, log: str, code: int) -> list[tuple[list[str], dict[str, str]]]:
+    """PlatformIO says ``log`` and ends with ``code``; returns the list of its command lines and settings."""
+    calls: list[tuple[list[str], dict[str, str]]] = []
+    real = subprocess.Popen
+
+    def popen(command: list[str], **options: Any) -> Any:
+        calls.append((command, options["env"]))
+        script = f"import sys; sys.stdout.write({log!r}); sys.exit({code})"
+        return real([sys.executable, "-c", script], **options)
+
+    monkeypatch.setattr(subprocess, "Popen", popen)
+    return calls
+
+
+def test_what_fits_passes() -> None:
+    build.check_fits(1000, 20_000, TARGET)
+
+
+@pytest.mark.parametrize(
+    ("arena", "constants", "said"),
+    [
+        (1001, 0, "the model's tensors need 1,001 bytes of RAM, but toy has 1,000;"),
+        (0, 20_001, "the model's constants need 20,001 bytes of flash, but toy has 20,000;"),
+    ],
+)
+def test_what_cannot_fit_is_refused_with_both_numbers(arena: int, constants: int, said: str) -> None:
+    with pytest.raises(DoesNotFit) as caught:
+        build.check_fits(arena, constants, TARGET)
+    assert str(caught.value) == f"{said} choose a larger target or a smaller model"
+
+
+LD = "/usr/bin/ld: .pio/build/toy/firmware.elf section `.text' will not fit in region `FLASH'\n"
+
+
+@pytest.mark.parametrize(
+    ("log", "kind", "said"),
+    [
+        (
+            LD + "/usr/bin/ld: region `FLASH' overflowed by 234 bytes\ncollect2: error: ld returned 1 exit status\n",
+            DoesNotFit,
+            "the firmware needs 20,234 bytes of flash, but toy has 20,000",
+        ),
+        (
+            "ld: region `RAM' overflowed by 1 bytes\ncollect2: error: ld returned 1 exit status\n",
+            DoesNotFit,
+            "the firmware needs 1,001 bytes of RAM, but toy has 1,000",
+        ),
+        (
+            "Error: The program size (20500 bytes) is greater than maximum allowed (20000 bytes)\n",
+            DoesNotFit,
+            "the firmware needs 20,500 bytes of flash, but toy has 20,000",
+        ),
+        (
+            "Error: The data size (1500 bytes) is greater than maximum allowed (1000 bytes)\n",
+            DoesNotFit,
+            "the firmware needs 1,500 bytes of RAM, but toy has 1,000",
+        ),
+        (
+            "Compiling a.o\nsrc/a.cpp:1:2: warning: old\n"
+            "src/a.cpp:3:1: error: 'x' was not declared\n*** [a.o] Error 1\n",
+            BuildError,
+            "building for toy failed: src/a.cpp:3:1: error: 'x' was not declared; the whole output is in ",
+        ),
+        (
+            "src/a.o: in function `f':\na.cpp:1: undefined reference to `g()'\n",
+            BuildError,
+            "undefined reference to `g()'",
+        ),
+        (
+            "Tool Manager: Installing vendor/tool-x @ ~3.1\nHTTPClientError: \n",
+            BuildError,
+            "PlatformIO needs vendor/tool-x from its registry, which does not answer; connect",
+        ),
+        ("it just\nstopped\n\n", BuildError, "building for toy failed: stopped;"),
+        ("", BuildError, "building for toy failed: PlatformIO said nothing;"),
+        (
+            "src/a.cpp:1:10: fatal error: cstdint: No such file or directory\n    1 | #include <cstdint>\n",
+            MissingTool,
+            "the C++ library of arm-none-eabi-g++ is not installed; get it with: sudo apt-get install gcc-",
+        ),
+        (
+            'src/a.cpp:1:10: fatal error: own.h: No such file or directory\n    1 | #include "own.h"\n',
+            BuildError,
+            "fatal error: own.h: No such file or directory",
+        ),
+        (
+            "arm-none-eabi-g++: fatal error: cannot read spec file 'nano.specs': No such file or directory\n"
+            "arm-none-eabi-gcc: error: nano.specs: No such file or directory\n",
+            MissingTool,
+            "the C++ library of arm-none-eabi-g++ is not installed",
+        ),
+    ],
+)
+def test_a_failed_build_in_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ready: None, log: str, kind: type[KerfError], said: str
+) -> None:
+    fake_platformio(monkeypatch, log, code=1)
+    with pytest.raises(KerfError) as caught:
+        build.build(tmp_path, PROJECT, TARGET, Progress())
+    assert type(caught.value) is kind
+    assert said in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert (tmp_path / build.LOG).read_text() == log
+
+
+def test_platformio_is_told_the_project_and_asked_for_no_telemetry(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ready: None
+) -> None:
+    calls = fake_platformio(monkeypatch, "no such thing\n", code=1)
+    with pytest.raises(BuildError):
+        build.build(tmp_path, PROJECT, TARGET, Progress())
+    ((command, environment),) = calls
+    assert command == [sys.executable, "-m", "platformio", "run", "-e", "toy", "-d", str(tmp_path)]
+    assert environment["PLATFORMIO_SETTING_ENABLE_TELEMETRY"] == "no"
+
+
+def test_a_linked_file_that_is_no_elf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ready: None) -> None:
+    elf = tmp_path / ".pio" / "build" / "toy" / "firmware.elf"
+    fake_platformio(monkeypatch, "", code=0)
+    with pytest.raises(BuildError, match=r"firmware\.elf is not an ELF file"):
+        build.build(tmp_path, PROJECT, TARGET, Progress())
+    elf.parent.mkdir(parents=True)
+    elf.write_bytes(b"hello")
+    with pytest.raises(BuildError, match=r"firmware\.elf is not an ELF file"):
+        build.build(tmp_path, PROJECT, TARGET, Progress())
+
+
+@pytest.fixture
+def core(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """PlatformIO's core folder, empty."""
+    monkeypatch.setenv("PLATFORMIO_CORE_DIR", str(tmp_path / "core"))
+    return tmp_path / "core"
+
+
+def never() -> bool:
+    raise AssertionError("the registry was asked for something that is already there")
+
+
+def test_the_build_engine_comes_from_pypi_once(core: Path) -> None:
+    steps = Steps()
+    assert build.bootstrap(steps, registry=lambda: False)
+    assert len(steps.said) == 1
+    assert not build.bootstrap(steps, registry=never)
+    assert os.listdir(core / "packages") == ["tool-scons"]
+    package = core / "packages" / "tool-scons"
+    # It runs with what is in the folder: -S keeps the environment's own SCons out of sight.
+    run = [sys.executable, "-S", str(package / "scons.py"), "--version"]
+    said = subprocess.run(run, capture_output=True, text=True, check=True, cwd=core).stdout
+    version = json.loads((package / "package.json").read_text())["version"]
+    assert version == "4.41101.0"
+    assert "SCons: v4.11.1" in said
+
+
+def test_with_the_registry_platformio_installs_its_own(core: Path) -> None:
+    assert not build.bootstrap(Steps(), registry=lambda: True)
+    assert not (core / "packages" / "tool-scons").exists()
+
+
+def test_an_older_engine_of_another_platformio_stays(core: Path) -> None:
+    old = core / "packages" / "tool-scons"
+    old.mkdir(parents=True)
+    (old / "package.json").write_text('{"name": "tool-scons", "version": "4.40801.0", "system": "*"}')
+    spec = {"owner": "platformio", "id": None, "name": "tool-scons", "requirements": None, "uri": None}
+    piopm = {"type": "tool", "name": "tool-scons", "version": "4.40801.0", "spec": spec}
+    (old / ".piopm").write_text(json.dumps(piopm))
+    assert build.bootstrap(Steps(), registry=lambda: False)
+    assert json.loads((old / ".piopm").read_text()) == piopm
+    assert not build.bootstrap(Steps(), registry=never)
+
+
+def test_two_bootstraps_at_once(core: Path) -> None:
+    packages = core / "packages"
+    import SCons
+
+    source = Path(SCons.__file__).parent
+    failures: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            build._install_scons(packages, source, "4.41101.0")
+        except BaseException as error:
+            failures.append(error)
+
+    first = subprocess.Popen(
+        [
+            sys.executable,
+            "-c",
+            f"from pathlib import Path; from tools import build;"
+            f"build._install_scons(Path({str(packages)!r}), Path({str(source)!r}), '4.41101.0')",
+        ]
+    )
+    run()
+    assert first.wait() == 0
+    assert failures == []
+    assert os.listdir(packages) == ["tool-scons"]
+    assert not build.bootstrap(Steps(), registry=never)
+
+
+def test_a_registry_that_never_answers_costs_two_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+    import time
+    import urllib.request
+
+    forever = threading.Event()
+    asked: list[str] = []
+
+    def urlopen(url: str, timeout: float) -> None:
+        asked.append(url)
+        forever.wait(30)
+        raise OSError
+
+    monkeypatch.setattr(urllib.request, "urlopen", urlopen)
+    start = time.monotonic()
+    assert not build.registry_answers(0.5)
+    assert time.monotonic() - start < 1.5
+    assert asked
+    forever.set()
+
+
+def reply(error: Exception | None) -> Callable[..., Any]:
+    class Response:
+        def close(self) -> None:
+            pass
+
+    def urlopen(url: str, timeout: float) -> Response:
+        if error:
+            raise error
+        return Response()
+
+    return urlopen
+
+
+def test_what_counts_as_an_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    import email.message
+    import urllib.error
+    import urllib.request
+
+    not_found = urllib.error.HTTPError("https://x", 404, "no", email.message.Message(), None)
+    for error, answers in ((None, True), (not_found, True), (urllib.error.URLError("no route"), False)):
+        monkeypatch.setattr(urllib.request, "urlopen", reply(error))
+        assert build.registry_answers(1.0) is answers
