@@ -1,7 +1,7 @@
 """From a Keras file to a .tflite in the mode asked for, with the vectors that prove it; a .tflite passes through."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,8 @@ from .samples import Samples
 from .signature import Signature
 from .train import Loaded, check_path, import_tensorflow, load
 from .values import MODES, Quantized, Trained, Vectors
+
+Tell = Callable[[str], None]
 
 MAX_TFLITE_BYTES = 1 << 28  # nothing near it fits a microcontroller
 
@@ -46,7 +48,15 @@ def quantize(
     kept = _reuse(source, directory, key)
     if kept is not None:
         progress.say(f"{source.model} {kept.mode} is quantized already: {kept.path}")
+        for text in files.read_json(directory / "quantize.json")["warnings"]:
+            progress.warn(text)
         return kept
+
+    warnings: list[str] = []
+
+    def warn(text: str) -> None:
+        warnings.append(text)
+        progress.warn(text)
 
     state = directory / "quantize.json"
     files.remove(state)  # from here until it is written again the folder is not to be trusted
@@ -58,8 +68,8 @@ def quantize(
     else:
         chosen = mode or "int8"
         log = directory / "quantize.log"
-        tflite = _convert(load(source.path, log), chosen, provided, log, progress)
-    vectors = _vectors(source, tflite, provided, classes, progress)
+        tflite = _convert(load(source.path, log), chosen, provided, log, progress.say, warn)
+    vectors = _vectors(source, tflite, provided, classes, warn)
 
     path = directory / "model.tflite"
     files.write(path, tflite)
@@ -73,6 +83,7 @@ def quantize(
         "oracle": vectors.oracle,
         "exact": vectors.exact,
         "classes": vectors.classes,
+        "warnings": warnings,
     }
     files.write(state, json.dumps(record, indent=1).encode())
     return Quantized(source.model, chosen, tflite, sha256, path, vectors)
@@ -127,7 +138,7 @@ def _adopt(path: Path, mode: str | None) -> tuple[bytes, str]:
     return tflite, found
 
 
-def _convert(loaded: Loaded, mode: str, provided: Samples | None, log: Path, progress: Progress) -> bytes:
+def _convert(loaded: Loaded, mode: str, provided: Samples | None, log: Path, say: Tell, warn: Tell) -> bytes:
     """TensorFlow's converter at batch size 1: a free batch size leaves SHAPE, STRIDED_SLICE and PACK behind Flatten.
 
     Dense weights stay per channel (TFLite quantization specification, revision of 2024).
@@ -142,11 +153,11 @@ def _convert(loaded: Loaded, mode: str, provided: Samples | None, log: Path, pro
     if mode in ("int8", "int16x8"):
         calibration = samples.calibration(provided, loaded.shapes, loaded.dtypes)
         if provided is None:
-            progress.warn(
+            warn(
                 f"no data given: {mode} ranges come from {len(calibration[0])} random inputs between 0 and 1, which "
                 "costs accuracy; give --data FILE.npz with an array x of real inputs"
             )
-        progress.say(f"converting to {mode}, ranges from {len(calibration[0])} samples")
+        say(f"converting to {mode}, ranges from {len(calibration[0])} samples")
         converter.representative_dataset = lambda: _batches(calibration)
         integer = tf.int8 if mode == "int8" else tf.int16
         builtins = tf.lite.OpsSet.TFLITE_BUILTINS_INT8
@@ -155,7 +166,7 @@ def _convert(loaded: Loaded, mode: str, provided: Samples | None, log: Path, pro
         converter.target_spec.supported_ops = [builtins]
         converter.inference_input_type = converter.inference_output_type = integer
     else:
-        progress.say(f"converting to {mode}")
+        say(f"converting to {mode}")
     with failures_as(QuantizeError, f"TensorFlow cannot convert {loaded.name} to {mode}", log):
         return bytes(converter.convert())
 
@@ -165,19 +176,17 @@ def _batches(calibration: Sequence[samples.Array]) -> Iterator[list[samples.Arra
         yield [array[i : i + 1] for array in calibration]
 
 
-def _vectors(
-    source: Trained, tflite: bytes, provided: Samples | None, classes: Sequence[str], progress: Progress
-) -> Vectors:
+def _vectors(source: Trained, tflite: bytes, provided: Samples | None, classes: Sequence[str], warn: Tell) -> Vectors:
     model: Signature = signature.read(tflite, source.path.name)
     inputs = samples.test_inputs(provided, model.inputs)
     if provided is None:
-        progress.warn(
+        warn(
             f"no data given: {len(inputs[0])} random inputs are compared, which proves that the numbers are equal but "
             "says nothing about accuracy; give --data FILE.npz with x and y"
         )
     found = oracle.expected(tflite, inputs, source.path.name)
     if found.note:
-        progress.warn(found.note)
+        warn(found.note)
     labels = provided.labels if provided else None
     names = tuple(provided.classes if provided else classes)
     return Vectors(tuple(inputs), found.outputs, labels, names, found.oracle, found.exact)

@@ -171,8 +171,11 @@ def test_h5_of_keras_2(tf: Any, tmp_path: Path) -> None:
 
 
 def test_without_data_the_warnings_say_what_is_missing(tf: Any, tmp_path: Path) -> None:
-    heard = Warnings()
-    made = convert(save(small(tf), tmp_path / "m.keras"), tmp_path / "out", progress=heard)
+    heard, again = Warnings(), Warnings()
+    path = save(small(tf), tmp_path / "m.keras")
+    made = convert(path, tmp_path / "out", progress=heard)
+    convert(path, tmp_path / "out", progress=again)
+    assert again.heard == heard.heard, "a result that is used again is no better than it was"
     assert ["100 random inputs" in heard.heard[0], "32 random inputs" in heard.heard[1]] == [True, True]
     assert made.vectors.samples == 32 and made.vectors.labels is None
 
