@@ -60,8 +60,8 @@ class Link:
                     f"the device restarts again and again ({self.boots - boots_before} times within "
                     f"{seconds:.0f} s): look for a watchdog, a weak power supply, or a crash in setup"
                 )
-            if isinstance(answer, Refusal):
-                raise self._refused(answer)
+            if isinstance(answer, Refusal) and answer.code == protocol.BAD_VERSION:
+                raise self._refused(answer)  # any other is a late one, for a request of before
             if isinstance(answer, Welcome) and answer.session == nonce:
                 self._in_session = True
                 return answer
