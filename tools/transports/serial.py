@@ -75,20 +75,14 @@ def open(
         raise TransportError(
             f"cannot open {name}: {error}; `inv doctor` lists the boards that are plugged in"
         ) from error
+    connection = getattr(port, "_socket", None)
     try:
-        _no_delay(port)
+        if isinstance(connection, socket.socket):
+            # Small requests one by one: with Nagle's algorithm and delayed ACKs each would take 40 ms.
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         yield SerialTransport(port, name, emulated)
     finally:
-        _close(port)
-
-
-def _no_delay(port: serial.SerialBase) -> None:
-    """Small requests one by one: with Nagle's algorithm and delayed ACKs each would take 40 ms."""
-    connection = getattr(port, "_socket", None)
-    if isinstance(connection, socket.socket):
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-
-
-def _close(port: serial.SerialBase) -> None:
-    with suppress(serial.SerialException, OSError):  # unplugged: there is nothing left to close
-        port.close()
+        with suppress(serial.SerialException, OSError):  # unplugged: there is nothing left to close
+            port.close()
+        if isinstance(connection, socket.socket):
+            connection.close()  # pyserial forgets it when the other side hung up first
