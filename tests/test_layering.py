@@ -37,7 +37,7 @@ MAY_IMPORT = {
     "render": {"graph.ir", "cpp_text", "files"},
     "targets": set(),
     "build": {"targets", "files"},
-    "transports": {"targets"},
+    "transports": {"targets", "render"},
     "protocol": set(),
     "faults": {"protocol"},
     "link": {"protocol", "faults", "transports"},

@@ -32,7 +32,7 @@ from .graph import plan, read
 from .graph.ir import Graph, KernelCall, Plan
 from .progress import Progress
 from .runtimes import aot
-from .transports import Transport, host, qemu, serial
+from .transports import Transport, host, qemu, renode, serial
 from .values import MODES, Image, Measurement, Project, Quantized, Request, Target, Trained
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -40,7 +40,7 @@ BUILD = ROOT / "build"
 RECORDS = BUILD / "measurements.jsonl"
 REPORT = BUILD / "report.html"
 RUNTIMES = {"aot": aot}
-EMULATORS = {"qemu": qemu.open}
+EMULATORS = {"qemu": qemu.open, "renode": renode.open}
 
 
 @dataclass(frozen=True, eq=False)

@@ -17,7 +17,7 @@ RUNTIMES = ("aot", "tflm")
 SYMLINK = "symlink://"
 
 # emulator → the settings it cannot do without (custom_<emulator>_<setting>); the numbers among them
-EMULATORS: Mapping[str, tuple[str, ...]] = {"qemu": ("machine", "icount_shift"), "renode": ("platform",)}
+EMULATORS: Mapping[str, tuple[str, ...]] = {"qemu": ("machine", "icount_shift"), "renode": ("platform", "uart")}
 NUMBERS = ("icount_shift",)
 
 

@@ -21,10 +21,11 @@ from .serial import SerialTransport
 
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 _LIBC = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
+_FAREWELL_SECONDS = 5.0
 
 
 class Child:
-    """A running program whose stderr is kept."""
+    """A running program whose stderr is kept (and its stdout, where `running` was told so)."""
 
     def __init__(self, name: str, process: "subprocess.Popen[bytes]", errors: IO[bytes]) -> None:
         self.name = name
@@ -44,7 +45,7 @@ class Child:
         return f"{self.name} {how}" + (f"; its last words: {said}" if said else "")
 
     def last_words(self) -> str:
-        """The tail of its stderr, on one line."""
+        """The tail of what is kept of its output, on one line."""
         self._errors.seek(0)
         return " | ".join(self._errors.read()[-600:].decode(errors="replace").split("\n")[-6:]).strip(" |")
 
@@ -56,28 +57,39 @@ def _die_with_parent(parent: int) -> None:
             os._exit(1)
 
 
+def _part(process: "subprocess.Popen[bytes]", farewell: bytes) -> None:
+    """Says goodbye and waits for the program to leave, if it is still there and does."""
+    with suppress(OSError, subprocess.TimeoutExpired):
+        process.communicate(farewell, timeout=_FAREWELL_SECONDS)
+
+
 @contextmanager
 def running(
     command: Sequence[str | Path],
     pass_fds: Sequence[int] = (),
     missing: str = "",
-    stdout: IO[bytes] | int | None = None,
+    stdout: IO[bytes] | int = subprocess.DEVNULL,
+    cwd: Path | None = None,
+    farewell: bytes = b"",
 ) -> Iterator[Child]:
     """Starts a program and kills it with its process group in the end; MissingTool(``missing``) when there is none.
 
-    Its own group, so that Ctrl-C reaches kerf alone, which then ends the child in order.
+    Its own group, so that Ctrl-C reaches kerf alone, which then ends the child in order. ``stdout`` may be
+    subprocess.STDOUT: kept together with stderr. With a ``farewell`` its stdin stays open and empty; in the end it is
+    told this, and has five seconds to leave by itself.
     """
     parent = os.getpid()
     with tempfile.TemporaryFile() as errors:
         try:
             process = subprocess.Popen(
                 [str(part) for part in command],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL if stdout is None else stdout,
+                stdin=subprocess.PIPE if farewell else subprocess.DEVNULL,
+                stdout=errors if stdout == subprocess.STDOUT else stdout,
                 stderr=errors,
                 start_new_session=True,
                 pass_fds=tuple(pass_fds),
                 preexec_fn=lambda: _die_with_parent(parent),
+                cwd=cwd,
             )
         except FileNotFoundError as error:
             raise MissingTool(missing or f"{command[0]} is not there") from error
@@ -86,11 +98,17 @@ def running(
         try:
             yield Child(Path(command[0]).name, process, errors)
         finally:
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
+            try:
+                if farewell:
+                    _part(process, farewell)
+            finally:
+                with suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)
             process.wait()
-            if process.stdout is not None:
-                process.stdout.close()
+            for pipe in (process.stdin, process.stdout):
+                if pipe is not None:
+                    with suppress(OSError):  # what was not written to a dead program
+                        pipe.close()
 
 
 class ChildTransport:
