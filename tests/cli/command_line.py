@@ -1,0 +1,9 @@
+"""How a copy of the checkout is started."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+
+def command_line(checkout: Path, arguments: Sequence[str]) -> list[str]:
+    return [sys.executable, "-m", "invoke", "--search-root", str(checkout), *arguments]

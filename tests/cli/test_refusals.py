@@ -1,0 +1,87 @@
+"""Whatever a user gets wrong ends in one sentence on standard error and the agreed exit code, never in a traceback."""
+
+import random
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+from single_op import TensorSpec, single_op
+
+HERE = Path(__file__).parent
+FLATTEN = HERE.parent / "unit" / "flatten.tflite"
+
+
+def sentence(done: "subprocess.CompletedProcess[str]", code: int) -> str:
+    """The one sentence of a failure, after progress lines."""
+    assert "Traceback" not in done.stderr + done.stdout
+    assert done.returncode == code, done.stderr
+    last = done.stderr.strip().splitlines()[-1]
+    assert last.startswith("kerf: ")
+    return last
+
+
+@pytest.mark.parametrize(
+    ("arguments", "what", "known"),
+    [
+        (("run", "--model", "digit"), "unknown model 'digit'", "digits"),
+        (("run", "--target", "stm32"), "unknown target 'stm32'", "stm32f4"),
+        (("run", "--runtime", "tvm"), "unknown runtime 'tvm'", "aot"),
+        (("run", "--emulator", "bochs"), "unknown emulator for stm32f4 'bochs'", "qemu"),
+        (("quantize", "--mode", "int7"), "unknown mode 'int7'", "int8"),
+    ],
+)
+def test_an_unknown_name_lists_the_known_ones(kerf, arguments: tuple[str, ...], what: str, known: str) -> None:
+    text = sentence(kerf(*arguments), 2)
+    assert what in text
+    assert known in text.partition("known:")[2]
+
+
+def test_port_and_emulator_exclude_each_other(kerf) -> None:
+    assert "one of them" in sentence(kerf("run", "--port", "COM5", "--emulator", "qemu"), 2)
+
+
+def test_a_file_that_is_not_there(kerf) -> None:
+    assert "nowhere.tflite" in sentence(kerf("inspect", "--model", "nowhere.tflite"), 1)
+
+
+@pytest.mark.parametrize("kept", [0, 7, 8, 100, 0.5, -1])
+def test_a_truncated_model(kerf, tmp_path: Path, kept: float) -> None:
+    whole = FLATTEN.read_bytes()
+    size = int(kept * len(whole)) if isinstance(kept, float) else kept
+    (tmp_path / "cut.tflite").write_bytes(whole[:size])
+    assert "cut" in sentence(kerf("run", "--model", str(tmp_path / "cut.tflite")), 1)
+
+
+def test_a_random_file(kerf, tmp_path: Path) -> None:
+    (tmp_path / "noise.tflite").write_bytes(random.Random(1).randbytes(5000))
+    assert "noise" in sentence(kerf("run", "--model", str(tmp_path / "noise.tflite")), 1)
+
+
+def test_a_keras_file_that_is_none(kerf, tmp_path: Path) -> None:
+    (tmp_path / "text.keras").write_text("not a model")
+    assert "text.keras" in sentence(kerf("quantize", "--model", str(tmp_path / "text.keras")), 1)
+
+
+def test_a_model_larger_than_its_target(kerf, tmp_path: Path) -> None:
+    """Before anything is built, with both numbers."""
+    x = TensorSpec((1, 512), scale=0.5)
+    weights = TensorSpec((1024, 512), scale=0.01, data=np.ones((1024, 512), np.int8))
+    y = TensorSpec((1, 1024), scale=0.5)
+    wide = single_op("FULLY_CONNECTED", [x, weights, None], [y], "FullyConnectedOptions")
+    (tmp_path / "wide.tflite").write_bytes(wide)
+    done = kerf("run", "--target", "microbit", "--model", str(tmp_path / "wide.tflite"))
+    text = sentence(done, 1)
+    assert f"{512 * 1024:,}" in text and "262,144" in text
+    assert "building" not in done.stderr
+
+
+def test_out_is_never_written_over_something_else(kerf, tmp_path: Path) -> None:
+    (tmp_path / "thesis.txt").write_text("years of work")
+    text = sentence(kerf("render", "--model", str(FLATTEN), "--out", str(tmp_path)), 1)
+    assert "not empty" in text
+    assert (tmp_path / "thesis.txt").read_text() == "years of work"
+
+
+def test_data_belongs_to_a_model_of_your_own(kerf, tmp_path: Path) -> None:
+    assert "--data" in sentence(kerf("quantize", "--data", str(tmp_path / "x.npz")), 2)

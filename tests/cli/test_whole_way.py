@@ -1,0 +1,168 @@
+"""From nothing to a measurement in QEMU, as `./kerf demo` does it, and what happens when the emulator is not there."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from command_line import command_line
+
+pytestmark = [pytest.mark.tf, pytest.mark.emulator]
+
+FIELDS = [
+    "model",
+    "mode",
+    "model_sha256",
+    "model_bytes",
+    "runtime",
+    "target",
+    "emulator",
+    "kernels",
+    "flash_bytes",
+    "ram_bytes",
+    "clock",
+    "invoke",
+    "setup",
+    "per_op",
+    "samples",
+    "mismatches",
+    "tolerance",
+    "accuracy",
+    "kerf",
+    "commit",
+]
+
+
+@pytest.fixture(scope="module")
+def demo(kerf) -> dict[str, Any]:
+    """The record of `demo --json`, on a build/ that was empty."""
+    for program in ("arm-none-eabi-g++", "qemu-system-arm"):
+        if shutil.which(program) is None:
+            pytest.skip(f"{program} is not installed")
+    done = kerf("demo", "--json")
+    assert done.returncode == 0, done.stderr
+    record: dict[str, Any] = json.loads(done.stdout)
+    return record
+
+
+def test_the_record_is_the_agreed_one(demo) -> None:
+    assert list(demo) == FIELDS
+    assert (demo["model"], demo["mode"], demo["target"]) == ("digits", "int8", "stm32f4")
+    assert (demo["runtime"], demo["emulator"]) == ("aot", "qemu")
+
+
+def test_every_digit_is_right_to_the_last_bit(demo) -> None:
+    assert (demo["samples"], demo["mismatches"], demo["tolerance"]) == (360, 0, 0)
+    assert demo["accuracy"]["device"] == demo["accuracy"]["host"] >= 0.96
+
+
+def test_the_numbers_add_up(demo) -> None:
+    flash, ram, invoke = demo["flash_bytes"], demo["ram_bytes"], demo["invoke"]
+    assert flash["total"] == flash["code"] + flash["model"]
+    assert ram["total"] == ram["static"] + ram["arena"] + ram["stack"]
+    assert min(flash["code"], flash["model"], ram["arena"], ram["stack"]) > 0
+    assert invoke["n"] == 360 and invoke["min"] <= invoke["median"] <= invoke["p99"]
+    assert demo["clock"] == {"unit": "instructions", "hz": None}
+    # The operators are the inference: hooks and calls between them take less than one part in a hundred.
+    assert sum(op["median"] for op in demo["per_op"]) == pytest.approx(invoke["median"], rel=0.01)
+
+
+def test_a_second_run_gives_the_same_instructions_and_compiles_nothing(demo, kerf) -> None:
+    built = kerf("build", "--json")
+    assert json.loads(built.stdout)[0]["compiled"] is False
+    again = json.loads(kerf("run", "--json").stdout)
+    assert {k: again[k] for k in ("invoke", "setup", "per_op")} == {k: demo[k] for k in ("invoke", "setup", "per_op")}
+
+
+def test_records_and_report_are_kept(demo, checkout: Path, kerf) -> None:
+    lines = (checkout / "build" / "measurements.jsonl").read_text().splitlines()
+    assert json.loads(lines[0]) == demo
+    page = (checkout / "build" / "report.html").read_text()
+    assert "digits" in page and f"{demo['invoke']['median']:,}" in page
+    assert kerf("report", "--out", str(checkout / "other.html")).returncode == 0
+    assert (checkout / "other.html").read_text().startswith("<!DOCTYPE html>")
+
+
+def without_program(folder: Path, name: str) -> str:
+    """A PATH that has everything of today's but one program."""
+    for directory in os.environ["PATH"].split(os.pathsep):
+        for program in Path(directory).iterdir() if Path(directory).is_dir() else []:
+            link = folder / program.name
+            if program.name != name and not link.exists():
+                link.symlink_to(program)
+    return str(folder)
+
+
+def test_without_qemu_the_user_learns_how_to_get_it(demo, kerf, tmp_path: Path) -> None:
+    done = kerf("run", path=without_program(tmp_path, "qemu-system-arm"))
+    assert done.returncode == 1 and "Traceback" not in done.stderr
+    assert "apt-get install qemu-system-arm" in done.stderr.splitlines()[-1]
+
+
+def test_without_the_compiler_the_user_learns_how_to_get_it(demo, kerf, tmp_path: Path) -> None:
+    done = kerf("build", "--target", "mps2-an385", path=without_program(tmp_path, "arm-none-eabi-g++"))
+    assert done.returncode == 1 and "Traceback" not in done.stderr
+    assert "apt-get install gcc-arm-none-eabi" in done.stderr.splitlines()[-1]
+
+
+def children_running(name: str, parent: int) -> list[int]:
+    """Process ids below ``parent`` whose program is called ``name``."""
+    listing = subprocess.run(["ps", "-eo", "pid=,ppid=,comm="], capture_output=True, text=True, check=True).stdout
+    rows = [line.split(None, 2) for line in listing.splitlines()]
+    family = {parent}
+    for _ in range(4):
+        family |= {int(pid) for pid, above, _ in rows if int(above) in family}
+    return [int(pid) for pid, _, program in rows if int(pid) in family and name.startswith(program.strip()[:15])]
+
+
+def during_a_run(checkout: Path, victim: str, number: signal.Signals) -> tuple[int, str, float, list[int]]:
+    """Sends a signal to the emulator or to kerf once samples flow: exit code, standard error, seconds until the end,
+    and the emulator's process ids."""
+    with subprocess.Popen(
+        command_line(checkout, ["run"]), cwd=checkout, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    ) as running:
+        assert running.stderr is not None
+        seen = []
+        for line in running.stderr:
+            seen.append(line)
+            if "samples on the device" in line:
+                break
+        emulators = children_running("qemu-system-arm", running.pid)
+        assert len(emulators) == 1, seen
+        os.kill(emulators[0] if victim == "emulator" else running.pid, number)
+        start = time.monotonic()
+        rest = running.stderr.read()
+        return running.wait(timeout=30), rest, time.monotonic() - start, emulators
+
+
+def is_gone(pid: int) -> bool:
+    for _ in range(50):
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            return True
+        time.sleep(0.1)
+    return False
+
+
+def test_an_emulator_that_is_killed_is_a_named_error_at_once(demo, checkout: Path) -> None:
+    code, errors, seconds, emulators = during_a_run(checkout, "emulator", signal.SIGKILL)
+    assert code == 1 and "Traceback" not in errors
+    assert "SIGKILL" in errors.splitlines()[-1] or "signal 9" in errors.splitlines()[-1]
+    assert seconds < 10
+    assert is_gone(emulators[0])
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends a child with its parent (PR_SET_PDEATHSIG)")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL], ids=lambda n: n.name)
+def test_no_emulator_outlives_kerf(demo, checkout: Path, number: signal.Signals) -> None:
+    code, errors, seconds, emulators = during_a_run(checkout, "kerf", number)
+    assert code != 0 and "Traceback" not in errors
+    assert seconds < 10
+    assert is_gone(emulators[0])
