@@ -61,23 +61,29 @@ bool raise_clock() {
     return false;
 }
 
+// `clock_hz` of APB2.
+constexpr uint32_t baud_divider(uint32_t clock_hz) {
+    return (clock_hz + 115200 / 2) / 115200;
+}
+
 }  // namespace
 
 const uint32_t kReceiveInterrupt = 37;
 
+// The serial port comes first, at the reset clock: until it is on, whatever arrives is lost.
 void init() {
-    const bool fast = raise_clock();
-    hz = fast ? kPllHz : kResetHz;
-    const uint32_t apb2_hz = fast ? kPllHz / 2 : kResetHz;
-
     kRccAhb1Enable.set(1u << 1);  // GPIOB
     kRccApb2Enable.set(1u << 4);  // USART1
     kRccApb2Enable.read();        // ES0182 2.1.13: a peripheral needs two cycles after its clock is on
     kPortFunctionLow.modify(0xFFu << 24, 0x77u << 24);
     kPortPull.modify(3u << 14, 1u << 14);  // an open RX line reads as idle
     kPortMode.modify(0xFu << 12, 0xAu << 12);
-    kUsartBaud.write((apb2_hz + 115200 / 2) / 115200);
+    kUsartBaud.write(baud_divider(kResetHz));
     kUsartControl.write(1u << 2 | 1u << 3 | 1u << 5 | 1u << 13);
+    if (raise_clock()) {
+        hz = kPllHz;
+        kUsartBaud.write(baud_divider(kPllHz / 2));
+    }
 }
 
 uint32_t clock_hz() {
