@@ -43,7 +43,7 @@ MAY_IMPORT = {
     "link": {"protocol", "faults", "transports"},
     "bench": {"protocol", "faults", "link", "transports"},
     "inspect": {"graph.ir"},
-    "doctor": set(),
+    "doctor": {"transports"},
     "records": set(),
     "page": {"render", "graph.ir"},
     "report": {"doctor", "inspect", "records", "page"},

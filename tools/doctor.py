@@ -51,6 +51,7 @@ def examine() -> list[Finding]:
         findings.append(Finding(name, purpose, _package_version(name), f"pip install {name}", required))
     for program, flag, purpose, remedy, required in PROGRAMS:
         findings.append(Finding(program, purpose, _program_version(program, flag), remedy, required))
+    findings.append(_renode())
     return findings
 
 
@@ -76,6 +77,19 @@ def boards() -> list[dict[str, str]]:
         for port in sorted(list_ports.comports())
         if port.vid is not None
     ]
+
+
+def _renode() -> Finding:
+    """Renode is found by a variable too, and a variable that is wrong is its own remedy."""
+    from .transports import renode
+
+    version, remedy = None, renode.MISSING
+    try:
+        if program := renode.find():
+            version = _program_version(str(program), "--version")
+    except MissingTool as error:
+        remedy = str(error)
+    return Finding(renode.PROGRAM, "runs Cortex-M firmware without a board, in CI", version, remedy, required=False)
 
 
 def _package_version(name: str) -> str | None:
