@@ -1,0 +1,17 @@
+// Arduino and Mbed OS, as ArduinoCore-mbed 4.5.0 has them. Their headers are not free of the warnings that the build
+// makes errors; as system headers they are allowed to.
+#pragma once
+#pragma GCC system_header
+
+// First, because Arduino.h defines a macro abs(), and <chrono>, which Mbed uses, a function of that name.
+#include <Arduino.h>
+#include <USB/PluggableUSBSerial.h>
+#include <cmsis_os2.h>
+#include <nrf.h>
+#include <platform/internal/mbed_fault_handler.h>
+#include <platform/mbed_error.h>
+#include <rtos/ThisThread.h>
+#include <rtx_os.h>
+#include <unistd.h>
+
+#include <chrono>
