@@ -45,8 +45,9 @@ namespace internal {
 
 // Walks the output in memory order. product(input, filter) is one term of a sum, finish(sum, channel) the output
 // element a sum becomes.
-template <typename Sum, typename Params, typename Element, typename Product, typename Finish>
-inline void Conv2D(const Params& p, const Element* input, const Element* filter, Element* output, Product product,
+template <typename Sum, typename Params, typename Input, typename Weights, typename Output, typename Product,
+          typename Finish>
+inline void Conv2D(const Params& p, const Input* input, Weights filter, Output* output, Product product,
                    Finish finish) {
     const int32_t filters_per_group = p.output_depth / (p.input_depth / p.filter_depth);
     const int32_t filter_row = p.filter_width * p.filter_depth;
@@ -89,7 +90,7 @@ inline void Conv2D(const Params& p, const Element* input, const Element* filter,
                 for (int32_t group_end = filters_per_group; group_end <= p.output_depth;) {
                     for (; channel + 4 <= group_end; channel += 4) {
                         Sum sums[4] = {};
-                        for_each_run([&](const Element* in, const Element* weights) {
+                        for_each_run([&](const Input* in, Weights weights) {
                             AddProductsToFour(sums, in, weights, filter_elements, run, product);
                         });
                         for (int32_t i = 0; i < 4; ++i) *output++ = finish(sums[i], channel + i);
@@ -97,7 +98,7 @@ inline void Conv2D(const Params& p, const Element* input, const Element* filter,
                     }
                     for (; channel < group_end; ++channel) {
                         Sum sum = 0;
-                        for_each_run([&](const Element* in, const Element* weights) {
+                        for_each_run([&](const Input* in, Weights weights) {
                             sum = AddProducts(sum, in, weights, run, product);
                         });
                         *output++ = finish(sum, channel);

@@ -48,9 +48,10 @@ namespace internal {
 
 // Walks the output in memory order. product(input, filter) is one term of a sum, finish(sum, channel) the output
 // element a sum becomes.
-template <typename Sum, typename Params, typename Element, typename Product, typename Finish>
-inline void DepthwiseConv2D(const Params& p, const Element* input, const Element* filter, Element* output,
-                            Product product, Finish finish) {
+template <typename Sum, typename Params, typename Input, typename Weights, typename Output, typename Product,
+          typename Finish>
+inline void DepthwiseConv2D(const Params& p, const Input* input, Weights filter, Output* output, Product product,
+                            Finish finish) {
     const int32_t output_depth = p.input_depth * p.depth_multiplier;
     const int32_t tap_step = p.dilation_width * p.input_depth;
     const int32_t row_step = p.dilation_height * p.input_width * p.input_depth;
@@ -74,8 +75,8 @@ inline void DepthwiseConv2D(const Params& p, const Element* input, const Element
                     int32_t row_input = first_input + input_channel;
                     int32_t row_filter = first_filter + channel;
                     for (int32_t row = rows.first; row < rows.last; ++row) {
-                        const Element* in = input + row_input;
-                        const Element* weight = filter + row_filter;
+                        const Input* in = input + row_input;
+                        Weights weight = filter + row_filter;
                         for (int32_t tap = taps.first; tap < taps.last; ++tap) {
                             add(in, weight);
                             in += tap_step;
@@ -90,7 +91,7 @@ inline void DepthwiseConv2D(const Params& p, const Element* input, const Element
                     // Four channels at a time: they are neighbours in input and filter.
                     for (; channel + 4 <= output_depth; channel += 4) {
                         Sum sum0 = 0, sum1 = 0, sum2 = 0, sum3 = 0;
-                        for_each_tap(channel, channel, [&](const Element* in, const Element* weight) {
+                        for_each_tap(channel, channel, [&](const Input* in, Weights weight) {
                             sum0 += product(in[0], weight[0]);
                             sum1 += product(in[1], weight[1]);
                             sum2 += product(in[2], weight[2]);
@@ -110,7 +111,7 @@ inline void DepthwiseConv2D(const Params& p, const Element* input, const Element
                     }
                     Sum sum = 0;
                     for_each_tap(input_channel, channel,
-                                 [&](const Element* in, const Element* weight) { sum += product(*in, *weight); });
+                                 [&](const Input* in, Weights weight) { sum += product(*in, *weight); });
                     *output++ = finish(sum, channel);
                 }
             }

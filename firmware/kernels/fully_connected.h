@@ -35,12 +35,13 @@ namespace internal {
 
 // Walks the output in memory order. start(input) is what each sum over a row of the input begins with,
 // product(input, filter) one term of it and finish(sum, channel) the output element it becomes.
-template <typename Sum, typename Params, typename Element, typename Start, typename Product, typename Finish>
-inline void FullyConnected(const Params& p, const Element* input, const Element* filter, Element* output, Start start,
+template <typename Sum, typename Params, typename Input, typename Weights, typename Output, typename Start,
+          typename Product, typename Finish>
+inline void FullyConnected(const Params& p, const Input* input, Weights filter, Output* output, Start start,
                            Product product, Finish finish) {
     for (int32_t batch = 0; batch < p.batches; ++batch) {
         const Sum first = start(input);
-        const Element* weights = filter;
+        Weights weights = filter;
         int32_t channel = 0;
         for (; channel + 4 <= p.output_depth; channel += 4) {
             Sum sums[4] = {first, first, first, first};

@@ -22,9 +22,10 @@ inline TapRange TapsInside(int32_t origin, int32_t input_size, int32_t filter_si
     return {first, std::min(last, filter_size)};
 }
 
-// sum + product(input[0], filter[0]) + product(input[1], filter[1]) + …, `count` products, added in this order.
-template <typename Sum, typename Element, typename Product>
-inline Sum AddProducts(Sum sum, const Element* input, const Element* filter, int32_t count, Product product) {
+// sum + product(input[0], filter[0]) + product(input[1], filter[1]) + …, `count` products, added in this order. Here
+// and below Weights is what walks over a filter: a pointer, or one of weights.h.
+template <typename Sum, typename Input, typename Weights, typename Product>
+inline Sum AddProducts(Sum sum, const Input* input, Weights filter, int32_t count, Product product) {
     for (; count >= 4; count -= 4) {
         sum += product(input[0], filter[0]);
         sum += product(input[1], filter[1]);
@@ -38,15 +39,15 @@ inline Sum AddProducts(Sum sum, const Element* input, const Element* filter, int
 }
 
 // Four sums at once over the same input: the filter of the next one lies `filter_step` elements further.
-template <typename Sum, typename Element, typename Product>
-inline void AddProductsToFour(Sum (&sums)[4], const Element* input, const Element* filter, int32_t filter_step,
-                              int32_t count, Product product) {
+template <typename Sum, typename Input, typename Weights, typename Product>
+inline void AddProductsToFour(Sum (&sums)[4], const Input* input, Weights filter, int32_t filter_step, int32_t count,
+                              Product product) {
     Sum sum0 = sums[0], sum1 = sums[1], sum2 = sums[2], sum3 = sums[3];
-    const Element* filter1 = filter + filter_step;
-    const Element* filter2 = filter1 + filter_step;
-    const Element* filter3 = filter2 + filter_step;
-    for (const Element* end = input + count; input < end; ++input) {
-        const Element element = *input;
+    Weights filter1 = filter + filter_step;
+    Weights filter2 = filter1 + filter_step;
+    Weights filter3 = filter2 + filter_step;
+    for (const Input* end = input + count; input < end; ++input) {
+        const Input element = *input;
         sum0 += product(element, *filter++);
         sum1 += product(element, *filter1++);
         sum2 += product(element, *filter2++);
