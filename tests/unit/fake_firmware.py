@@ -1,0 +1,89 @@
+"""The device's side of the protocol in Python: a handler for tools.transports.fake, for tests without a compiler.
+
+The model adds 1 to every byte of its only input, and overwrites the input.
+"""
+
+import struct
+import zlib
+from dataclasses import dataclass, field
+
+from tools import protocol
+from tools.protocol import Decoder, Frame, Message
+
+SHA256 = bytes(range(32))
+
+
+@dataclass
+class FakeFirmware:
+    """Call it with bytes, get the bytes it answers. ``ticks`` are what invokes take, in turn."""
+
+    size: int = 70
+    output_size: int = 70
+    ticks: tuple[int, ...] = (1000,)
+    instructions_per_tick: float = 1.0
+    capabilities: int = protocol.CAN_PROFILE
+    setup: tuple[int, int] = (0, 0)
+    version: int = protocol.VERSION
+    corrupt_outputs: int = 0
+    ignored: int = 0  # requests not answered
+    invokes: int = 0
+    requests: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._decoder = Decoder()
+        self.reset()
+
+    def reset(self) -> bytes:
+        """Restarts; returns what the boot says."""
+        self.session = False
+        self.input = bytes(self.size)
+        self.output = bytes(self.size)
+        self._last: tuple[Frame | None, bytes] = (None, b"")
+        return protocol.encode(protocol.Boot(protocol.VERSION, 0, 0, 5), 0)
+
+    def __call__(self, data: bytes) -> bytes:
+        return b"".join(self._take(frame) for frame in self._decoder.feed(data))
+
+    def _take(self, frame: Frame) -> bytes:
+        if self.ignored > 0:
+            self.ignored -= 1
+            return b""
+        if frame != self._last[0]:
+            request = protocol.parse(frame)
+            self.requests.append(type(request).__name__)
+            self._last = frame, b"".join(protocol.encode(answer, frame.seq) for answer in self._answers(request))
+        return self._last[1]
+
+    def _answers(self, request: Message) -> list[Message]:
+        if isinstance(request, protocol.Hello):
+            if self.version != request.version:
+                return [protocol.Refusal(protocol.BAD_VERSION, self.version, b"other protocol version")]
+            self.session = True
+            about = (self.version, self.capabilities, request.nonce, SHA256, 0, 64_000_000, 1, 1, 2, *self.setup)
+            return [protocol.Welcome(*about)]
+        if not self.session:
+            return [protocol.Refusal(protocol.NO_SESSION, 0, b"say hello first")]
+        if isinstance(request, protocol.Write):
+            end = request.offset + len(request.data)
+            self.input = self.input[: request.offset] + request.data + self.input[end:]
+            return [protocol.Written(end)]
+        if isinstance(request, protocol.Invoke):
+            if zlib.crc32(self.input) != request.inputs_crc32:
+                return [protocol.Refusal(protocol.INPUT_CRC, zlib.crc32(self.input), b"")]
+            self.output = bytes((byte + 1) % 256 for byte in self.input)[: self.output_size]
+            self.input = b"\x55" * self.size
+            ticks = self.ticks[self.invokes % len(self.ticks)]
+            self.invokes += 1
+            return [protocol.Started(), protocol.Done(0, 0, ticks, zlib.crc32(self.output))]
+        if isinstance(request, protocol.Read):
+            data = self.output if request.object == protocol.OUTPUT else struct.pack("<QQ", 400 + self.invokes, 600)
+            if self.corrupt_outputs > 0:
+                self.corrupt_outputs -= 1
+                data = bytes(len(data))
+            return [protocol.Data(data[request.offset : request.offset + request.count])]
+        if isinstance(request, protocol.AskStats):
+            return [protocol.Stats(50, 300, 1024, 2048, 2000)]
+        if isinstance(request, protocol.Calibrate):
+            instructions = 3 * request.turns
+            return [protocol.Calibrated(instructions, 7 + int(instructions / self.instructions_per_tick))]
+        raise AssertionError(request)

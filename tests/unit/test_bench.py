@@ -1,0 +1,284 @@
+"""The bench against a firmware in Python: right results, named errors, bounded waits."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from fake_firmware import SHA256, FakeFirmware
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tools import bench, protocol
+from tools.bench import Scale, calibrated, simplest_between, timing
+from tools.errors import DeviceError, KerfError, ProtocolError, TransportError
+from tools.protocol import Calibrated
+from tools.transports.fake import FakeTarget, Faults, Unreliable
+from tools.values import DeviceRun, Timing, Vectors
+
+RNG = np.random.default_rng(0)
+INPUTS = RNG.integers(0, 256, (20, 7, 10), dtype=np.uint8)
+VECTORS = Vectors((INPUTS,), (INPUTS + np.uint8(1),), None, (), "by hand", True)
+
+
+def measure(target: FakeTarget | Unreliable, **options: int) -> DeviceRun:
+    return bench.run(target, VECTORS, SHA256.hex(), 2, **options)
+
+
+def test_results_and_numbers() -> None:
+    firmware = FakeFirmware(ticks=(30, 10, 20))
+    run = measure(FakeTarget(firmware))
+    assert np.array_equal(run.outputs[0], VECTORS.expected[0])
+    assert run.outputs[0].dtype == np.uint8
+    assert (run.clock.unit, run.clock.hz) == ("cycles", 64_000_000)
+    assert run.invoke == Timing(10, 20, 30, 20)
+    assert run.per_op == (400 + 22, 600)  # the median of the invokes 21, 22 and 23
+    assert (run.setup, run.stack_bytes, run.arena_bytes, run.retries, run.notes) == (50, 300, 2000, 0, ())
+
+
+def test_no_operator_times_where_there_is_no_room_for_them() -> None:
+    assert measure(FakeTarget(FakeFirmware(capabilities=0))).per_op is None
+    assert measure(FakeTarget(FakeFirmware()), profile_runs=0).per_op is None
+
+
+def test_emulated_time_is_instructions() -> None:
+    run = measure(FakeTarget(FakeFirmware(ticks=(1000,), instructions_per_tick=125 / 21), emulated=True))
+    assert (run.clock.unit, run.clock.hz) == ("instructions", None)
+    assert run.invoke.median == 5952  # 1000 * 125 / 21 = 5952.4
+    assert run.notes == ("the emulator's clock counts in steps of 6 instructions",)
+    run = measure(FakeTarget(FakeFirmware(ticks=(2688,), instructions_per_tick=1 / 1.344), emulated=True))
+    assert run.invoke.median == 2000
+    assert run.notes == ()
+
+
+def test_a_clock_that_stands_still_is_named() -> None:
+    with pytest.raises(DeviceError, match="cannot be calibrated"):
+        calibrated(Calibrated(10, 5), Calibrated(1000, 5))
+    with pytest.raises(DeviceError, match="cannot be calibrated"):
+        calibrated(Calibrated(0, 5), Calibrated(0, 500))
+
+
+@given(st.integers(1, 400), st.integers(1, 400), st.integers(0, 50), st.integers(0, 10_000_000))
+def test_calibration_undoes_the_clock(numerator: int, denominator: int, cost: int, work: int) -> None:
+    """Any machine of a simple rate, read with rounding down, gives back exact instruction counts."""
+    rate = Fraction(numerator, denominator)  # instructions per tick
+    if not Fraction(1, 200) < rate < 50:
+        return
+    loops = [Calibrated(4 * turns, int((4 * turns + cost) / rate)) for turns in bench.CALIBRATION_TURNS]
+    scale = calibrated(*loops)
+    assert scale.instructions_per_tick == rate
+    if rate <= 1:
+        assert abs(scale.of(int(work / rate)) - work) <= 1
+
+
+@given(st.fractions(Fraction(1, 1000), 1000), st.fractions(Fraction(1, 1000), 1000))
+def test_simplest_fraction(a: Fraction, b: Fraction) -> None:
+    low, high = min(a, b), max(a, b)
+    found = simplest_between(low, high)
+    assert low <= found <= high
+    assert found.denominator <= min(low.denominator, high.denominator)
+
+
+def test_rounding_is_to_the_nearest() -> None:
+    assert [Scale(Fraction(1, 2)).of(ticks) for ticks in range(5)] == [0, 1, 1, 2, 2]
+
+
+def test_timing_takes_measured_values() -> None:
+    assert timing([5]) == Timing(5, 5, 5, 1)
+    assert timing(list(range(100, 0, -1))) == Timing(1, 50, 99, 100)
+    assert timing([1] * 199 + [9]) == Timing(1, 1, 1, 200)
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("kind", ["drop", "garble", "duplicate", "delay", "banner"])
+def test_a_spoiled_line_costs_retries_and_nothing_else(kind: str, seed: int) -> None:
+    line = Unreliable(FakeTarget(FakeFirmware()), Faults(**{kind: 0.05}), seed)
+    run = measure(line)
+    assert line.injected > 0
+    assert np.array_equal(run.outputs[0], VECTORS.expected[0])
+
+
+@pytest.mark.parametrize("write", range(1, 9))
+@pytest.mark.parametrize("speaks", [True, False], ids=["boot record", "silent boot"])
+def test_a_restart_before_any_request(write: int, speaks: bool) -> None:
+    firmware = FakeFirmware()
+    target = FakeTarget(firmware)
+
+    def restart() -> None:
+        said = firmware.reset()
+        target.say(b"\r\nm-init-done\r\nm-ready\r\n" + said if speaks else b"")
+
+    run = measure(Unreliable(target, Faults(before={write: restart})))
+    assert np.array_equal(run.outputs[0], VECTORS.expected[0])
+    assert run.retries >= 1
+
+
+def test_outputs_that_fail_their_crc_are_fetched_anew() -> None:
+    firmware = FakeFirmware(corrupt_outputs=3)
+    run = measure(FakeTarget(firmware))
+    assert np.array_equal(run.outputs[0], VECTORS.expected[0])
+    assert run.retries == 2
+    assert firmware.invokes == 20 + 2 + 3
+
+
+def test_a_line_that_always_corrupts_is_given_up() -> None:
+    with pytest.raises(DeviceError, match="one sample failed 8 times in a row"):
+        measure(FakeTarget(FakeFirmware(corrupt_outputs=1000)))
+
+
+def test_a_late_answer_does_no_harm() -> None:
+    firmware = FakeFirmware()
+    target = FakeTarget(firmware)
+    target.say(protocol.encode(protocol.Refusal(protocol.NO_SESSION, 0, b"late"), 1))
+    assert np.array_equal(measure(target).outputs[0], VECTORS.expected[0])
+
+
+def failure(handler: Callable[[bytes], bytes], spoken: bytes = b"") -> tuple[KerfError, float]:
+    """The error of a run and how long it took on the target's clock."""
+    target = FakeTarget(handler)
+    target.say(spoken)
+    with pytest.raises(KerfError) as caught:
+        measure(target)
+    return caught.value, target.now()
+
+
+def test_a_silent_board() -> None:
+    error, seconds = failure(lambda data: b"")
+    assert isinstance(error, TransportError)
+    assert "silent: not one byte within 12 s" in str(error)
+    assert seconds < 13
+
+
+def test_a_wrong_baud_rate() -> None:
+    noise = bytes(RNG.integers(128, 256, 60, dtype=np.uint8))
+    error, seconds = failure(lambda data: noise)
+    assert isinstance(error, ProtocolError)
+    assert "another baud rate" in str(error)
+    assert seconds < 13
+
+
+def test_another_firmware() -> None:
+    error, seconds = failure(lambda data: b"Hello from Arduino!\r\n")
+    assert isinstance(error, ProtocolError)
+    assert "another firmware answers" in str(error)
+    assert "'Hello from Arduino!'" in str(error)
+    assert seconds < 13
+
+
+def test_a_board_that_stops_answering() -> None:
+    firmware = FakeFirmware()
+
+    def hangs(data: bytes) -> bytes:
+        return b"" if firmware.invokes == 3 else firmware(data)
+
+    error, seconds = failure(hangs)
+    assert isinstance(error, TransportError)
+    assert "stopped answering for 8 s" in str(error)
+    assert seconds < 9
+
+
+def test_a_restart_loop() -> None:
+    boot = protocol.encode(protocol.Boot(1, 0, 0, 0), 0)
+    error, seconds = failure(lambda data: boot)
+    assert "restarts again and again (6 times" in str(error)
+    assert seconds < 13
+
+
+def test_restarts_in_every_sample() -> None:
+    firmware = FakeFirmware()
+
+    def crashes(data: bytes) -> bytes:
+        said = firmware(data)
+        return said + firmware.reset() if firmware.requests[-1] == "Write" else said
+
+    error, _ = failure(crashes)
+    assert "one sample failed 8 times in a row" in str(error)
+
+
+def test_a_fault_record_in_words() -> None:
+    fault = protocol.encode(protocol.Fault(4, 0x1234, 0x5678, 0, 1 << 25, 0, 0, 0x20000000), 0)
+    firmware = FakeFirmware()
+
+    def crashes(data: bytes) -> bytes:
+        return fault if firmware.invokes == 2 else firmware(data)
+
+    error, _ = failure(crashes)
+    assert isinstance(error, DeviceError)
+    assert "UsageFault at pc 0x00001234" in str(error)
+    assert "divide by zero" in str(error)
+
+
+def test_a_fault_right_behind_an_answer_is_not_lost() -> None:
+    fault = protocol.encode(protocol.Fault(1, 1, 2, 3, 0, 0, 0, 4), 0)
+    firmware = FakeFirmware()
+
+    def crashes(data: bytes) -> bytes:
+        said = firmware(data)
+        if firmware.requests[-1] != "Write":
+            return said
+        firmware.ignored = 1000
+        return said + fault
+
+    error, _ = failure(crashes)
+    assert "HardFault at pc 0x00000001" in str(error)
+
+
+@pytest.mark.parametrize(
+    ("firmware", "sentence"),
+    [
+        (FakeFirmware(version=2), "speaks protocol version 2, this kerf version 1: flash it again"),
+        (
+            FakeFirmware(setup=(1, 512)),
+            "could not be set up on the device: the arena is too small: 512 bytes are missing",
+        ),
+        (FakeFirmware(output_size=40), "output 0 has 40 bytes, the model's 70: flash it again"),
+    ],
+)
+def test_firmware_that_does_not_fit(firmware: FakeFirmware, sentence: str) -> None:
+    error, _ = failure(firmware)
+    assert isinstance(error, DeviceError)
+    assert sentence in str(error)
+
+
+def test_another_model() -> None:
+    with pytest.raises(DeviceError, match=r"runs another model .*: flash it again"):
+        bench.run(FakeTarget(FakeFirmware()), VECTORS, "ff" * 32, 2)
+    with pytest.raises(DeviceError, match=r"2 operators; expected 000102030405…, 3"):
+        bench.run(FakeTarget(FakeFirmware()), VECTORS, SHA256.hex(), 3)
+
+
+def test_a_board_that_is_unplugged() -> None:
+    target = FakeTarget(FakeFirmware())
+    line = Unreliable(target, Faults(before={5: lambda: target.die("the board went away")}))
+    with pytest.raises(TransportError, match="the board went away"):
+        measure(line)
+
+
+def test_compare_integers_by_equality() -> None:
+    outputs = VECTORS.expected[0].copy()
+    assert bench.compare(VECTORS, (outputs,)) == ()
+    outputs[3, 0, 0] ^= 1
+    outputs[3, 0, 1] ^= 1
+    outputs[7, 6, 9] ^= 1
+    assert bench.compare(VECTORS, (outputs,)) == (3, 7)
+
+
+def floats(*values: float) -> np.ndarray:
+    return np.array(values, np.float32).reshape(-1, 1)
+
+
+def test_compare_floats_by_tolerance() -> None:
+    expected = floats(10.0, 0.0, np.nan, np.inf)
+    vectors = replace(VECTORS, inputs=(expected,), expected=(expected,))
+    assert bench.compare(vectors, (floats(10.0009, 0.0009, np.nan, np.inf),)) == ()
+    assert bench.compare(vectors, (floats(10.0011, -0.0011, 0.0, -np.inf),)) == (0, 1, 2, 3)
+    assert bench.largest_difference(VECTORS, (VECTORS.expected[0],)) == 0.0
+
+
+def test_accuracy_counts_the_largest_output() -> None:
+    scores = np.array([[1, 3, 2], [5, 5, 0], [0, 1, 9]], np.int8)
+    vectors = replace(VECTORS, labels=np.array([1, 0, 0]))
+    assert bench.accuracy(vectors, (scores,)) == pytest.approx(2 / 3)
+    assert bench.accuracy(VECTORS, (scores,)) is None
+    assert bench.accuracy(vectors, (scores[:, :1],)) is None
