@@ -33,7 +33,7 @@ class Progress:
 
 
 class TerminalProgress(Progress):
-    """Bars where ``file`` (default: stderr) is a terminal; elsewhere one line at every tenth of the way."""
+    """Bars where ``file`` (default: stderr) is a terminal; elsewhere one line at every quarter of the way."""
 
     def __init__(self, file: TextIO | None = None) -> None:
         self._console = Console(file=file or sys.stderr, highlight=False, soft_wrap=True)
@@ -62,9 +62,9 @@ class TerminalProgress(Progress):
 
         def step(done: int, note: str) -> None:
             nonlocal printed
-            tenth = 10 * done // total
-            if tenth > printed:
-                printed = tenth
+            quarter = 4 * done // total
+            if quarter > printed:
+                printed = quarter
                 self.say(f"{title}: {done}/{total}{' ' + note if note else ''}")
 
         yield step
