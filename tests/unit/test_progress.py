@@ -22,8 +22,8 @@ def test_plain_lines_where_there_is_no_terminal() -> None:
     progress.say("[bold]as it is[/bold]")
     progress.warn("careful")
     lines = file.getvalue().splitlines()
-    assert lines[:2] == ["work [x]: 3/25", "work [x]: 5/25"]
-    assert lines[9:] == ["work [x]: 25/25 note 25", "[bold]as it is[/bold]", "warning: careful"]
+    assert lines[:2] == ["work [x]: 7/25", "work [x]: 13/25"]
+    assert lines[3:] == ["work [x]: 25/25 note 25", "[bold]as it is[/bold]", "warning: careful"]
 
 
 def test_the_silent_one(capfd: pytest.CaptureFixture[str]) -> None:
