@@ -4,6 +4,7 @@ What platformio.ini must hold is written at its top.
 """
 
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -78,6 +79,8 @@ class _Section:
             runtimes=self.runtimes(),
             emulators={name: self.emulator(name) for name in self.words("custom_emulators")},
             options={k: v for k, v in self.items.items() if k != "extends" and not k.startswith("custom_")},
+            usb_ids=self.usb_ids(),
+            flash_hint=self.items.get("custom_flash_hint", "").strip(),
         )
 
     def wrong(self, key: str, reason: str) -> UsageError:
@@ -106,6 +109,13 @@ class _Section:
             if runtime not in RUNTIMES:
                 raise self.wrong("custom_runtimes", str(UnknownName("runtime", runtime, RUNTIMES)))
         return runtimes
+
+    def usb_ids(self) -> tuple[str, ...]:
+        ids = self.words("custom_usb_ids")
+        for each in ids:
+            if not re.fullmatch(r"[0-9a-f]{4}:[0-9a-f]{4}", each):
+                raise self.wrong("custom_usb_ids", f"{each!r} is not VID:PID in small hexadecimal digits (2341:805a)")
+        return ids
 
     def emulator(self, name: str) -> Emulator:
         if name not in EMULATORS:

@@ -82,6 +82,8 @@ class Target:
     """One [env:…] of platformio.ini: what PlatformIO reads (``options``) and what only kerf does.
 
     ``port`` is a folder of firmware/ports, ``core`` GCC's -mcpu name, ``clock_hz`` the core clock on the real board.
+    ``usb_ids`` are the VID:PID by which a real board is found, none where there is no board; ``flash_hint`` says what
+    its user can do when an upload fails.
     """
 
     name: str
@@ -96,6 +98,8 @@ class Target:
     runtimes: tuple[str, ...]
     emulators: Mapping[str, Emulator]
     options: Mapping[str, str]
+    usb_ids: tuple[str, ...] = ()
+    flash_hint: str = ""
 
 
 @dataclass(frozen=True)

@@ -56,6 +56,16 @@ def test_a_board_of_another_platform_gives_its_sizes_in_the_table(tmp_path: Path
     assert (toy.ram_bytes, toy.flash_bytes, toy.framework) == (11, 22, "arduino")
 
 
+def test_a_board_is_known_by_its_usb_ids(tmp_path: Path) -> None:
+    path = table(tmp_path, custom_usb_ids="2341:805a, 2341:005a", custom_flash_hint="press the button")
+    toy = targets.find("toy", path)
+    assert (toy.usb_ids, toy.flash_hint) == (("2341:805a", "2341:005a"), "press the button")
+
+
+def test_a_target_need_not_have_a_board(tmp_path: Path) -> None:
+    assert targets.find("toy", table(tmp_path)).usb_ids == ()
+
+
 def test_a_target_need_not_have_an_emulator(tmp_path: Path) -> None:
     assert targets.find("toy", table(tmp_path, custom_emulators="")).emulators == {}
 
@@ -77,6 +87,8 @@ def test_a_target_need_not_have_an_emulator(tmp_path: Path) -> None:
         ({"custom_emulators": "simics"}, "custom_emulators: unknown emulator 'simics'; known: qemu, renode"),
         ({"custom_qemu_machine": None}, "custom_qemu_machine: is missing"),
         ({"custom_qemu_icount_shift": "fast"}, "custom_qemu_icount_shift: 'fast' is not a whole number"),
+        ({"custom_usb_ids": "2341"}, "custom_usb_ids: '2341' is not VID:PID in small hexadecimal digits"),
+        ({"custom_usb_ids": "10c4:EA60"}, "custom_usb_ids: '10c4:EA60' is not VID:PID"),
         ({"board": "none"}, "board: none.json does not give its RAM and flash sizes"),
         ({"platform": "vendor"}, "custom_ram_bytes: is missing"),
     ],
