@@ -82,6 +82,7 @@ class Target:
     """One [env:…] of platformio.ini: what PlatformIO reads (``options``) and what only kerf does.
 
     ``port`` is a folder of firmware/ports, ``core`` GCC's -mcpu name, ``clock_hz`` the core clock on the real board.
+    ``tflm`` is what the runtime of that name must know: its library (lib), the target that sizes arenas (sized_on).
     ``usb_ids`` are the VID:PID by which a real board is found, none where there is no board; ``flash_hint`` says what
     its user can do when an upload fails.
     """
@@ -98,6 +99,7 @@ class Target:
     runtimes: tuple[str, ...]
     emulators: Mapping[str, Emulator]
     options: Mapping[str, str]
+    tflm: Mapping[str, str] = field(default_factory=dict)
     usb_ids: tuple[str, ...] = ()
     flash_hint: str = ""
 
@@ -107,6 +109,8 @@ class Project:
     """A PlatformIO project, not yet on disk: relative path → contents.
 
     ``op_labels`` are (name, kind) of the operators in the order in which the firmware reports their times.
+    ``kernels`` names the kernels unless the linked firmware has functions that begin like a key of ``kernel_symbols``:
+    then it is their value. ``library`` is the published package it is built with, "" for none.
     """
 
     files: Mapping[str, bytes]
@@ -119,6 +123,8 @@ class Project:
     kernels: str
     arena_bytes: int
     op_labels: tuple[tuple[str, str], ...]
+    kernel_symbols: Mapping[str, str] = field(default_factory=dict)
+    library: str = ""
 
 
 @dataclass(frozen=True)
@@ -131,6 +137,7 @@ class Image:
     static_bytes: int  # .data + .bss without arena and stack
     arena_bytes: int
     rebuilt: bool
+    kernels: str = ""  # that really are in it
 
 
 @dataclass(frozen=True)
