@@ -1,5 +1,6 @@
 """Serial ports by pyserial's names: /dev/ttyACM0, COM5, socket://127.0.0.1:3456 are the same code."""
 
+import errno
 import socket
 import time
 from collections.abc import Iterator
@@ -57,24 +58,45 @@ class SerialTransport:
         return TransportError(f"{self._name} went away ({error}); plug the board in again and repeat")
 
 
+def connect(name: str, baud: int = 115200, low_control_lines: bool = True) -> serial.SerialBase:
+    """The open port; TransportError with a way out when it cannot be opened.
+
+    ``low_control_lines`` leaves DTR and RTS low without resetting the board. The auto-reset circuit of an ESP32 pulls
+    reset while RTS is high and DTR low; opening a port raises both, so RTS must fall first. A USB CDC device that waits
+    for DTR (Nano 33 BLE) needs False.
+    """
+    low = low_control_lines and "://" not in name
+    try:
+        port = serial.serial_for_url(name, do_not_open=True, baudrate=baud, timeout=_SLICE_SECONDS, write_timeout=5)
+        if low:
+            port.rts = False
+        port.open()
+        if low:
+            with suppress(OSError):  # a pseudo-terminal has no such line
+                port.dtr = False
+    except (serial.SerialException, ValueError, OSError) as error:
+        raise TransportError(f"cannot open {name}: {error}; {_remedy(error)}") from error
+    return port
+
+
+def _remedy(error: Exception) -> str:
+    code = getattr(error, "errno", None)
+    if code in (errno.EACCES, errno.EPERM):
+        return (
+            "on Linux, allow it with: sudo usermod -aG dialout $USER, then log in again "
+            "(docs/boards.md has a udev rule instead)"
+        )
+    if code == errno.EBUSY:
+        return "another program has it open: close its serial monitor"
+    return "`inv doctor` lists the boards that are plugged in"
+
+
 @contextmanager
 def open(
     name: str, baud: int = 115200, low_control_lines: bool = True, emulated: bool = False
 ) -> Iterator[SerialTransport]:
-    """Opens a port or a pyserial URL; TransportError with a way out when that fails.
-
-    ``low_control_lines`` keeps DTR and RTS low from before the port opens, because on many boards (ESP32) they reset
-    the chip; a USB CDC device that waits for DTR (Nano 33 BLE) needs False.
-    """
-    try:
-        port = serial.serial_for_url(name, do_not_open=True, baudrate=baud, timeout=_SLICE_SECONDS, write_timeout=5)
-        if low_control_lines and "://" not in name:
-            port.dtr = port.rts = False
-        port.open()
-    except (serial.SerialException, ValueError, OSError) as error:
-        raise TransportError(
-            f"cannot open {name}: {error}; `inv doctor` lists the boards that are plugged in"
-        ) from error
+    """Opens a port or a pyserial URL, as `connect` does, and closes it in the end."""
+    port = connect(name, baud, low_control_lines)
     connection = getattr(port, "_socket", None)
     try:
         if isinstance(connection, socket.socket):
