@@ -8,7 +8,6 @@ as a program), which costs about 0.4 s, so that such a model becomes an error an
 """
 
 import importlib.util
-import os
 import subprocess
 import sys
 import tempfile
@@ -22,6 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from . import files, signature
+from .child import run
 from .errors import MissingTool, ModelError
 from .signature import Signature
 
@@ -104,18 +104,8 @@ def _run(
         # The interpreter allocates nothing beyond its arena: all tensors side by side, their book-keeping (in 64-bit
         # structures) and scratch buffers fit in this many bytes.
         arena_bytes = 4 * model.tensor_bytes + 10 * len(tflite) + (4 << 20)
-        command = [sys.executable, "-m", __name__, package, folder, str(arena_bytes)]
-        search_path = os.pathsep.join([str(Path(__file__).parents[1]), *filter(None, [os.environ.get("PYTHONPATH")])])
         try:
-            child = subprocess.run(
-                command,
-                env={**os.environ, "PYTHONPATH": search_path, "TF_CPP_MIN_LOG_LEVEL": "3"},
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                encoding="utf-8",
-                errors="replace",
-                timeout=timeout_s,
-            )
+            child = run(__name__, package, folder, str(arena_bytes), timeout_s=timeout_s)
         except subprocess.TimeoutExpired:
             raise ModelError(f"{package} did not finish {name} within {timeout_s:g} s: use fewer samples") from None
         if child.returncode == _REFUSED:

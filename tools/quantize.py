@@ -1,6 +1,8 @@
 """From a Keras file to a .tflite in the mode asked for, with the vectors that prove it; a .tflite passes through."""
 
 import json
+import sys
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -9,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from . import __version__, files, oracle, samples, signature
+from .child import run
 from .errors import ModelError, QuantizeError, UsageError
 from .models import Data
 from .progress import Progress
@@ -20,6 +23,7 @@ from .values import MODES, Quantized, Trained, Vectors
 
 Tell = Callable[[str], None]
 
+CALIBRATED = ("int8", "int16x8")  # modes whose activations need ranges
 MAX_TFLITE_BYTES = 1 << 28  # nothing near it fits a microcontroller
 
 
@@ -67,8 +71,7 @@ def quantize(
         tflite, chosen = _adopt(source.path, mode)
     else:
         chosen = mode or "int8"
-        log = directory / "quantize.log"
-        tflite = _convert(load(source.path, log), chosen, provided, log, progress.say, warn)
+        tflite = _convert(source.path, chosen, provided, directory / "quantize.log", progress.say, warn)
     vectors = _vectors(source, tflite, provided, classes, warn)
 
     path = directory / "model.tflite"
@@ -138,10 +141,58 @@ def _adopt(path: Path, mode: str | None) -> tuple[bytes, str]:
     return tflite, found
 
 
-def _convert(loaded: Loaded, mode: str, provided: Samples | None, log: Path, say: Tell, warn: Tell) -> bytes:
+def _convert(path: Path, mode: str, provided: Samples | None, log: Path, say: Tell, warn: Tell) -> bytes:
+    """The .tflite of a Keras model, made by a process of its own: TensorFlow crashes on some models (LSTM in int8)."""
+    log.unlink(missing_ok=True)
+    with tempfile.TemporaryDirectory(prefix="kerf-convert-") as folder:
+        result, refusal = Path(folder) / "model.tflite", Path(folder) / "refusal.txt"
+        ranges = ""
+        if mode in CALIBRATED:
+            count = samples.RANDOM_CALIBRATION_SAMPLES
+            if provided is None:
+                warn(
+                    f"no data given: {mode} ranges come from {count} random inputs between 0 and 1, which costs "
+                    "accuracy; give --data FILE.npz with an array x of real inputs"
+                )
+            else:
+                chosen = samples.balanced(provided)
+                count = len(chosen[0])
+                packed = files.pack_arrays({str(i): array for i, array in enumerate(chosen)})
+                (Path(folder) / "calibration.npz").write_bytes(packed)
+            ranges = f", ranges from {count} samples"
+        say(f"converting {path.name} to {mode}{ranges}")
+        with log.open("w", encoding="utf-8") as output:
+            child = run(__name__, str(path), mode, folder, str(log), stdout=output, stderr=output)
+        if refusal.is_file():
+            raise QuantizeError(refusal.read_text(encoding="utf-8"))
+        if child.returncode != 0 or not result.is_file():
+            raise QuantizeError(
+                f"TensorFlow's converter crashed on {path} in mode {mode} (exit code {child.returncode}): "
+                f"try another mode; everything it said: {log}"
+            )
+        return result.read_bytes()
+
+
+def _serve(path: Path, mode: str, folder: Path, log: Path) -> None:
+    """The child: a Keras file and folder/calibration.npz → folder/model.tflite, or the reason in refusal.txt."""
+    try:
+        loaded = load(path, log)
+        given = folder / "calibration.npz"
+        arrays = tuple(files.unpack_arrays(given.read_bytes()).values()) if given.is_file() else None
+        calibration = samples.calibration(arrays, loaded.shapes, loaded.dtypes) if mode in CALIBRATED else ()
+        converter = _converter(loaded, mode, calibration, log)
+        with failures_as(QuantizeError, f"TensorFlow cannot convert {path.name} to {mode}", log):
+            tflite = bytes(converter.convert())
+    except QuantizeError as error:
+        files.write(folder / "refusal.txt", str(error).encode())
+    else:
+        files.write(folder / "model.tflite", tflite)
+
+
+def _converter(loaded: Loaded, mode: str, calibration: Sequence[samples.Array], log: Path) -> Any:
     """TensorFlow's converter at batch size 1: a free batch size leaves SHAPE, STRIDED_SLICE and PACK behind Flatten.
 
-    Dense weights stay per channel (TFLite quantization specification, revision of 2024).
+    Dense weights stay per channel, as convolutions' are (TFLite quantization specification).
     """
     tf = import_tensorflow(log)
     with quiet(log):  # no trackable object is given, although that is called deprecated: only so variables are frozen
@@ -150,25 +201,15 @@ def _convert(loaded: Loaded, mode: str, provided: Samples | None, log: Path, say
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
     if mode == "float16":
         converter.target_spec.supported_types = [tf.float16]
-    if mode in ("int8", "int16x8"):
-        calibration = samples.calibration(provided, loaded.shapes, loaded.dtypes)
-        if provided is None:
-            warn(
-                f"no data given: {mode} ranges come from {len(calibration[0])} random inputs between 0 and 1, which "
-                "costs accuracy; give --data FILE.npz with an array x of real inputs"
-            )
-        say(f"converting to {mode}, ranges from {len(calibration[0])} samples")
+    if mode in CALIBRATED:
         converter.representative_dataset = lambda: _batches(calibration)
-        integer = tf.int8 if mode == "int8" else tf.int16
-        builtins = tf.lite.OpsSet.TFLITE_BUILTINS_INT8
+        integer, builtins = tf.int8, tf.lite.OpsSet.TFLITE_BUILTINS_INT8
         if mode == "int16x8":
+            integer = tf.int16
             builtins = tf.lite.OpsSet.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8
         converter.target_spec.supported_ops = [builtins]
         converter.inference_input_type = converter.inference_output_type = integer
-    else:
-        say(f"converting to {mode}")
-    with failures_as(QuantizeError, f"TensorFlow cannot convert {loaded.name} to {mode}", log):
-        return bytes(converter.convert())
+    return converter
 
 
 def _batches(calibration: Sequence[samples.Array]) -> Iterator[list[samples.Array]]:
@@ -206,3 +247,7 @@ def _unpack(packed: bytes, classes: tuple[str, ...], oracle_name: str, exact: bo
     outputs = tuple(arrays[f"expected{i}"] for i in range(sum(name.startswith("expected") for name in arrays)))
     labels = arrays["labels"].astype(np.int64) if "labels" in arrays else None
     return Vectors(inputs, outputs, labels, classes, oracle_name, exact)
+
+
+if __name__ == "__main__":
+    _serve(Path(sys.argv[1]), sys.argv[2], Path(sys.argv[3]), Path(sys.argv[4]))

@@ -84,21 +84,26 @@ def _labels(y: Array, count: int, path: Path) -> npt.NDArray[np.int64] | None:
     return y.reshape(-1).astype(np.int64)
 
 
+def balanced(provided: Samples) -> tuple[Array, ...]:
+    """At most CALIBRATION_SAMPLES samples per input, balanced over the classes and seeded."""
+    chosen = _balanced(len(provided.calibration[0]), provided.strata)
+    return tuple(array[chosen] for array in provided.calibration)
+
+
 def calibration(
-    provided: Samples | None, shapes: Sequence[tuple[int, ...]], dtypes: Sequence[str]
+    arrays: tuple[Array, ...] | None, shapes: Sequence[tuple[int, ...]], dtypes: Sequence[str]
 ) -> tuple[Array, ...]:
-    """At most CALIBRATION_SAMPLES per input, balanced over the classes and seeded; ``shapes`` are those of a sample."""
-    if provided is None:
+    """The samples as the model takes them (``shapes`` are those of one sample), or random ones without any."""
+    if arrays is None:
         random = np.random.default_rng(SEED)
         return tuple(
             _random_real(random, (RANDOM_CALIBRATION_SAMPLES, *shape), dtype)
             for shape, dtype in zip(shapes, dtypes, strict=True)
         )
-    _check_count(provided.calibration, len(shapes))
-    chosen = _balanced(len(provided.calibration[0]), provided.strata)
+    _check_count(arrays, len(shapes))
     return tuple(
-        _shaped(array[chosen], shape, f"{i}").astype(dtype)
-        for i, (array, shape, dtype) in enumerate(zip(provided.calibration, shapes, dtypes, strict=True))
+        _shaped(array, shape, f"{i}").astype(dtype)
+        for i, (array, shape, dtype) in enumerate(zip(arrays, shapes, dtypes, strict=True))
     )
 
 

@@ -1,5 +1,6 @@
 """The oracle: TFLM and LiteRT in a process of their own, and what happens when they cannot."""
 
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -83,6 +84,6 @@ def test_abort_of_the_interpreter_is_a_sentence(tmp_path: Path, monkeypatch: pyt
     aborts = tmp_path / "python"
     aborts.write_text("#!/bin/sh\necho 'check failed: tensor != nullptr' >&2\nkill -ABRT $$\n")
     aborts.chmod(0o755)
-    monkeypatch.setattr(oracle.sys, "executable", str(aborts))
+    monkeypatch.setattr(sys, "executable", str(aborts))
     with pytest.raises(ModelError, match=r"crashed on m, exit code -6: check failed: tensor != nullptr"):
         oracle.expected(RELU, [X], "m")

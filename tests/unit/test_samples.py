@@ -31,7 +31,7 @@ def test_npz_calibrates_and_tests(tmp_path: Path) -> None:
 def test_samples_of_the_right_size_are_brought_into_shape(tmp_path: Path) -> None:
     data = samples.read_npz(save(tmp_path / "d.npz", x=np.ones((3, 4), np.float32)), ())
     assert samples.test_inputs(data, [IMAGE])[0].shape == (3, 2, 2, 1)
-    assert samples.calibration(data, [(2, 2, 1)], ["float32"])[0].shape == (3, 2, 2, 1)
+    assert samples.calibration(data.calibration, [(2, 2, 1)], ["float32"])[0].shape == (3, 2, 2, 1)
 
 
 def test_several_inputs_go_by_number_not_by_name(tmp_path: Path) -> None:
@@ -92,8 +92,7 @@ def test_calibration_is_balanced_and_repeatable() -> None:
     y = np.repeat([0, 1, 2], [2000, 1000, 100])
     x = np.arange(len(y), dtype=np.float32)[:, np.newaxis]
     data = samples.from_arrays(Data(x, y, x[:1], y[:1]), ("a", "b", "c"))
-    (first,) = samples.calibration(data, [(1,)], ["float32"])
-    (again,) = samples.calibration(data, [(1,)], ["float32"])
+    (first,), (again,) = samples.balanced(data), samples.balanced(data)
     np.testing.assert_array_equal(first, again)
     assert len(np.unique(first)) == samples.CALIBRATION_SAMPLES
     assert np.bincount(y[first[:, 0].astype(int)]).tolist() == [200, 200, 100]
