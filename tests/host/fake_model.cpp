@@ -16,7 +16,7 @@ int32_t sum;
 }  // namespace
 
 const Descriptor kDescriptor = {
-    {0xde, 0xad, 0xbe, 0xef, 0, 1, 2, 3}, "fake", "fake01", "aot", "portable", DbEncoding::kAsIs, 2, 2, 2, 263};
+    {0xde, 0xad, 0xbe, 0xef, 0, 1, 2, 3}, "fake", FAKE_MLPERF_ID, "aot", "portable", FAKE_DB_ENCODING, 2, 2, 2, 263};
 
 Status setup() {
     return FAKE_SETUP_STATUS;

@@ -135,17 +135,22 @@ def test_integers_are_printed(wire_test: Callable[[str, bytes], list[str]]) -> N
     assert wire_test("numbers", struct.pack("<5Q", *values)) == [str(value) for value in values]
 
 
-def build_fake(folder: Path, status: str) -> Path:
+def build_fake(folder: Path, status: str = "kOk", mlperf_id: str = "fake01", encoding: str = "kAsIs") -> Path:
+    """The whole firmware for this machine, with fake_model.cpp."""
+    defines = (
+        f"-DFAKE_SETUP_STATUS=Status::{status}",
+        f'-DFAKE_MLPERF_ID="{mlperf_id}"',
+        f"-DFAKE_DB_ENCODING=DbEncoding::{encoding}",
+    )
     sources = sorted((FIRMWARE / "bench").glob("*.cpp"))
     return compile_cpp(
-        folder / "fake.elf",
-        *(f"-DFAKE_SETUP_STATUS=Status::{status}", *sources, FIRMWARE / "ports/host/main.cpp", HERE / "fake_model.cpp"),
+        folder / "fake.elf", *defines, *sources, FIRMWARE / "ports/host/main.cpp", HERE / "fake_model.cpp"
     )
 
 
 @pytest.fixture(scope="module")
 def firmware(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return build_fake(tmp_path_factory.mktemp("fake"), "kOk")
+    return build_fake(tmp_path_factory.mktemp("fake"))
 
 
 @pytest.fixture
@@ -309,15 +314,19 @@ def load(device: Transport, data: bytes) -> list[str]:
     return replies[-1]
 
 
-@pytest.fixture
-def ascii_device(device: Transport) -> Transport:
-    """The device after its boot lines: they may come or not, depending on when the client was there."""
+def settle(device: Transport) -> None:
+    """Reads past the boot lines: they come or not, depending on when the client was there."""
     device.write(b"name%")
     seen = b""
     while b"m-name-dut-[kerf]\r\nm-ready\r\n" not in seen:
         part = device.read(5.0)
         assert part, seen
         seen += part
+
+
+@pytest.fixture
+def ascii_device(device: Transport) -> Transport:
+    settle(device)
     return device
 
 
@@ -365,6 +374,44 @@ def test_mlperf_inference(ascii_device: Transport) -> None:
     assert lines[-1] == "m-results-[" + ",".join(f"{value:.3f}" for value in expected) + "]"
     assert say(ascii_device, "results%") == [lines[-1]]
     assert say(ascii_device, "infer%")[0] == "m-warmup-start-10"
+
+
+# What fake_model.cpp makes of an input image (scale 0.5, zero point -3) when input 1 is still 0.
+def dequantized_output(image: np.ndarray) -> np.ndarray:
+    return (image[::-1].astype(np.float64) + 128) / 256
+
+
+def results(*values: float) -> str:
+    return "m-results-[" + ",".join(f"{value:.3f}" for value in values) + "]"
+
+
+def test_mlperf_pixels_become_int8(tmp_path: Path) -> None:
+    pixels = np.arange(126, 256, dtype=np.uint8)
+    with host.open(build_fake(tmp_path, encoding="kUint8ToInt8")) as device:
+        settle(device)
+        load(device, pixels.tobytes())
+        image = (pixels.astype(int) - 128).astype(np.int8)
+        assert say(device, "infer 1 0%")[-1] == results(*dequantized_output(image))
+
+
+@pytest.mark.parametrize("mlperf_id", ["ad01", "fake01"])
+def test_mlperf_float32_is_quantized(tmp_path: Path, mlperf_id: str) -> None:
+    reals = np.linspace(-70, 70, 130, dtype=np.float32)  # beyond int8 at both ends
+    with host.open(build_fake(tmp_path, mlperf_id=mlperf_id, encoding="kFloat32")) as device:
+        settle(device)
+        load(device, reals.tobytes())
+        halves_away = np.sign(reals) * np.floor(np.abs(reals / np.float32(0.5)) + 0.5)
+        image = np.clip(halves_away - 3, -128, 127).astype(np.int8)
+        output = dequantized_output(image)
+        (said,) = say(device, "infer 1 0%")[-1:]
+        if mlperf_id == "fake01":
+            assert said == results(*output)
+        else:
+            # One float32 sum of 130 squares: its last digit may differ from the exact one.
+            mean_square_error = float(np.mean((reals.astype(np.float64) - output) ** 2))
+            assert float(said.removeprefix("m-results-[").removesuffix("]")) == pytest.approx(
+                mean_square_error, rel=1e-5
+            )
 
 
 def test_dialects_take_turns(device: Transport) -> None:
