@@ -64,6 +64,8 @@ def project(
         contents[f"src/kernels/{header}"] = (FIRMWARE / "kernels" / header).read_bytes()
     if target.options.get("platform") == PLATFORM:
         contents.update(_copies(FIRMWARE / "platform", "platform"))
+    if target.framework == "espidf":
+        contents.update(_espidf(contents))
     contents["platformio.ini"] = _platformio_ini(target).encode()
     labels = tuple((op.name, op.kind) for op in graph.ops)
     manifest = {
@@ -162,6 +164,17 @@ def _reached_kernels(sources: Iterable[bytes]) -> set[str]:
 
 def _included_kernels(source: bytes) -> Iterator[str]:
     return (match.decode() for match in _KERNEL_INCLUDE.findall(source))
+
+
+def _espidf(contents: Iterable[str]) -> dict[str, bytes]:
+    """What ESP-IDF needs besides: CMake's two files, which list the sources, and its configuration."""
+    sources = sorted(name.removeprefix("src/") for name in contents if name.endswith((".c", ".cpp")))
+    templates = {
+        "CMakeLists.txt": "common/espidf/CMakeLists.txt.j2",
+        "src/CMakeLists.txt": "common/espidf/component.txt.j2",
+        "sdkconfig.defaults": "common/espidf/sdkconfig.defaults.j2",
+    }
+    return {name: render(text, version=__version__, sources=sources).encode() for name, text in templates.items()}
 
 
 def _platformio_ini(target: Target) -> str:

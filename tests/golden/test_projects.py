@@ -1,0 +1,30 @@
+"""What is rendered for the boards that cannot be built on every machine: the file list and all that is not copied."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tools import render, targets
+from tools.graph.plan import plan
+from tools.graph.read import read
+from tools.runtimes import aot
+
+FLATTEN = Path(__file__).parents[1] / "unit" / "flatten.tflite"
+SETTINGS = ("platformio.ini", "CMakeLists.txt", "src/CMakeLists.txt", "src/idf_component.yml", "sdkconfig.defaults")
+
+
+@pytest.mark.parametrize("name", ["nano33ble", "esp32"])
+def test_aot_project(golden: Callable[[str, bytes], None], name: str) -> None:
+    graph = read(FLATTEN.read_bytes(), "flatten")
+    calls = aot.lower(graph)
+    planned = plan(graph, calls)
+    sources = aot.files(graph, calls, planned, mode="int8")
+    kernels = aot.kernels(calls)
+    project = render.project(graph, planned, targets.find(name), sources, runtime="aot", mode="int8", kernels=kernels)
+    # Which kernels a model reaches is pinned where models are.
+    parts = ["=== files", *(name for name in project.files if not name.startswith("src/kernels/"))]
+    for setting in SETTINGS:
+        if setting in project.files:
+            parts += [f"=== {setting}", project.files[setting].decode().rstrip("\n")]
+    golden(f"flatten_aot_{name}.txt", ("\n".join(parts) + "\n").encode())
