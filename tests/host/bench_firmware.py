@@ -1,0 +1,59 @@
+"""Builds firmware/bench for this machine, under sanitizers: with wire_test.cpp, or as a whole with fake_model.cpp."""
+
+import json
+import subprocess
+from pathlib import Path
+
+import numpy as np
+
+from tools.transports import Transport
+from tools.values import Vectors
+
+HERE = Path(__file__).parent
+FIRMWARE = HERE.parent.parent / "firmware"
+TABLE = json.loads((HERE.parent / "vectors" / "protocol.json").read_text())
+FLAGS = (
+    *("-std=gnu++17", "-O1", "-g", "-Wall", "-Wextra", "-Werror", "-Wundef", "-Wdouble-promotion"),
+    *("-fsanitize=address,undefined", "-fno-sanitize-recover=all", f"-I{FIRMWARE}"),
+)
+SHA256 = "deadbeef00010203" + "00" * 24
+
+
+def compile_cpp(out: Path, *arguments: str | Path) -> Path:
+    command = ["g++", *FLAGS, *map(str, arguments), "-o", str(out)]
+    result = subprocess.run(command, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    return out
+
+
+def build_fake(folder: Path, status: str = "kOk", mlperf_id: str = "fake01", encoding: str = "kAsIs") -> Path:
+    """The whole firmware for this machine, with fake_model.cpp."""
+    defines = (
+        f"-DFAKE_SETUP_STATUS=Status::{status}",
+        f'-DFAKE_MLPERF_ID="{mlperf_id}"',
+        f"-DFAKE_DB_ENCODING=DbEncoding::{encoding}",
+    )
+    sources = sorted((FIRMWARE / "bench").glob("*.cpp"))
+    return compile_cpp(
+        folder / "fake.elf", *defines, *sources, FIRMWARE / "ports/host/main.cpp", HERE / "fake_model.cpp"
+    )
+
+
+def make_vectors(samples: int, seed: int = 0) -> Vectors:
+    """Inputs for fake_model.cpp and what it must answer."""
+    rng = np.random.default_rng(seed)
+    image = rng.integers(-90, 90, (samples, 130), dtype=np.int8)
+    offset = rng.integers(-30, 30, (samples, 3), dtype=np.int8)
+    outputs = (image[:, ::-1] + offset[:, :1], image.sum(axis=1, dtype=np.int32).reshape(samples, 1))
+    return Vectors((image, offset), outputs, None, (), "by hand", True)
+
+
+def say(device: Transport, command: str) -> list[str]:
+    """The lines of a reply, without m-ready."""
+    device.write(command.encode("latin-1"))
+    reply = b""
+    while not reply.endswith(b"m-ready\r\n"):
+        part = device.read(5.0)
+        assert part, reply
+        reply += part
+    return reply.decode().split("\r\n")[:-2]

@@ -1,0 +1,187 @@
+"""The firmware's bench as a real process, driven by the host's bench over a line that is spoiled in every way."""
+
+import os
+import random
+import shutil
+import signal
+import struct
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from bench_firmware import SHA256, TABLE, build_fake, make_vectors, say
+
+from tools import bench, protocol
+from tools.errors import DeviceError, TransportError
+from tools.link import Link
+from tools.protocol import Decoder
+from tools.transports import Transport, fake, host
+
+pytestmark = [
+    pytest.mark.compiler,
+    pytest.mark.skipif(shutil.which("g++") is None, reason="g++ is not installed"),
+]
+
+
+@pytest.fixture(scope="module")
+def firmware(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build_fake(tmp_path_factory.mktemp("fake"))
+
+
+@pytest.fixture
+def device(firmware: Path) -> Iterator[host.ChildTransport]:
+    with host.open(firmware) as transport:
+        yield transport
+
+
+def test_run_over_a_clean_line(device: Transport) -> None:
+    vectors = make_vectors(25)
+    run = bench.run(device, vectors, SHA256, 2)
+    assert bench.compare(vectors, run.outputs) == ()
+    assert run.retries == 0
+    assert (run.clock.unit, run.clock.hz) == ("us", 1_000_000)
+    assert run.invoke.n == 25
+    assert run.per_op is not None
+    assert len(run.per_op) == 2
+    assert run.arena_bytes == 263
+
+
+@pytest.mark.parametrize("kind", ["drop", "garble", "duplicate", "delay", "banner"])
+def test_run_over_a_spoiled_line(device: Transport, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tools.link.FIRST_WAIT_SECONDS", 0.03)
+    vectors = make_vectors(12)
+    line = fake.Unreliable(device, fake.Faults(**{kind: 0.08}), seed=5)
+    run = bench.run(line, vectors, SHA256, 2)
+    assert line.injected > 5
+    assert bench.compare(vectors, run.outputs) == ()
+
+
+@pytest.mark.parametrize("write", [3, 4, 5, 6, 7, 8])
+def test_reset_in_the_middle_of_a_sample(device: Transport, write: int) -> None:
+    """The reset comes before each of a sample's requests in turn; other hosts' bytes come along."""
+    vectors = make_vectors(4)
+
+    def reset() -> None:
+        device.write(b"rubbish" + protocol.encode(protocol.Reset(), 200))
+
+    line = fake.Unreliable(device, fake.Faults(before={write: reset}))
+    run = bench.run(line, vectors, SHA256, 2)
+    assert bench.compare(vectors, run.outputs) == ()
+    assert run.retries >= 1
+
+
+def test_garbage_to_the_device_costs_nothing_but_a_retry(device: Transport) -> None:
+    rng = random.Random(1)
+    vectors = make_vectors(2)
+    for _ in range(20):
+        device.write(rng.randbytes(rng.randrange(500)).replace(b"%", b"$"))
+    run = bench.run(device, vectors, SHA256, 2)
+    assert bench.compare(vectors, run.outputs) == ()
+
+
+def test_a_repeated_request_is_not_carried_out_twice(device: Transport) -> None:
+    Link(device).hello()
+    wire = protocol.encode(protocol.Calibrate(1), 9)
+    decoder = Decoder()
+    device.write(wire + wire + wire)
+    frames: list[protocol.Frame] = []
+    while len(frames) < 3:
+        frames += [frame for frame in decoder.feed(device.read(5.0)) if frame.seq == 9]
+    assert frames[0] == frames[1] == frames[2]
+
+
+def test_requests_need_a_session(device: Transport) -> None:
+    with pytest.raises(DeviceError, match="say hello first"):
+        Link(device).ask(protocol.AskStats(), protocol.Stats)
+
+
+@pytest.mark.parametrize(
+    ("request_", "why"),
+    [
+        (protocol.Write(2, 0, b"x"), "no such input"),
+        (protocol.Write(0, 130, b"x"), "beyond the end"),
+        (protocol.Write(0, 0xFFFFFFFF, b"xy"), "beyond the end"),
+        (protocol.Read(protocol.OUTPUT, 2, 0, 1), "no such object"),
+        (protocol.Read(protocol.OUTPUT, 0, 131, 1), "no such object"),
+        (protocol.Read(9, 0, 0, 1), "no such object"),
+        (protocol.Calibrate(0), "turns must be above 0"),
+    ],
+)
+def test_what_cannot_be_is_refused(device: Transport, request_: protocol.Message, why: str) -> None:
+    link = Link(device)
+    link.hello()
+    with pytest.raises(DeviceError, match=why):
+        link.ask(request_, protocol.Done)
+
+
+def test_texts_and_tensors_can_be_read(device: Transport) -> None:
+    link = Link(device)
+    link.hello()
+
+    def read(kind: int, index: int) -> bytes:
+        return link.ask(protocol.Read(kind, index, 0, 55), protocol.Data).data
+
+    assert [read(protocol.TEXT, i) for i in range(4)] == [b"fake", b"fake01", b"aot", b"portable"]
+    assert struct.unpack("<IBfi", read(protocol.INPUT_INFO, 0)) == (130, protocol.DTYPES.index("int8"), 0.5, -3)
+    assert struct.unpack("<IBfi", read(protocol.OUTPUT_INFO, 1)) == (4, protocol.DTYPES.index("int32"), 0.0, 0)
+
+
+def test_another_model_is_named(device: Transport) -> None:
+    with pytest.raises(DeviceError, match=r"runs another model .*: flash it again"):
+        bench.run(device, make_vectors(1), "00" * 32, 2)
+
+
+def test_a_fault_ends_the_run_in_words(device: Transport) -> None:
+    vectors = make_vectors(3)
+    vectors.inputs[0][1, 0] = 99
+    with pytest.raises(DeviceError, match=r"crashed: BusFault at pc 0x08000123 .*bus fault at address 0x60000000"):
+        bench.run(device, vectors, SHA256, 2)
+
+
+def test_a_failed_inference_is_named(device: Transport) -> None:
+    vectors = make_vectors(1)
+    vectors.inputs[0][0, 0] = 98
+    with pytest.raises(DeviceError, match="the inference failed: operator 42 failed"):
+        bench.run(device, vectors, SHA256, 2)
+
+
+def test_a_failed_setup_is_named(tmp_path: Path) -> None:
+    with (
+        host.open(build_fake(tmp_path, "kArenaTooSmall")) as device,
+        pytest.raises(DeviceError, match="could not be set up on the device: the arena is too small: 42 bytes"),
+    ):
+        bench.run(device, make_vectors(1), SHA256, 2)
+
+
+def test_a_killed_device_is_named_soon(device: host.ChildTransport) -> None:
+    line = fake.Unreliable(device, fake.Faults(before={9: lambda: os.kill(device.pid, signal.SIGKILL)}))
+    begin = time.monotonic()
+    with pytest.raises(TransportError, match=r"fake.elf was killed by SIGKILL"):
+        bench.run(line, make_vectors(50), SHA256, 2)
+    assert time.monotonic() - begin < 10
+
+
+def test_dialects_take_turns(device: Transport) -> None:
+    vectors = make_vectors(3)
+    for _ in range(3):
+        run = bench.run(device, vectors, SHA256, 2)
+        assert bench.compare(vectors, run.outputs) == ()
+        assert run.retries == 0
+        assert say(device, "name%") == ["m-name-dut-[kerf]"]
+        device.write(b"\0\x05half a frame, then\0")  # a stray delimiter must not swallow the next command
+        assert say(device, "profile%")[1] == "m-model-[fake01]"
+
+
+def test_random_bytes_never_hurt_the_firmware(device: host.ChildTransport) -> None:
+    """Sanitizers watch; the process would die with its report."""
+    rng = random.Random(7)
+    wires = [bytes.fromhex(case["bytes"]) for case in TABLE["records"] if case["record"] != "Reset"]
+    for _ in range(300):
+        stream = bytearray(rng.choice((*wires, b"db load 99%db ", b"infer 1%", b"infer 0 0%results%db print%")))
+        for _ in range(rng.randrange(4)):
+            stream.insert(rng.randrange(len(stream) + 1), rng.randrange(256))
+        device.write(bytes(stream))
+        device.read(0.0)
+    assert device.alive() is None
+    assert Link(device).hello().ops == 2
