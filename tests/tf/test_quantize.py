@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from subprocess import CompletedProcess
 from typing import Any
 
 import h5py
@@ -36,6 +37,19 @@ def tf(tmp_path_factory: pytest.TempPathFactory) -> Any:
 @pytest.fixture(scope="session")
 def digits(tmp_path_factory: pytest.TempPathFactory) -> Trained:
     return train.train("digits", tmp_path_factory.mktemp("digits"), epochs=2)
+
+
+@pytest.fixture(autouse=True)
+def converted_here(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Converts in this process, which has imported TensorFlow already; tests named …_child start the real one."""
+    if request.node.originalname.endswith("_child"):
+        return
+
+    def run(module: str, path: str, mode: str, folder: str, log: str, **streams: Any) -> CompletedProcess[str]:
+        quantize._serve(Path(path), mode, Path(folder), Path(log))
+        return CompletedProcess([], 0)
+
+    monkeypatch.setattr(quantize, "run", run)
 
 
 def small(tf: Any, shape: tuple[int | None, ...] = (4, 4, 1), **options: Any) -> Any:
@@ -232,6 +246,30 @@ def test_custom_layer(tf: Any, tmp_path: Path) -> None:
     path = save(tf.keras.Sequential([tf.keras.Input((4,)), Mine(name="mine")]), tmp_path / "m.keras")
     with pytest.raises(QuantizeError, match="the layer 'mine' of the custom class Mine: use layers of Keras"):
         convert(path, tmp_path / "out")
+
+
+def test_crash_of_the_converter_is_a_sentence_child(tf: Any, tmp_path: Path) -> None:
+    """TensorFlow 2.21's calibrator dies of a segmentation fault on the loop of a recurrent layer."""
+    layers = tf.keras.layers
+    path = save(tf.keras.Sequential([tf.keras.Input((4, 2)), layers.LSTM(3), layers.Dense(2)]), tmp_path / "m.keras")
+    with pytest.raises(QuantizeError, match=r"converter crashed on .*m\.keras in mode int8 \(exit code -11\)"):
+        convert(path, tmp_path / "out")
+
+
+def test_child_converts_quietly_and_equally_child(
+    digits: Trained, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    data = models.find("digits").data()
+    made = quantize.quantize(digits, "int8", data, tmp_path / "out")
+    assert capfd.readouterr() == ("", ""), "the converter's noise belongs into the log"
+    again = quantize.quantize(digits, "int8", data, tmp_path / "again")
+    assert again.tflite == made.tflite
+
+
+def test_refusal_of_the_child_is_its_sentence_child(tmp_path: Path) -> None:
+    (tmp_path / "m.keras").write_bytes(b"PK\x03\x04")
+    with pytest.raises(QuantizeError, match=r"m\.keras is damaged or cut off"):
+        convert(tmp_path / "m.keras", tmp_path / "out")
 
 
 def test_operator_that_tflite_lacks(tf: Any, tmp_path: Path) -> None:
