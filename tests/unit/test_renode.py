@@ -6,7 +6,7 @@ import struct
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -138,6 +138,38 @@ def test_a_tick_is_one_instruction(elf: Path, cpu: Cpu) -> None:
     cpu.call(ADDRESSES["start_ticks"], 1_000)
     assert cpu.call(ADDRESSES["ticks"], 3_005) == 2_005
     assert cpu.call(ADDRESSES["ticks"], 1_000 + (5 << 32) + 7) == (5 << 32) + 7
+
+
+def test_the_robot_suite_is_read_without_an_error() -> None:
+    """Every line is understood, and every keyword is the suite's own, Robot Framework's or one of Renode 1.15."""
+    from robot.api import get_model
+    from robot.api.parsing import KeywordCall, ModelVisitor
+    from robot.libraries.BuiltIn import BuiltIn
+
+    class Reader(ModelVisitor):  # type: ignore[misc]
+        errors: ClassVar[list[Any]] = []
+        called: ClassVar[set[str]] = set()
+        defined: ClassVar[set[str]] = set()
+
+        def generic_visit(self, node: Any) -> None:
+            self.errors += getattr(node, "errors", ())
+            if isinstance(node, KeywordCall):
+                self.called.add(node.keyword)
+            elif type(node).__name__ == "Keyword":
+                self.defined.add(node.name)
+            super().generic_visit(node)
+
+    reader = Reader()
+    reader.visit(get_model(HERE.parent / "renode" / "firmware.robot"))
+    builtin = {name.replace("_", " ").title() for name in dir(BuiltIn) if not name.startswith("_")}
+    # src/Renode/RobotFrameworkEngine/{Renode,Uart}Keywords.cs
+    renodes = {
+        *("Execute Command", "Create Terminal Tester", "Start Emulation"),
+        *("Wait For Line On Uart", "Write To Uart", "Send Key To Uart"),
+    }
+    assert reader.errors == []
+    assert "Wait For Line On Uart" in reader.called
+    assert reader.called - reader.defined - builtin == renodes
 
 
 # --- what is refused --------------------------------------------------------------------------------------------------
