@@ -20,7 +20,7 @@ REQUEST: dict[str, tuple[Any, str]] = {
     "runtime": ("aot", "what runs the model on the target: aot"),
     "target": ("stm32f4", "a name from `inv targets`"),
     "emulator": ("", "run without a board in: qemu (default where the target has it)"),
-    "port": ("", "a serial port or pyserial URL with a real board behind it"),
+    "port": ("", "a real board: its serial port, a pyserial URL, or auto to find it by its USB id"),
     "data": ("", "for a model of your own: an .npz with x (samples first) and, for accuracy, y (class indices)"),
 }
 # Options of single tasks.
@@ -82,10 +82,10 @@ def demo(ask: Any, json: bool) -> None:
 @kerf_task("json")
 def doctor(ask: Any, json: bool) -> None:
     """What is installed, what is missing and how to get it, and which boards are plugged in."""
-    from tools import doctor, report
+    from tools import boards, describe, doctor, report, targets
 
     findings = doctor.examine()
-    report.show_doctor(findings, doctor.boards(), json)
+    report.show_doctor(findings, describe.all_boards(boards.plugged_in(), targets.load()), json)
     doctor.require(findings)
 
 
@@ -161,6 +161,23 @@ def build(ask: Any, json: bool) -> None:
     report.show_rows([describe.image(built.image, built.rendered.target)], json)
 
 
+@kerf_task(FIRMWARE + " port")
+def flash(ask: Any, json: bool) -> None:
+    """Build if needed and write the firmware to the board (found by its USB id without --port)."""
+    from tools import describe, pipeline, report
+
+    built, port = pipeline.flash(ask, progress())
+    report.show_rows([describe.flashed(built.image, port)], json)
+
+
+@kerf_task("target port")
+def monitor(ask: Any) -> None:
+    """Show what the board says, and send what is typed; Ctrl-C ends it."""
+    from tools import pipeline
+
+    pipeline.monitor(ask)
+
+
 @kerf_task(FIRMWARE + " emulator port")
 def run(ask: Any, json: bool) -> None:
     """Build if needed, start the emulator or open the port, send the test set, compare and measure."""
@@ -172,7 +189,7 @@ def run(ask: Any, json: bool) -> None:
 
 
 @kerf_task(
-    "emulator data json",
+    "emulator port data json",
     models=("digits", "comma-separated names or paths"),
     modes=("int8", "comma-separated modes"),
     runtimes=("aot", "comma-separated runtimes"),

@@ -44,11 +44,14 @@ MAY_IMPORT = {
     "link": {"protocol", "faults", "transports"},
     "bench": {"protocol", "faults", "link", "transports"},
     "inspect": {"graph.ir"},
+    "boards": {"transports"},
+    "flash": {"boards", "build"},
+    "monitor": {"boards", "transports"},
     "doctor": {"transports"},
     "records": set(),
     "page": {"render", "graph.ir"},
     "report": {"doctor", "inspect", "records", "page"},
-    "describe": {"models", "graph.ops"},
+    "describe": {"models", "boards", "graph.ops"},
     "checks": set(),  # runs other programs
 }
 OUTERMOST = {"pipeline"}  # imports every stage

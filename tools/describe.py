@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from . import models
+from .boards import Board
 from .graph import ops
 from .values import Image, Project, Quantized, Target, Trained
 
@@ -31,6 +32,20 @@ def all_targets(known: Mapping[str, Target]) -> list[Row]:
             "emulators": list(target.emulators),
         }
         for target in known.values()
+    ]
+
+
+def all_boards(found: Sequence[Board], known: Mapping[str, Target]) -> list[Row]:
+    """What is plugged in, and which targets it may be: a USB bridge does not say what is behind it."""
+    return [
+        {
+            "port": board.port,
+            "usb_id": board.usb_id,
+            "description": board.description,
+            "serial_number": board.serial_number,
+            "may_be": ", ".join(name for name, target in known.items() if board.usb_id in target.usb_ids),
+        }
+        for board in found
     ]
 
 
@@ -82,4 +97,17 @@ def image(value: Image, target: Target) -> Row:
         "ram_bytes": {"static": value.static_bytes, "arena": value.arena_bytes},
         "ram_limit_bytes": target.ram_bytes,
         "compiled": value.rebuilt,
+    }
+
+
+def flashed(value: Image, port: str | None) -> Row:
+    """What is on the board now; the port is that of afterwards, None where a debug probe wrote it."""
+    project = value.project
+    return {
+        "model": project.model,
+        "mode": project.mode,
+        "runtime": project.runtime,
+        "target": project.target,
+        "port": port,
+        "flash_bytes": dict(value.flash_bytes),
     }

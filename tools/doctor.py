@@ -1,4 +1,4 @@
-"""What is installed, what is missing and how to get it, and which boards are plugged in."""
+"""What is installed, what is missing and how to get it."""
 
 import shutil
 import subprocess
@@ -61,22 +61,6 @@ def require(findings: Sequence[Finding]) -> None:
     if missing:
         what = "; ".join(f"{finding.name} ({finding.remedy})" for finding in missing)
         raise MissingTool(f"missing: {what}")
-
-
-def boards() -> list[dict[str, str]]:
-    """Serial ports with a USB device behind them: port, USB id, description, serial number."""
-    from serial.tools import list_ports
-
-    return [
-        {
-            "port": port.device,
-            "usb_id": f"{port.vid:04x}:{port.pid:04x}",
-            "description": port.description or "",
-            "serial_number": port.serial_number or "",
-        }
-        for port in sorted(list_ports.comports())
-        if port.vid is not None
-    ]
 
 
 def _renode() -> Finding:

@@ -23,8 +23,10 @@ from typing import Any
 
 import numpy.typing as npt
 
-from . import __version__, bench, files, models, page, records, render, targets
+from . import __version__, bench, boards, files, models, page, records, render, targets
 from . import build as platformio
+from . import flash as flasher
+from . import monitor as terminal
 from . import quantize as converter
 from . import train as trainer
 from .errors import Mismatch, UnknownName, UsageError
@@ -32,7 +34,7 @@ from .graph import plan, read
 from .graph.ir import Graph, KernelCall, Plan
 from .progress import Progress
 from .runtimes import aot
-from .transports import Transport, host, qemu, renode, serial
+from .transports import Transport, host, qemu, renode
 from .values import MODES, Image, Measurement, Project, Quantized, Request, Target, Trained
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -151,10 +153,30 @@ def build(ask: Request, progress: Progress) -> Built:
     return Built(rendered, platformio.build(rendered.directory, rendered.project, rendered.target, progress))
 
 
-def run(ask: Request, progress: Progress) -> Outcome:
-    """Sends the whole test set through the firmware, compares every output with the oracle's, and keeps the record."""
-    line = choose_line(ask)
+def flash(ask: Request, progress: Progress) -> tuple[Built, str | None]:
+    """Builds if needed and writes the firmware to the board; also returns the port the board has afterwards."""
+    flasher.find(choose_target(ask), ask.port)  # a board that is not there is known before anything is built
     built = build(ask, progress)
+    assert built.rendered.directory is not None
+    return built, flasher.flash(built.rendered.directory, built.rendered.target, ask.port, progress)
+
+
+def monitor(ask: Request) -> None:
+    """Shows what the board says until Ctrl-C."""
+    terminal.monitor(ask.port or boards.AUTO, targets.find(ask.target))
+
+
+def run(ask: Request, progress: Progress) -> Outcome:
+    """Sends the whole test set through the firmware, compares every output with the oracle's, and keeps the record.
+
+    A board behind a port of this machine is flashed first; behind a URL it is taken as it is.
+    """
+    line = choose_line(ask)
+    if ask.port and not boards.is_url(ask.port):
+        built, port = flash(ask, progress)
+        line = choose_line(replace(ask, port=port))
+    else:
+        built = build(ask, progress)
     compiled, image, project = built.rendered.compiled, built.image, built.image.project
     vectors = compiled.quantized.vectors
     with line.open(image.elf) as transport:
@@ -276,14 +298,14 @@ def choose_line(ask: Request) -> Line:
     if ask.port and ask.emulator:
         raise UsageError("--port means a real board and --emulator none: give one of them")
     if ask.port:
-        port = ask.port
-        return Line(None, lambda elf: serial.open(port))
+        port = boards.resolve(ask.port, target)
+        return Line(None, lambda elf: boards.open(port, target))
     if target.port == "host":
         return Line(None, host.open)
     if ask.emulator and ask.emulator not in target.emulators:
         raise UnknownName(f"emulator for {target.name}", ask.emulator, target.emulators)
     if not target.emulators:
-        raise UsageError(f"{target.name} has no emulator: give --port with the board's serial port")
+        raise UsageError(f"{target.name} has no emulator: plug the board in and give --port auto, or its serial port")
     emulator = target.emulators[ask.emulator or next(iter(target.emulators))]
     start = EMULATORS[emulator.name]
     return Line(emulator.name, lambda elf: start(elf, emulator))

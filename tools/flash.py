@@ -1,0 +1,99 @@
+"""Firmware → board: PlatformIO uploads; this finds the board, follows it through its bootloader and tries once more.
+
+An upload to a board with its own USB port asks the firmware to start the bootloader (PlatformIO opens the port at
+1200 baud); then the port vanishes, and what comes back may have another name, or come too late for the uploader. Then
+the board is found by its serial number or its socket, and the second attempt meets the bootloader already running.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from . import boards
+from . import build as platformio
+from .boards import Board
+from .errors import BuildError, TransportError, UsageError
+from .progress import Progress
+from .values import Target
+
+BOOTLOADER_SECONDS = 10.0
+
+Upload = Callable[[Path, Target, Progress, str | None], None]
+FindAgain = Callable[[Board, float], Board | None]
+
+
+def find(target: Target, port: str | None) -> str | None:
+    """The port to upload through, ``port`` as --port, "auto" when None; None for a board that is written to by a probe.
+
+    Raises UsageError for a target without a board or a URL, TransportError when the board is not there.
+    """
+    boards.require_board(target)
+    if target.port == "cortexm":
+        return None  # OpenOCD finds its probe itself
+    if port and boards.is_url(port):
+        raise UsageError(f"nothing can be flashed through {port}; give the serial port of the board itself, or auto")
+    return boards.resolve(port or boards.AUTO, target)
+
+
+def flash(
+    directory: Path,
+    target: Target,
+    port: str | None,
+    progress: Progress,
+    upload: Upload = platformio.upload,
+    find_again: FindAgain = boards.find_again,
+) -> str | None:
+    """Writes the firmware of the project at ``directory``; ``port`` as --port, "auto" when None.
+
+    Returns the port that the board has afterwards; for a board with a debug probe, which needs none, ``port`` as it
+    was. Raises as `find` does, TransportError when the board does not come back, BuildError when the upload failed
+    twice; the last two say what to do with the board's buttons.
+    """
+    name = find(target, port)
+    if name is None:
+        upload(directory, target, progress, None)
+        return port
+    board = boards.at(name)
+    try:
+        upload(directory, target, progress, name)
+    except BuildError as first:
+        name = _again(directory, target, progress, board, name, first, upload, find_again)
+    if board is None:
+        return name
+    back = find_again(board, BOOTLOADER_SECONDS)
+    if back is None:
+        raise TransportError(
+            f"the firmware is on the {target.name}, but the board did not come back within "
+            f"{BOOTLOADER_SECONDS:.0f} s; unplug it and plug it in again{_hint(target)}"
+        )
+    return back.port
+
+
+def _again(
+    directory: Path,
+    target: Target,
+    progress: Progress,
+    board: Board | None,
+    name: str,
+    first: BuildError,
+    upload: Upload,
+    find_again: FindAgain,
+) -> str:
+    """The second and last attempt; returns the port it went to."""
+    if board is not None:
+        found = find_again(board, BOOTLOADER_SECONDS)
+        if found is None:
+            raise TransportError(
+                f"the {target.name} left {name} during the upload and did not come back within "
+                f"{BOOTLOADER_SECONDS:.0f} s{_hint(target)}; the upload's error was: {first}"
+            ) from first
+        name = found.port
+    progress.warn(f"the upload failed; trying once more, on {name}")
+    try:
+        upload(directory, target, progress, name)
+    except BuildError as second:
+        raise BuildError(f"the upload failed twice{_hint(target)}; {second}") from second
+    return name
+
+
+def _hint(target: Target) -> str:
+    return f"; {target.flash_hint}, and flash again" if target.flash_hint else ""
