@@ -12,6 +12,8 @@
 #include <cstdint>
 
 #include "kernels/fixed_point.h"
+#include "kernels/hybrid.h"
+#include "kernels/weights.h"
 #include "kernels/window.h"
 
 namespace kerf {
@@ -113,6 +115,39 @@ inline void Conv2D(const Params& p, const Input* input, Weights filter, Output* 
     }
 }
 
+template <typename Weights>
+inline void Conv2DFloat(const Conv2DFloat32Params& p, const float* input, Weights filter, Weights bias, bool has_bias,
+                        float* output) {
+    Conv2D<float>(
+        p, input, filter, output, [](float in, float weight) { return in * weight; },
+        [=, low = p.activation_min, high = p.activation_max](float sum, int32_t channel) {
+            return Clamp(sum + (has_bias ? bias[channel] : 0.0f), low, high);
+        });
+}
+
+// Each image is quantized by quantize(values, count, quantized); scaled(sum, weight_scale, image_scale) is the real
+// number behind a sum.
+template <typename Weights, typename Quantize, typename Scaled>
+inline void Conv2DHybrid(const Conv2DFloat32Params& p, const float* input, Weights filter, const float* bias,
+                         const float* scales, uint8_t* scratch, float* output, Quantize quantize, Scaled scaled) {
+    int8_t* const quantized = reinterpret_cast<int8_t*>(scratch);
+    const int32_t image = p.input_height * p.input_width * p.input_depth;
+    Conv2DFloat32Params single = p;
+    single.batches = 1;
+    for (int32_t batch = 0; batch < p.batches; ++batch) {
+        const RowQuantization row = quantize(input, image, quantized);
+        Conv2D<uint32_t>(
+            single, quantized, filter, output,
+            [=](int32_t in, int32_t weight) { return static_cast<uint32_t>(weight * (in - row.zero_point)); },
+            [=, low = p.activation_min, high = p.activation_max](uint32_t sum, int32_t channel) {
+                const float real = scaled(static_cast<float>(static_cast<int32_t>(sum)), scales[channel], row.scale);
+                return Clamp(real + (bias != nullptr ? bias[channel] : 0.0f), low, high);
+            });
+        input += image;
+        output += p.output_height * p.output_width * p.output_depth;
+    }
+}
+
 }  // namespace internal
 
 inline void conv_2d_int8(const Conv2DInt8Params& p, const int8_t* input, const int8_t* filter, const int32_t* bias,
@@ -129,11 +164,28 @@ inline void conv_2d_int8(const Conv2DInt8Params& p, const int8_t* input, const i
 
 inline void conv_2d_float32(const Conv2DFloat32Params& p, const float* input, const float* filter, const float* bias,
                             float* output) {
-    internal::Conv2D<float>(
-        p, input, filter, output, [](float in, float weight) { return in * weight; },
-        [=, low = p.activation_min, high = p.activation_max](float sum, int32_t channel) {
-            return Clamp(sum + (bias != nullptr ? bias[channel] : 0.0f), low, high);
-        });
+    internal::Conv2DFloat(p, input, filter, bias, bias != nullptr, output);
+}
+
+// Filter and bias are the bits of finite binary16 numbers. Must equal the float32 kernel on the widened numbers.
+inline void conv_2d_float16(const Conv2DFloat32Params& p, const float* input, const uint16_t* filter,
+                            const uint16_t* bias, float* output) {
+    internal::Conv2DFloat(p, input, Float16Weights(filter), Float16Weights(bias), bias != nullptr, output);
+}
+
+// int8 weights, symmetric, with a scale each channel; float input, quantized image by image into `scratch`, which holds
+// one. Must equal LiteRT's HybridConvPerChannel in reference/conv.h.
+inline void conv_2d_hybrid(const Conv2DFloat32Params& p, const float* input, const int8_t* filter, const float* bias,
+                           const float* scales, uint8_t* scratch, float* output) {
+    internal::Conv2DHybrid(p, input, filter, bias, scales, scratch, output, QuantizeAsymmetric,
+                           [](float sum, float weight_scale, float scale) { return sum * weight_scale * scale; });
+}
+
+// The same where all weights have one scale. Must equal LiteRT's HybridConv in optimized/optimized_ops.h.
+inline void conv_2d_hybrid_symmetric(const Conv2DFloat32Params& p, const float* input, const int8_t* filter,
+                                     const float* bias, const float* scales, uint8_t* scratch, float* output) {
+    internal::Conv2DHybrid(p, input, filter, bias, scales, scratch, output, QuantizeSymmetric,
+                           [](float sum, float weight_scale, float scale) { return sum * (weight_scale * scale); });
 }
 
 }  // namespace kerf

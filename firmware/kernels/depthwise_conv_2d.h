@@ -12,6 +12,8 @@
 #include <cstdint>
 
 #include "kernels/fixed_point.h"
+#include "kernels/hybrid.h"
+#include "kernels/weights.h"
 #include "kernels/window.h"
 
 namespace kerf {
@@ -120,6 +122,16 @@ inline void DepthwiseConv2D(const Params& p, const Input* input, Weights filter,
     }
 }
 
+template <typename Weights>
+inline void DepthwiseConv2DFloat(const DepthwiseConv2DFloat32Params& p, const float* input, Weights filter,
+                                 Weights bias, bool has_bias, float* output) {
+    DepthwiseConv2D<float>(
+        p, input, filter, output, [](float in, float weight) { return in * weight; },
+        [=, low = p.activation_min, high = p.activation_max](float sum, int32_t channel) {
+            return Clamp(sum + (has_bias ? bias[channel] : 0.0f), low, high);
+        });
+}
+
 }  // namespace internal
 
 inline void depthwise_conv_2d_int8(const DepthwiseConv2DInt8Params& p, const int8_t* input, const int8_t* filter,
@@ -137,11 +149,35 @@ inline void depthwise_conv_2d_int8(const DepthwiseConv2DInt8Params& p, const int
 
 inline void depthwise_conv_2d_float32(const DepthwiseConv2DFloat32Params& p, const float* input, const float* filter,
                                       const float* bias, float* output) {
-    internal::DepthwiseConv2D<float>(
-        p, input, filter, output, [](float in, float weight) { return in * weight; },
-        [=, low = p.activation_min, high = p.activation_max](float sum, int32_t channel) {
-            return Clamp(sum + (bias != nullptr ? bias[channel] : 0.0f), low, high);
-        });
+    internal::DepthwiseConv2DFloat(p, input, filter, bias, bias != nullptr, output);
+}
+
+// Filter and bias are the bits of finite binary16 numbers. Must equal the float32 kernel on the widened numbers.
+inline void depthwise_conv_2d_float16(const DepthwiseConv2DFloat32Params& p, const float* input, const uint16_t* filter,
+                                      const uint16_t* bias, float* output) {
+    internal::DepthwiseConv2DFloat(p, input, Float16Weights(filter), Float16Weights(bias), bias != nullptr, output);
+}
+
+// int8 weights, symmetric, with a scale each channel; float input, quantized image by image into `scratch`, which holds
+// one. Must equal LiteRT's DepthwiseConvHybridPerChannel in reference/integer_ops/depthwise_conv.h.
+inline void depthwise_conv_2d_hybrid(const DepthwiseConv2DFloat32Params& p, const float* input, const int8_t* filter,
+                                     const float* bias, const float* scales, uint8_t* scratch, float* output) {
+    int8_t* const quantized = reinterpret_cast<int8_t*>(scratch);
+    const int32_t image = p.input_height * p.input_width * p.input_depth;
+    DepthwiseConv2DFloat32Params single = p;
+    single.batches = 1;
+    for (int32_t batch = 0; batch < p.batches; ++batch) {
+        const RowQuantization row = QuantizeAsymmetric(input, image, quantized);
+        internal::DepthwiseConv2D<uint32_t>(
+            single, quantized, filter, output,
+            [=](int32_t in, int32_t weight) { return static_cast<uint32_t>(weight * (in - row.zero_point)); },
+            [=, low = p.activation_min, high = p.activation_max](uint32_t sum, int32_t channel) {
+                const float real = static_cast<float>(static_cast<int32_t>(sum)) * (scales[channel] * row.scale);
+                return Clamp(real + (bias != nullptr ? bias[channel] : 0.0f), low, high);
+            });
+        input += image;
+        output += p.output_height * p.output_width * p.input_depth * p.depth_multiplier;
+    }
 }
 
 }  // namespace kerf

@@ -12,6 +12,8 @@
 #include <cstdint>
 
 #include "kernels/fixed_point.h"
+#include "kernels/hybrid.h"
+#include "kernels/weights.h"
 #include "kernels/window.h"
 
 namespace kerf {
@@ -57,6 +59,38 @@ inline void FullyConnected(const Params& p, const Input* input, Weights filter, 
     }
 }
 
+template <typename Weights>
+inline void FullyConnectedFloat(const FullyConnectedFloat32Params& p, const float* input, Weights filter, Weights bias,
+                                bool has_bias, float* output) {
+    FullyConnected<float>(
+        p, input, filter, output, [](const float*) { return 0.0f; }, [](float in, float weight) { return in * weight; },
+        [=, low = p.activation_min, high = p.activation_max](float sum, int32_t channel) {
+            return Clamp(sum + (has_bias ? bias[channel] : 0.0f), low, high);
+        });
+}
+
+// Each row of the input is quantized by quantize(values, count, quantized).
+template <typename Weights, typename Quantize>
+inline void FullyConnectedHybrid(const FullyConnectedFloat32Params& p, const float* input, Weights filter,
+                                 const float* bias, const float* scales, uint8_t* scratch, float* output,
+                                 Quantize quantize) {
+    int8_t* const quantized = reinterpret_cast<int8_t*>(scratch);
+    FullyConnectedFloat32Params single = p;
+    single.batches = 1;
+    for (int32_t batch = 0; batch < p.batches; ++batch) {
+        const RowQuantization row = quantize(input, p.input_depth, quantized);
+        FullyConnected<uint32_t>(
+            single, quantized, filter, output, [](const int8_t*) { return uint32_t{0}; },
+            [=](int32_t in, int32_t weight) { return static_cast<uint32_t>(weight * (in - row.zero_point)); },
+            [=, low = p.activation_min, high = p.activation_max](uint32_t sum, int32_t channel) {
+                const float real = static_cast<float>(static_cast<int32_t>(sum)) * (scales[channel] * row.scale);
+                return Clamp(real + (bias != nullptr ? bias[channel] : 0.0f), low, high);
+            });
+        input += p.input_depth;
+        output += p.output_depth;
+    }
+}
+
 }  // namespace internal
 
 inline void fully_connected_int8(const FullyConnectedInt8Params& p, const int8_t* input, const int8_t* filter,
@@ -84,11 +118,28 @@ inline void fully_connected_int8(const FullyConnectedInt8Params& p, const int8_t
 
 inline void fully_connected_float32(const FullyConnectedFloat32Params& p, const float* input, const float* filter,
                                     const float* bias, float* output) {
-    internal::FullyConnected<float>(
-        p, input, filter, output, [](const float*) { return 0.0f; }, [](float in, float weight) { return in * weight; },
-        [=, low = p.activation_min, high = p.activation_max](float sum, int32_t channel) {
-            return Clamp(sum + (bias != nullptr ? bias[channel] : 0.0f), low, high);
-        });
+    internal::FullyConnectedFloat(p, input, filter, bias, bias != nullptr, output);
+}
+
+// Filter and bias are the bits of finite binary16 numbers. Must equal the float32 kernel on the widened numbers.
+inline void fully_connected_float16(const FullyConnectedFloat32Params& p, const float* input, const uint16_t* filter,
+                                    const uint16_t* bias, float* output) {
+    internal::FullyConnectedFloat(p, input, Float16Weights(filter), Float16Weights(bias), bias != nullptr, output);
+}
+
+// int8 weights, symmetric, with a scale each channel; float input, quantized row by row into `scratch`, which holds
+// one. Must equal LiteRT's EvalHybridDense in tensorflow/lite/kernels/fully_connected.cc with
+// asymmetric_quantize_inputs.
+inline void fully_connected_hybrid(const FullyConnectedFloat32Params& p, const float* input, const int8_t* filter,
+                                   const float* bias, const float* scales, uint8_t* scratch, float* output) {
+    internal::FullyConnectedHybrid(p, input, filter, bias, scales, scratch, output, QuantizeAsymmetric);
+}
+
+// The same without asymmetric_quantize_inputs.
+inline void fully_connected_hybrid_symmetric(const FullyConnectedFloat32Params& p, const float* input,
+                                             const int8_t* filter, const float* bias, const float* scales,
+                                             uint8_t* scratch, float* output) {
+    internal::FullyConnectedHybrid(p, input, filter, bias, scales, scratch, output, QuantizeSymmetric);
 }
 
 }  // namespace kerf

@@ -1,11 +1,11 @@
-"""Runs models through kerf's own path and through TFLM, and says where the outputs differ.
+"""Runs models through kerf's own path and through TFLM or LiteRT, and says where the outputs differ.
 
 Compiling costs more than running, so the operators of many cases become one model: one file to read, lower, plan,
 render and compile with the sanitizers, and one interpreter to compare with. Each case keeps its own inputs and outputs.
 """
 
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,24 +24,30 @@ RANDOM_SAMPLES = 3
 CASES_PER_MODEL = 100  # an input and an output each, of at most 255
 
 
+# (.tflite, one array of samples per input, number of outputs) → for each output an array of all samples
+Oracle = Callable[[bytes, Sequence[np.ndarray], int], tuple[np.ndarray, ...]]
+
+
 @dataclass(frozen=True, eq=False)
 class Result:
-    """Outputs of one case: for each output an array of all samples, from kerf and from TFLM."""
+    """Outputs of one case: for each output an array of all samples, from kerf and from the interpreter."""
 
     kerf: tuple[np.ndarray, ...]
-    tflm: tuple[np.ndarray, ...]
+    oracle: tuple[np.ndarray, ...]
 
     def check(self) -> None:
         """Bit for bit, floats too."""
-        for ours, theirs in zip(self.kerf, self.tflm, strict=True):
+        for ours, theirs in zip(self.kerf, self.oracle, strict=True):
             np.testing.assert_array_equal(ours, theirs)
             assert ours.tobytes() == theirs.tobytes(), "equal in value but not in bits: a zero of the other sign"
 
 
-def run_cases(cases: Mapping[str, Sequence[OpSpec]], folder: Path, seed: int = 0) -> dict[str, Result]:
-    """Every case by name: the operators of each form a model of their own.
+def run_cases(
+    cases: Mapping[str, Sequence[OpSpec]], folder: Path, seed: int = 0, oracle: Oracle | None = None
+) -> dict[str, Result]:
+    """Every case by name: the operators of each form a model of their own. ``oracle`` is run_tflm() if none is given.
 
-    Inputs are all at their smallest, all at their largest, and random values.
+    Inputs are all at their smallest, all at their largest, all 0, and random values.
     """
     results: dict[str, Result] = {}
     names = list(cases)
@@ -49,11 +55,13 @@ def run_cases(cases: Mapping[str, Sequence[OpSpec]], folder: Path, seed: int = 0
         some = {name: cases[name] for name in names[start : start + CASES_PER_MODEL]}
         part = folder / f"model{start}"
         part.mkdir(parents=True)
-        results |= _run_together(some, part, np.random.default_rng(seed))
+        results |= _run_together(some, part, np.random.default_rng(seed), oracle or run_tflm)
     return results
 
 
-def _run_together(cases: Mapping[str, Sequence[OpSpec]], folder: Path, rng: np.random.Generator) -> dict[str, Result]:
+def _run_together(
+    cases: Mapping[str, Sequence[OpSpec]], folder: Path, rng: np.random.Generator, oracle: Oracle
+) -> dict[str, Result]:
     made = {id(t) for case in cases.values() for op in case for t in op.outputs}
     used = {id(t) for case in cases.values() for op in case for t in op.inputs if t is not None}
     inputs: list[TensorSpec] = []
@@ -66,7 +74,7 @@ def _run_together(cases: Mapping[str, Sequence[OpSpec]], folder: Path, rng: np.r
     data = build([op for case in cases.values() for op in case], inputs, flat)
     samples = [_samples(tensor, rng) for tensor in inputs]
     ours = run_kerf(data, samples, folder)
-    theirs = run_tflm(data, samples, len(flat))
+    theirs = oracle(data, samples, len(flat))
     results, position = {}, 0
     for name, tensors in outputs.items():
         here = slice(position, position + len(tensors))
@@ -84,7 +92,8 @@ def _samples(tensor: TensorSpec, rng: np.random.Generator) -> np.ndarray:
         limits = np.iinfo(tensor.dtype)
         low, high = np.array(limits.min, tensor.dtype), np.array(limits.max, tensor.dtype)
         noise = rng.integers(limits.min, limits.max, (RANDOM_SAMPLES, *shape), tensor.dtype, endpoint=True)
-    return np.concatenate([np.broadcast_to(low, (1, *shape)), np.broadcast_to(high, (1, *shape)), noise])
+    same = [np.broadcast_to(np.array(value, tensor.dtype), (1, *shape)) for value in (low, high, 0)]
+    return np.concatenate([*same, noise])
 
 
 def run_tflm(data: bytes, samples: Sequence[np.ndarray], outputs: int) -> tuple[np.ndarray, ...]:
@@ -99,6 +108,24 @@ def run_tflm(data: bytes, samples: Sequence[np.ndarray], outputs: int) -> tuple[
             interpreter.set_input(np.ascontiguousarray(array[i]), number)
         interpreter.invoke()
         rows.append([interpreter.get_output(k).copy() for k in range(outputs)])
+    return tuple(np.stack([row[k] for row in rows]) for k in range(outputs))
+
+
+def run_litert(data: bytes, samples: Sequence[np.ndarray], outputs: int) -> tuple[np.ndarray, ...]:
+    """What LiteRT's reference kernels compute, run as tools/oracle.py does: an array of all samples per output."""
+    litert = pytest.importorskip("ai_edge_litert.interpreter", reason="needs the ai-edge-litert package")
+    interpreter = litert.Interpreter(
+        model_content=data, experimental_op_resolver_type=litert.OpResolverType.BUILTIN_REF, num_threads=1
+    )
+    interpreter.allocate_tensors()
+    inputs = [detail["index"] for detail in interpreter.get_input_details()]
+    results = [detail["index"] for detail in interpreter.get_output_details()][:outputs]
+    rows = []
+    for i in range(len(samples[0])):
+        for index, array in zip(inputs, samples, strict=True):
+            interpreter.set_tensor(index, np.ascontiguousarray(array[i]))
+        interpreter.invoke()
+        rows.append([interpreter.get_tensor(index) for index in results])
     return tuple(np.stack([row[k] for row in rows]) for k in range(outputs))
 
 

@@ -1,17 +1,19 @@
 """Building blocks of generated cases: tensors with extreme or random contents and quantization."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
-from single_op import TensorSpec
+from single_op import OpSpec, TensorSpec
 
 ACTIVATIONS = {"NONE": 0, "RELU": 1, "RELU_N1_TO_1": 2, "RELU6": 3}
+FLOATS = ("float32", "float16", "dynamic")  # modes whose activations are float32
 PADDINGS = {"SAME": 0, "VALID": 1}
 
 
 def activation(shape: Sequence[int], dtype: str, scale: float = 0.05, zero_point: int = 0) -> TensorSpec:
-    """A tensor that is computed or fed: quantized per tensor if it is int8."""
-    if dtype == "float32":
+    """A tensor that is computed or fed: quantized per tensor if it is integer."""
+    if dtype in FLOATS:
         return TensorSpec(shape, "float32")
     return TensorSpec(shape, dtype, scale=scale, zero_point=zero_point)
 
@@ -26,16 +28,17 @@ def weights(
     zero_point: int = 0,
 ) -> TensorSpec:
     """Constant weights: random, or all ``fill``. int8 weights are -127 … 127, as TFLite's specification says."""
-    if dtype == "float32":
-        return TensorSpec(shape, "float32", data=rng.normal(0, 1, shape).astype(np.float32))
+    if dtype in ("float32", "float16"):
+        return TensorSpec(shape, dtype, data=rng.normal(0, 1, shape).astype(dtype))
     data = rng.integers(-127, 127, shape, np.int8, endpoint=True) if fill is None else np.full(shape, fill, np.int8)
     return TensorSpec(shape, "int8", scale=scale, zero_point=zero_point, axis=axis, data=data)
 
 
 def bias(rng: np.random.Generator, channels: int, dtype: str, scale: float, limit: int = 2000) -> TensorSpec:
-    """A constant bias: int32 up to ``limit`` in size, or float32."""
-    if dtype == "float32":
-        return TensorSpec((channels,), "float32", data=rng.normal(0, 1, channels).astype(np.float32))
+    """A constant bias: int32 up to ``limit`` in size, or of the mode's floats."""
+    if dtype in FLOATS:
+        kind = "float16" if dtype == "float16" else "float32"
+        return TensorSpec((channels,), kind, data=rng.normal(0, 1, channels).astype(kind))
     data = rng.integers(-limit, limit, channels, np.int32, endpoint=True)
     return TensorSpec((channels,), "int32", scale=scale, data=data)
 
@@ -63,3 +66,15 @@ def fitting_scales(
     if source is None:
         return (output or 0.0311) / ratio, output or 0.0311
     return source, output or source * ratio
+
+
+def with_float16_widened(op: OpSpec) -> list[OpSpec]:
+    """The operator as the converter writes it for float16: each constant of that type behind a DEQUANTIZE."""
+    ops, inputs = [], []
+    for tensor in op.inputs:
+        if tensor is not None and tensor.dtype == "float16":
+            wide = TensorSpec(tensor.shape, "float32")
+            ops.append(OpSpec("DEQUANTIZE", [tensor], [wide]))
+            tensor = wide
+        inputs.append(tensor)
+    return [*ops, replace(op, inputs=inputs)]

@@ -101,7 +101,7 @@ REFUSALS: list[tuple[Callable[[], tuple[Op, Graph]], Change, type[Exception], st
     (conv, with_op(inputs=(0, None, 2)), ModelError, "input 1 is absent"),
     (conv, with_op(outputs=(3, 3)), ModelError, "has 2 outputs where it needs 1"),
     (conv, with_tensor(0, dtype=DType.INT16), UnsupportedModel, "'x' (int16, 1x4x4x6) has a type without a kernel"),
-    (conv, with_tensor(0, dtype=DType.FLOAT32), UnsupportedModel, "mixes 'x' (float32, 1x4x4x6) with 'w' (int8"),
+    (conv, with_tensor(0, dtype=DType.FLOAT32), UnsupportedModel, "mixes 'x' (float32, 1x4x4x6) with 'y' (int8"),
     (conv, with_tensor(2, dtype=DType.INT64), UnsupportedModel, "'b' (int64, 8) has a type without a kernel"),
     (conv, with_tensor(2, shape=(7,)), ModelError, "does not have one value for each of the 8 output channels"),
     (conv, with_option(activation="TANH"), UnsupportedModel, "the fused activation TANH has no kernel"),

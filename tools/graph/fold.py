@@ -1,7 +1,8 @@
 """Graph → Graph without the operators whose result is known before the model runs.
 
 Keras' Flatten on an open batch dimension leaves SHAPE, STRIDED_SLICE and PACK behind, which compute the constant
-shape of a RESHAPE. They are evaluated here, so no runtime needs kernels for them.
+shape of a RESHAPE. They are evaluated here, so no runtime needs kernels for them. The same goes for DEQUANTIZE of
+float16 constants: where a kernel widens such weights itself they stay as they are, half the size.
 """
 
 from dataclasses import dataclass, replace
@@ -15,6 +16,7 @@ from ..errors import ModelError
 from .ir import DType, Graph, Op, Tensor
 
 FOLDED = ("SHAPE", "STRIDED_SLICE", "PACK")
+FLOAT16_WEIGHTS = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")  # their kernels take float16 from input 1 on
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,9 @@ def parse_folded(kind: str, operator: Any) -> StridedSliceAttributes | PackAttri
 
 
 def fold(graph: Graph) -> Graph:
-    """The same model without the operators of FOLDED that have known inputs, and without what nothing reads.
+    """The same model without operators that have known inputs: those of FOLDED, and DEQUANTIZE of float16 constants.
+
+    What nothing reads is gone too.
 
     Operators and tensors are numbered anew. What cannot be folded stays, for the gate behind to name.
     Raises ModelError when a folded value does not have the shape that the file gives its tensor.
@@ -74,7 +78,33 @@ def fold(graph: Graph) -> Graph:
         if value.shape != output.shape:
             raise ModelError(f"{op.where} gives shape {value.shape}, the file says {output.shape}; convert it again")
         tensors[output.index] = replace(output, data=value)
+    kept = _fold_float16(kept, tensors)
     return _compact(replace(graph, tensors=tuple(tensors), ops=tuple(_live(kept, graph.outputs))))
+
+
+def _fold_float16(ops: list[Op], tensors: list[Tensor]) -> list[Op]:
+    """``ops`` without DEQUANTIZE of float16 constants; what they computed becomes constant in ``tensors``."""
+    narrow = {op.outputs[0]: op.inputs[0] for op in ops if _widens_a_constant(op, tensors)}
+    for wide, source in narrow.items():
+        assert source is not None
+        tensors[wide] = replace(tensors[wide], data=np.asarray(tensors[source].data, np.float32))
+    kept = []
+    for op in ops:
+        weights = op.inputs[1:]
+        if op.kind in FLOAT16_WEIGHTS and weights and all(i is None or i in narrow for i in weights):
+            op = replace(op, inputs=(op.inputs[0], *(None if i is None else narrow[i] for i in weights)))
+        if op.outputs[0] not in narrow:
+            kept.append(op)
+    return kept
+
+
+def _widens_a_constant(op: Op, tensors: list[Tensor]) -> bool:
+    """Whether an operator does nothing but turn float16 constants into float32."""
+    if op.kind != "DEQUANTIZE" or len(op.inputs) != 1 or len(op.outputs) != 1 or op.inputs[0] is None:
+        return False
+    source, output = tensors[op.inputs[0]], tensors[op.outputs[0]]
+    types = (source.dtype, output.dtype)
+    return types == (DType.FLOAT16, DType.FLOAT32) and source.data is not None and source.shape == output.shape
 
 
 def _evaluate(op: Op, tensors: list[Tensor]) -> npt.NDArray[Any] | None:

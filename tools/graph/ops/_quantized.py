@@ -185,11 +185,14 @@ def check_filter(op: Op, weights: Tensor, axis: int, *, symmetric: bool = True) 
         raise ModelError(f"{op.where}: weights {describe(weights)} have a zero point outside -128 … 127; convert again")
 
 
-def check_bias(op: Op, bias: Tensor | None, channels: int, dtype: DType) -> None:
-    """Raises unless the bias is absent or one ``dtype`` value per output channel (ModelError, UnsupportedModel)."""
+def check_bias(op: Op, bias: Tensor | None, channels: int, *dtypes: DType) -> None:
+    """Raises unless the bias is absent or one value per output channel, of one of ``dtypes``.
+
+    ModelError for their number, UnsupportedModel for their type.
+    """
     if bias is None:
         return
-    check_types(op, bias, allowed=(dtype,))
+    check_types(op, bias, allowed=dtypes)
     if bias.elements != channels:
         raise ModelError(
             f"{op.where}: bias {describe(bias)} does not have one value for each of the {channels} output channels; "

@@ -6,12 +6,13 @@ from typing import Any
 import tflite
 
 from ...errors import ModelError
-from ..ir import Argument, Constant, DType, Graph, KernelCall, Op, TensorRef
+from ..ir import Graph, KernelCall, Op
+from . import _macs as macs
 from . import _quantized as q
 from ._window import check_window, padding_name, window_axes
 
 SUMMARY = "2D convolution of each channel by itself: depth multiplier, dilation, fused activation"
-VARIANTS = ("int8", "float32")
+VARIANTS = macs.VARIANTS
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ def check(op: Op, graph: Graph) -> None:
     q.check_arity(op, inputs=(2, 3))
     q.check_present(op, 0, 1)
     source, weights, output = graph.input(op, 0), graph.input(op, 1), graph.output(op)
-    dtype = q.check_types(op, source, weights, output)
+    kind = macs.variant(op, graph)
     attributes: Attributes = op.attributes
     q.check_activation(op, attributes.activation)
     q.check_rank(op, weights, 4)
@@ -58,18 +59,14 @@ def check(op: Op, graph: Graph) -> None:
             f"{attributes.depth_multiplier}; convert the model again"
         )
     q.check_shape(op, output, (source.shape[0], vertical.output, horizontal.output, channels))
-    q.check_bias(op, graph.optional_input(op, 2), channels, DType.INT32 if dtype is DType.INT8 else DType.FLOAT32)
-    if dtype is DType.INT8:
-        q.check_per_tensor(op, source, output)
-        q.check_filter(op, weights, axis=3)
-        q.channel_multipliers(op, source, weights, output, channels)
-        q.int8_activation_range(op, output, attributes.activation)
+    macs.check(op, graph, channels, axis=3)
+    if kind == "dynamic":
+        macs.check_scale_per_channel(op, weights, channels)
 
 
 def lower(op: Op, graph: Graph) -> KernelCall:
     """The kernel call; after check()."""
-    source, weights, output = graph.input(op, 0), graph.input(op, 1), graph.output(op)
-    bias = graph.optional_input(op, 2)
+    source, weights = graph.input(op, 0), graph.input(op, 1)
     attributes: Attributes = op.attributes
     batches, _, _, depth = source.shape
     _, filter_height, filter_width, channels = weights.shape
@@ -93,27 +90,7 @@ def lower(op: Op, graph: Graph) -> KernelCall:
         "padding_top": vertical.padding,
         "padding_left": horizontal.padding,
     }
-    arguments: tuple[Argument, ...] = (
-        TensorRef(source.index),
-        TensorRef(weights.index),
-        TensorRef(bias.index if bias else None),
-    )
-    header = "depthwise_conv_2d.h"
-    if source.dtype is DType.FLOAT32:
-        low, high = q.float32_activation_range(attributes.activation)
-        params |= {"activation_min": low, "activation_max": high}
-        arguments += (TensorRef(output.index),)
-        return KernelCall(header, "depthwise_conv_2d_float32", "DepthwiseConv2DFloat32Params", params, arguments)
-    multipliers, shifts = q.channel_multipliers(op, source, weights, output, channels)
-    minimum, maximum = q.int8_activation_range(op, output, attributes.activation)
-    params |= {
-        "input_offset": -source.zero_point,
-        "output_offset": output.zero_point,
-        "activation_min": minimum,
-        "activation_max": maximum,
-    }
-    arguments += (Constant("multipliers", multipliers), Constant("shifts", shifts), TensorRef(output.index))
-    return KernelCall(header, "depthwise_conv_2d_int8", "DepthwiseConv2DInt8Params", params, arguments)
+    return macs.call(op, graph, "DepthwiseConv2D", params, channels, row=source.elements // batches)
 
 
 def in_place(op: Op, graph: Graph) -> tuple[int, ...]:

@@ -6,11 +6,12 @@ from typing import Any
 import tflite
 
 from ...errors import ModelError, UnsupportedModel
-from ..ir import Argument, Constant, DType, Graph, KernelCall, Op, Tensor, TensorRef
+from ..ir import Graph, KernelCall, Op, Tensor
+from . import _macs as macs
 from . import _quantized as q
 
 SUMMARY = "dense layer over the last axis: fused activation; weights per tensor or per channel"
-VARIANTS = ("int8", "float32")
+VARIANTS = macs.VARIANTS
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,7 @@ class Attributes:
     activation: str
     weights_format: str
     keep_num_dims: bool
+    asymmetric_inputs: bool = False  # how a hybrid layer quantizes its input
 
 
 def parse(operator: Any) -> Attributes:
@@ -29,6 +31,7 @@ def parse(operator: Any) -> Attributes:
         activation=q.activation_name(options.FusedActivationFunction()),
         weights_format=q.enum_name(tflite.FullyConnectedOptionsWeightsFormat, options.WeightsFormat()),
         keep_num_dims=bool(options.KeepNumDims()),
+        asymmetric_inputs=bool(options.AsymmetricQuantizeInputs()),
     )
 
 
@@ -38,7 +41,7 @@ def check(op: Op, graph: Graph) -> None:
     q.check_present(op, 0, 1)
     source, weights, output = graph.input(op, 0), graph.input(op, 1), graph.output(op)
     bias = graph.optional_input(op, 2)
-    dtype = q.check_types(op, source, weights, output)
+    kind = macs.variant(op, graph)
     attributes: Attributes = op.attributes
     q.check_activation(op, attributes.activation)
     if attributes.weights_format != "DEFAULT":
@@ -59,13 +62,9 @@ def check(op: Op, graph: Graph) -> None:
         q.check_shape(op, output, (*source.shape[:-1], channels))
     elif output.elements != rows * channels or output.shape[-1] != channels:
         q.check_shape(op, output, (rows, channels))
-    q.check_bias(op, bias, channels, DType.INT32 if dtype is DType.INT8 else DType.FLOAT32)
-    if dtype is DType.INT8:
-        q.check_per_tensor(op, source, output)
-        q.check_filter(op, weights, axis=0, symmetric=False)
+    macs.check(op, graph, channels, axis=0, symmetric=False)
+    if kind == "int8":
         _check_bias_scale(op, source, weights, bias, output)
-        q.channel_multipliers(op, source, weights, output, channels)
-        q.int8_activation_range(op, output, attributes.activation)
 
 
 def _check_bias_scale(op: Op, source: Tensor, weights: Tensor, bias: Tensor | None, output: Tensor) -> None:
@@ -91,8 +90,7 @@ def lower(op: Op, graph: Graph) -> KernelCall:
     TFLM of October 2026, like q.channel_multipliers(), multiplies the scales in double precision. Earlier TFLM did so
     in float32 for per-tensor weights (GetQuantizedConvolutionMultipler), which can differ by a step at exact ties.
     """
-    source, weights, output = graph.input(op, 0), graph.input(op, 1), graph.output(op)
-    bias = graph.optional_input(op, 2)
+    source, weights = graph.input(op, 0), graph.input(op, 1)
     attributes: Attributes = op.attributes
     channels, depth = weights.shape
     params: dict[str, Any] = {
@@ -100,29 +98,16 @@ def lower(op: Op, graph: Graph) -> KernelCall:
         "input_depth": depth,
         "output_depth": channels,
     }
-    arguments: tuple[Argument, ...] = (
-        TensorRef(source.index),
-        TensorRef(weights.index),
-        TensorRef(bias.index if bias else None),
+    return macs.call(
+        op,
+        graph,
+        "FullyConnected",
+        params,
+        channels,
+        row=depth,
+        row_is_symmetric=not attributes.asymmetric_inputs,
+        offsets={"filter_offset": -weights.zero_point},
     )
-    if source.dtype is DType.FLOAT32:
-        low, high = q.float32_activation_range(attributes.activation)
-        params |= {"activation_min": low, "activation_max": high}
-        arguments += (TensorRef(output.index),)
-        return KernelCall(
-            "fully_connected.h", "fully_connected_float32", "FullyConnectedFloat32Params", params, arguments
-        )
-    multipliers, shifts = q.channel_multipliers(op, source, weights, output, channels)
-    minimum, maximum = q.int8_activation_range(op, output, attributes.activation)
-    params |= {
-        "input_offset": -source.zero_point,
-        "filter_offset": -weights.zero_point,
-        "output_offset": output.zero_point,
-        "activation_min": minimum,
-        "activation_max": maximum,
-    }
-    arguments += (Constant("multipliers", multipliers), Constant("shifts", shifts), TensorRef(output.index))
-    return KernelCall("fully_connected.h", "fully_connected_int8", "FullyConnectedInt8Params", params, arguments)
 
 
 def in_place(op: Op, graph: Graph) -> tuple[int, ...]:

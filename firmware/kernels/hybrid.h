@@ -1,0 +1,79 @@
+// What the hybrid kernels share: float activations that are quantized to int8 when a layer starts, row by row, so that
+// it sums integers although its inputs and outputs are floats.
+//
+// Must equal the functions that LiteRT has for every processor with vectors, bit for bit, provided the compiler does
+// not fuse multiplications and additions (-ffp-contract=off): tensorflow/lite/kernels/internal/optimized/
+// neon_tensor_utils.cc, on ARMv8. (On x86 its rounding takes the one float below 0.5 for 1; LiteRT's portable functions
+// differ in the last bit of a scale.) Infinities and NaN, where those are undefined, give some numbers here.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+
+#include "kernels/fixed_point.h"
+
+namespace kerf {
+
+// real = scale * (quantized - zero_point), zero_point -128 … 127.
+struct RowQuantization {
+    float scale;
+    int32_t zero_point;
+};
+
+// std::round, ties away from zero, limited to -256 … 256; a NaN is -256.
+inline int32_t RoundToInt(float value) {
+    value = value > -256.0f ? value : -256.0f;
+    value = value < 256.0f ? value : 256.0f;
+    const int32_t whole = static_cast<int32_t>(value);
+    const float rest = value - static_cast<float>(whole);  // exact
+    return whole + (rest >= 0.5f ? 1 : 0) - (rest <= -0.5f ? 1 : 0);
+}
+
+// `count` >= 1 floats as int8 over their whole range, which is made to include 0. LiteRT: NeonAsymmetricQuantizeFloats.
+inline RowQuantization QuantizeAsymmetric(const float* values, int32_t count, int8_t* quantized) {
+    float least = 0.0f, largest = 0.0f;
+    for (int32_t i = 0; i < count; ++i) {
+        least = std::min(least, values[i]);
+        largest = std::max(largest, values[i]);
+    }
+    if (least == largest) {
+        std::fill_n(quantized, count, int8_t{0});
+        return {1.0f, 0};
+    }
+    const double low = least, high = largest;
+    const double step = (largest - least) / 255.0;  // of a float difference
+    // The end of the range that loses less by being made exact decides.
+    const double from_low = -128.0 - low / step, from_high = 127.0 - high / step;
+    const bool low_decides = 128.0 + std::abs(low / step) < 127.0 + std::abs(high / step);
+    const double exact = low_decides ? from_low : from_high;
+    int32_t zero_point = -128;
+    if (exact >= 127.0) {
+        zero_point = 127;
+    } else if (exact > -128.0) {
+        zero_point = static_cast<int32_t>(std::round(exact));
+    }
+    const float scale = static_cast<float>(step);
+    const float inverse = scale == 0.0f ? 0.0f : 1.0f / scale;
+    for (int32_t i = 0; i < count; ++i) {
+        quantized[i] = static_cast<int8_t>(Clamp(RoundToInt(values[i] * inverse) + zero_point, -128, 127));
+    }
+    return {scale, zero_point};
+}
+
+// `count` >= 1 floats as int8 -127 … 127 around 0. LiteRT: NeonSymmetricQuantizeFloats.
+inline RowQuantization QuantizeSymmetric(const float* values, int32_t count, int8_t* quantized) {
+    float largest = 0.0f;
+    for (int32_t i = 0; i < count; ++i) largest = std::max(largest, std::abs(values[i]));
+    if (largest == 0.0f) {
+        std::fill_n(quantized, count, int8_t{0});
+        return {1.0f, 0};
+    }
+    const float inverse = 127.0f / largest;
+    for (int32_t i = 0; i < count; ++i) {
+        quantized[i] = static_cast<int8_t>(Clamp(RoundToInt(values[i] * inverse), -127, 127));
+    }
+    return {largest / 127.0f, 0};
+}
+
+}  // namespace kerf
