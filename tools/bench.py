@@ -46,6 +46,8 @@ def run(
     Raises TransportError, ProtocolError or DeviceError, within a bounded time, when it cannot be done.
     """
     device = _Device(Link(transport), model_sha256, op_count)
+    if transport.emulated:
+        device.link.await_boot()
     welcome = device.open()
     scale = device.calibrate() if transport.emulated else Scale(Fraction(1))
     ticks: list[int] = []

@@ -20,6 +20,8 @@ FIRST_WAIT_SECONDS = 0.25
 LONGEST_WAIT_SECONDS = 2.0
 ANSWER_SECONDS = 8.0
 HELLO_SECONDS = 12.0
+BOOT_SECONDS = 1.0
+EMULATED_DONE_SECONDS = 30.0  # an emulator's line loses nothing, and a byte that arrives would count as instructions
 MAX_BOOTS = 6
 
 
@@ -44,6 +46,13 @@ class Link:
         self._bytes = 0
         self._frames = 0
         self._in_session = False
+
+    def await_boot(self, seconds: float = BOOT_SECONDS) -> None:
+        """Lets a firmware that starts right now finish its set-up undisturbed; over when it says so, or after the time."""
+        end = self.transport.now() + seconds
+        while not self.boots and (left := end - self.transport.now()) > 0:
+            for _ in self._receive(left):
+                pass
 
     def hello(self, seconds: float = HELLO_SECONDS) -> Welcome:
         """Opens a session.
@@ -98,7 +107,8 @@ class Link:
                     yield message
                     if isinstance(message, Started):
                         # It works; asking again is only for a Done that got lost.
-                        resend = min(end, now() + LONGEST_WAIT_SECONDS)
+                        wait = EMULATED_DONE_SECONDS if self.transport.emulated else LONGEST_WAIT_SECONDS
+                        resend = min(end, now() + wait)
 
     def _receive(self, timeout: float) -> Iterator[Message]:
         """What arrives within the time-out and is unasked for or belongs to the latest request."""
