@@ -8,51 +8,60 @@ imports every stage, and the only one that knows where under build/ things lie:
     build/<model>/                              trained model
     build/<model>-<mode>/                       .tflite, vectors
     build/<model>-<mode>/<runtime>-<target>/    PlatformIO project
+    build/.cache/                               compiled objects, libraries and arena sizes, for all of them
     build/measurements.jsonl, build/report.html
 """
 
 import re
 import shutil
 import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import product
 from pathlib import Path
 from typing import Any
 
 import numpy.typing as npt
 
-from . import __version__, bench, boards, files, models, page, records, render, targets
+from . import __version__, bench, boards, files, models, page, records, render, sizing, targets
 from . import build as platformio
 from . import flash as flasher
+from . import interpreter as tflm_interpreter
 from . import monitor as terminal
 from . import quantize as converter
 from . import train as trainer
-from .errors import Mismatch, UnknownName, UsageError
-from .graph import plan, read
-from .graph.ir import Graph, KernelCall, Plan
+from .errors import BuildError, Mismatch, MissingTool, TransportError, UnknownName, UsageError
+from .graph.ir import Graph, Plan
 from .progress import Progress
-from .runtimes import aot
+from .runtimes import Arena, Program, Runtime, aot, tflm
 from .transports import Transport, host, qemu, renode
-from .values import MODES, Image, Measurement, Project, Quantized, Request, Target, Trained
+from .values import MODES, Clock, DeviceRun, Image, Measurement, Project, Quantized, Request, Target, Trained
 
 ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "build"
 RECORDS = BUILD / "measurements.jsonl"
 REPORT = BUILD / "report.html"
-RUNTIMES = {"aot": aot}
+CACHE = BUILD / ".cache"
+RUNTIMES: dict[str, Runtime] = {"aot": aot, "tflm": tflm}
 EMULATORS = {"qemu": qemu.open, "renode": renode.open}
 
 
 @dataclass(frozen=True, eq=False)
 class Compiled:
-    """A model on its way to one runtime: what it computes, with which kernels, and where its tensors lie."""
+    """A model on its way to one runtime: what it computes, and what that runtime makes of it."""
 
     quantized: Quantized
-    graph: Graph
-    calls: tuple[KernelCall, ...]
-    plan: Plan
+    program: Program
+
+    @property
+    def graph(self) -> Graph:
+        return self.program.graph
+
+    @property
+    def plan(self) -> Plan | None:
+        return self.program.plan
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,40 +126,73 @@ def quantize(ask: Request, progress: Progress) -> Quantized:
 
 def compile(ask: Request, progress: Progress) -> Compiled:
     """The graph, the kernels it calls, its memory plan; each operator is checked before anything is rendered."""
-    quantized = quantize(ask, progress)
-    graph = read.read(quantized.tflite, quantized.model)
-    calls = aot.lower(graph)
-    return Compiled(quantized, graph, calls, plan.plan(graph, calls))
-
-
-def render_project(ask: Request, progress: Progress) -> Rendered:
-    """The PlatformIO project, not yet on disk; DoesNotFit before any compiler runs."""
     target = choose_target(ask)
+    quantized = quantize(ask, progress)
+    return Compiled(quantized, RUNTIMES[ask.runtime].compile(quantized.tflite, quantized.model, target))
+
+
+def render_project(ask: Request, progress: Progress, arena: Arena | None = None) -> Rendered:
+    """The PlatformIO project, not yet on disk; DoesNotFit before any compiler runs.
+
+    ``arena`` replaces the one that is known for the model.
+    """
+    target, runtime = choose_target(ask), RUNTIMES[ask.runtime]
+    if runtime.interprets(target):
+        raise UsageError(
+            f"there is no firmware of runtime {ask.runtime} for {target.name}: `inv run` runs the .tflite itself there"
+        )
     compiled = compile(ask, progress)
-    graph, calls, memory, mode = compiled.graph, compiled.calls, compiled.plan, compiled.quantized.mode
+    graph, program, mode = compiled.graph, compiled.program, compiled.quantized.mode
+    arena = arena or _known_arena(ask, compiled, target) or _estimated_arena(compiled, progress)
     constants = sum(tensor.bytes for tensor in graph.tensors if tensor.data is not None)
-    platformio.check_fits(memory.arena_bytes, constants, target)
-    sources = aot.files(graph, calls, memory, mode=mode)
-    kernels = aot.kernels(calls)
-    project = render.project(graph, memory, target, sources, runtime=ask.runtime, mode=mode, kernels=kernels)
+    platformio.check_fits(arena.bytes, constants, target)
+    sources = runtime.sources(program, target, arena, mode=mode)
+    project = render.project(
+        graph,
+        program.plan or Plan(arena.bytes, {}),
+        target,
+        sources.files,
+        runtime=ask.runtime,
+        mode=mode,
+        kernels=sources.kernels,
+        kernel_symbols=sources.kernel_symbols,
+        options=sources.options,
+        library=sources.options.get("lib_deps", ""),
+    )
     return Rendered(compiled, target, project)
 
 
-def render_to_disk(ask: Request, progress: Progress, out: Path | None = None) -> Rendered:
+def render_to_disk(ask: Request, progress: Progress, out: Path | None = None, arena: Arena | None = None) -> Rendered:
     """The project in the folder ``out``, or under build/."""
-    rendered = render_project(ask, progress)
+    rendered = render_project(ask, progress, arena)
     target, project = rendered.target, rendered.project
     directory = out or rendered.compiled.quantized.path.parent / f"{project.runtime}-{target.name}"
     changed = render.write(project, directory)
+    platformio.bootstrap(progress)  # so that a plain `pio run` in the folder works, too
     progress.say(f"rendered {project.runtime} for {target.name}: {directory} ({changed or 'no'} files changed)")
     return replace(rendered, directory=directory)
 
 
 def build(ask: Request, progress: Progress) -> Built:
-    """The linked firmware; compiles only what changed."""
-    rendered = render_to_disk(ask, progress)
+    """The linked firmware; compiles only what changed.
+
+    Where the arena's size is not known yet, it is found first, by trying in an emulator.
+    """
+    _size_arena(ask, progress)
+    return _link(render_to_disk(ask, progress), progress)
+
+
+def _link(rendered: Rendered, progress: Progress) -> Built:
     assert rendered.directory is not None
-    return Built(rendered, platformio.build(rendered.directory, rendered.project, rendered.target, progress))
+    image = platformio.build(
+        rendered.directory, rendered.project, rendered.target, progress, platformio_settings(rendered)
+    )
+    return Built(rendered, image)
+
+
+def platformio_settings(rendered: Rendered) -> Mapping[str, str]:
+    """PlatformIO's, for building and uploading: what projects have in common is compiled once."""
+    return platformio.shared(CACHE, rendered.project, rendered.target)
 
 
 def flash(ask: Request, progress: Progress) -> tuple[Built, str | None]:
@@ -158,7 +200,8 @@ def flash(ask: Request, progress: Progress) -> tuple[Built, str | None]:
     flasher.find(choose_target(ask), ask.port)  # a board that is not there is known before anything is built
     built = build(ask, progress)
     assert built.rendered.directory is not None
-    return built, flasher.flash(built.rendered.directory, built.rendered.target, ask.port, progress)
+    upload = partial(platformio.upload, settings=platformio_settings(built.rendered))
+    return built, flasher.flash(built.rendered.directory, built.rendered.target, ask.port, progress, upload)
 
 
 def monitor(ask: Request) -> None:
@@ -171,16 +214,24 @@ def run(ask: Request, progress: Progress) -> Outcome:
 
     A board behind a port of this machine is flashed first; behind a URL it is taken as it is.
     """
+    if RUNTIMES[ask.runtime].interprets(choose_target(ask)):
+        return _interpret(ask, progress)
     line = choose_line(ask)
     if ask.port and not boards.is_url(ask.port):
         built, port = flash(ask, progress)
         line = choose_line(replace(ask, port=port))
     else:
         built = build(ask, progress)
-    compiled, image, project = built.rendered.compiled, built.image, built.image.project
-    vectors = compiled.quantized.vectors
-    with line.open(image.elf) as transport:
-        device = bench.run(transport, vectors, compiled.graph.sha256, len(project.op_labels), progress)
+    vectors, project = built.rendered.compiled.quantized.vectors, built.image.project
+    with line.open(built.image.elf) as transport:
+        device = bench.run(transport, vectors, project.model_sha256, len(project.op_labels), progress)
+    return _outcome(built, device, line.emulator)
+
+
+def _outcome(built: Built, device: DeviceRun, emulator: str | None) -> Outcome:
+    """The measurement that a run amounts to, compared and kept."""
+    image, project = built.image, built.image.project
+    vectors = built.rendered.compiled.quantized.vectors
     on_device, on_host = (bench.accuracy(vectors, outputs) for outputs in (device.outputs, vectors.expected))
     per_op = None
     if device.per_op is not None:
@@ -193,8 +244,8 @@ def run(ask: Request, progress: Progress) -> Outcome:
         model_bytes=project.model_bytes,
         runtime=project.runtime,
         target=project.target,
-        emulator=line.emulator,
-        kernels=project.kernels,
+        emulator=emulator,
+        kernels=image.kernels,
         flash_bytes=image.flash_bytes,
         ram_bytes={
             "total": image.static_bytes + image.arena_bytes + device.stack_bytes,
@@ -212,9 +263,116 @@ def run(ask: Request, progress: Progress) -> Outcome:
         accuracy=None if on_device is None or on_host is None else {"device": on_device, "host": on_host},
         kerf=__version__,
         commit=commit(),
+        extra={"arena_used_bytes": device.arena_bytes},
     )
     records.append(measurement, RECORDS)
     return Outcome(measurement, built, device.outputs, device.retries)
+
+
+def _interpret(ask: Request, progress: Progress) -> Outcome:
+    """A run without firmware: the .tflite in the interpreter of this machine.
+
+    Its flash is the model's own bytes: the interpreter is part of Python, and so are its stack and its static data.
+    """
+    choose_line(ask)
+    target, compiled = choose_target(ask), compile(ask, progress)
+    quantized, graph = compiled.quantized, compiled.graph
+    progress.say(f"running {quantized.vectors.samples} samples in TFLM's interpreter on this machine")
+    ran = tflm_interpreter.run(quantized.tflite, quantized.vectors.inputs, quantized.model)
+    size = len(quantized.tflite)
+    project = Project(
+        files={},
+        model=graph.name,
+        mode=quantized.mode,
+        model_sha256=graph.sha256,
+        model_bytes=size,
+        runtime=ask.runtime,
+        target=target.name,
+        kernels="reference",
+        arena_bytes=ran.arena_bytes,
+        op_labels=tuple((op.name, op.kind) for op in graph.ops),
+    )
+    flash_bytes = {"total": size, "code": 0, "model": size}
+    image = Image(quantized.path, project, flash_bytes, 0, ran.arena_bytes, rebuilt=False, kernels=project.kernels)
+    device = DeviceRun(
+        clock=Clock("us", 1_000_000),
+        outputs=ran.outputs,
+        invoke=bench.timing(ran.invoke_us),
+        setup=ran.setup_us,
+        per_op=None,
+        stack_bytes=0,
+        arena_bytes=ran.arena_bytes,
+        retries=0,
+    )
+    return _outcome(Built(Rendered(compiled, target, project), image), device, None)
+
+
+def _sizing_target(ask: Request) -> Target:
+    """Where the arena is tried: the target itself if it has an emulator, else the one that the board table names."""
+    target = choose_target(ask)
+    return target if target.emulators else targets.find(target.tflm.get("sized_on", target.name))
+
+
+def _arena_key(ask: Request, compiled: Compiled, target: Target) -> str:
+    library = RUNTIMES[ask.runtime].library(target)
+    return " ".join((compiled.quantized.sha256, ask.runtime, target.name, library, __version__))
+
+
+def _known_arena(ask: Request, compiled: Compiled, target: Target) -> Arena | None:
+    """The planned arena, or the one that was found by trying; None when it was not tried yet."""
+    if compiled.plan is not None:
+        return Arena(compiled.plan.arena_bytes, "planned")
+    tried_on = _sizing_target(ask)
+    found = sizing.recall(CACHE / "arenas.json", _arena_key(ask, compiled, tried_on))
+    if found is None:
+        return None
+    margin = sizing.MARGIN_BYTES if tried_on.name == target.name else sizing.OTHER_MARGIN_BYTES
+    return Arena(
+        found + margin,
+        f"{found:,} bytes is the smallest arena that works, found by trying on {tried_on.name}; {margin:,} are added.",
+    )
+
+
+def _estimated_arena(compiled: Compiled, progress: Progress) -> Arena:
+    """An upper bound for a project that nobody has linked yet."""
+    quantized, graph = compiled.quantized, compiled.graph
+    found = tflm_interpreter.run(quantized.tflite, (), quantized.model).arena_bytes
+    scratch = sizing.scratch_bytes(graph)
+    progress.warn(
+        "the arena is an upper bound, until `inv build` or `inv run` have found the smallest by trying in an emulator"
+    )
+    return Arena(
+        found + scratch,
+        f"An upper bound: {found:,} bytes in an interpreter with 64-bit pointers, and {scratch:,} for working memory "
+        "of optimized kernels.",
+    )
+
+
+def _size_arena(ask: Request, progress: Progress) -> None:
+    """Finds the smallest arena by trying, where it is neither planned nor known, and remembers it.
+
+    For a board without an emulator another target stands in; what it lacks is a warning, as the estimate remains.
+    """
+    target, tried_on = choose_target(ask), _sizing_target(ask)
+    if RUNTIMES[ask.runtime].interprets(target):
+        return
+    compiled = compile(ask, progress)
+    if not tried_on.emulators or _known_arena(ask, compiled, target) is not None:
+        return
+    stand_in = replace(
+        ask, target=tried_on.name, port=None, emulator=ask.emulator if tried_on.name == target.name else None
+    )
+    try:
+        trial = _link(render_to_disk(stand_in, progress, arena=Arena(sizing.STEP_BYTES, "For trials alone.")), progress)
+        line = choose_line(stand_in)
+        progress.say(f"looking for the smallest arena in {line.emulator}")
+        found = sizing.find(trial.image.elf, line.open)
+    except (BuildError, MissingTool, TransportError) as error:
+        if tried_on.name == target.name:
+            raise
+        progress.warn(f"the arena for {target.name} could not be found by trying on {tried_on.name}: {error}")
+        return
+    sizing.remember(CACHE / "arenas.json", _arena_key(ask, compiled, tried_on), found)
 
 
 def bench_all(
