@@ -1,4 +1,4 @@
-// ESP-IDF 5.5. Its headers are not free of the warnings that the build makes errors; as system headers they are
+// ESP-IDF 5.5. Its headers are not free of the warnings that the firmware is built with; as system headers they are
 // allowed to.
 #pragma once
 #pragma GCC system_header
