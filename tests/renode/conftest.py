@@ -1,4 +1,4 @@
-"""The demo firmware, built once in a build/ of its own; skips with the reason without Renode or a compiler."""
+"""The demo firmware, built once per target; skips with the reason where Renode or a compiler is missing."""
 
 import shutil
 from collections.abc import Iterator
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tools import pipeline
+from tools import pipeline, targets
 from tools.progress import Progress
 from tools.transports import renode
 from tools.values import Request
@@ -22,10 +22,16 @@ def program() -> Path:
 
 
 @pytest.fixture(scope="session")
-def built(program: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[pipeline.Built]:
-    """digits, int8, aot, for stm32f4."""
-    if shutil.which("arm-none-eabi-g++") is None:
-        pytest.skip("arm-none-eabi-g++ is not installed")
+def build_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A build/ of its own, for all targets: the model is trained and converted once."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(pipeline, "BUILD", tmp_path_factory.mktemp("build"))
-        yield pipeline.build(Request(target="stm32f4"), Progress())
+        yield
+
+
+@pytest.fixture(scope="session", params=[t.name for t in targets.load().values() if "renode" in t.emulators])
+def built(request: pytest.FixtureRequest, program: Path, build_folder: None) -> pipeline.Built:
+    """digits, int8, aot, for each target that Renode runs."""
+    if shutil.which("arm-none-eabi-g++") is None:
+        pytest.skip("arm-none-eabi-g++ is not installed")
+    return pipeline.build(Request(target=request.param), Progress())
