@@ -42,7 +42,7 @@ inline RowQuantization QuantizeAsymmetric(const float* values, int32_t count, in
         return {1.0f, 0};
     }
     const double low = least, high = largest;
-    const double step = (largest - least) / 255.0;  // of a float difference
+    const double step = static_cast<double>(largest - least) / 255.0;  // of a float difference
     // The end of the range that loses less by being made exact decides.
     const double from_low = -128.0 - low / step, from_high = 127.0 - high / step;
     const bool low_decides = 128.0 + std::abs(low / step) < 127.0 + std::abs(high / step);

@@ -19,7 +19,18 @@ from tools.runtimes import aot
 
 ROOT = Path(__file__).parents[2]
 SANITIZERS = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-fno-omit-frame-pointer"]
-CXX_FLAGS = ["-std=gnu++17", "-Wall", "-Wextra", "-Werror", "-O1", "-g", "-ffp-contract=off", *SANITIZERS]
+CXX_FLAGS = [
+    "-std=gnu++17",
+    "-Wall",
+    "-Wextra",
+    "-Wundef",
+    "-Wdouble-promotion",
+    "-Werror",
+    "-O1",
+    "-g",
+    "-ffp-contract=off",
+    *SANITIZERS,
+]
 RANDOM_SAMPLES = 3
 CASES_PER_MODEL = 100  # an input and an output each, of at most 255
 
