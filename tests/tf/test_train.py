@@ -92,7 +92,7 @@ def test_interrupt_in_the_middle_leaves_no_model(tmp_path: Path, sig: signal.Sig
     with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True, env={**os.environ}) as child:
         assert child.stderr is not None
         deadline = time.monotonic() + 120
-        while "training digits: 2/20" not in child.stderr.readline():
+        while "/20 " not in child.stderr.readline():
             assert child.poll() is None and time.monotonic() < deadline
         child.send_signal(sig)
         child.stderr.read()
