@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from . import files, models
+from . import augment, files, models
 from .errors import QuantizeError, TrainError
-from .models import Data, ModelModule
+from .models import Augmentation, Data, ModelModule
 from .progress import Progress, Step
-from .quiet import failures_as, quiet, without_warnings
+from .quiet import failures_as, quiet, useful_line, without_warnings
 from .values import Trained
 
 SEED = 1
@@ -26,15 +26,21 @@ _ZIP_MARK = b"PK\x03\x04"
 
 
 def train(
-    model: str, directory: Path, progress: Progress | None = None, seed: int = SEED, epochs: int | None = None
+    model: str,
+    directory: Path,
+    progress: Progress | None = None,
+    seed: int = SEED,
+    epochs: int | None = None,
+    data: Data | None = None,
 ) -> Trained:
     """Trains a model of tools/models and saves it as ``directory/<model>.keras``.
 
-    The same seed gives the same file on the same machine. A file that is there already and was made from the same
-    model source, seed, epochs and TensorFlow is used again. Nothing is left behind by an interrupt.
+    ``data`` stand in for the model's own; the network is built for their shape and number of classes. The same seed
+    gives the same file on the same machine. A file that is there already and was made from the same model source,
+    recipe, data, seed, epochs and TensorFlow is used again. Nothing is left behind by an interrupt.
 
     Raises UnknownName; TrainError when the data cannot be used, or when the result is below the model's accuracy
-    floor (with ``epochs`` given, a quick try, that is only a warning).
+    floor (with ``epochs`` given, a quick try, that is only a warning; data of other classes have no floor).
     """
     progress = progress or Progress()
     module = models.find(model)
@@ -45,17 +51,19 @@ def train(
     if chosen_epochs < 1:
         raise TrainError(f"cannot train {model} for {chosen_epochs} epochs: give at least 1")
     frameworks = [f"{name} {version(name)}" for name in ("tensorflow", "keras", "numpy")]
-    key = files.digest(models.source(model).read_bytes(), repr((seed, chosen_epochs)), *frameworks)
+    recipe = repr((seed, chosen_epochs, module.BATCH, module.LEARNING_RATE, module.AUGMENTATION))
+    key = files.digest(models.source(model).read_bytes(), recipe, data.digest() if data else "", *frameworks)
 
     state = files.read_json(state_path)
     if state.get("key") == key and path.is_file() and files.tree_digest(path) == state.get("sha256"):
         progress.say(f"{model} is trained already: {path}")
         trained = Trained(model, path, state["accuracy"])
     else:
-        trained = Trained(model, path, _fit(model, module, path, seed, chosen_epochs, progress))
+        trained = Trained(model, path, _fit(model, module, data, path, seed, chosen_epochs, progress))
         record = {"key": key, "sha256": files.tree_digest(path), "accuracy": trained.accuracy}
         files.write(state_path, json.dumps(record, indent=1).encode())
-    _check_floor(trained, module, is_try=epochs is not None, progress=progress)
+    if data is None or data.classes in ((), module.CLASSES):
+        _check_floor(trained, module, is_try=epochs is not None, progress=progress)
     return trained
 
 
@@ -73,35 +81,37 @@ def _check_floor(trained: Trained, module: ModelModule, is_try: bool, progress: 
     progress.warn(sentence)
 
 
-def _fit(model: str, module: ModelModule, path: Path, seed: int, epochs: int, progress: Progress) -> float:
+def _fit(
+    model: str, module: ModelModule, given: Data | None, path: Path, seed: int, epochs: int, progress: Progress
+) -> float:
     """Trains, saves whole or not at all, and returns the accuracy (R² for a regression) on the test set."""
-    data = module.data()
+    data = given or module.data()
     _check_data(model, data)
     tf = import_tensorflow(path.with_suffix(".log"))
     keras: Any = tf.keras
     keras.utils.set_random_seed(seed)  # Python's, numpy's and TensorFlow's generator
     tf.config.experimental.enable_op_determinism()
 
-    network = module.build()
-    steps = epochs * -(-len(data.train_x) // module.BATCH)
+    network = _build(model, module, data)
+    epoch_steps = -(-len(data.train_x) // module.BATCH)
+    schedule = keras.optimizers.schedules.CosineDecay(module.LEARNING_RATE, epochs * epoch_steps)
     network.compile(
-        keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(module.LEARNING_RATE, steps)),
+        keras.optimizers.Adam(schedule),
         loss="sparse_categorical_crossentropy" if module.CLASSES else "mse",
         metrics=["accuracy"] if module.CLASSES else [],
     )
     with progress.bar(f"training {model}", epochs) as step, without_warnings():
-        network.fit(
-            data.train_x,
-            data.train_y,
-            batch_size=module.BATCH,
-            epochs=epochs,
-            verbose=0,
-            callbacks=[_progress_callback(keras, step)],
-        )
+        watched = {"epochs": epochs, "verbose": 0, "callbacks": [_progress_callback(keras, step)]}
+        if Augmentation() == module.AUGMENTATION:
+            network.fit(data.train_x, data.train_y, batch_size=module.BATCH, **watched)
+        else:
+            network.fit(
+                augment.batches(data, module.BATCH, module.AUGMENTATION, seed), steps_per_epoch=epoch_steps, **watched
+            )
         accuracy = _score(module, network.predict(data.test_x, verbose=0), data.test_y)
     if not np.isfinite(network.get_weights()[0]).all():
         raise TrainError(f"training {model} diverged (weights are not finite): lower LEARNING_RATE")
-    bare = module.build()  # without the optimizer and its state: nobody trains on from here
+    bare = _build(model, module, data)  # without the optimizer and its state: nobody trains on from here
     bare.set_weights(network.get_weights())
     with files.replacing(path) as temporary:
         with without_warnings():
@@ -109,6 +119,21 @@ def _fit(model: str, module: ModelModule, path: Path, seed: int, epochs: int, pr
         temporary.write_bytes(_stable_keras(temporary.read_bytes()))
     progress.say(f"{model}: {'accuracy' if module.CLASSES else 'R²'} {accuracy:.4f} on {len(data.test_x)} test samples")
     return accuracy
+
+
+def _build(model: str, module: ModelModule, data: Data) -> Any:
+    """The network for the data's shape and classes; for a regression, its own."""
+    if not module.CLASSES:
+        if data.classes:
+            raise TrainError(
+                f"{model} is a regression and the data have {len(data.classes)} classes: choose a classifier"
+            )
+        return module.build()
+    shape, classes = data.train_x.shape[1:], len(data.classes or module.CLASSES)
+    try:
+        return module.build(shape, classes)
+    except ValueError as error:
+        raise TrainError(f"{model} cannot be built for samples of shape {shape}: {useful_line(error)}") from error
 
 
 def _check_data(model: str, data: Data) -> None:

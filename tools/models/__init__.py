@@ -9,13 +9,17 @@ A model module has
     EPOCHS: int                     how long it is trained
     BATCH: int
     LEARNING_RATE: float            Adam's, at the start; it falls to zero along a cosine
+    AUGMENTATION: Augmentation      what is done to an image each time it is trained on, Augmentation() for nothing
     data() -> Data                  the same arrays every time; raises TrainError when they cannot be had
-    build() -> keras.Model          untrained; named layers, an Input of fixed shape without batch size
+    build() -> keras.Model          untrained; named layers, an Input of fixed shape without batch size; a classifier
+                                    takes (shape, classes) of other data than its own
 
 and nothing else of kerf imports one by name. Listing models is fast: TensorFlow and scikit-learn are imported by
 ``data`` and ``build``, never at the top of a module.
 """
 
+import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
@@ -35,12 +39,33 @@ class Data:
     """A data set, split. x are float32, first axis = sample, in the real units that the model is trained on.
 
     y are class indices (int64, one axis) or a regression's targets (float32, the shape of the model's output).
+    ``classes`` name the indices where the data bring the names, else the model's CLASSES do. ``sha256`` stands for
+    the arrays' contents where whoever made them knows it.
     """
 
     train_x: Floats
     train_y: npt.NDArray[Any]
     test_x: Floats
     test_y: npt.NDArray[Any]
+    classes: tuple[str, ...] = ()
+    sha256: str = ""
+
+    def digest(self) -> str:
+        """SHA-256 that is another one when the arrays are."""
+        total = hashlib.sha256(self.sha256.encode())
+        for array in () if self.sha256 else (self.train_x, self.train_y, self.test_x, self.test_y):
+            total.update(f"{array.dtype}{array.shape}".encode())
+            total.update(np.ascontiguousarray(array).data)
+        return total.hexdigest()
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """Images as the camera could have taken them: half of them mirrored left to right, each moved by up to ``shift``
+    pixels along both axes, black where nothing was."""
+
+    mirror: bool = False
+    shift: int = 0
 
 
 class ModelModule(Protocol):
@@ -52,9 +77,10 @@ class ModelModule(Protocol):
     EPOCHS: int
     BATCH: int
     LEARNING_RATE: float
+    AUGMENTATION: Augmentation
+    build: Callable[..., Any]
 
     def data(self) -> Data: ...
-    def build(self) -> Any: ...
 
 
 def source(name: str) -> Path:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from . import Data, Floats
+from . import Augmentation, Data, Floats
 
 SUMMARY = "handwritten digits, 8x8 pixels → 10 classes, a small CNN (the demo)"
 CLASSES = tuple("0123456789")
@@ -16,6 +16,7 @@ ACCURACY_FLOOR = 0.97
 EPOCHS = 12
 BATCH = 32
 LEARNING_RATE = 3e-3
+AUGMENTATION = Augmentation()  # data() holds the shifted copies already
 
 TEST_SAMPLES = 360
 
@@ -44,20 +45,20 @@ def _shift(x: Floats, rows: int, columns: int) -> Floats:
     return padded[:, 1 - rows : 9 - rows, 1 - columns : 9 - columns]
 
 
-def build() -> Any:
+def build(shape: tuple[int, ...] = (8, 8, 1), classes: int = len(CLASSES)) -> Any:
     """Two convolutions, each followed by a pooling, and one dense layer: 6,090 parameters."""
     from tensorflow.keras import Input, Sequential, layers
 
     return Sequential(
         [
-            Input((8, 8, 1), name="image"),
+            Input(shape, name="image"),
             layers.Conv2D(16, 3, padding="same", activation="relu", name="conv1"),
             layers.MaxPooling2D(name="pool1"),
             layers.Conv2D(32, 3, padding="same", activation="relu", name="conv2"),
             layers.MaxPooling2D(name="pool2"),
             layers.Flatten(name="flatten"),
             layers.Dropout(0.3, name="dropout"),
-            layers.Dense(10, activation="softmax", name="scores"),
+            layers.Dense(classes, activation="softmax", name="scores"),
         ],
         name="digits",
     )

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from . import Data, Floats
+from . import Augmentation, Data, Floats
 
 SUMMARY = "hello world: y = sin(x) over one period, three small dense layers"
 CLASSES: tuple[str, ...] = ()
@@ -12,6 +12,7 @@ ACCURACY_FLOOR = 0.97
 EPOCHS = 80
 BATCH = 16
 LEARNING_RATE = 1e-2
+AUGMENTATION = Augmentation()
 
 
 def data() -> Data:
