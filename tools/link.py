@@ -48,7 +48,7 @@ class Link:
         self._in_session = False
 
     def await_boot(self, seconds: float = BOOT_SECONDS) -> None:
-        """Lets a firmware that starts right now finish its set-up undisturbed; over when it says so, or after the time."""
+        """Lets a firmware that starts right now set itself up undisturbed: until it says so, or the time is over."""
         end = self.transport.now() + seconds
         while not self.boots and (left := end - self.transport.now()) > 0:
             for _ in self._receive(left):
