@@ -59,12 +59,13 @@ _DAMAGE = (struct.error, IndexError, ValueError, TypeError, OverflowError, Attri
 _T = TypeVar("_T")
 
 
-def read(data: bytes, name: str, *, kernels: bool = True) -> Graph:
+def read(data: bytes, name: str, *, kernels: bool = True, folded: bool = True) -> Graph:
     """The model in a .tflite, checked; constants are views into ``data``.
 
     A batch dimension left open is taken as 1; SHAPE, STRIDED_SLICE and PACK of known values are folded away. With
     ``kernels`` every operator has passed its module's check() and can be lowered; without, operators that have no
-    module are let through with no attributes, for a runtime that brings its own kernels.
+    module are let through with no attributes, for a runtime that brings its own kernels. Without ``folded`` operators
+    and tensors are the file's own, numbered as there, for a runtime that reads the file itself.
 
     Raises ModelError for bytes that are no .tflite or contradict themselves, UnsupportedModel for a valid model with
     something kerf does not take.
@@ -90,7 +91,8 @@ def read(data: bytes, name: str, *, kernels: bool = True) -> Graph:
         graph_ops = _operators(raw_ops, codes, tensors, data)
     graph = Graph(name, hashlib.sha256(data).hexdigest(), len(data), tensors, graph_ops, inputs, outputs)
     _check_order(graph)
-    graph = fold(graph)
+    if folded:
+        graph = fold(graph)
     names = layer_names([(op.kind, _tensor_names(op, graph.tensors)) for op in graph.ops])
     graph = replace(graph, ops=tuple(replace(op, name=n) for op, n in zip(graph.ops, names, strict=True)))
     if kernels:
