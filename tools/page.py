@@ -29,7 +29,7 @@ class Details:
 
     measurement: Measurement
     graph: Graph
-    plan: Plan
+    plan: Plan | None  # None where the runtime lays out its memory on the device
     vectors: Vectors
     outputs: tuple[npt.NDArray[Any], ...]
     flash_limit_bytes: int
@@ -46,7 +46,7 @@ def html(measurements: Sequence[Measurement], details: Details | None = None) ->
         run=None if newest is None else _run(newest, details),
         sizes=[] if newest is None else _sizes(newest, details),
         operators=_operators(newest) if newest is not None and newest.per_op else [],
-        plan=None if details is None else _plan(details.graph, details.plan),
+        plan=None if details is None or details.plan is None else _plan(details.graph, details.plan),
         classes=[] if details is None else _classes(details),
     )
 
