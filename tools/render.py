@@ -51,11 +51,15 @@ def project(
     runtime: str,
     mode: str,
     kernels: str,
+    kernel_symbols: Mapping[str, str] | None = None,
+    options: Mapping[str, str] | None = None,
+    library: str = "",
 ) -> Project:
     """A complete PlatformIO project: the runtime's ``sources`` (src/model.cpp …) with everything they are built with.
 
     src/ mirrors firmware/, so that an #include reads the same in both. Of the kernels only the headers that the
-    sources reach are copied, of the ports only the target's. ``kernels`` names them for people.
+    sources reach are copied, of the ports only the target's. ``kernels`` names them for people, ``kernel_symbols`` and
+    ``library`` are the Project's, ``options`` are added to those of the target in platformio.ini.
     """
     contents = dict(sources)
     for folder in ("model", "port", "bench", f"ports/{target.port}"):
@@ -66,7 +70,7 @@ def project(
         contents.update(_copies(FIRMWARE / "platform", "platform"))
     if target.framework == "espidf":
         contents.update(_espidf(contents))
-    contents["platformio.ini"] = _platformio_ini(target).encode()
+    contents["platformio.ini"] = _platformio_ini(target, options or {}).encode()
     labels = tuple((op.name, op.kind) for op in graph.ops)
     manifest = {
         "kerf": __version__,
@@ -93,6 +97,8 @@ def project(
         kernels=kernels,
         arena_bytes=plan.arena_bytes,
         op_labels=labels,
+        kernel_symbols=kernel_symbols or {},
+        library=library,
     )
 
 
@@ -177,14 +183,17 @@ def _espidf(contents: Iterable[str]) -> dict[str, bytes]:
     return {name: render(text, version=__version__, sources=sources).encode() for name, text in templates.items()}
 
 
-def _platformio_ini(target: Target) -> str:
-    """The target's own options and no others, with the platform in the project where it is this repository's."""
+def _platformio_ini(target: Target, more: Mapping[str, str] | None = None) -> str:
+    """The target's own options, ``more`` after them, and no others; the platform is in the project where it is this
+    repository's."""
     options = {"platform": "", "board": target.board}
     if target.framework:
         options["framework"] = target.framework
     options |= {k: v for k, v in target.options.items() if k != "extends" and not k.startswith("custom_")}
     if options["platform"] == PLATFORM:
         options["platform"] = PLATFORM_COPY
+    for key, value in (more or {}).items():
+        options[key] = f"{options[key]}\n{value}" if key in options else value
     flags = [*options.pop("build_flags", "").splitlines(), "-I src"]
     options["build_flags"] = "\n".join(flag.strip() for flag in flags if flag.strip())
     return render(

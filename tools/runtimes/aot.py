@@ -4,13 +4,47 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .. import cpp_text
-from ..graph import ops
+from ..graph import ops, read
 from ..graph.ir import Argument, Constant, Graph, KernelCall, Op, Plan, Scratch, Tensor, TensorRef
+from ..graph.plan import plan as place_tensors
 from ..render import render
-from . import _descriptor
+from ..values import Target
+from . import Arena, Program, Sources, _descriptor
 
 SUMMARY = "the model compiled ahead of time to plain C++: no interpreter, no library, no heap"
 ROLES = {kind: {1: "weights", 2: "bias"} for kind in ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")}
+
+
+def types() -> Mapping[str, tuple[str, ...]]:
+    """Operator → the types it has kernels for."""
+    return {kind: ops.find(kind).VARIANTS for kind in ops.known()}
+
+
+def compile(tflite: bytes, name: str, target: Target) -> Program:
+    """The graph, the kernels it calls and its memory plan, the same for every target."""
+    graph = read.read(tflite, name)
+    calls = lower(graph)
+    return Program(tflite, graph, place_tensors(graph, calls), calls)
+
+
+def sources(program: Program, target: Target, arena: Arena, *, mode: str) -> Sources:
+    """src/model.cpp; the kernels that it includes are copied by `render`."""
+    assert program.plan is not None
+    return Sources(files(program.graph, program.calls, program.plan, mode=mode), kernels(program.calls))
+
+
+def library(target: Target) -> str:
+    """None."""
+    return ""
+
+
+def interprets(target: Target) -> bool:
+    """Never."""
+    return False
+
+
+def takes_per_channel_dense(target: Target) -> bool:
+    return True
 
 
 def lower(graph: Graph) -> tuple[KernelCall, ...]:

@@ -1,0 +1,112 @@
+"""Which TFLM a target is built with, and what its package needs of a PlatformIO project.
+
+`custom_tflm_lib` of the board table names it: a registry spec (owner/name@version), a git URL, or a folder.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..errors import UsageError
+from ..values import Target
+from ._tflm_support import LIBRARIES, UNKNOWN, Library
+
+_MANIFESTS = {  # file of a package → where it says its name and version
+    "library.properties": (r"^name=(.+)$", r"^version=(.+)$"),
+    "library.json": (r'^\s*"name"\s*:\s*"([^"]+)"', r'^\s*"version"\s*:\s*"([^"]+)"'),
+    "idf_component.yml": (r"^name:\s*\"?([^\"\n]+)", r"^version:\s*\"?([^\"\n]+)"),
+}
+# Chirale_TensorFLowLite was made for the Arduino IDE: ARDUINO selects its registrations for single types, whatever the
+# framework; ARDUINO_EXCLUDE_CODE leaves DebugLog() to the port, so that nothing but frames goes over the serial line.
+_FLAGS = "-DCMSIS_NN\n-DARDUINO_EXCLUDE_CODE"
+_FLAGS_WITHOUT_ARDUINO = "-DARDUINO=10819\n" + _FLAGS
+
+
+@dataclass(frozen=True)
+class Package:
+    """A library as the user names it. ``title`` has its version where that is known."""
+
+    spec: str
+    title: str
+    library: Library
+
+
+def package(target: Target) -> Package:
+    """The package of a target. Raises UsageError when the table names none, or a folder that does not exist."""
+    spec = target.tflm.get("lib", "")
+    if not spec:
+        raise UsageError(
+            f"{target.name} has no TFLM library: give custom_tflm_lib in [env:{target.name}] of platformio.ini, "
+            "or set KERF_TFLM_LIB"
+        )
+    folder = _folder(spec)
+    if folder is not None and not folder.is_dir():
+        raise UsageError(f"the TFLM library {spec} is no folder; custom_tflm_lib of {target.name} names it")
+    name, version = _identity(spec, folder)
+    key = name.lower()
+    library = next((known for known in LIBRARIES if key in known.names), UNKNOWN)
+    return Package(spec, f"{name} {version}".strip(), library)
+
+
+def is_component(target: Target) -> bool:
+    """Whether libraries of this target's framework are ESP-IDF components."""
+    return target.framework == "espidf"
+
+
+def options(chosen: Package, target: Target) -> Mapping[str, str]:
+    """What the project's platformio.ini needs for a library that PlatformIO brings; nothing for an IDF component."""
+    if is_component(target):
+        return {}
+    folder = _folder(chosen.spec)
+    return {
+        "lib_deps": f"symlink://{folder.resolve()}" if folder else chosen.spec,
+        "lib_compat_mode": "off",  # an Arduino library, also where the framework is none
+        "extra_scripts": "pre:library.py",
+        "build_flags": _FLAGS if target.framework == "arduino" else _FLAGS_WITHOUT_ARDUINO,
+    }
+
+
+def component_dependency(chosen: Package) -> list[str]:
+    """The lines below `dependencies:` of idf_component.yml."""
+    folder = _folder(chosen.spec)
+    if folder is not None:
+        return [f"{folder.name}:", f"  path: {folder.resolve()}"]
+    if "://" in chosen.spec:
+        url, _, version = chosen.spec.partition("#")
+        return [f"{_url_name(url)}:", f"  git: {url}", *([f"  version: {version}"] if version else [])]
+    name, _, version = chosen.spec.partition("@")
+    return [f'{name}: "{version or "*"}"']
+
+
+def _folder(spec: str) -> Path | None:
+    """The folder that a spec names, whether or not it exists; None for a registry spec or a URL."""
+    if spec.startswith(("symlink://", "file://")):
+        return Path(spec.partition("://")[2])
+    if "://" in spec or spec.startswith("git@"):
+        return None
+    path = Path(spec).expanduser()
+    return path if path.is_absolute() or spec.startswith(".") or path.is_dir() else None
+
+
+def _url_name(url: str) -> str:
+    return url.rstrip("/").rpartition("/")[2].removesuffix(".git").removesuffix(".zip")
+
+
+def _identity(spec: str, folder: Path | None) -> tuple[str, str]:
+    """Name and version, "" where the latter cannot be told."""
+    if folder is None:
+        if "://" in spec or spec.startswith("git@"):
+            url, _, version = spec.partition("#")
+            return _url_name(url), version
+        name, _, version = spec.rpartition("/")[2].partition("@")
+        return name.strip(), version.strip(" ^~=")
+    for manifest, (name_pattern, version_pattern) in _MANIFESTS.items():
+        file = folder / manifest
+        if file.is_file():
+            text = file.read_text(encoding="utf-8", errors="replace")
+            found_name = re.search(name_pattern, text, re.MULTILINE)
+            found_version = re.search(version_pattern, text, re.MULTILINE)
+            name = found_name[1].strip() if found_name else folder.resolve().name
+            return name, found_version[1].strip() if found_version else ""
+    return folder.resolve().name, ""

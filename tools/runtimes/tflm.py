@@ -1,0 +1,196 @@
+"""TFLite Micro: the .tflite as it is, TFLM's interpreter, and an operator list with exactly what the model uses."""
+
+import textwrap
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from .. import cpp_text
+from ..errors import UnsupportedModel
+from ..graph import ops, read
+from ..graph.ir import DType, Graph, Op, Tensor
+from ..render import render
+from ..values import Target
+from . import Arena, Program, Sources, _descriptor, _tflm_library
+from ._tflm_support import DATA_INPUT, INTERPRETER, LIBRARIES, NARROW, WEIGHTS_INPUT, Library, adder
+
+SUMMARY = "TFLite Micro's interpreter with the vendor's kernels, from a published library"
+# Functions that only the vendor's kernels have; without any of them TFLM's reference kernels run.
+KERNEL_SYMBOLS = {
+    **{f"arm_{what}": "CMSIS-NN" for what in ("convolve_", "depthwise_", "fully_connected_", "elementwise_", "nn_")},
+    **{f"arm_{what}": "CMSIS-NN" for what in ("avgpool_", "max_pool_", "softmax_", "svdf_")},
+    "esp_nn_": "ESP-NN",
+}
+REFERENCE = "reference"
+PER_CHANNEL_OPTION = "converter._experimental_disable_per_channel_quantization_for_dense_layers = True"
+
+
+def types() -> Mapping[str, tuple[str, ...]]:
+    """Operator → its types; what only some of the libraries have is followed by their names in brackets."""
+    table = {}
+    for kind in sorted({kind for library in LIBRARIES for kind in library.kernels}):
+        names = dict.fromkeys(name for library in LIBRARIES for name in library.types(kind))
+        cells = []
+        for name in names:
+            having = [library.title for library in LIBRARIES if name in library.types(kind)]
+            cells.append(name if len(having) == len(LIBRARIES) else f"{name} ({', '.join(having)})")
+        table[kind] = tuple(cells)
+    return table
+
+
+def compile(tflite: bytes, name: str, target: Target) -> Program:
+    """The file's own operators, each checked against what the target's library can run.
+
+    Raises UnsupportedModel with the layer, the reason and the way out.
+    """
+    title, chosen = _library(target)
+    graph = read.read(tflite, name, kernels=False, folded=False)
+    for op in graph.ops:
+        _check(op, graph, chosen, title)
+    return Program(tflite, graph, None)
+
+
+def sources(program: Program, target: Target, arena: Arena, *, mode: str) -> Sources:
+    """src/model.cpp with the model, and what the library needs around it."""
+    package = _tflm_library.package(target)
+    graph = program.graph
+    values = _descriptor.values(
+        graph,
+        mode=mode,
+        runtime="tflm",
+        kernels=package.title,
+        arena_bytes=arena.bytes,
+        op_count=len(graph.ops),
+    )
+    values["library"] = cpp_text.comment(package.title)
+    model = render(
+        "tflm/model.cpp.j2",
+        **values,
+        model_lines=list(cpp_text.array_lines(np.frombuffer(program.tflite, np.uint8))),
+        arena_comment=textwrap.wrap(arena.origin, 116),
+        arena_bytes=arena.bytes,
+        tensor_count=len(graph.tensors),
+        op_count=len(graph.ops),
+        ops=[_op_output(op, graph.output(op)) for op in graph.ops],
+        registrations=registrations(graph),
+        inputs=[_port(graph.tensors[i]) for i in graph.inputs],
+        outputs=[_port(graph.tensors[i]) for i in graph.outputs],
+    )
+    texts = {
+        "src/model.cpp": model,
+        "src/library/tflm.h": render("tflm/library.h.j2", library=values["library"]),
+    }
+    if package.library.debug_log:
+        texts["src/library/debug_log.cpp"] = render("tflm/debug_log.cpp.j2", **values)
+    if _tflm_library.is_component(target):
+        dependency = _tflm_library.component_dependency(package)
+        texts["src/idf_component.yml"] = render("tflm/idf_component.yml.j2", lines=dependency)
+    else:
+        texts["library.py"] = render("tflm/library.py.j2", library=values["library"])
+    return Sources(
+        {path: text.encode() for path, text in texts.items()},
+        REFERENCE,
+        KERNEL_SYMBOLS,
+        _tflm_library.options(package, target),
+    )
+
+
+def library(target: Target) -> str:
+    """The published package that the project is built with."""
+    return _library(target)[0]
+
+
+def interprets(target: Target) -> bool:
+    """On this machine."""
+    return target.port == "host"
+
+
+def takes_per_channel_dense(target: Target) -> bool:
+    """Whether the target's TFLM uses all scales of a dense layer's weights."""
+    return _library(target)[1].per_channel_dense
+
+
+def registrations(graph: Graph) -> list[str]:
+    """The calls that fill the operator list: each kind once, for one type alone where the model needs no other."""
+    calls = []
+    for kind in sorted({op.kind for op in graph.ops}):
+        used = {variant(op, graph) for op in graph.ops if op.kind == kind}
+        narrow = NARROW.get(kind, {}).get(used.pop()) if len(used) == 1 else None
+        argument = f"tflite::Register_{kind}_{narrow}()" if narrow else ""
+        calls.append(f"{adder(kind)}({argument})")
+    return calls
+
+
+def variant(op: Op, graph: Graph) -> str:
+    """The type an operator works on, as the matrix names it; ``hybrid`` and ``float16`` are what no TFLM has."""
+    data = graph.optional_input(op, DATA_INPUT.get(op.kind, 0))
+    weights = graph.optional_input(op, WEIGHTS_INPUT[op.kind]) if op.kind in WEIGHTS_INPUT else None
+    if data is None:
+        return "any"
+    if DType.FLOAT16 in (data.dtype, weights.dtype if weights else None):
+        return "float16"
+    if weights is not None and data.dtype is DType.FLOAT32 and weights.dtype is not DType.FLOAT32:
+        return "hybrid"
+    return "int16x8" if data.dtype is DType.INT16 else data.dtype.value
+
+
+def _library(target: Target) -> tuple[str, Library]:
+    """The library's title and what it can do; on this machine the interpreter that is a Python package."""
+    if target.port == "host":
+        return INTERPRETER.title, INTERPRETER
+    package = _tflm_library.package(target)
+    return package.title, package.library
+
+
+def _check(op: Op, graph: Graph, chosen: Library, title: str) -> None:
+    known = chosen.types(op.kind)
+    found = variant(op, graph)
+    if not known:
+        raise UnsupportedModel(f"{op.where} has no kernel in {title} ({chosen.tflm}); {_way_out(op, found, known)}")
+    if found == "hybrid":
+        raise UnsupportedModel(
+            f"{op.where} multiplies float activations by 8-bit weights (dynamic range), which TFLM has no kernel for; "
+            f"{_way_out(op, found, known)}"
+        )
+    if found == "float16":
+        raise UnsupportedModel(
+            f"{op.where} takes float16 weights, which TFLM has no kernel for; {_way_out(op, found, known)}"
+        )
+    if found not in known and known != ("any",):
+        raise UnsupportedModel(
+            f"{op.where} works on {found}, but {title} ({chosen.tflm}) has kernels for {', '.join(known)} only; "
+            f"{_way_out(op, found, known)}"
+        )
+    if op.kind == "FULLY_CONNECTED" and not chosen.per_channel_dense:
+        quantization = graph.input(op, 1).quantization
+        if quantization is not None and quantization.per_channel:
+            raise UnsupportedModel(
+                f"{op.where} has weights quantized per channel, which {title} ({chosen.tflm}) ignores and computes "
+                f"wrong numbers without a word; convert the model again with {PER_CHANNEL_OPTION} "
+                "(kerf does so by itself from a Keras model), or use --runtime aot"
+            )
+
+
+def _way_out(op: Op, found: str, known: tuple[str, ...]) -> str:
+    """What the user can do: another mode that the library has, and the other runtime where it can."""
+    modes = [mode for mode in ("int8", "float32") if mode in known or (op.kind == "DEQUANTIZE" and found == "float16")]
+    ways = [f"use --mode {' or '.join(modes)}"] if modes and found not in modes else []
+    if op.kind in ops.known() and any(text.split()[0] == found for text in ops.find(op.kind).VARIANTS):
+        ways.append("use --runtime aot, which has it")
+    return " or ".join(ways) or "replace the layer in the Keras model (`inv ops` lists what there is)"
+
+
+def _op_output(op: Op, tensor: Tensor) -> dict[str, Any]:
+    return {
+        "tensor": tensor.index,
+        "bytes": tensor.bytes,
+        "title": f"{op.index} {op.kind} {cpp_text.comment(op.name)}",
+    }
+
+
+def _port(tensor: Tensor) -> dict[str, Any]:
+    return {
+        "comment": f"{cpp_text.comment(tensor.name)}, {tensor.dtype.value} {list(tensor.shape)}",
+        **_descriptor.quantization(tensor),
+    }

@@ -1,0 +1,132 @@
+"""How much arena an interpreter needs on the target, found by trying: between two builds, in an emulator.
+
+What an interpreter says it used is less than what it needs to get ready, so nothing but trying tells. One firmware
+serves all trials: in a copy of it the two words that say where the interpreter's memory is are changed, so that it
+takes RAM that nobody uses, and it says after its boot whether it could set itself up.
+"""
+
+import json
+import struct
+import tempfile
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+from . import faults, files
+from .errors import BuildError, DeviceError, DoesNotFit
+from .graph.ir import Graph
+from .link import Link
+from .protocol import Welcome
+from .transports import Transport
+
+STEP_BYTES = 16  # TFLM aligns what it allocates to this
+MARGIN_BYTES = 256  # added where the very target was tried …
+OTHER_MARGIN_BYTES = 2048  # … and where it was another one, whose kernels may ask for less working memory
+
+MEMORY = "_ZN4kerf5model12arena_memoryE"  # kerf::model::arena_memory: a pointer, a number of bytes
+UNUSED_BEGIN, UNUSED_END = "__bss_end", "__ram_end"
+ARENA_TOO_SMALL = 1  # model.h's Status
+
+Start = Callable[[Path], AbstractContextManager[Transport]]
+
+
+def smallest(works: Callable[[int], bool], least: int, most: int) -> int:
+    """The smallest multiple of STEP_BYTES in [least, most] that works, if ``most`` does and what works at n works
+    above it. ``works`` is not asked about ``most``."""
+    low, high = -(-least // STEP_BYTES), most // STEP_BYTES
+    while low < high:
+        middle = (low + high) // 2
+        if works(middle * STEP_BYTES):
+            high = middle
+        else:
+            low = middle + 1
+    return high * STEP_BYTES
+
+
+def find(elf: Path, start: Start) -> int:
+    """The smallest arena, in bytes, with which the model in this firmware sets itself up in an emulator.
+
+    Raises DoesNotFit when all RAM is too little, DeviceError when memory is not what is missing, BuildError when the
+    firmware has no memory to change.
+    """
+    addresses, offset = _symbols(elf)
+    begin = -(-addresses[UNUSED_BEGIN] // STEP_BYTES) * STEP_BYTES
+    most = (addresses[UNUSED_END] - begin) // STEP_BYTES * STEP_BYTES
+    with tempfile.TemporaryDirectory(prefix="kerf-arena-") as folder:
+        copy = Path(folder) / elf.name
+
+        def attempt(arena_bytes: int) -> Welcome | None:
+            copy.write_bytes(_patched(elf.read_bytes(), offset, begin, arena_bytes))
+            try:
+                with start(copy) as transport:
+                    return Link(transport).hello()
+            except DeviceError:  # it crashed for want of memory
+                return None
+
+        def works(arena_bytes: int) -> bool:
+            welcome = attempt(arena_bytes)
+            return welcome is not None and welcome.setup_status == 0
+
+        most_of_all = attempt(most)
+        if most_of_all is None:
+            raise DeviceError(f"the model crashes while it is set up, with all {most:,} bytes of free RAM as its arena")
+        if most_of_all.setup_status == ARENA_TOO_SMALL:
+            raise DoesNotFit(
+                f"the model needs at least {most_of_all.setup_detail:,} bytes of RAM more than the {most:,} that are "
+                "free; choose a larger target or a smaller model"
+            )
+        if most_of_all.setup_status:
+            why = faults.describe_status(most_of_all.setup_status, most_of_all.setup_detail)
+            raise DeviceError(f"the model could not be set up on the device: {why}")
+        return smallest(works, STEP_BYTES, most)
+
+
+def scratch_bytes(graph: Graph) -> int:
+    """Working memory that optimized kernels may ask for beyond the reference kernels, at most: for one convolution,
+    two columns of its input as 16-bit numbers and a sum per output channel (CMSIS-NN), or a copy of its input and
+    weights (ESP-NN)."""
+    most = 0
+    for op in graph.ops:
+        if op.kind in ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED"):
+            data, weights = graph.input(op, 0), graph.input(op, 1)
+            columns = 2 * 2 * weights.elements // (1 if op.kind == "DEPTHWISE_CONV_2D" else max(weights.shape[0], 1))
+            most = max(most, columns + 4 * graph.output(op).shape[-1], 2 * (data.bytes + weights.bytes))
+    return most
+
+
+def recall(cache: Path, key: str) -> int | None:
+    """What `remember` was told."""
+    found = files.read_json(cache).get(key)
+    return found if isinstance(found, int) else None
+
+
+def remember(cache: Path, key: str, arena_bytes: int) -> None:
+    """Keeps a finding: it takes an emulator some seconds."""
+    files.write(cache, json.dumps({**files.read_json(cache), key: arena_bytes}, indent=1).encode())
+
+
+def _symbols(elf: Path) -> tuple[Mapping[str, int], int]:
+    """Addresses of the symbols above, and where in the file the memory's two words are."""
+    from elftools.elf.elffile import ELFFile
+    from elftools.elf.sections import SymbolTableSection
+
+    with elf.open("rb") as stream:
+        file = ELFFile(stream)
+        table = file.get_section_by_name(".symtab")
+        assert isinstance(table, SymbolTableSection)
+        addresses = {}
+        for name in (MEMORY, UNUSED_BEGIN, UNUSED_END):
+            found = table.get_symbol_by_name(name)
+            if not found:
+                raise BuildError(f"{elf} has no symbol {name}, so its arena cannot be sized; render it again")
+            addresses[name] = int(found[0]["st_value"])
+        for section in file.iter_sections():
+            inside = section["sh_addr"] <= addresses[MEMORY] < section["sh_addr"] + section["sh_size"]
+            if inside and section["sh_type"] == "SHT_PROGBITS":
+                return addresses, int(section["sh_offset"]) + addresses[MEMORY] - int(section["sh_addr"])
+    raise BuildError(f"{elf} keeps {MEMORY} in no section of the file; render it again")
+
+
+def _patched(contents: bytes, offset: int, begin: int, arena_bytes: int) -> bytes:
+    words = struct.pack("<II", begin, arena_bytes)
+    return contents[:offset] + words + contents[offset + len(words) :]
