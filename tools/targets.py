@@ -4,6 +4,7 @@ What platformio.ini must hold is written at its top.
 """
 
 import json
+import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,6 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent
 TABLE = ROOT / "platformio.ini"
 RUNTIMES = ("aot", "tflm")
 SYMLINK = "symlink://"
+TFLM_LIB = "KERF_TFLM_LIB"  # environment: another TFLM than custom_tflm_lib, for one command
 
 # emulator → the settings it cannot do without (custom_<emulator>_<setting>); the numbers among them
 EMULATORS: Mapping[str, tuple[str, ...]] = {"qemu": ("machine", "icount_shift"), "renode": ("platform", "uart")}
@@ -79,6 +81,7 @@ class _Section:
             runtimes=self.runtimes(),
             emulators={name: self.emulator(name) for name in self.words("custom_emulators")},
             options={k: v for k, v in self.items.items() if k != "extends" and not k.startswith("custom_")},
+            tflm=self.tflm(),
             usb_ids=self.usb_ids(),
             flash_hint=self.items.get("custom_flash_hint", "").strip(),
         )
@@ -128,6 +131,14 @@ class _Section:
                 self.text(prefix + setting)
         settings = {k.removeprefix(prefix): v for k, v in self.items.items() if k.startswith(prefix)}
         return Emulator(name, dict(sorted(settings.items())))
+
+    def tflm(self) -> Mapping[str, str]:
+        """custom_tflm_*, with the library of the environment where that names one."""
+        prefix = "custom_tflm_"
+        settings = {k.removeprefix(prefix): v for k, v in sorted(self.items.items()) if k.startswith(prefix)}
+        if settings and (other := os.environ.get(TFLM_LIB)):
+            settings["lib"] = other
+        return settings
 
     def limits(self) -> tuple[int, int]:
         """RAM and flash in bytes: of the board's JSON where the platform is in this repository, else of the table."""
