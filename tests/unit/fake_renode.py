@@ -26,7 +26,7 @@ if mode == "hang":
     print("12:00:00.0002 [INFO] still thinking", flush=True)
     time.sleep(60)
 time.sleep(0.3)  # Renode takes seconds
-found = re.search(r'CreateServerSocketTerminal (\d+) "line" false true', script)
+found = re.search(r'CreateServerSocketTerminal (\d+) "term" false true', script)
 assert found is not None
 with socket.create_server(("127.0.0.1", int(found[1]))) as listener:
     line, _ = listener.accept()

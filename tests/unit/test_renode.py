@@ -67,8 +67,8 @@ def test_the_script_is_what_was_tried(elf: Path) -> None:
         "runMacro $reset",
         "include @clock.py",
         "count_instructions",
-        'emulation CreateServerSocketTerminal 23456 "line" false true',
-        "connector Connect sysbus.usart1 line",
+        'emulation CreateServerSocketTerminal 23456 "term" false true',
+        "connector Connect sysbus.usart1 term",
         "start",
     ]
 
@@ -129,7 +129,7 @@ def test_a_tick_is_one_instruction(elf: Path, cpu: Cpu) -> None:
             class SystemBus:
                 GetCPUs = staticmethod(lambda: [cpu])
 
-    scope: dict[str, Any] = {"monitor": Monitor, "long": int}  # Renode's Python is a 2.7
+    scope: dict[str, Any] = {"monitor": Monitor}
     exec(renode.machine(elf, SETTINGS, 23456)["clock.py"], scope)
     scope["mc_count_instructions"]()
     assert sorted(cpu.hooks) == sorted(ADDRESSES.values())
