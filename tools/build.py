@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from . import files
-from .errors import BuildError, DoesNotFit, MissingTool
+from .errors import BuildError, DoesNotFit, MissingTool, TransportError
 from .progress import Progress
 from .values import Image, Project, Target
 
@@ -22,6 +22,7 @@ LOG = "build.log"
 CORTEX_M_COMPILER = "arm-none-eabi-g++"
 CORTEX_M_HINT = "sudo apt-get install gcc-arm-none-eabi libnewlib-arm-none-eabi libstdc++-arm-none-eabi-newlib"
 REGISTRY_SECONDS = 2.0
+PORT_HINT = "allow it with: sudo usermod -aG dialout $USER, then log in again (docs/boards.md has a udev rule instead)"
 
 # PlatformIO asks nobody anything while kerf runs it: no telemetry, no look for a newer version.
 _SETTINGS = {
@@ -30,10 +31,13 @@ _SETTINGS = {
     "PLATFORMIO_DISABLE_PROGRESSBAR": "true",
     "PLATFORMIO_NO_ANSI": "true",
 }
+# The last two are ESP-IDF's.
+_STATIC = (".data", ".bss", ".dram0.data", ".dram0.bss")
 _COMPILING = re.compile(r"^(?:Compiling|Linking) (\S+)")
-_OVERFLOW = re.compile(r"region [`'\"]?(FLASH|RAM)[`'\"]? overflowed by (\d+) bytes")
+_OVERFLOW = re.compile(r"region [`'\"]?(FLASH|RAM|dram0_0_seg)[`'\"]? overflowed by (\d+) bytes")
 _LIMIT = re.compile(r"The (program|data) size \((\d+) bytes\) is greater than maximum allowed \((\d+) bytes\)")
 _NO_LIBRARY = re.compile(r"nano\.specs: No such file|fatal error: \S+: No such file or directory\n[^\n]*#include <")
+_NOT_ALLOWED = re.compile(r"(?i)permission denied: ?['\"]?/dev/|could not open port [^\n]*permission denied")
 _INSTALLING = re.compile(r"Manager: Installing (\S+)")
 _ERROR = re.compile(r"(?i)error:|undefined reference|multiple definition")
 
@@ -77,7 +81,8 @@ def build(directory: Path, project: Project, target: Target, progress: Progress)
 def upload(directory: Path, target: Target, progress: Progress, port: str | None = None) -> None:
     """Builds if needed and writes the firmware to the board; ``port`` where the board's uploader uses a serial port.
 
-    Raises MissingTool without OpenOCD for a bare-metal target, BuildError when the uploader fails.
+    Raises MissingTool without OpenOCD for a bare-metal target, TransportError when the port may not be opened,
+    BuildError when the uploader fails.
     """
     _require_compiler(target)
     bootstrap(progress)
@@ -87,7 +92,9 @@ def upload(directory: Path, target: Target, progress: Progress, port: str | None
     arguments = ["run", "-e", target.name, "-t", "upload", *(["--upload-port", port] if port else [])]
     if _platformio(directory, arguments, lambda line: None) != 0:
         log = (directory / LOG).read_text(encoding="utf-8", errors="replace")
-        raise _failure(log, directory / LOG, target)
+        if _NOT_ALLOWED.search(log):
+            raise TransportError(f"{port or 'the board'} may not be opened; {PORT_HINT}")
+        raise _failure(log, directory / LOG, target, doing="uploading to")
 
 
 def measure(elf: Path, project: Project, rebuilt: bool) -> Image:
@@ -108,7 +115,7 @@ def measure(elf: Path, project: Project, rebuilt: bool) -> Image:
             for section in ELFFile(stream).iter_sections():
                 loaded = section["sh_flags"] & SH_FLAGS.SHF_ALLOC and section["sh_type"] != "SHT_NOBITS"
                 total += section["sh_size"] if loaded else 0
-                static += section["sh_size"] if section.name in (".data", ".bss") else 0
+                static += section["sh_size"] if section.name in _STATIC else 0
                 if isinstance(section, SymbolTableSection):
                     for symbol in section.iter_symbols():
                         if symbol["st_info"]["type"] != "STT_OBJECT":
@@ -221,7 +228,19 @@ def _require_compiler(target: Target) -> None:
 
 
 def _platformio(directory: Path, arguments: list[str], watch: Callable[[str], Any]) -> int:
-    """Runs PlatformIO in the project; every line goes to the log and to ``watch``. Returns its exit code."""
+    """Runs PlatformIO in the project; every line goes to the log and to ``watch``. Returns its exit code.
+
+    BuildError when it cannot be run there, because the disk is full for one.
+    """
+    try:
+        return _logged(directory, arguments, watch)
+    except OSError as error:
+        raise BuildError(
+            f"cannot run PlatformIO in {directory}: {error.strerror or error}; make room or choose another folder"
+        ) from error
+
+
+def _logged(directory: Path, arguments: list[str], watch: Callable[[str], Any]) -> int:
     command = [sys.executable, "-m", "platformio", *arguments, "-d", str(directory)]
     environment: Mapping[str, str] = {**os.environ, **_SETTINGS}
     with (
@@ -248,9 +267,10 @@ def _platformio(directory: Path, arguments: list[str], watch: Callable[[str], An
             raise
 
 
-def _failure(log: str, path: Path, target: Target) -> Exception:
+def _failure(log: str, path: Path, target: Target, doing: str = "building for") -> Exception:
     """The error that the log of a failed run stands for."""
-    limits = {"FLASH": ("flash", target.flash_bytes), "RAM": ("RAM", target.ram_bytes)}
+    ram = ("RAM", target.ram_bytes)
+    limits = {"FLASH": ("flash", target.flash_bytes), "RAM": ram, "dram0_0_seg": ram}
     if found := _OVERFLOW.search(log):
         kind, limit = limits[found[1]]
         return _does_not_fit("the firmware", kind, limit + int(found[2]), target, limit)
@@ -267,7 +287,7 @@ def _failure(log: str, path: Path, target: Target) -> Exception:
         )
     lines = [line.strip() for line in log.splitlines() if line.strip()]
     first = next((line for line in lines if _ERROR.search(line)), lines[-1] if lines else "PlatformIO said nothing")
-    return BuildError(f"building for {target.name} failed: {first}; the whole output is in {path}")
+    return BuildError(f"{doing} {target.name} failed: {first}; the whole output is in {path}")
 
 
 def _does_not_fit(what: str, kind: str, needed: int, target: Target, limit: int) -> DoesNotFit:

@@ -11,7 +11,7 @@ from pathlib import Path
 from . import boards
 from . import build as platformio
 from .boards import Board
-from .errors import BuildError, TransportError, UsageError
+from .errors import BuildError, KerfError, TransportError, UsageError
 from .progress import Progress
 from .values import Target
 
@@ -55,7 +55,7 @@ def flash(
     board = boards.at(name)
     try:
         upload(directory, target, progress, name)
-    except BuildError as first:
+    except (BuildError, TransportError) as first:  # the latter: the system may still be giving out the right to it
         name = _again(directory, target, progress, board, name, first, upload, find_again)
     if board is None:
         return name
@@ -74,7 +74,7 @@ def _again(
     progress: Progress,
     board: Board | None,
     name: str,
-    first: BuildError,
+    first: KerfError,
     upload: Upload,
     find_again: FindAgain,
 ) -> str:

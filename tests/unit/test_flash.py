@@ -1,0 +1,195 @@
+"""Flashing: which port, what when it fails once, twice, or the board leaves; and what PlatformIO says of an upload."""
+
+import errno
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+
+from tools import boards, build, flash, targets
+from tools.boards import Board
+from tools.errors import BuildError, KerfError, TransportError, UsageError
+from tools.progress import Progress
+from tools.values import Target
+
+NANO = targets.find("nano33ble")
+FIRMWARE = Board("/dev/ttyACM0", "2341:805a", "Nano 33 BLE", "F00D", "1-4")
+BOOTLOADER = Board("/dev/ttyACM1", "2341:005a", "Arduino Nano 33 BLE", "BEEF", "1-4")
+
+
+class Uploader:
+    """Stands for PlatformIO: fails as often as it is told to, and remembers the ports."""
+
+    def __init__(self, *failures: KerfError) -> None:
+        self.failures = list(failures)
+        self.ports: list[str | None] = []
+
+    def __call__(self, directory: Path, target: Target, progress: Progress, port: str | None) -> None:
+        self.ports.append(port)
+        if self.failures:
+            raise self.failures.pop(0)
+
+
+class Warnings(Progress):
+    def __init__(self) -> None:
+        self.said: list[str] = []
+
+    def warn(self, text: str) -> None:
+        self.said.append(text)
+
+
+@pytest.fixture
+def desk(monkeypatch: pytest.MonkeyPatch) -> list[Board]:
+    """What is plugged in; a test changes it."""
+    found = [FIRMWARE]
+    monkeypatch.setattr(boards, "plugged_in", lambda: list(found))
+    return found
+
+
+def comes_back_as(*sightings: Board | None) -> Callable[[Board, float], Board | None]:
+    waiting = list(sightings)
+    return lambda board, seconds: waiting.pop(0)
+
+
+def run(
+    uploader: Uploader, sightings: Sequence[Board | None], port: str | None = None, target: Target = NANO
+) -> tuple[str | None, list[str]]:
+    progress = Warnings()
+    found = flash.flash(Path(), target, port, progress, uploader, comes_back_as(*sightings))
+    return found, progress.said
+
+
+@pytest.mark.parametrize("port", [None, "auto", "/dev/ttyACM0"])
+def test_the_port_afterwards_may_have_another_name(desk: list[Board], port: str | None) -> None:
+    uploader = Uploader()
+    renamed = Board("/dev/ttyACM3", "2341:805a", "", "F00D")
+    assert run(uploader, [renamed], port) == ("/dev/ttyACM3", [])
+    assert uploader.ports == ["/dev/ttyACM0"]
+
+
+@pytest.mark.parametrize("failure", [BuildError("No device found on ttyACM0"), TransportError("not yet allowed")])
+def test_a_second_attempt_meets_the_bootloader(desk: list[Board], failure: KerfError) -> None:
+    uploader = Uploader(failure)
+    found, said = run(uploader, [BOOTLOADER, FIRMWARE])
+    assert found == "/dev/ttyACM0"
+    assert uploader.ports == ["/dev/ttyACM0", "/dev/ttyACM1"]
+    assert said == ["the upload failed; trying once more, on /dev/ttyACM1"]
+
+
+def test_a_board_that_never_returns_wants_its_button(desk: list[Board]) -> None:
+    uploader = Uploader(BuildError("no board"))
+    with pytest.raises(TransportError) as caught:
+        run(uploader, [None])
+    assert str(caught.value) == (
+        "the nano33ble left /dev/ttyACM0 during the upload and did not come back within 10 s; double-tap its reset "
+        "button, so that the orange LED fades in and out, and flash again; the upload's error was: no board"
+    )
+    assert len(uploader.ports) == 1
+
+
+def test_two_failures_are_the_end(desk: list[Board]) -> None:
+    uploader = Uploader(BuildError("first"), BuildError("second"), BuildError("third"))
+    with pytest.raises(BuildError, match=r"failed twice; double-tap its reset button, .* and flash again; second"):
+        run(uploader, [BOOTLOADER])
+    assert len(uploader.ports) == 2
+
+
+def test_a_firmware_that_does_not_start_is_said(desk: list[Board]) -> None:
+    with pytest.raises(TransportError, match="the firmware is on the nano33ble, but the board did not come back"):
+        run(Uploader(), [None])
+
+
+def test_a_port_without_usb_is_tried_twice_where_it_is(desk: list[Board]) -> None:
+    uploader = Uploader(BuildError("timed out"))
+    assert run(uploader, [], "/dev/ttyS7")[0] == "/dev/ttyS7"
+    assert uploader.ports == ["/dev/ttyS7", "/dev/ttyS7"]
+
+
+def test_a_debug_probe_needs_no_port(desk: list[Board]) -> None:
+    uploader = Uploader()
+    assert run(uploader, [], "/dev/ttyUSB0", targets.find("stm32f4"))[0] == "/dev/ttyUSB0"
+    assert uploader.ports == [None]
+
+
+@pytest.mark.parametrize(
+    ("target", "port", "plugged", "error", "sentence"),
+    [
+        ("mps2-an385", None, [], UsageError, "mps2-an385 is no board"),
+        ("host", None, [], UsageError, "host is no board"),
+        ("esp32", "socket://127.0.0.1:1", [], UsageError, "nothing can be flashed through socket://127.0.0.1:1"),
+        ("esp32", None, [FIRMWARE], TransportError, "no esp32 is plugged in"),
+        ("nano33ble", "auto", [FIRMWARE, FIRMWARE], UsageError, "several boards may be the nano33ble"),
+    ],
+)
+def test_what_cannot_be_flashed(
+    desk: list[Board], target: str, port: str | None, plugged: list[Board], error: type[KerfError], sentence: str
+) -> None:
+    desk[:] = plugged
+    uploader = Uploader()
+    with pytest.raises(error, match=sentence):
+        run(uploader, [], port, targets.find(target))
+    assert uploader.ports == []
+
+
+# --- PlatformIO's side ------------------------------------------------------------------------------------------------
+
+
+def platformio_says(monkeypatch: pytest.MonkeyPatch, log: str, code: int) -> list[list[str]]:
+    """Replaces the subprocess: writes the log and returns the exit code; gives back the arguments it got."""
+    calls: list[list[str]] = []
+
+    def logged(directory: Path, arguments: list[str], *rest: object) -> int:
+        calls.append(arguments)
+        (directory / build.LOG).write_text(log)
+        return code
+
+    monkeypatch.setattr(build, "_logged", logged)
+    monkeypatch.setattr(build, "bootstrap", lambda progress: False)
+    return calls
+
+
+def test_upload_passes_the_port_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = platformio_says(monkeypatch, "done", 0)
+    build.upload(tmp_path, NANO, Progress(), "/dev/ttyACM0")
+    assert calls == [["run", "-e", "nano33ble", "-t", "upload", "--upload-port", "/dev/ttyACM0"]]
+
+
+@pytest.mark.parametrize(
+    ("log", "error", "sentence"),
+    [
+        (
+            "Error: Couldn't find a board on the selected port.\n",
+            BuildError,
+            "uploading to nano33ble failed: Error: Couldn",
+        ),
+        (
+            "serial.serialutil.SerialException: [Errno 13] could not open port /dev/ttyACM0: [Errno 13] "
+            "Permission denied: '/dev/ttyACM0'\n",
+            TransportError,
+            "/dev/ttyACM0 may not be opened; allow it with: sudo usermod -aG dialout",
+        ),
+        (
+            "region `dram0_0_seg' overflowed by 1000 bytes\n",
+            KerfError,
+            "253,416 bytes of RAM, but nano33ble has 252,416",
+        ),
+    ],
+)
+def test_upload_says_why_it_failed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, log: str, error: type[KerfError], sentence: str
+) -> None:
+    platformio_says(monkeypatch, log, 1)
+    with pytest.raises(error) as caught:
+        build.upload(tmp_path, NANO, Progress(), "/dev/ttyACM0")
+    assert sentence in str(caught.value)
+
+
+def test_a_full_disk_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(build, "_logged", full)
+    monkeypatch.setattr(build, "bootstrap", lambda progress: False)
+    with pytest.raises(BuildError, match="No space left on device; make room or choose another folder"):
+        build.upload(tmp_path, NANO, Progress(), "/dev/ttyACM0")
