@@ -51,11 +51,13 @@ def check_fits(arena_bytes: int, constants_bytes: int, target: Target) -> None:
         raise _does_not_fit("the model's tensors", "RAM", arena_bytes, target, target.ram_bytes)
 
 
-def build(directory: Path, project: Project, target: Target, progress: Progress) -> Image:
+def build(
+    directory: Path, project: Project, target: Target, progress: Progress, settings: Mapping[str, str] | None = None
+) -> Image:
     """Compiles what changed in the project at ``directory`` and measures the result.
 
-    All output goes to build.log in that folder. Raises MissingTool, DoesNotFit when a memory limit is exceeded, and
-    BuildError with the compiler's first error otherwise.
+    ``settings`` are PlatformIO's, as `shared` makes them. All output goes to build.log in that folder. Raises
+    MissingTool, DoesNotFit when a memory limit is exceeded, and BuildError with the compiler's first error otherwise.
     """
     _require_compiler(target)
     bootstrap(progress)
@@ -69,7 +71,7 @@ def build(directory: Path, project: Project, target: Target, progress: Progress)
                 compiled += 1
                 step(min(compiled, sources + 1), Path(found[1]).stem)
 
-        code = _platformio(directory, ["run", "-e", target.name], watch)
+        code = _platformio(directory, ["run", "-e", target.name], watch, settings)
         step(sources + 1, "")
     log = (directory / LOG).read_text(encoding="utf-8", errors="replace")
     if code != 0:
@@ -78,8 +80,16 @@ def build(directory: Path, project: Project, target: Target, progress: Progress)
     return measure(elf, project, rebuilt=compiled > 0)
 
 
-def upload(directory: Path, target: Target, progress: Progress, port: str | None = None) -> None:
+def upload(
+    directory: Path,
+    target: Target,
+    progress: Progress,
+    port: str | None = None,
+    settings: Mapping[str, str] | None = None,
+) -> None:
     """Builds if needed and writes the firmware to the board; ``port`` where the board's uploader uses a serial port.
+
+    ``settings`` are those the firmware was built with, or it is built again.
 
     Raises MissingTool without OpenOCD for a bare-metal target, TransportError when the port may not be opened,
     BuildError when the uploader fails.
@@ -90,7 +100,7 @@ def upload(directory: Path, target: Target, progress: Progress, port: str | None
         raise MissingTool("openocd, which writes to the board, is not installed; get it with: sudo apt install openocd")
     progress.say(f"uploading to {target.name}")
     arguments = ["run", "-e", target.name, "-t", "upload", *(["--upload-port", port] if port else [])]
-    if _platformio(directory, arguments, lambda line: None) != 0:
+    if _platformio(directory, arguments, lambda line: None, settings) != 0:
         log = (directory / LOG).read_text(encoding="utf-8", errors="replace")
         if _NOT_ALLOWED.search(log):
             raise TransportError(f"{port or 'the board'} may not be opened; {PORT_HINT}")
@@ -109,6 +119,8 @@ def measure(elf: Path, project: Project, rebuilt: bool) -> Image:
     from elftools.elf.sections import SymbolTableSection
 
     constants: dict[int, int] = {}  # by address: two names for one place count once
+    kernels: set[str] = set()
+    named = project.kernel_symbols
     arena = total = static = 0
     try:
         with elf.open("rb") as stream:
@@ -118,6 +130,8 @@ def measure(elf: Path, project: Project, rebuilt: bool) -> Image:
                 static += section["sh_size"] if section.name in _STATIC else 0
                 if isinstance(section, SymbolTableSection):
                     for symbol in section.iter_symbols():
+                        if symbol["st_info"]["type"] == "STT_FUNC":
+                            kernels |= {to for start, to in named.items() if symbol.name.startswith(start)}
                         if symbol["st_info"]["type"] != "STT_OBJECT":
                             continue
                         if symbol.name.startswith("_ZN4kerf5model9constants"):
@@ -134,6 +148,7 @@ def measure(elf: Path, project: Project, rebuilt: bool) -> Image:
         static_bytes=static - arena,
         arena_bytes=arena,
         rebuilt=rebuilt,
+        kernels="+".join(sorted(kernels)) or project.kernels,
     )
 
 
@@ -227,22 +242,48 @@ def _require_compiler(target: Target) -> None:
         raise MissingTool("g++ is not installed; get it with: sudo apt-get install g++")
 
 
-def _platformio(directory: Path, arguments: list[str], watch: Callable[[str], Any]) -> int:
+def shared(cache: Path, project: Project, target: Target) -> Mapping[str, str]:
+    """PlatformIO's settings that make projects share, in the folder ``cache``, what is the same in them: compiled
+    objects, and a library's sources.
+
+    An object is taken from the cache when sources, headers, flags and path within the project are the same. A compiler
+    has no part in that, so each has a cache of its own. A library must lie at the same path in every project.
+    """
+    settings = {"PLATFORMIO_BUILD_CACHE_DIR": str(cache / f"objects-{_compiler_digest(target)}")}
+    if project.library:
+        settings["PLATFORMIO_LIBDEPS_DIR"] = str(cache / "libraries" / files.digest(project.library)[:16])
+    return settings
+
+
+def _compiler_digest(target: Target) -> str:
+    """Tells the system's compilers apart; those that PlatformIO brings are named by their path."""
+    compiler = {"cortexm": CORTEX_M_COMPILER, "host": "g++"}.get(target.port)
+    if compiler is None or not shutil.which(compiler):
+        return "packaged"
+    said = subprocess.run([compiler, "--version"], capture_output=True, text=True, timeout=20).stdout
+    return files.digest(compiler, said)[:16]
+
+
+def _platformio(
+    directory: Path, arguments: list[str], watch: Callable[[str], Any], settings: Mapping[str, str] | None = None
+) -> int:
     """Runs PlatformIO in the project; every line goes to the log and to ``watch``. Returns its exit code.
 
     BuildError when it cannot be run there, because the disk is full for one.
     """
     try:
-        return _logged(directory, arguments, watch)
+        return _logged(directory, arguments, watch, settings)
     except OSError as error:
         raise BuildError(
             f"cannot run PlatformIO in {directory}: {error.strerror or error}; make room or choose another folder"
         ) from error
 
 
-def _logged(directory: Path, arguments: list[str], watch: Callable[[str], Any]) -> int:
+def _logged(
+    directory: Path, arguments: list[str], watch: Callable[[str], Any], settings: Mapping[str, str] | None = None
+) -> int:
     command = [sys.executable, "-m", "platformio", *arguments, "-d", str(directory)]
-    environment: Mapping[str, str] = {**os.environ, **_SETTINGS}
+    environment: Mapping[str, str] = {**os.environ, **_SETTINGS, **(settings or {})}
     with (
         (directory / LOG).open("w", encoding="utf-8") as log,
         subprocess.Popen(
