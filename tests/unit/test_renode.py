@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 import pytest
 
-from tools import targets
+from tools import doctor, targets
 from tools.errors import MissingTool, TransportError, UnknownName, UsageError
 from tools.transports import _process, renode
 from tools.values import Emulator
@@ -226,6 +226,19 @@ def test_without_renode_the_message_says_how_to_get_it(elf: Path, monkeypatch: p
     monkeypatch.setenv("PATH", "/nowhere")
     with pytest.raises(MissingTool, match="not installed; download the portable package"), renode.open(elf, EMULATOR):
         pass
+
+
+def test_the_doctor_finds_renode_as_the_transport_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program = tmp_path / "renode"
+    program.write_text("#!/bin/sh\necho Renode v1.15.0.1234\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("RENODE", str(tmp_path))
+    found = next(finding for finding in doctor.examine() if finding.name == "renode")
+    assert (found.version, found.required) == ("Renode v1.15.0.1234", False)
+    monkeypatch.setenv("RENODE", "/nowhere")
+    missing = next(finding for finding in doctor.examine() if finding.name == "renode")
+    assert missing.version is None
+    assert missing.remedy.startswith("RENODE is '/nowhere'")
 
 
 # --- running it -------------------------------------------------------------------------------------------------------
