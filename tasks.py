@@ -21,13 +21,17 @@ REQUEST: dict[str, tuple[Any, str]] = {
     "target": ("stm32f4", "a name from `inv targets`"),
     "emulator": ("", "run without a board in: qemu (default where the target has it)"),
     "port": ("", "a real board: its serial port, a pyserial URL, or auto to find it by its USB id"),
-    "data": ("", "for a model of your own: an .npz with x (samples first) and, for accuracy, y (class indices)"),
+    "data": ("", "a folder with one folder of images per class; for a model of your own also an .npz with x and y"),
+    "skip_bad": (False, "leave out images of --data that are broken, no images or of another size, and count them"),
+    "calibration": ("balanced", "what makes the ranges: 500 samples balanced over the classes, or a number at random"),
+    "strip": (False, "remove names and metadata from the .tflite"),
 }
 # Options of single tasks.
 OTHER: dict[str, tuple[Any, str]] = {
     "json": (False, "print the result as JSON on standard output"),
 }
-FIRMWARE = "model mode runtime target data json"
+SOURCE = "model mode data skip_bad calibration strip json"
+FIRMWARE = SOURCE + " runtime target"
 
 
 def kerf_task(options: str = "", **own: tuple[Any, str]) -> Callable[[Callable[..., None]], Any]:
@@ -114,7 +118,7 @@ def ops(ask: Any, json: bool) -> None:
 
 
 @kerf_task(
-    "model json",
+    "model data skip_bad json",
     epochs=(0, "stop after so many epochs (default: the model's own number)"),
     seed=(1, "of the weights and the order of the data"),
 )
@@ -126,7 +130,7 @@ def train(ask: Any, epochs: int, seed: int, json: bool) -> None:
     report.show_rows([describe.trained(trained)], json)
 
 
-@kerf_task("model mode data json")
+@kerf_task(SOURCE)
 def quantize(ask: Any, json: bool) -> None:
     """Convert to .tflite, and compute the reference vectors."""
     from tools import describe, pipeline, report
@@ -134,7 +138,7 @@ def quantize(ask: Any, json: bool) -> None:
     report.show_rows([describe.quantized(pipeline.quantize(ask, progress()))], json)
 
 
-@kerf_task("model mode data json")
+@kerf_task(SOURCE)
 def inspect(ask: Any, json: bool) -> None:
     """Layers, tensors, quantization, weight histograms, sizes and the memory plan of a model."""
     from tools import inspect, pipeline, report
@@ -189,7 +193,7 @@ def run(ask: Any, json: bool) -> None:
 
 
 @kerf_task(
-    "emulator port data json",
+    "emulator port data skip_bad calibration strip json",
     models=("digits", "comma-separated names or paths"),
     modes=("int8", "comma-separated modes"),
     runtimes=("aot", "comma-separated runtimes"),

@@ -70,6 +70,8 @@ def quantized(value: Quantized) -> Row:
         "mode": value.mode,
         "path": str(value.path),
         "model_bytes": len(value.tflite),
+        "stripped_bytes": value.stripped_bytes,
+        "calibration": value.calibration,
         "model_sha256": value.sha256,
         "samples": vectors.samples,
         "oracle": vectors.oracle,

@@ -25,7 +25,7 @@ from typing import Any
 
 import numpy.typing as npt
 
-from . import __version__, bench, boards, files, models, page, records, render, sizing, targets
+from . import __version__, bench, boards, files, images, models, page, records, render, samples, sizing, targets
 from . import build as platformio
 from . import flash as flasher
 from . import interpreter as tflm_interpreter
@@ -34,6 +34,7 @@ from . import quantize as converter
 from . import train as trainer
 from .errors import BuildError, Mismatch, MissingTool, TransportError, UnknownName, UsageError
 from .graph.ir import Graph, Plan
+from .models import Data
 from .progress import Progress
 from .runtimes import Arena, Program, Runtime, aot, tflm
 from .transports import Transport, host, qemu, renode
@@ -95,33 +96,61 @@ class Outcome:
 # --- stages -----------------------------------------------------------------------------------------------------------
 
 
-def train(ask: Request, progress: Progress, epochs: int | None = None, seed: int | None = None) -> Trained:
+def dataset(ask: Request, progress: Progress) -> Data | None:
+    """The folder of images behind --data; None where --data is something else or absent."""
+    if not ask.data or not Path(ask.data).is_dir():
+        return None
+    return images.load(Path(ask.data), BUILD / "data", progress, ask.skip_bad)
+
+
+def train(ask: Request, progress: Progress, epochs: int | None = None, seed: int = trainer.SEED) -> Trained:
     """Trains a model that comes with kerf; a path is a model that is trained already."""
     if is_path(ask.model):
         raise UsageError(f"{ask.model} is a file and trained already; go on with `inv quantize --model {ask.model}`")
-    options = {} if seed is None else {"seed": seed}
-    return trainer.train(ask.model, BUILD / ask.model, progress, epochs=epochs, **options)
+    return _train(ask, _own_data(ask, progress), progress, epochs, seed)
+
+
+def _train(
+    ask: Request, data: Data | None, progress: Progress, epochs: int | None = None, seed: int = trainer.SEED
+) -> Trained:
+    return trainer.train(ask.model, BUILD / ask.model, progress, seed, epochs, data)
+
+
+def _own_data(ask: Request, progress: Progress) -> Data | None:
+    """What stands in for the data of a model that comes with kerf: a folder of images, or nothing."""
+    models.find(ask.model)
+    data = dataset(ask, progress)
+    if ask.data and data is None:
+        raise UsageError(
+            f"{ask.data} is no folder: for {ask.model}, --data is a folder with one folder of images per class "
+            "(an .npz is for a model of your own)"
+        )
+    return data
 
 
 def quantize(ask: Request, progress: Progress) -> Quantized:
     """The .tflite in the mode asked for, and the vectors that prove it."""
     if ask.mode is not None and ask.mode not in MODES:
         raise UnknownName("mode", ask.mode, MODES)
+    count = samples.parse_calibration(ask.calibration)
     if is_path(ask.model):
         path = Path(ask.model)
         source = Trained(path.stem, path, None)
         # A .tflite has a mode already: whatever is asked for must be that.
         mode = ask.mode if path.suffix == ".tflite" else ask.mode or "int8"
-        data = Path(ask.data) if ask.data else None
         directory = BUILD / f"{folder_name(path.stem)}-{mode or 'tflite'}"
-        return converter.quantize(source, mode, data, directory, progress)
-    module = models.find(ask.model)
-    if ask.data:
-        raise UsageError(f"--data is for a model of your own; {ask.model} brings its data")
-    trained = train(ask, progress)
-    mode = ask.mode or "int8"
-    directory = BUILD / f"{ask.model}-{mode}"
-    return converter.quantize(trained, mode, module.data(), directory, progress, classes=module.CLASSES)
+        pictures = dataset(ask, progress)
+        data = pictures or (Path(ask.data) if ask.data else None)
+        classes = pictures.classes if pictures else ()
+    else:
+        module = models.find(ask.model)
+        own = _own_data(ask, progress)
+        source = _train(ask, own, progress)
+        mode = ask.mode or "int8"
+        directory = BUILD / f"{ask.model}-{mode}"
+        data = own or module.data()
+        classes = data.classes or module.CLASSES
+    return converter.quantize(source, mode, data, directory, progress, classes, count, ask.strip)
 
 
 def compile(ask: Request, progress: Progress) -> Compiled:

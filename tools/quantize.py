@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from . import __version__, files, oracle, samples, signature
+from . import strip as stripping
 from .child import run
 from .errors import ModelError, QuantizeError, UsageError
 from .models import Data
@@ -34,12 +35,15 @@ def quantize(
     directory: Path,
     progress: Progress | None = None,
     classes: Sequence[str] = (),
+    calibration: int | None = None,
+    strip: bool = False,
 ) -> Quantized:
     """Converts ``source`` and computes the reference vectors: ``directory/model.tflite`` and ``vectors.npz``.
 
     ``source.path`` is a .keras, .h5, SavedModel folder, or a .tflite that is taken as it is (``mode`` None, or the
     mode it already has). ``data`` are a model's own arrays, an .npz of the user (x, optional y and classes), or None:
-    then random numbers stand in, with a warning. ``classes`` name the outputs; any text will do.
+    then random numbers stand in, with a warning. ``classes`` name the outputs; any text will do. ``calibration`` is
+    how many samples make the ranges (None: a balanced choice); ``strip`` removes names and metadata at the end.
 
     The same inputs give the same bytes; what is there already and was made from the same inputs is used again.
     Raises QuantizeError, ModelError for a .tflite that is none, UsageError for a mode that contradicts the file.
@@ -48,7 +52,7 @@ def quantize(
     if mode is not None and mode not in MODES:
         raise UsageError(f"unknown mode {mode!r}; known: {', '.join(MODES)}")
     directory.mkdir(parents=True, exist_ok=True)
-    key = _key(source, mode, data, classes)
+    key = _key(source, mode, data, classes, calibration, strip)
     kept = _reuse(source, directory, key)
     if kept is not None:
         progress.say(f"{source.model} {kept.mode} is quantized already: {kept.path}")
@@ -67,11 +71,16 @@ def quantize(
     provided = samples.from_arrays(data, classes) if isinstance(data, Data) else None
     if isinstance(data, Path):
         provided = samples.read_npz(data, classes)
+    ranges: str | None = None
     if source.path.suffix == ".tflite":
         tflite, chosen = _adopt(source.path, mode)
     else:
         chosen = mode or "int8"
-        tflite = _convert(source.path, chosen, provided, directory / "quantize.log", progress.say, warn)
+        log = directory / "quantize.log"
+        tflite, ranges = _convert(source.path, chosen, provided, calibration, log, progress.say, warn)
+    full_bytes = len(tflite)
+    if strip:
+        tflite = stripping.strip(tflite, source.path.name)
     vectors = _vectors(source, tflite, provided, classes, warn)
 
     path = directory / "model.tflite"
@@ -87,24 +96,26 @@ def quantize(
         "exact": vectors.exact,
         "classes": vectors.classes,
         "warnings": warnings,
+        "calibration": ranges,
+        "stripped_bytes": full_bytes - len(tflite),
     }
     files.write(state, json.dumps(record, indent=1).encode())
-    return Quantized(source.model, chosen, tflite, sha256, path, vectors)
+    return Quantized(source.model, chosen, tflite, sha256, path, vectors, ranges, full_bytes - len(tflite))
 
 
-def _key(source: Trained, mode: str | None, data: Data | Path | None, classes: Sequence[str]) -> str:
+def _key(source: Trained, mode: str | None, data: Data | Path | None, classes: Sequence[str], *options: Any) -> str:
     """Everything the result depends on."""
     check_path(source.path)
-    arrays: list[bytes] = []
+    arrays: list[bytes | str] = []
     if isinstance(data, Path):
         if not data.is_file():
             raise QuantizeError(f"there is no data file {data}")
         arrays = [data.read_bytes()]
     elif data is not None:
-        arrays = [a.tobytes() for a in (data.train_x, data.train_y, data.test_x, data.test_y)]
+        arrays = [data.digest()]
     packages = [f"{name} {_version(name)}" for name in ("tensorflow", oracle.TFLM, oracle.LITERT)]
-    options = json.dumps([mode, type(data).__name__, list(classes), source.path.suffix, __version__])
-    return files.digest(files.tree_digest(source.path), options, *packages, *arrays)
+    chosen = json.dumps([mode, type(data).__name__, list(classes), source.path.suffix, __version__, *options])
+    return files.digest(files.tree_digest(source.path), chosen, *packages, *arrays)
 
 
 def _version(package: str) -> str:
@@ -124,7 +135,8 @@ def _reuse(source: Trained, directory: Path, key: str) -> Quantized | None:
     if [files.sha256(tflite), files.sha256(packed)] != [state["model_sha256"], state["vectors_sha256"]]:
         return None
     vectors = _unpack(packed, tuple(state["classes"]), state["oracle"], state["exact"])
-    return Quantized(source.model, state["mode"], tflite, state["model_sha256"], path, vectors)
+    ranges, stripped_bytes = state["calibration"], state["stripped_bytes"]
+    return Quantized(source.model, state["mode"], tflite, state["model_sha256"], path, vectors, ranges, stripped_bytes)
 
 
 def _adopt(path: Path, mode: str | None) -> tuple[bytes, str]:
@@ -141,26 +153,35 @@ def _adopt(path: Path, mode: str | None) -> tuple[bytes, str]:
     return tflite, found
 
 
-def _convert(path: Path, mode: str, provided: Samples | None, log: Path, say: Tell, warn: Tell) -> bytes:
-    """The .tflite of a Keras model, made by a process of its own: TensorFlow crashes on some models (LSTM in int8)."""
+def _convert(
+    path: Path,
+    mode: str,
+    provided: Samples | None,
+    calibration: int | None,
+    log: Path,
+    say: Tell,
+    warn: Tell,
+) -> tuple[bytes, str | None]:
+    """The .tflite of a Keras model, and what made its ranges.
+
+    Made by a process of its own: TensorFlow crashes on some models (LSTM in int8).
+    """
     log.unlink(missing_ok=True)
     with tempfile.TemporaryDirectory(prefix="kerf-convert-") as folder:
         result, refusal = Path(folder) / "model.tflite", Path(folder) / "refusal.txt"
-        ranges = ""
-        if mode in CALIBRATED:
-            count = samples.RANDOM_CALIBRATION_SAMPLES
-            if provided is None:
-                warn(
-                    f"no data given: {mode} ranges come from {count} random inputs between 0 and 1, which costs "
-                    "accuracy; give --data FILE.npz with an array x of real inputs"
-                )
-            else:
-                chosen = samples.balanced(provided)
-                count = len(chosen[0])
-                packed = files.pack_arrays({str(i): array for i, array in enumerate(chosen)})
-                (Path(folder) / "calibration.npz").write_bytes(packed)
-            ranges = f", ranges from {count} samples"
-        say(f"converting {path.name} to {mode}{ranges}")
+        ranges = None
+        if mode in CALIBRATED and provided is None:
+            ranges = f"{samples.RANDOM_CALIBRATION_SAMPLES} random inputs"
+            warn(
+                f"no data given: {mode} ranges come from {ranges} between 0 and 1, which costs accuracy; give --data "
+                "FILE.npz with an array x of real inputs"
+            )
+        elif mode in CALIBRATED and provided is not None:
+            chosen = samples.choose(provided, calibration)
+            ranges = chosen.what
+            packed = files.pack_arrays({str(i): array for i, array in enumerate(chosen.arrays)})
+            (Path(folder) / "calibration.npz").write_bytes(packed)
+        say(f"converting {path.name} to {mode}{f', ranges from {ranges}' if ranges else ''}")
         with log.open("w", encoding="utf-8") as output:
             child = run(__name__, str(path), mode, folder, str(log), stdout=output, stderr=output)
         if refusal.is_file():
@@ -170,7 +191,7 @@ def _convert(path: Path, mode: str, provided: Samples | None, log: Path, say: Te
                 f"TensorFlow's converter crashed on {path} in mode {mode} (exit code {child.returncode}): "
                 f"try another mode; everything it said: {log}"
             )
-        return result.read_bytes()
+        return result.read_bytes(), ranges
 
 
 def _serve(path: Path, mode: str, folder: Path, log: Path) -> None:

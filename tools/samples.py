@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .errors import QuantizeError
+from .errors import QuantizeError, UsageError
 from .models import Data
 from .signature import Port
 
@@ -84,10 +84,34 @@ def _labels(y: Array, count: int, path: Path) -> npt.NDArray[np.int64] | None:
     return y.reshape(-1).astype(np.int64)
 
 
-def balanced(provided: Samples) -> tuple[Array, ...]:
-    """At most CALIBRATION_SAMPLES samples per input, balanced over the classes and seeded."""
-    chosen = _balanced(len(provided.calibration[0]), provided.strata)
-    return tuple(array[chosen] for array in provided.calibration)
+def parse_calibration(text: str) -> int | None:
+    """The value of --calibration: None for ``balanced``, else how many samples. Raises UsageError."""
+    if text == "balanced":
+        return None
+    if not text.isdecimal() or int(text) < 1:
+        raise UsageError(f"--calibration is `balanced` or a number of samples, at least 1, not {text!r}")
+    return int(text)
+
+
+@dataclass(frozen=True, eq=False)
+class Chosen:
+    """The samples that make the ranges, one array per input, and in words which they are."""
+
+    arrays: tuple[Array, ...]
+    what: str
+
+
+def choose(provided: Samples, count: int | None) -> Chosen:
+    """``count`` samples at random, or None: at most CALIBRATION_SAMPLES, balanced over the classes. Both seeded."""
+    available = len(provided.calibration[0])
+    if count is None:
+        positions = _balanced(available, provided.strata)
+        how = ", balanced over the classes" if provided.strata is not None else ""
+    else:
+        positions = np.sort(np.random.default_rng(SEED).permutation(available)[:count])
+        how = " at random"
+    what = f"{len(positions):,} of {available:,} samples{how}"
+    return Chosen(tuple(array[positions] for array in provided.calibration), what)
 
 
 def calibration(

@@ -80,7 +80,7 @@ def read(data: bytes, name: str) -> Signature:
     """The signature of a .tflite's main subgraph. Raises ModelError, which names the file as ``name``."""
     if data[4:8] != IDENTIFIER:
         raise ModelError(f"{name} is not a .tflite file: it lacks the mark {IDENTIFIER.decode()!r} at byte 4")
-    with _damage(name):
+    with damage(name):
         model = tflite.Model.GetRootAs(data, 0)
         if model.SubgraphsLength() < 1:
             raise ModelError(f"{name} holds no graph")
@@ -88,7 +88,7 @@ def read(data: bytes, name: str) -> Signature:
 
 
 @contextmanager
-def _damage(name: str) -> Iterator[None]:
+def damage(name: str) -> Iterator[None]:
     """What flatbuffers and numpy raise when offsets and lengths in the file point anywhere."""
     try:
         yield

@@ -25,6 +25,9 @@ class Request:
     emulator: str | None = None
     port: str | None = None
     data: str | None = None
+    skip_bad: bool = False
+    calibration: str = "balanced"
+    strip: bool = False
 
 
 @dataclass(frozen=True)
@@ -59,7 +62,11 @@ class Vectors:
 
 @dataclass(frozen=True, eq=False)
 class Quantized:
-    """A .tflite and the vectors to prove it with."""
+    """A .tflite and the vectors to prove it with.
+
+    ``calibration`` says which samples made the ranges, None where the mode needs none or kerf did not convert.
+    ``stripped_bytes`` is what --strip took away, 0 without it.
+    """
 
     model: str
     mode: str
@@ -67,6 +74,8 @@ class Quantized:
     sha256: str
     path: Path
     vectors: Vectors
+    calibration: str | None = None
+    stripped_bytes: int = 0
 
 
 @dataclass(frozen=True)

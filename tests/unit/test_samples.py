@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tools import samples
-from tools.errors import QuantizeError
+from tools.errors import QuantizeError, UsageError
 from tools.models import Data
 from tools.signature import Port
 
@@ -92,7 +92,9 @@ def test_calibration_is_balanced_and_repeatable() -> None:
     y = np.repeat([0, 1, 2], [2000, 1000, 100])
     x = np.arange(len(y), dtype=np.float32)[:, np.newaxis]
     data = samples.from_arrays(Data(x, y, x[:1], y[:1]), ("a", "b", "c"))
-    (first,), (again,) = samples.balanced(data), samples.balanced(data)
+    chosen = samples.choose(data, None)
+    assert chosen.what == "500 of 3,100 samples, balanced over the classes"
+    (first,), (again,) = chosen.arrays, samples.choose(data, None).arrays
     np.testing.assert_array_equal(first, again)
     assert len(np.unique(first)) == samples.CALIBRATION_SAMPLES
     assert np.bincount(y[first[:, 0].astype(int)]).tolist() == [200, 200, 100]
@@ -110,3 +112,24 @@ def test_random_stand_ins_cover_the_type_and_repeat() -> None:
 def test_a_regression_has_no_labels() -> None:
     x, y = np.ones((3, 1), np.float32), np.ones((3, 1), np.float32)
     assert samples.from_arrays(Data(x, y, x, y), ()).labels is None
+
+
+def test_calibration_with_a_number_is_drawn_at_random() -> None:
+    y = np.repeat([0, 1], [900, 100])
+    x = np.arange(1000, dtype=np.float32)[:, np.newaxis]
+    data = samples.from_arrays(Data(x, y, x[:1], y[:1]), ("a", "b"))
+    chosen = samples.choose(data, 200)
+    assert chosen.what == "200 of 1,000 samples at random"
+    (first,) = chosen.arrays
+    assert len(np.unique(first)) == 200
+    assert np.bincount(y[first[:, 0].astype(int)])[1] < 50  # as rare as in the data: no class is preferred
+    np.testing.assert_array_equal(first, samples.choose(data, 200).arrays[0])
+    assert samples.choose(data, 5000).what == "1,000 of 1,000 samples at random"
+
+
+def test_calibration_as_the_user_writes_it() -> None:
+    assert samples.parse_calibration("balanced") is None
+    assert samples.parse_calibration("50") == 50
+    for text in ("0", "-3", "1.5", "all", ""):
+        with pytest.raises(UsageError, match="--calibration is `balanced` or a number of samples"):
+            samples.parse_calibration(text)

@@ -1,0 +1,68 @@
+"""A .tflite without what no interpreter reads: names, descriptions, metadata, empty buffers; used by quantize."""
+
+from typing import Any
+
+import flatbuffers
+import numpy as np
+
+from . import signature
+
+ALIGNMENT = 16  # of buffers, as the TFLite schema asks for (Buffer.data, force_align)
+
+
+def strip(tflite: bytes, name: str = "the model") -> bytes:
+    """The same operators and constants in fewer bytes; outputs are equal to the last bit.
+
+    Tensors lose their names, except the model's inputs and outputs, and layers with them: keep the original for
+    reading. Subgraph and signature names, metadata, calibration ranges and buffers that nothing refers to go too;
+    equal buffers are stored once. Stripping again changes nothing. Raises ModelError when ``tflite`` is none.
+    """
+    signature.read(tflite, name)
+    from ai_edge_litert import schema_py_generated as schema
+
+    with signature.damage(name):
+        model = schema.ModelT.InitFromPackedBuf(tflite, 0)
+        model.description = model.metadata = model.metadataBuffer = model.signatureDefs = None
+        for graph in model.subgraphs:
+            graph.name = None
+            ports = {*map(int, graph.inputs), *map(int, graph.outputs)}
+            for index, tensor in enumerate(graph.tensors):
+                if index not in ports:
+                    tensor.name = None
+                if tensor.quantization is not None:
+                    tensor.quantization.min = tensor.quantization.max = None
+                    if tensor.quantization.scale is None and tensor.quantization.details is None:
+                        tensor.quantization = None
+        _keep_used_buffers(model, schema)
+        builder = flatbuffers.Builder(len(tflite))
+        builder.Finish(model.Pack(builder), file_identifier=signature.IDENTIFIER)
+        return bytes(builder.Output())
+
+
+def _keep_used_buffers(model: Any, schema: Any) -> None:
+    """Buffer 0 stays empty (by convention it stands for "no data"), the others hold constants, once each."""
+
+    class Aligned(schema.BufferT):  # type: ignore[misc]
+        """Packs its data at a multiple of ALIGNMENT; the generated class leaves them anywhere."""
+
+        def Pack(self, builder: Any) -> Any:
+            content = self.data
+            if content:
+                builder.StartVector(1, len(content), ALIGNMENT)
+                builder.head -= len(content)
+                builder.Bytes[builder.head : builder.head + len(content)] = content
+                packed = builder.EndVector()
+            schema.BufferStart(builder)
+            if content:
+                schema.BufferAddData(builder, packed)
+            return schema.BufferEnd(builder)
+
+    kept: dict[bytes, int] = {b"": 0}
+    for graph in model.subgraphs:
+        for tensor in graph.tensors:
+            buffer = model.buffers[tensor.buffer]
+            if buffer.offset or buffer.size:
+                raise ValueError("data outside the flatbuffer, as files of over 2 GB have it")
+            content = b"" if buffer.data is None else np.asarray(buffer.data, np.uint8).tobytes()
+            tensor.buffer = kept.setdefault(content, len(kept))
+    model.buffers = [Aligned(content) for content in kept]
