@@ -100,15 +100,18 @@ def at(port: str, boards: Sequence[Board] | None = None) -> Board | None:
 def find_again(
     board: Board,
     seconds: float,
-    look: Callable[[], Sequence[Board]] = plugged_in,
+    look: Callable[[], Sequence[Board]] | None = None,
     now: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
 ) -> Board | None:
-    """The same device, under whatever name it has now; None when it does not show up within so many seconds."""
+    """The same device, under whatever name it has now; None when it does not show up within so many seconds.
+
+    ``look`` replaces plugged_in().
+    """
     end = now() + seconds
     while True:
         # Its serial number first: another board may have been plugged into its socket.
-        known = sorted(look(), key=lambda each: each.serial_number != board.serial_number)
+        known = sorted((look or plugged_in)(), key=lambda each: each.serial_number != board.serial_number)
         if found := next((each for each in known if each.is_same(board)), None):
             return found
         if now() >= end:
