@@ -5,6 +5,7 @@
     │   └── UnknownName         a model, target, runtime … that does not exist (lists the known ones)
     ├── MissingTool             a program or package that must be installed first
     ├── TrainError              data, training
+    ├── CompressError           a model that cannot be pruned or trained for int8
     ├── QuantizeError           conversion to .tflite
     ├── ModelError              a .tflite that cannot be read
     │   └── UnsupportedModel    readable, but no kernel (operator, type, shape) for it
@@ -48,6 +49,10 @@ class MissingTool(KerfError):
 
 class TrainError(KerfError):
     """Training data or a training run that cannot be used."""
+
+
+class CompressError(KerfError):
+    """A model, or data, with which pruning or training for int8 is not possible; names the layer."""
 
 
 class QuantizeError(KerfError):

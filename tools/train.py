@@ -101,7 +101,7 @@ def _fit(
         metrics=["accuracy"] if module.CLASSES else [],
     )
     with progress.bar(f"training {model}", epochs) as step, without_warnings():
-        watched = {"epochs": epochs, "verbose": 0, "callbacks": [_progress_callback(keras, step)]}
+        watched = {"epochs": epochs, "verbose": 0, "callbacks": [progress_callback(keras, step)]}
         if Augmentation() == module.AUGMENTATION:
             network.fit(data.train_x, data.train_y, batch_size=module.BATCH, **watched)
         else:
@@ -113,10 +113,7 @@ def _fit(
         raise TrainError(f"training {model} diverged (weights are not finite): lower LEARNING_RATE")
     bare = _build(model, module, data)  # without the optimizer and its state: nobody trains on from here
     bare.set_weights(network.get_weights())
-    with files.replacing(path) as temporary:
-        with without_warnings():
-            bare.save(temporary)
-        temporary.write_bytes(_stable_keras(temporary.read_bytes()))
+    save_keras(bare, path)
     progress.say(f"{model}: {'accuracy' if module.CLASSES else 'R²'} {accuracy:.4f} on {len(data.test_x)} test samples")
     return accuracy
 
@@ -153,7 +150,9 @@ def _score(module: ModelModule, outputs: Any, targets: Any) -> float:
     return float(1 - residual / total)
 
 
-def _progress_callback(keras: Any, step: Step) -> Any:
+def progress_callback(keras: Any, step: Step) -> Any:
+    """Tells ``step`` how many epochs are done, and their metrics."""
+
     def on_epoch_end(epoch: int, logs: dict[str, float]) -> None:
         step(epoch + 1, " ".join(f"{name} {value:.4f}" for name, value in sorted(logs.items())))
 
@@ -227,13 +226,10 @@ def load(path: Path, log: Path) -> Loaded:
     What TensorFlow prints goes to ``log``. Raises QuantizeError.
     """
     check_path(path)
-    if path.is_file():
-        _refuse_code(path)
-    tf = import_tensorflow(log)
     if path.is_dir():
-        return _saved_model(tf, path, log)
-    with failures_as(QuantizeError, f"Keras cannot load {path}", log):
-        model = _keras(tf, path)
+        return _saved_model(import_tensorflow(log), path, log)
+    model = load_keras(path, log)
+    tf = import_tensorflow(log)
     specs = [_fixed(tf, path, tensor.shape, tensor.dtype, tensor.name) for tensor in model.inputs]
     with failures_as(QuantizeError, f"{path} cannot run on one sample", log):
 
@@ -242,6 +238,23 @@ def load(path: Path, log: Path) -> Loaded:
 
         function = tf.function(call, input_signature=specs).get_concrete_function()
     return _loaded(path, function, model, specs)
+
+
+def load_keras(path: Path, log: Path) -> Any:
+    """The Keras model in a .keras or .h5, as safely as `load`. Raises QuantizeError."""
+    check_path(path)
+    _refuse_code(path)
+    tf = import_tensorflow(log)
+    with failures_as(QuantizeError, f"Keras cannot load {path}", log):
+        return _keras(tf, path)
+
+
+def save_keras(model: Any, path: Path) -> None:
+    """Saves whole or not at all, and the same model as the same bytes."""
+    with files.replacing(path) as temporary:
+        with without_warnings():
+            model.save(temporary)
+        temporary.write_bytes(_stable_keras(temporary.read_bytes()))
 
 
 def _keras(tf: Any, path: Path) -> Any:
