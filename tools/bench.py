@@ -78,6 +78,30 @@ def run(
     )
 
 
+def capture(
+    transport: Transport, inputs: Arrays, like: Arrays, model_sha256: str, progress: Progress | None = None
+) -> tuple[Arrays, ...]:
+    """For every sample of ``inputs`` (first axis) the output of each operator, in order, as the device computes them.
+
+    ``like`` has one array per operator with its output's shape and dtype. Raises as `run`, and DeviceError when the
+    firmware cannot pause an inference.
+    """
+    device = _Device(Link(transport), model_sha256, len(like))
+    if transport.emulated:
+        device.link.await_boot()
+    if not device.open().capabilities & protocol.CAN_CAPTURE:
+        raise DeviceError("the firmware cannot show its intermediate tensors: flash it again, with this kerf")
+    rows = []
+    with (progress or Progress()).bar("layers on the device", len(inputs[0]) * len(like)) as step:
+        for sample in range(len(inputs[0])):
+
+            def show(op: int, before: int = sample * len(like)) -> None:
+                step(before + op, "")
+
+            rows.append(device.capture(tuple(array[sample] for array in inputs), like, show))
+    return tuple(rows)
+
+
 @dataclass(frozen=True)
 class Scale:
     """How many instructions a tick is. Exact where the emulator's is a simple fraction, as QEMU's -icount makes it."""
@@ -234,8 +258,43 @@ class _Device:
 
         return self.redo(attempt)
 
+    def capture(self, inputs: Arrays, like: Arrays, step: Callable[[int], None]) -> Arrays:
+        """The output of every operator in one inference, each read while the device stands still behind it."""
+
+        def attempt() -> Arrays:
+            crc = self._write(inputs)
+            request: protocol.Message = protocol.Capture(0, crc)
+            outputs = []
+            for op, array in enumerate(like):
+                paused = self.link.ask(request, (protocol.Paused, Done), INVOKE_SECONDS)
+                if isinstance(paused, Done):
+                    why = faults.describe_status(paused.status, paused.detail)
+                    raise DeviceError(f"the inference ended before operator {op}: {why}")
+                if (paused.op, paused.bytes) != (op, array.nbytes):
+                    raise DeviceError(
+                        f"operator {op} gives {array.nbytes} bytes, the device says operator {paused.op} and "
+                        f"{paused.bytes}: flash it again"
+                    )
+                data = self._read(protocol.PAUSED_OUTPUT, 0, paused.bytes)
+                if zlib.crc32(data) != paused.crc32:
+                    raise DeviceError(f"the output of operator {op} changed while it was read: a stray write in memory")
+                outputs.append(np.frombuffer(data, array.dtype).reshape(array.shape))
+                request = protocol.Resume(op + 1 if op + 1 < len(like) else protocol.NO_OP)
+                step(op + 1)
+            self.link.ask(request, Done, INVOKE_SECONDS)
+            return tuple(outputs)
+
+        return self.redo(attempt)
+
     def _invoke(self, inputs: Arrays, flags: int) -> protocol.Done:
-        """Writes all inputs, because the previous inference may have overwritten them, and runs the model."""
+        """Runs the model."""
+        done = self.link.ask(Invoke(flags, self._write(inputs)), Done, INVOKE_SECONDS)
+        if done.status:
+            raise DeviceError(f"the inference failed: {faults.describe_status(done.status, done.detail)}")
+        return done
+
+    def _write(self, inputs: Arrays) -> int:
+        """Writes all inputs, because the previous inference may have overwritten them; returns their CRC-32."""
         crc = 0
         for index, array in enumerate(inputs):
             data = np.ascontiguousarray(array).tobytes()
@@ -243,10 +302,7 @@ class _Device:
             for offset in range(0, len(data), protocol.MAX_WRITE_BYTES):
                 chunk = data[offset : offset + protocol.MAX_WRITE_BYTES]
                 self.link.ask(Write(index, offset, chunk), Written)
-        done = self.link.ask(Invoke(flags, crc), Done, INVOKE_SECONDS)
-        if done.status:
-            raise DeviceError(f"the inference failed: {faults.describe_status(done.status, done.detail)}")
-        return done
+        return crc
 
     def _read(self, object_: int, index: int, size: int) -> bytes:
         """``size`` bytes of an object; DeviceError when it has fewer."""

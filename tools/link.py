@@ -7,7 +7,7 @@ refuses everything until a new HELLO; that surfaces here as SessionLost, for the
 import secrets
 from collections import deque
 from collections.abc import Iterator
-from typing import TypeVar
+from typing import Any, TypeVar, overload
 
 from . import faults, protocol
 from .errors import DeviceError, ProtocolError, TransportError
@@ -15,6 +15,7 @@ from .protocol import Boot, Decoder, Fault, Frame, Hello, Message, Refusal, Star
 from .transports import Transport
 
 M = TypeVar("M", bound=Message)
+N = TypeVar("N", bound=Message)
 
 FIRST_WAIT_SECONDS = 0.25
 LONGEST_WAIT_SECONDS = 2.0
@@ -76,8 +77,14 @@ class Link:
                 return answer
         raise self._silence(seconds)
 
-    def ask(self, request: Message, answer: type[M], seconds: float = ANSWER_SECONDS) -> M:
-        """Sends a request until its answer is here.
+    @overload
+    def ask(self, request: Message, answer: type[M], seconds: float = ...) -> M: ...
+
+    @overload
+    def ask(self, request: Message, answer: tuple[type[M], type[N]], seconds: float = ...) -> M | N: ...
+
+    def ask(self, request: Message, answer: Any, seconds: float = ANSWER_SECONDS) -> Any:
+        """Sends a request until its answer, or one of several, is here.
 
         SessionLost when the device restarted, DeviceError when it refuses or crashed, TransportError on silence.
         """

@@ -21,7 +21,7 @@ MAX_PAYLOAD_BYTES = MAX_BODY_BYTES - 1 - 2 - 4  # COBS, type and seq, CRC
 MIN_BODY_BYTES = 1 + 2 + 4
 
 # Objects that READ can read.
-OUTPUT, OP_TICKS, TEXT, INPUT_INFO, OUTPUT_INFO = range(5)
+OUTPUT, OP_TICKS, TEXT, INPUT_INFO, OUTPUT_INFO, PAUSED_OUTPUT = range(6)
 # Capabilities in HELLO's answer, a bit each.
 CAN_PROFILE, CAN_CAPTURE = 1, 2
 # model.h's kerf::model::DType, by its number.
@@ -30,9 +30,11 @@ DTYPES = ("float32", "int8", "uint8", "int16", "int32", "int64", "bool", "float1
 TICK_UNITS = ("cycles", "us")
 
 # ERROR codes
-NO_SESSION, UNKNOWN_REQUEST, BAD_LENGTH, OUT_OF_RANGE, INPUT_CRC, NOT_READY, BAD_VERSION = range(1, 8)
+NO_SESSION, UNKNOWN_REQUEST, BAD_LENGTH, OUT_OF_RANGE, INPUT_CRC, NOT_READY, BAD_VERSION, BUSY = range(1, 9)
 # The byte in INVOKE's flags that asks for the time of every operator.
 PROFILE = 1
+# RESUME: to the end of the inference.
+NO_OP = 0xFFFF
 
 
 @dataclass(frozen=True)
@@ -127,7 +129,7 @@ class Done(Message):
 
 @dataclass(frozen=True)
 class Read(Message):
-    """Asks for ``count`` bytes of an object (OUTPUT, OP_TICKS, TEXT, INPUT_INFO, OUTPUT_INFO) from ``offset`` on."""
+    """Asks for ``count`` bytes of an object (OUTPUT … PAUSED_OUTPUT) from ``offset`` on."""
 
     TYPE, LAYOUT = 0x05, "<BBIB"
     object: int
@@ -195,6 +197,33 @@ class Resetting(Message):
 
 
 @dataclass(frozen=True)
+class Capture(Message):
+    """Like INVOKE, but pauses after operator ``op``, so that its output can be read (PAUSED_OUTPUT)."""
+
+    TYPE, LAYOUT = 0x09, "<HI"
+    op: int
+    inputs_crc32: int
+
+
+@dataclass(frozen=True)
+class Resume(Message):
+    """Goes on with a paused inference until after operator ``op``; NO_OP: to its end, which Done tells."""
+
+    TYPE, LAYOUT = 0x0A, "<H"
+    op: int
+
+
+@dataclass(frozen=True)
+class Paused(Message):
+    """CAPTURE's and RESUME's answer, after Started: the operator just done, its output's size and CRC-32."""
+
+    TYPE, LAYOUT = 0x89, "<HII"
+    op: int
+    bytes: int
+    crc32: int
+
+
+@dataclass(frozen=True)
 class Boot(Message):
     """Sent once after every start, unasked: whatever session there was is over."""
 
@@ -234,7 +263,7 @@ MESSAGES: dict[int, type[Message]] = {
     m.TYPE: m
     for m in (
         *(Hello, Welcome, Write, Written, Invoke, Started, Done, Read, Data, AskStats, Stats),
-        *(Calibrate, Calibrated, Reset, Resetting, Boot, Fault, Refusal),
+        *(Calibrate, Calibrated, Reset, Resetting, Capture, Resume, Paused, Boot, Fault, Refusal),
     )
 }
 

@@ -67,7 +67,9 @@ void step() {
     }
     switch (decoder.feed(byte)) {
         case Decoder::Event::kText:
-            mlperf::take(byte);
+            if (!native::paused()) {
+                mlperf::take(byte);
+            }
             break;
         case Decoder::Event::kDelimiter:
             mlperf::abandon_command();

@@ -4,6 +4,7 @@
 // gets it again without the work being done twice.
 #include <cstring>
 
+#include "bench/bench.h"
 #include "bench/state.h"
 #include "bench/wire.h"
 #include "model/model.h"
@@ -20,6 +21,8 @@ enum Type : uint8_t {
     kStats = 0x06,
     kCalibrate = 0x07,
     kReset = 0x08,
+    kCapture = 0x09,
+    kResume = 0x0a,
     kStarted = 0x83,
     kDone = 0x84,
     kBoot = 0xe0,
@@ -35,11 +38,13 @@ enum Code : uint8_t {
     kInputCrc = 5,
     kNotReady = 6,
     kBadVersion = 7,
+    kBusy = 8,
 };
 
-enum Object : uint8_t { kOutput = 0, kOpTicks = 1, kText = 2, kInputInfo = 3, kOutputInfo = 4 };
+enum Object : uint8_t { kOutput = 0, kOpTicks = 1, kText = 2, kInputInfo = 3, kOutputInfo = 4, kPaused = 5 };
 
 constexpr uint16_t kCanProfile = 1;
+constexpr uint16_t kCanCapture = 2;
 constexpr uint8_t kProfile = 1;
 
 bool session_open = false;
@@ -67,9 +72,36 @@ void after_op(uint32_t op, const void*, uint32_t) {
     op_started = port::ticks();  // what this function takes belongs to no operator
 }
 
+// A captured inference stands still after an operator, for the host to read that operator's output where it is: it
+// will be overwritten, and there is no RAM for a copy. Meanwhile the bench's loop runs within the model's invoke().
+constexpr uint32_t kNoOp = 0xffff;
+uint32_t pause_after = kNoOp;
+bool is_paused = false;
+bool is_abandoned = false;  // by a new session: nobody waits for the end of this inference
+uint8_t capture_seq = 0;    // of the latest request about it, which the next pause or the end answers
+const void* paused_output = nullptr;
+uint32_t paused_bytes = 0;
+
 void send(uint8_t type, uint8_t seq, const Payload& payload) {
     wire_bytes = encode_frame(type, seq, payload, wire);
     port::write(wire, wire_bytes);
+}
+
+void pause_op(uint32_t op, const void* output, uint32_t bytes) {
+    if (op != pause_after) {
+        return;
+    }
+    paused_output = output;
+    paused_bytes = bytes;
+    is_paused = true;
+    Payload payload;
+    payload.u16(static_cast<uint16_t>(op));
+    payload.u32(bytes);
+    payload.u32(crc32(output, bytes));
+    send(kCapture | kAnswer, capture_seq, payload);
+    while (is_paused) {
+        step();
+    }
 }
 
 void refuse(const Frame& request, Code code, uint32_t detail, const char* text) {
@@ -88,10 +120,14 @@ void hello(const Frame& request) {
     }
     session = static_cast<uint32_t>(load(request.payload + 1, 4));
     session_open = true;
+    is_abandoned = is_paused;
+    is_paused = false;
+    pause_after = kNoOp;
     const port::Clock clock = port::clock();
     Payload payload;
     payload.u8(kProtocolVersion);
-    payload.u16(can_profile() ? kCanProfile : 0);
+    payload.u16(
+        static_cast<uint16_t>((can_profile() ? kCanProfile : 0) | (model::kDescriptor.op_count > 0 ? kCanCapture : 0)));
     payload.u32(session);
     payload.bytes(model::kDescriptor.sha256, sizeof(model::kDescriptor.sha256));
     payload.u8(static_cast<uint8_t>(clock.unit));
@@ -123,15 +159,30 @@ void write(const Frame& request) {
     send(kWrite | kAnswer, request.seq, payload);
 }
 
+bool has_inputs(const Frame& request, uint64_t wanted_crc) {
+    const uint32_t crc = inputs_crc32();
+    if (crc != wanted_crc) {
+        refuse(request, kInputCrc, crc, "the inputs are not those of the CRC");
+    }
+    return crc == wanted_crc;
+}
+
+void send_done(uint8_t seq, model::Status status, uint64_t ticks) {
+    Payload payload;
+    payload.u8(static_cast<uint8_t>(status));
+    payload.u32(status == model::Status::kOk ? 0 : model::detail());
+    payload.u64(ticks);
+    payload.u32(outputs_crc32());
+    send(kDone, seq, payload);
+}
+
 void invoke(const Frame& request) {
     const bool profile = (request.payload[0] & kProfile) != 0;
     if (profile && !can_profile()) {
         refuse(request, kOutOfRange, 0, "no spare RAM for operator times");
         return;
     }
-    const uint32_t crc = inputs_crc32();
-    if (crc != load(request.payload + 1, 4)) {
-        refuse(request, kInputCrc, crc, "the inputs are not those of the CRC");
+    if (!has_inputs(request, load(request.payload + 1, 4))) {
         return;
     }
     send(kStarted, request.seq, Payload());
@@ -142,13 +193,39 @@ void invoke(const Frame& request) {
     start_clock();
     op_started = 0;
     const model::Status status = model::invoke(profile ? after_op : nullptr);
-    const uint64_t ticks = port::ticks();
-    Payload payload;
-    payload.u8(static_cast<uint8_t>(status));
-    payload.u32(status == model::Status::kOk ? 0 : model::detail());
-    payload.u64(ticks);
-    payload.u32(outputs_crc32());
-    send(kDone, request.seq, payload);
+    send_done(request.seq, status, port::ticks());
+}
+
+// Pauses next after the operator that the request names. From here on `request` may be overwritten by another.
+bool pause_next(const Frame& request) {
+    const auto op = static_cast<uint32_t>(load(request.payload, 2));
+    if (op != kNoOp && op >= model::kDescriptor.op_count) {
+        refuse(request, kOutOfRange, model::kDescriptor.op_count, "no such operator");
+        return false;
+    }
+    pause_after = op;
+    capture_seq = request.seq;
+    send(kStarted, request.seq, Payload());
+    return true;
+}
+
+void capture(const Frame& request) {
+    if (!has_inputs(request, load(request.payload + 2, 4)) || !pause_next(request)) {
+        return;
+    }
+    is_abandoned = false;
+    const model::Status status = model::invoke(pause_op);
+    if (!is_abandoned) {
+        send_done(capture_seq, status, 0);  // the time spent waiting for the host is no measurement
+    }
+}
+
+void resume(const Frame& request) {
+    if (!is_paused) {
+        refuse(request, kOutOfRange, 0, "no inference is paused");
+    } else if (pause_next(request)) {
+        is_paused = false;
+    }
 }
 
 struct Bytes {
@@ -191,6 +268,12 @@ void read(const Frame& request) {
         case kOpTicks:
             known = index == 0;
             from = {port::spare_ram().data, sizeof(uint64_t) * ops_timed};
+            break;
+        case kPaused:
+            known = is_paused && index == 0;
+            if (known) {
+                from = {paused_output, paused_bytes};
+            }
             break;
         case kText: {
             const char* const texts[] = {model.name, model.mlperf_id, model.runtime, model.kernels};
@@ -258,16 +341,19 @@ struct Request {
     uint8_t bytes;
     bool more;
     bool needs_model;
+    bool when_paused;  // can be carried out while an inference stands still
     void (*handle)(const Frame&);
 };
 constexpr Request kRequests[] = {
-    {kHello, 5, true, false, hello},    // a later version may say more
-    {kWrite, 5, true, true, write},     //
-    {kInvoke, 5, false, true, invoke},  //
-    {kRead, 7, false, true, read},      //
-    {kStats, 0, false, false, stats},   //
-    {kCalibrate, 4, false, false, calibrate},
-    {kReset, 0, false, false, reset},
+    {kHello, 5, true, false, true, hello},  // a later version may say more
+    {kWrite, 5, true, true, false, write},
+    {kInvoke, 5, false, true, false, invoke},
+    {kRead, 7, false, true, true, read},
+    {kStats, 0, false, false, true, stats},
+    {kCalibrate, 4, false, false, false, calibrate},
+    {kReset, 0, false, false, true, reset},
+    {kCapture, 6, false, true, false, capture},
+    {kResume, 2, false, true, true, resume},
 };
 
 void answer(const Frame& request) {
@@ -281,6 +367,8 @@ void answer(const Frame& request) {
             refuse(request, kNoSession, 0, "say hello first");
         } else if (known.needs_model && setup_result.status != model::Status::kOk) {
             refuse(request, kNotReady, setup_result.detail, "setup failed");
+        } else if (is_paused && !known.when_paused) {
+            refuse(request, kBusy, pause_after, "an inference is paused");
         } else {
             known.handle(request);
         }
@@ -290,6 +378,10 @@ void answer(const Frame& request) {
 }
 
 }  // namespace
+
+bool paused() {
+    return is_paused;
+}
 
 void boot() {
     Payload payload;

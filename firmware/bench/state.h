@@ -32,6 +32,7 @@ uint64_t to_microseconds(uint64_t ticks);
 namespace native {
 void boot();
 void take(const Frame& frame);
+bool paused();  // an inference stands still in the middle: nothing may start another
 }  // namespace native
 
 namespace mlperf {

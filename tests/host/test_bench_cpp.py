@@ -6,16 +6,18 @@ import shutil
 import signal
 import struct
 import time
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 from bench_firmware import SHA256, TABLE, build_fake, make_vectors, say
 
 from tools import bench, protocol
 from tools.errors import DeviceError, TransportError
-from tools.link import Link
-from tools.protocol import Decoder
+from tools.link import InputsLost, Link
+from tools.protocol import Decoder, Done
 from tools.transports import Transport, fake, host
 
 pytestmark = [
@@ -125,6 +127,61 @@ def test_texts_and_tensors_can_be_read(device: Transport) -> None:
     assert [read(protocol.TEXT, i) for i in range(4)] == [b"fake", b"fake01", b"aot", b"portable"]
     assert struct.unpack("<IBfi", read(protocol.INPUT_INFO, 0)) == (130, protocol.DTYPES.index("int8"), 0.5, -3)
     assert struct.unpack("<IBfi", read(protocol.OUTPUT_INFO, 1)) == (4, protocol.DTYPES.index("int32"), 0.0, 0)
+
+
+LAYERS = (np.zeros(130, np.int8), np.zeros(1, np.int32))
+
+
+@pytest.mark.parametrize("kind", ["drop", "garble", "duplicate", "delay", "banner"])
+def test_capture_over_a_spoiled_line(device: Transport, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The outputs of the fake's two operators are those of the model."""
+    monkeypatch.setattr("tools.link.FIRST_WAIT_SECONDS", 0.03)
+    vectors = make_vectors(15)
+    line = fake.Unreliable(device, fake.Faults(**{kind: 0.08}), seed=5)
+    rows = bench.capture(line, vectors.inputs, LAYERS, SHA256)
+    assert line.injected > 3
+    assert bench.compare(vectors, tuple(np.stack(column) for column in zip(*rows, strict=True))) == ()
+
+
+def test_a_paused_firmware_starts_nothing_else(device: Transport) -> None:
+    link = Link(device)
+    link.hello()
+    crc = zlib.crc32(bytes(133))
+    paused = link.ask(protocol.Capture(0, crc), protocol.Paused)
+    assert (paused.op, paused.bytes, paused.crc32) == (0, 130, zlib.crc32(bytes(130)))
+    device.write(b"infer 1 0%name%")
+    for request in (protocol.Write(0, 0, b"x"), protocol.Invoke(0, crc), protocol.Capture(0, crc)):
+        with pytest.raises(DeviceError, match=r"an inference is paused \(code 8, detail 0\)"):
+            link.ask(request, Done)
+    with pytest.raises(DeviceError, match="no such operator"):
+        link.ask(protocol.Resume(2), protocol.Paused)
+    assert link.ask(protocol.AskStats(), protocol.Stats).arena_bytes == 263
+    assert link.ask(protocol.Resume(1), protocol.Paused).bytes == 4
+    assert link.ask(protocol.Read(protocol.PAUSED_OUTPUT, 0, 2, 55), protocol.Data).data == bytes(2)
+    assert link.ask(protocol.Resume(protocol.NO_OP), Done).status == 0
+    for request in (protocol.Resume(0), protocol.Read(protocol.PAUSED_OUTPUT, 0, 0, 1)):
+        with pytest.raises(DeviceError, match=r"no inference is paused|no such object"):
+            link.ask(request, protocol.Paused)
+    assert say(device, "name%") == ["m-name-dut-[kerf]"], "what was said during the pause is gone"
+
+
+def test_a_new_session_abandons_a_paused_inference(device: Transport) -> None:
+    link = Link(device)
+    link.hello()
+    link.ask(protocol.Capture(0, zlib.crc32(bytes(133))), protocol.Paused)
+    vectors = make_vectors(3)
+    run = bench.run(device, vectors, SHA256, 2)
+    assert bench.compare(vectors, run.outputs) == ()
+    assert run.retries == 0
+
+
+def test_capture_wants_the_right_inputs_and_an_operator_that_is(device: Transport) -> None:
+    link = Link(device)
+    link.hello()
+    with pytest.raises(InputsLost):
+        link.ask(protocol.Capture(0, 1), protocol.Paused)
+    with pytest.raises(DeviceError, match="no such operator"):
+        link.ask(protocol.Capture(2, zlib.crc32(bytes(133))), protocol.Paused)
 
 
 def test_another_model_is_named(device: Transport) -> None:

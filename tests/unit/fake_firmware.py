@@ -21,12 +21,13 @@ class FakeFirmware:
     output_size: int = 70
     ticks: tuple[int, ...] = (1000,)
     instructions_per_tick: float = 1.0
-    capabilities: int = protocol.CAN_PROFILE
+    capabilities: int = protocol.CAN_PROFILE | protocol.CAN_CAPTURE
     setup: tuple[int, int] = (0, 0)
     version: int = protocol.VERSION
     corrupt_outputs: int = 0
     ignored: int = 0  # requests not answered
     invokes: int = 0
+    corrupt_captures: int = 0
     requests: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -36,6 +37,7 @@ class FakeFirmware:
     def reset(self) -> bytes:
         """Restarts; returns what the boot says."""
         self.session = False
+        self.paused: int | None = None
         self.input = bytes(self.size)
         self.output = bytes(self.size)
         self._last: tuple[Frame | None, bytes] = (None, b"")
@@ -43,6 +45,10 @@ class FakeFirmware:
 
     def __call__(self, data: bytes) -> bytes:
         return b"".join(self._take(frame) for frame in self._decoder.feed(data))
+
+    def captured(self, op: int) -> bytes:
+        """The output of one of the two operators: the first is the model's output, the second its first half."""
+        return self.output if op == 0 else self.output[: len(self.output) // 2]
 
     def _take(self, frame: Frame) -> bytes:
         if self.ignored > 0:
@@ -58,7 +64,7 @@ class FakeFirmware:
         if isinstance(request, protocol.Hello):
             if self.version != request.version:
                 return [protocol.Refusal(protocol.BAD_VERSION, self.version, b"other protocol version")]
-            self.session = True
+            self.session, self.paused = True, None
             about = (self.version, self.capabilities, request.nonce, SHA256, 0, 64_000_000, 1, 1, 2, *self.setup)
             return [protocol.Welcome(*about)]
         if not self.session:
@@ -75,6 +81,24 @@ class FakeFirmware:
             ticks = self.ticks[self.invokes % len(self.ticks)]
             self.invokes += 1
             return [protocol.Started(), protocol.Done(0, 0, ticks, zlib.crc32(self.output))]
+        if isinstance(request, (protocol.Capture, protocol.Resume)):
+            if isinstance(request, protocol.Capture):
+                if zlib.crc32(self.input) != request.inputs_crc32:
+                    return [protocol.Refusal(protocol.INPUT_CRC, zlib.crc32(self.input), b"")]
+                self.output = bytes((byte + 1) % 256 for byte in self.input)
+                self.input = b"\x55" * self.size
+            self.paused = None if request.op == protocol.NO_OP else request.op
+            if self.paused is None:
+                return [protocol.Started(), protocol.Done(0, 0, 0, zlib.crc32(self.output))]
+            data = self.captured(self.paused)
+            return [protocol.Started(), protocol.Paused(self.paused, len(data), zlib.crc32(data))]
+        if isinstance(request, protocol.Read) and request.object == protocol.PAUSED_OUTPUT:
+            assert self.paused is not None
+            data = self.captured(self.paused)
+            if self.corrupt_captures > 0:
+                self.corrupt_captures -= 1
+                data = bytes(len(data))
+            return [protocol.Data(data[request.offset : request.offset + request.count])]
         if isinstance(request, protocol.Read):
             data = self.output if request.object == protocol.OUTPUT else struct.pack("<QQ", 400 + self.invokes, 600)
             if self.corrupt_outputs > 0:
