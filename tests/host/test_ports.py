@@ -1,0 +1,55 @@
+"""What the ports for real boards compute, with stand-ins for the vendors' headers (tests/host/vendor)."""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parent
+FIRMWARE = HERE.parents[1] / "firmware"
+
+pytestmark = [
+    pytest.mark.compiler,
+    pytest.mark.skipif(shutil.which("g++") is None, reason="needs g++: sudo apt-get install g++"),
+]
+
+
+def run(source: str, folder: Path) -> list[str]:
+    """Compiles a program of this folder with the stand-ins in front of the ports, and returns what it prints."""
+    program = folder / "program"
+    flags = ["-std=gnu++17", "-O1", "-Wall", "-Wextra", "-Werror", "-Wno-int-to-pointer-cast", "-fsanitize=undefined"]
+    # The record's address is 32 bits wide on the boards.
+    command = ["g++", *flags, f"-I{HERE / 'vendor'}", f"-I{FIRMWARE}", str(HERE / source), "-o", str(program)]
+    subprocess.run(command, check=True)
+    return subprocess.run([program], check=True, capture_output=True, text=True).stdout.splitlines()
+
+
+def test_arduino(tmp_path: Path) -> None:
+    second = 64_000_000
+    counts = [0, 1, 1000, *(s * second for s in (30, 67, 68, 300, 700, 1200))]
+    counts += [7, *(s * second for s in (33, 34, 400, 900))]
+    counts += [1, 2, 500 * second]
+    assert run("arduino_port.cpp", tmp_path) == [
+        *(f"ticks {count}" for count in counts),
+        "write 1: 1",
+        "write 63: 63",
+        "write 64: 63 1",  # a full packet would wait in the host for the next one
+        "write 126: 63 63",
+        "write 128: 63 63 2",
+        "nobody listens: 0 packets",
+        "restart",
+        "fault 3 pc 1234 sp 20001000 lr 0",
+        "restart",
+        "fault 5 pc 1234 sp 20001000 lr 0",
+        "restart",
+        "fault 6 pc 1234 sp 20001000 lr 0",
+        "no restart",  # a warning
+        "end",  # what was spoilt is not reported
+    ]
+
+
+def test_espidf(tmp_path: Path) -> None:
+    second = 240_000_000
+    counts = [0, 1, 1000, *(s * second for s in (8, 18, 100, 100_000)), 1, 2, *(s * second for s in (9, 10, 3600))]
+    assert run("espidf_port.cpp", tmp_path) == [f"ticks {count}" for count in counts]
