@@ -32,6 +32,7 @@ _TYPES = {
     "int8": ("int8_t", 24),
     "uint8": ("uint8_t", 24),
     "int16": ("int16_t", 16),
+    "uint16": ("uint16_t", 14),
     "int32": ("int32_t", 10),
     "int64": ("int64_t", 6),
     "float32": ("float", 6),
