@@ -44,7 +44,7 @@ def test_a_tick_is_an_instruction(built: pipeline.Built) -> None:
     with renode.open(built.image.elf, built.rendered.target.emulators["renode"]) as transport:
         link = Link(transport)
         link.hello()
-        answers = [link.ask(Calibrate(turns), Calibrated) for turns in (1, 1_000, 1_000_000)]
+        answers = [link.ask(Calibrate(turns), Calibrated, bench.INVOKE_SECONDS) for turns in (1, 1_000, 1_000_000)]
     overheads = {answer.ticks - answer.instructions for answer in answers}
     assert len(overheads) == 1 and 0 < overheads.pop() < 50
 
