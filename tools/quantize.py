@@ -37,6 +37,7 @@ def quantize(
     classes: Sequence[str] = (),
     calibration: int | None = None,
     strip: bool = False,
+    per_tensor_dense: bool = False,
 ) -> Quantized:
     """Converts ``source`` and computes the reference vectors: ``directory/model.tflite`` and ``vectors.npz``.
 
@@ -44,6 +45,7 @@ def quantize(
     mode it already has). ``data`` are a model's own arrays, an .npz of the user (x, optional y and classes), or None:
     then random numbers stand in, with a warning. ``classes`` name the outputs; any text will do. ``calibration`` is
     how many samples make the ranges (None: a balanced choice); ``strip`` removes names and metadata at the end.
+    ``per_tensor_dense`` gives the weights of dense layers one scale each, for a TFLM that knows no more.
 
     The same inputs give the same bytes; what is there already and was made from the same inputs is used again.
     Raises QuantizeError, ModelError for a .tflite that is none, UsageError for a mode that contradicts the file.
@@ -52,7 +54,7 @@ def quantize(
     if mode is not None and mode not in MODES:
         raise UsageError(f"unknown mode {mode!r}; known: {', '.join(MODES)}")
     directory.mkdir(parents=True, exist_ok=True)
-    key = _key(source, mode, data, classes, calibration, strip)
+    key = _key(source, mode, data, classes, calibration, strip, per_tensor_dense)
     kept = _reuse(source, directory, key)
     if kept is not None:
         progress.say(f"{source.model} {kept.mode} is quantized already: {kept.path}")
@@ -77,7 +79,7 @@ def quantize(
     else:
         chosen = mode or "int8"
         log = directory / "quantize.log"
-        tflite, ranges = _convert(source.path, chosen, provided, calibration, log, progress.say, warn)
+        tflite, ranges = _convert(source.path, chosen, provided, calibration, per_tensor_dense, log, progress.say, warn)
     full_bytes = len(tflite)
     if strip:
         tflite = stripping.strip(tflite, source.path.name)
@@ -158,6 +160,7 @@ def _convert(
     mode: str,
     provided: Samples | None,
     calibration: int | None,
+    per_tensor_dense: bool,
     log: Path,
     say: Tell,
     warn: Tell,
@@ -183,7 +186,9 @@ def _convert(
             (Path(folder) / "calibration.npz").write_bytes(packed)
         say(f"converting {path.name} to {mode}{f', ranges from {ranges}' if ranges else ''}")
         with log.open("w", encoding="utf-8") as output:
-            child = run(__name__, str(path), mode, folder, str(log), stdout=output, stderr=output)
+            child = run(
+                __name__, str(path), mode, folder, str(log), str(int(per_tensor_dense)), stdout=output, stderr=output
+            )
         if refusal.is_file():
             raise QuantizeError(refusal.read_text(encoding="utf-8"))
         if child.returncode != 0 or not result.is_file():
@@ -194,14 +199,14 @@ def _convert(
         return result.read_bytes(), ranges
 
 
-def _serve(path: Path, mode: str, folder: Path, log: Path) -> None:
+def _serve(path: Path, mode: str, folder: Path, log: Path, per_tensor_dense: bool) -> None:
     """The child: a Keras file and folder/calibration.npz → folder/model.tflite, or the reason in refusal.txt."""
     try:
         loaded = load(path, log)
         given = folder / "calibration.npz"
         arrays = tuple(files.unpack_arrays(given.read_bytes()).values()) if given.is_file() else None
         calibration = samples.calibration(arrays, loaded.shapes, loaded.dtypes) if mode in CALIBRATED else ()
-        converter = _converter(loaded, mode, calibration, log)
+        converter = _converter(loaded, mode, calibration, per_tensor_dense, log)
         with failures_as(QuantizeError, f"TensorFlow cannot convert {path.name} to {mode}", log):
             tflite = bytes(converter.convert())
     except QuantizeError as error:
@@ -210,10 +215,13 @@ def _serve(path: Path, mode: str, folder: Path, log: Path) -> None:
         files.write(folder / "model.tflite", tflite)
 
 
-def _converter(loaded: Loaded, mode: str, calibration: Sequence[samples.Array], log: Path) -> Any:
+def _converter(
+    loaded: Loaded, mode: str, calibration: Sequence[samples.Array], per_tensor_dense: bool, log: Path
+) -> Any:
     """TensorFlow's converter at batch size 1: a free batch size leaves SHAPE, STRIDED_SLICE and PACK behind Flatten.
 
-    Dense weights stay per channel, as convolutions' are (TFLite quantization specification).
+    Dense weights are quantized per channel, as convolutions' are (TFLite quantization specification), if not
+    ``per_tensor_dense``.
     """
     tf = import_tensorflow(log)
     with quiet(log):  # no trackable object is given, although that is called deprecated: only so variables are frozen
@@ -229,6 +237,7 @@ def _converter(loaded: Loaded, mode: str, calibration: Sequence[samples.Array], 
             integer = tf.int16
             builtins = tf.lite.OpsSet.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8
         converter.target_spec.supported_ops = [builtins]
+        converter._experimental_disable_per_channel_quantization_for_dense_layers = per_tensor_dense
         converter.inference_input_type = converter.inference_output_type = integer
     return converter
 
@@ -271,4 +280,4 @@ def _unpack(packed: bytes, classes: tuple[str, ...], oracle_name: str, exact: bo
 
 
 if __name__ == "__main__":
-    _serve(Path(sys.argv[1]), sys.argv[2], Path(sys.argv[3]), Path(sys.argv[4]))
+    _serve(Path(sys.argv[1]), sys.argv[2], Path(sys.argv[3]), Path(sys.argv[4]), sys.argv[5] == "1")

@@ -28,6 +28,7 @@ class Request:
     skip_bad: bool = False
     calibration: str = "balanced"
     strip: bool = False
+    per_tensor_dense: bool = False  # what the runtime and the target cannot do otherwise is done anyway
 
 
 @dataclass(frozen=True)

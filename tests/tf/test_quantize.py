@@ -12,6 +12,7 @@ import tflite
 
 from tools import models, oracle, quantize, signature, train
 from tools.errors import ModelError, QuantizeError, UsageError
+from tools.graph import read
 from tools.progress import Progress
 from tools.quiet import without_warnings
 from tools.values import MODES, Quantized, Trained
@@ -45,8 +46,10 @@ def converted_here(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPat
     if request.node.originalname.endswith("_child"):
         return
 
-    def run(module: str, path: str, mode: str, folder: str, log: str, **streams: Any) -> CompletedProcess[str]:
-        quantize._serve(Path(path), mode, Path(folder), Path(log))
+    def run(
+        module: str, path: str, mode: str, folder: str, log: str, dense: str, **streams: Any
+    ) -> CompletedProcess[str]:
+        quantize._serve(Path(path), mode, Path(folder), Path(log), dense == "1")
         return CompletedProcess([], 0)
 
     monkeypatch.setattr(quantize, "run", run)
@@ -108,6 +111,19 @@ def test_int8_graph_is_what_the_kernels_expect(digits: Trained, tmp_path: Path) 
     made = quantize.quantize(digits, "int8", models.find("digits").data(), tmp_path)
     pooled = ["CONV_2D", "MAX_POOL_2D"]
     assert kinds(made.tflite) == [*pooled, *pooled, "RESHAPE", "FULLY_CONNECTED", "SOFTMAX"]
+
+
+@pytest.mark.parametrize("per_tensor", [False, True])
+def test_dense_weights_have_one_scale_on_request(digits: Trained, per_tensor: bool, tmp_path: Path) -> None:
+    """For a TFLM that knows no more; convolutions keep one per channel."""
+    data = models.find("digits").data()
+    made = quantize.quantize(digits, "int8", data, tmp_path, per_tensor_dense=per_tensor)
+    graph = read.read(made.tflite, "digits")
+    for op in graph.ops:
+        if op.kind in ("CONV_2D", "FULLY_CONNECTED"):
+            weights = graph.input(op, 1).quantization
+            assert weights is not None
+            assert weights.per_channel == (op.kind == "CONV_2D" or not per_tensor)
 
 
 def test_same_inputs_same_bytes_and_no_second_conversion(digits: Trained, tmp_path: Path) -> None:
