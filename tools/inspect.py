@@ -46,7 +46,7 @@ def sparkline(counts: list[int]) -> str:
     return "".join(_BARS[0 if not n else 1 + (n * (len(_BARS) - 2)) // top] for n in counts)
 
 
-def inspect(graph: Graph, plan: Plan) -> dict[str, Any]:
+def inspect(graph: Graph, plan: Plan | None) -> dict[str, Any]:
     """Layers, tensors and totals of a model as JSON-ready data. Bytes, MACs per inference, arena offsets in bytes."""
     layers = [_layer(graph, op) for op in graph.ops]
     tensors = [_tensor(tensor, plan) for tensor in graph.tensors]
@@ -59,7 +59,7 @@ def inspect(graph: Graph, plan: Plan) -> dict[str, Any]:
         "parameters": sum(layer["parameters"] for layer in layers),
         "macs": sum(layer["macs"] for layer in layers),
         "constant_bytes": sum(t.bytes for t in graph.tensors if t.data is not None),
-        "arena_bytes": plan.arena_bytes,
+        "arena_bytes": plan.arena_bytes if plan else None,
         "layers": layers,
         "tensors": tensors,
     }
@@ -80,8 +80,8 @@ def _layer(graph: Graph, op: Op) -> dict[str, Any]:
     }
 
 
-def _tensor(tensor: Tensor, plan: Plan) -> dict[str, Any]:
-    place = plan.tensors.get(tensor.index)
+def _tensor(tensor: Tensor, plan: Plan | None) -> dict[str, Any]:
+    place = plan.tensors.get(tensor.index) if plan else None
     quantization = tensor.quantization
     return {
         "index": tensor.index,

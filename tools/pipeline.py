@@ -6,7 +6,7 @@ Each function does its stage and, before it, whatever earlier stage is not up to
 imports every stage, and the only one that knows where under build/ things lie:
 
     build/<model>/                              trained model
-    build/<model>-<mode>/                       .tflite, vectors
+    build/<model>-<mode>/                       .tflite, vectors; …-per-tensor-dense/ for a TFLM that knows no better
     build/<model>-<mode>/<runtime>-<target>/    PlatformIO project
     build/.cache/                               compiled objects, libraries and arena sizes, for all of them
     build/measurements.jsonl, build/report.html
@@ -23,28 +23,33 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 
-from . import __version__, bench, boards, files, images, models, page, records, render, samples, sizing, targets
+from . import __version__, bench, boards, files, images, kept, models, page, records, render, samples, sizing, targets
 from . import build as platformio
+from . import compare as comparison
 from . import flash as flasher
 from . import interpreter as tflm_interpreter
 from . import monitor as terminal
 from . import quantize as converter
 from . import train as trainer
+from .compare import Comparison
 from .errors import BuildError, Mismatch, MissingTool, TransportError, UnknownName, UsageError
 from .graph.ir import Graph, Plan
 from .models import Data
 from .progress import Progress
 from .runtimes import Arena, Program, Runtime, aot, tflm
 from .transports import Transport, host, qemu, renode
-from .values import MODES, Clock, DeviceRun, Image, Measurement, Project, Quantized, Request, Target, Trained
+from .values import MODES, DeviceRun, Image, Measurement, Project, Quantized, Request, Target, Trained
 
 ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "build"
 RECORDS = BUILD / "measurements.jsonl"
 REPORT = BUILD / "report.html"
 CACHE = BUILD / ".cache"
+KEPT = BUILD / "details"
+ARENAS = "arenas.json"
 RUNTIMES: dict[str, Runtime] = {"aot": aot, "tflm": tflm}
 EMULATORS = {"qemu": qemu.open, "renode": renode.open}
 
@@ -150,7 +155,15 @@ def quantize(ask: Request, progress: Progress) -> Quantized:
         directory = BUILD / f"{ask.model}-{mode}"
         data = own or module.data()
         classes = data.classes or module.CLASSES
-    return converter.quantize(source, mode, data, directory, progress, classes, count, ask.strip)
+    per_tensor_dense = source.path.suffix != ".tflite" and mode in converter.CALIBRATED and _needs_per_tensor_dense(ask)
+    if per_tensor_dense:
+        directory = directory.with_name(f"{directory.name}-per-tensor-dense")
+    return converter.quantize(source, mode, data, directory, progress, classes, count, ask.strip, per_tensor_dense)
+
+
+def _needs_per_tensor_dense(ask: Request) -> bool:
+    """Whether dense layers need one scale for all their weights: their runtime's TFLM would get others wrong."""
+    return ask.per_tensor_dense or not RUNTIMES[ask.runtime].takes_per_channel_dense(choose_target(ask))
 
 
 def compile(ask: Request, progress: Progress) -> Compiled:
@@ -172,7 +185,12 @@ def render_project(ask: Request, progress: Progress, arena: Arena | None = None)
         )
     compiled = compile(ask, progress)
     graph, program, mode = compiled.graph, compiled.program, compiled.quantized.mode
-    arena = arena or _known_arena(ask, compiled, target) or _estimated_arena(compiled, progress)
+    arena = arena or _known_arena(ask, compiled, target)
+    if arena is None:
+        arena = tflm_interpreter.estimate(compiled.quantized, graph)
+        progress.warn(
+            "the arena is an upper bound, until `inv build` or `inv run` have found the smallest in an emulator"
+        )
     constants = sum(tensor.bytes for tensor in graph.tensors if tensor.data is not None)
     platformio.check_fits(arena.bytes, constants, target)
     sources = runtime.sources(program, target, arena, mode=mode)
@@ -245,16 +263,50 @@ def run(ask: Request, progress: Progress) -> Outcome:
     """
     if RUNTIMES[ask.runtime].interprets(choose_target(ask)):
         return _interpret(ask, progress)
-    line = choose_line(ask)
-    if ask.port and not boards.is_url(ask.port):
-        built, port = flash(ask, progress)
-        line = choose_line(replace(ask, port=port))
-    else:
-        built = build(ask, progress)
+    built, line = _ready(ask, progress)
     vectors, project = built.rendered.compiled.quantized.vectors, built.image.project
     with line.open(built.image.elf) as transport:
         device = bench.run(transport, vectors, project.model_sha256, len(project.op_labels), progress)
     return _outcome(built, device, line.emulator)
+
+
+def _ready(ask: Request, progress: Progress) -> "tuple[Built, Line]":
+    """The firmware, on its board where there is one, and how it is reached."""
+    line = choose_line(ask)
+    if ask.port and not boards.is_url(ask.port):
+        built, port = flash(ask, progress)
+        return built, choose_line(replace(ask, port=port))
+    return build(ask, progress), line
+
+
+def compare(ask: Request, progress: Progress, samples: int = 1) -> Comparison:
+    """Layer by layer: the float model, LiteRT, TFLM and the first ``samples`` of the test set on the device."""
+    if samples < 1:
+        raise UsageError(f"--samples {samples}: at least one sample must go to the device")
+    if RUNTIMES[ask.runtime].interprets(choose_target(ask)):
+        raise UsageError(
+            f"runtime {ask.runtime} on {ask.target} is TFLM's interpreter, which compare runs in any case; "
+            "choose a target with firmware"
+        )
+    original = _original(ask, progress)
+    built, line = _ready(ask, progress)
+    compiled, project = built.rendered.compiled, built.image.project
+    vectors, graph = compiled.quantized.vectors, compiled.graph
+    like = tuple(np.zeros(graph.output(op).shape, graph.output(op).dtype.value) for op in graph.ops)
+    with line.open(built.image.elf) as transport:
+        inputs = tuple(array[:samples] for array in vectors.inputs)
+        rows = bench.capture(transport, inputs, like, project.model_sha256, progress)
+    progress.say("running the model layer by layer on this machine")
+    found = comparison.examine(compiled.quantized, graph, original, rows, project, line.emulator)
+    kept.write(KEPT, kept.COMPARISON, found, found.to_json())
+    return found
+
+
+def _original(ask: Request, progress: Progress) -> Quantized | None:
+    """The model in float32; None where it is asked for itself, or only a .tflite is known."""
+    if ask.mode == "float32" or (is_path(ask.model) and Path(ask.model).suffix == ".tflite"):
+        return None
+    return quantize(replace(ask, mode="float32"), progress)
 
 
 def _outcome(built: Built, device: DeviceRun, emulator: str | None) -> Outcome:
@@ -305,35 +357,9 @@ def _interpret(ask: Request, progress: Progress) -> Outcome:
     """
     choose_line(ask)
     target, compiled = choose_target(ask), compile(ask, progress)
-    quantized, graph = compiled.quantized, compiled.graph
-    progress.say(f"running {quantized.vectors.samples} samples in TFLM's interpreter on this machine")
-    ran = tflm_interpreter.run(quantized.tflite, quantized.vectors.inputs, quantized.model)
-    size = len(quantized.tflite)
-    project = Project(
-        files={},
-        model=graph.name,
-        mode=quantized.mode,
-        model_sha256=graph.sha256,
-        model_bytes=size,
-        runtime=ask.runtime,
-        target=target.name,
-        kernels="reference",
-        arena_bytes=ran.arena_bytes,
-        op_labels=tuple((op.name, op.kind) for op in graph.ops),
-    )
-    flash_bytes = {"total": size, "code": 0, "model": size}
-    image = Image(quantized.path, project, flash_bytes, 0, ran.arena_bytes, rebuilt=False, kernels=project.kernels)
-    device = DeviceRun(
-        clock=Clock("us", 1_000_000),
-        outputs=ran.outputs,
-        invoke=bench.timing(ran.invoke_us),
-        setup=ran.setup_us,
-        per_op=None,
-        stack_bytes=0,
-        arena_bytes=ran.arena_bytes,
-        retries=0,
-    )
-    return _outcome(Built(Rendered(compiled, target, project), image), device, None)
+    progress.say(f"running {compiled.quantized.vectors.samples} samples in TFLM's interpreter on this machine")
+    image, device = tflm_interpreter.measure(compiled.quantized, compiled.graph, ask.runtime, target)
+    return _outcome(Built(Rendered(compiled, target, image.project), image), device, None)
 
 
 def _sizing_target(ask: Request) -> Target:
@@ -352,29 +378,7 @@ def _known_arena(ask: Request, compiled: Compiled, target: Target) -> Arena | No
     if compiled.plan is not None:
         return Arena(compiled.plan.arena_bytes, "planned")
     tried_on = _sizing_target(ask)
-    found = sizing.recall(CACHE / "arenas.json", _arena_key(ask, compiled, tried_on))
-    if found is None:
-        return None
-    margin = sizing.MARGIN_BYTES if tried_on.name == target.name else sizing.OTHER_MARGIN_BYTES
-    return Arena(
-        found + margin,
-        f"{found:,} bytes is the smallest arena that works, found by trying on {tried_on.name}; {margin:,} are added.",
-    )
-
-
-def _estimated_arena(compiled: Compiled, progress: Progress) -> Arena:
-    """An upper bound for a project that nobody has linked yet."""
-    quantized, graph = compiled.quantized, compiled.graph
-    found = tflm_interpreter.run(quantized.tflite, (), quantized.model).arena_bytes
-    scratch = sizing.scratch_bytes(graph)
-    progress.warn(
-        "the arena is an upper bound, until `inv build` or `inv run` have found the smallest by trying in an emulator"
-    )
-    return Arena(
-        found + scratch,
-        f"An upper bound: {found:,} bytes in an interpreter with 64-bit pointers, and {scratch:,} for working memory "
-        "of optimized kernels.",
-    )
+    return sizing.recall(CACHE / ARENAS, _arena_key(ask, compiled, tried_on), tried_on.name, target.name)
 
 
 def _size_arena(ask: Request, progress: Progress) -> None:
@@ -401,18 +405,22 @@ def _size_arena(ask: Request, progress: Progress) -> None:
             raise
         progress.warn(f"the arena for {target.name} could not be found by trying on {tried_on.name}: {error}")
         return
-    sizing.remember(CACHE / "arenas.json", _arena_key(ask, compiled, tried_on), found)
+    sizing.remember(CACHE / ARENAS, _arena_key(ask, compiled, tried_on), found)
 
 
 def bench_all(
     ask: Request, model: str, mode: str, runtime: str, target: str, progress: Progress
 ) -> tuple[Outcome, ...]:
-    """A run for each combination of the comma-separated names; a wrong name ends it before the first run."""
+    """A run for each combination of the comma-separated names; a wrong name ends it before the first run.
+
+    All runs of a model and mode are of the same .tflite: what one of them cannot take, none gets.
+    """
     lists = [[name.strip() for name in names.split(",") if name.strip()] for names in (model, mode, runtime, target)]
     asks = [replace(ask, model=a, mode=b, runtime=c, target=d) for a, b, c, d in product(*lists)]
     for each in asks:
         choose_line(each)
-    return tuple(run(each, progress) for each in asks)
+    per_tensor_dense = any(_needs_per_tensor_dense(each) for each in asks)
+    return tuple(run(replace(each, per_tensor_dense=per_tensor_dense), progress) for each in asks)
 
 
 def write_report(progress: Progress, outcome: Outcome | None = None, out: Path | None = None) -> Path:

@@ -14,9 +14,9 @@ from pathlib import Path
 
 from . import faults, files
 from .errors import BuildError, DeviceError, DoesNotFit
-from .graph.ir import Graph
 from .link import Link
 from .protocol import Welcome
+from .runtimes import Arena
 from .transports import Transport
 
 STEP_BYTES = 16  # TFLM aligns what it allocates to this
@@ -81,23 +81,16 @@ def find(elf: Path, start: Start) -> int:
         return smallest(works, STEP_BYTES, most)
 
 
-def scratch_bytes(graph: Graph) -> int:
-    """Working memory that optimized kernels may ask for beyond the reference kernels, at most: for one convolution,
-    two columns of its input as 16-bit numbers and a sum per output channel (CMSIS-NN), or a copy of its input and
-    weights (ESP-NN)."""
-    most = 0
-    for op in graph.ops:
-        if op.kind in ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED"):
-            data, weights = graph.input(op, 0), graph.input(op, 1)
-            columns = 2 * 2 * weights.elements // (1 if op.kind == "DEPTHWISE_CONV_2D" else max(weights.shape[0], 1))
-            most = max(most, columns + 4 * graph.output(op).shape[-1], 2 * (data.bytes + weights.bytes))
-    return most
-
-
-def recall(cache: Path, key: str) -> int | None:
-    """What `remember` was told."""
+def recall(cache: Path, key: str, tried_on: str, target: str) -> Arena | None:
+    """The arena for ``target`` by what `remember` was told, margin included; None when it was told nothing."""
     found = files.read_json(cache).get(key)
-    return found if isinstance(found, int) else None
+    if not isinstance(found, int):
+        return None
+    margin = MARGIN_BYTES if tried_on == target else OTHER_MARGIN_BYTES
+    return Arena(
+        found + margin,
+        f"{found:,} bytes is the smallest arena that works, found by trying on {tried_on}; {margin:,} are added.",
+    )
 
 
 def remember(cache: Path, key: str, arena_bytes: int) -> None:

@@ -44,11 +44,16 @@ def compile(tflite: bytes, name: str, target: Target) -> Program:
 
     Raises UnsupportedModel with the layer, the reason and the way out.
     """
-    title, chosen = _library(target)
     graph = read.read(tflite, name, kernels=False, folded=False)
+    check(graph, target)
+    return Program(tflite, graph, None)
+
+
+def check(graph: Graph, target: Target) -> None:
+    """Raises UnsupportedModel for the first operator that the target's library cannot run, or gets wrong."""
+    title, chosen = _library(target)
     for op in graph.ops:
         _check(op, graph, chosen, title)
-    return Program(tflite, graph, None)
 
 
 def sources(program: Program, target: Target, arena: Arena, *, mode: str) -> Sources:
@@ -123,7 +128,7 @@ def registrations(graph: Graph) -> list[str]:
 
 
 def variant(op: Op, graph: Graph) -> str:
-    """The type an operator works on, as the matrix names it; ``hybrid`` and ``float16`` are what no TFLM has."""
+    """The type an operator works on, as the matrix names it; ``dynamic`` and ``float16`` are what no TFLM has."""
     data = graph.optional_input(op, DATA_INPUT.get(op.kind, 0))
     weights = graph.optional_input(op, WEIGHTS_INPUT[op.kind]) if op.kind in WEIGHTS_INPUT else None
     if data is None:
@@ -131,7 +136,7 @@ def variant(op: Op, graph: Graph) -> str:
     if DType.FLOAT16 in (data.dtype, weights.dtype if weights else None):
         return "float16"
     if weights is not None and data.dtype is DType.FLOAT32 and weights.dtype is not DType.FLOAT32:
-        return "hybrid"
+        return "dynamic"
     return "int16x8" if data.dtype is DType.INT16 else data.dtype.value
 
 
@@ -148,7 +153,7 @@ def _check(op: Op, graph: Graph, chosen: Library, title: str) -> None:
     found = variant(op, graph)
     if not known:
         raise UnsupportedModel(f"{op.where} has no kernel in {title} ({chosen.tflm}); {_way_out(op, found, known)}")
-    if found == "hybrid":
+    if found == "dynamic":
         raise UnsupportedModel(
             f"{op.where} multiplies float activations by 8-bit weights (dynamic range), which TFLM has no kernel for; "
             f"{_way_out(op, found, known)}"
@@ -176,7 +181,7 @@ def _way_out(op: Op, found: str, known: tuple[str, ...]) -> str:
     """What the user can do: another mode that the library has, and the other runtime where it can."""
     modes = [mode for mode in ("int8", "float32") if mode in known or (op.kind == "DEQUANTIZE" and found == "float16")]
     ways = [f"use --mode {' or '.join(modes)}"] if modes and found not in modes else []
-    if op.kind in ops.known() and any(text.split()[0] == found for text in ops.find(op.kind).VARIANTS):
+    if op.kind in ops.known() and (found == "float16" or found in ops.find(op.kind).VARIANTS):
         ways.append("use --runtime aot, which has it")
     return " or ".join(ways) or "replace the layer in the Keras model (`inv ops` lists what there is)"
 
