@@ -17,7 +17,7 @@ from invoke.tasks import task
 REQUEST: dict[str, tuple[Any, str]] = {
     "model": ("digits", "a name from `inv models`, or a path to a .keras, .h5, SavedModel folder or .tflite"),
     "mode": ("", "float32, float16, dynamic, int8 (default) or int16x8; a .tflite brings its own"),
-    "runtime": ("aot", "what runs the model on the target: aot"),
+    "runtime": ("aot", "what runs the model on the target: aot or tflm"),
     "target": ("stm32f4", "a name from `inv targets`"),
     "emulator": ("", "run without a board in: qemu (default where the target has it)"),
     "port": ("", "a real board: its serial port, a pyserial URL, or auto to find it by its USB id"),
@@ -114,7 +114,7 @@ def ops(ask: Any, json: bool) -> None:
     """Operator x type x runtime: what runs where."""
     from tools import describe, pipeline, report
 
-    report.show_rows(describe.all_ops(list(pipeline.RUNTIMES)), json)
+    report.show_rows(describe.all_ops({name: runtime.types() for name, runtime in pipeline.RUNTIMES.items()}), json)
 
 
 @kerf_task(
@@ -206,6 +206,17 @@ def bench(ask: Any, models: str, modes: str, runtimes: str, targets: str, json: 
     results = pipeline.bench_all(ask, models, modes, runtimes, targets, progress())
     report.show_measurements([result.measurement for result in results], json)
     pipeline.require_match(results)
+
+
+@kerf_task(
+    FIRMWARE + " emulator port",
+    samples=(1, "so many samples of the test set go to the device, every layer of each"),
+)
+def compare(ask: Any, samples: int, json: bool) -> None:
+    """Layer by layer: float, LiteRT, TFLM, device; names the first that diverges, and the usual cause."""
+    from tools import pipeline, report
+
+    report.show_comparison(pipeline.compare(ask, progress(), samples), json)
 
 
 @kerf_task(out=("", "the file to write (default: build/report.html)"))

@@ -49,13 +49,12 @@ def all_boards(found: Sequence[Board], known: Mapping[str, Target]) -> list[Row]
     ]
 
 
-def all_ops(runtimes: Sequence[str]) -> list[Row]:
-    """Operator x runtime: the types each has kernels for."""
+def all_ops(runtimes: Mapping[str, Mapping[str, Sequence[str]]]) -> list[Row]:
+    """Operator x runtime: the types each has kernels for; ``runtimes`` maps a runtime to that by operator."""
     rows = []
-    for kind in ops.known():
-        module = ops.find(kind)
-        variants: Row = {runtime: list(module.VARIANTS) for runtime in runtimes}
-        rows.append({"op": kind, **variants, "what": module.SUMMARY})
+    for kind in sorted({kind for types in runtimes.values() for kind in types}):
+        variants: Row = {runtime: list(types.get(kind, ())) for runtime, types in runtimes.items()}
+        rows.append({"op": kind, **variants, "what": ops.find(kind).SUMMARY if kind in ops.known() else ""})
     return rows
 
 

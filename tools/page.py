@@ -72,6 +72,7 @@ def _row(m: Measurement) -> dict[str, str]:
         "emulator": m.emulator or "",
         "flash": f"{m.flash_bytes['total']:,}",
         "ram": f"{m.ram_bytes['total']:,}",
+        "arena_used": f"{m.extra['arena_used_bytes']:,}" if "arena_used_bytes" in m.extra else "",
         "min": f"{m.invoke.min:,}",
         "median": f"{m.invoke.median:,}",
         "p99": f"{m.invoke.p99:,}",

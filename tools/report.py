@@ -11,6 +11,7 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from .compare import EXACT_DB, Comparison, Difference, Layer
 from .doctor import Finding
 from .inspect import sparkline
 from .records import to_json
@@ -102,6 +103,41 @@ def show_inspection(inspection: Mapping[str, Any], as_json: bool, console: Conso
     _print(Group(layers, tensors, facts), console)
 
 
+def show_comparison(comparison: Comparison, as_json: bool, console: Console | None = None) -> None:
+    """Layer by layer, and a sentence about the first that diverges."""
+    if as_json:
+        _print_json(comparison.to_json())
+        return
+    c = comparison
+    where = f"{c.runtime} on {c.target}"
+    columns = ("#", "operator", "layer", "type", "SQNR dB", "clipped", "saturated", "unused", "LiteRT", where)
+    table = _table(None, *columns, numbers=(4, 5, 6, 7, 8, 9))
+    for i, layer in enumerate(c.layers):
+        style = "bold red" if layer.name == c.layer else None
+        table.add_row(str(i), layer.op, _cell(layer.name), layer.dtype, *comparison_cells(layer), style=style)
+    note = (
+        f"{c.samples} samples on this machine, {c.device_samples} on the device. SQNR is against the float model; "
+        f"LiteRT and the device are against {c.reference}: equal, or the share of values that differ and by how much."
+    )
+    _print(Group(table, Text(note), Text(plain(c.finding), style="bold")), console)
+
+
+def comparison_cells(layer: Layer) -> list[str]:
+    """SQNR, clipped, saturated, unused, LiteRT's difference and the device's, as text; "" for what is not known."""
+    shares = (layer.clipped, layer.saturated, layer.unused)
+    return [
+        "" if layer.sqnr_db is None else "exact" if layer.sqnr_db >= EXACT_DB else f"{layer.sqnr_db:.1f}",
+        *("" if share is None else f"{share:.1%}" for share in shares),
+        *(_difference(found) for found in (layer.litert, layer.device)),
+    ]
+
+
+def _difference(found: Difference | None) -> str:
+    if found is None:
+        return ""
+    return "equal" if found.share == 0 else f"{found.share:.2%} by {found.largest:.4g}"
+
+
 def _tensor_cells(tensor: Mapping[str, Any]) -> list[RenderableType]:
     scales, zero_points, place = tensor["scales"] or [], tensor["zero_points"] or [], tensor["arena"]
     scale = f"{scales[0]:.6g}" if len(scales) == 1 else f"{len(scales)} channels" if scales else ""
@@ -136,6 +172,8 @@ def run_view(measurement: Measurement, retries: int = 0) -> RenderableType:
     facts.add_row(
         "RAM", "{total:,} bytes = {static:,} static + {arena:,} arena + {stack:,} stack".format(**m.ram_bytes)
     )
+    if (used := m.extra.get("arena_used_bytes", m.ram_bytes["arena"])) != m.ram_bytes["arena"]:
+        facts.add_row("", f"{used:,} bytes of the arena are in use once the model is set up")
     facts.add_row(
         "inference",
         f"{m.invoke.median:,} {m.clock.unit} (median of {m.invoke.n:,}; "
