@@ -16,7 +16,8 @@ namespace kerf {
 //   …_multiplier, …_shift         as MultiplyByQuantizedMultiplier takes them, shift <= 0
 //   output_offset                 the zero point, -128 … 127
 //   output_min, output_max        the fused activation, within int8
-// Must equal TFLM: reference_integer_ops::Add and BroadcastAdd4DSlow in reference/integer_ops/add.h.
+// Must equal TFLM: reference_integer_ops::Add and BroadcastAdd4DSlow in reference/integer_ops/add.h. int16 differs in
+// the common scale, Q15, and has no zero points: reference_ops::AddGeneralParamScale in reference/add.h.
 struct AddInt8Params {
     int32_t shape[5];
     int32_t strides1[5];
@@ -33,6 +34,8 @@ struct AddInt8Params {
     int32_t output_min;
     int32_t output_max;
 };
+
+using AddInt16Params = AddInt8Params;
 
 // Must equal TFLM: reference_ops::Add and BroadcastAdd4DSlow in reference/add.h.
 struct AddFloat32Params {
@@ -67,17 +70,26 @@ inline void BroadcastAdd(const Params& params, const T* input1, const T* input2,
     }
 }
 
-inline void add_int8(const AddInt8Params& params, const int8_t* input1, const int8_t* input2, int8_t* output) {
-    constexpr int32_t kOne = 1 << 20;
-    BroadcastAdd(params, input1, input2, output, [&params](int8_t a, int8_t b) {
+template <int kSumBits, typename T>
+inline void AddInteger(const AddInt8Params& params, const T* input1, const T* input2, T* output) {
+    constexpr int32_t kOne = 1 << kSumBits;
+    BroadcastAdd(params, input1, input2, output, [&params](T a, T b) {
         const int32_t scaled1 = MultiplyByQuantizedMultiplier((a + params.input1_offset) * kOne,
                                                               params.input1_multiplier, params.input1_shift);
         const int32_t scaled2 = MultiplyByQuantizedMultiplier((b + params.input2_offset) * kOne,
                                                               params.input2_multiplier, params.input2_shift);
         const int32_t sum =
             MultiplyByQuantizedMultiplier(scaled1 + scaled2, params.output_multiplier, params.output_shift);
-        return static_cast<int8_t>(Clamp(sum + params.output_offset, params.output_min, params.output_max));
+        return static_cast<T>(Clamp(sum + params.output_offset, params.output_min, params.output_max));
     });
+}
+
+inline void add_int8(const AddInt8Params& params, const int8_t* input1, const int8_t* input2, int8_t* output) {
+    AddInteger<20>(params, input1, input2, output);
+}
+
+inline void add_int16(const AddInt16Params& params, const int16_t* input1, const int16_t* input2, int16_t* output) {
+    AddInteger<15>(params, input1, input2, output);
 }
 
 inline void add_float32(const AddFloat32Params& params, const float* input1, const float* input2, float* output) {

@@ -34,6 +34,18 @@ struct DepthwiseConv2DInt8Params {
     int32_t activation_min, activation_max;
 };
 
+struct DepthwiseConv2DInt16Params {
+    int32_t batches;
+    int32_t input_height, input_width, input_depth;
+    int32_t filter_height, filter_width;
+    int32_t output_height, output_width;
+    int32_t depth_multiplier;
+    int32_t stride_height, stride_width;
+    int32_t dilation_height, dilation_width;
+    int32_t padding_top, padding_left;
+    int32_t activation_min, activation_max;
+};
+
 struct DepthwiseConv2DFloat32Params {
     int32_t batches;
     int32_t input_height, input_width, input_depth;
@@ -144,6 +156,22 @@ inline void depthwise_conv_2d_int8(const DepthwiseConv2DInt8Params& p, const int
         [=, offset = p.output_offset, low = p.activation_min, high = p.activation_max](uint32_t sum, int32_t channel) {
             return RequantizeToInt8(sum, bias != nullptr ? bias[channel] : 0, multipliers[channel], shifts[channel],
                                     offset, low, high);
+        });
+}
+
+// int16 input and output, both symmetric, with int8 weights. Sum is what the products of one output are added in,
+// uint32_t where 127 * 2^15 for each of them stays below 2^31, else int64_t; Multiplier and Shift are those of
+// RequantizeToInt16. Must equal TFLM's DepthwiseConvPerChannel for these types in
+// reference/integer_ops/depthwise_conv.h.
+template <typename Sum, typename Bias, typename Multiplier, typename Shift>
+inline void depthwise_conv_2d_int16(const DepthwiseConv2DInt16Params& p, const int16_t* input, const int8_t* filter,
+                                    const Bias* bias, const Multiplier* multipliers, const Shift* shifts,
+                                    int16_t* output) {
+    internal::DepthwiseConv2D<Sum>(
+        p, input, filter, output, [](int32_t in, int32_t weight) { return static_cast<Sum>(in * weight); },
+        [=, low = p.activation_min, high = p.activation_max](Sum sum, int32_t channel) {
+            return RequantizeToInt16(sum, bias != nullptr ? bias[channel] : Bias{0}, multipliers[channel],
+                                     shifts[channel], low, high);
         });
 }
 

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <limits>
+#include <type_traits>
 
 namespace kerf {
 
@@ -20,9 +21,10 @@ inline float Clamp(float value, float lowest, float highest) {
     return highest < value ? highest : value;
 }
 
-// value limited to the range of int8_t.
-inline int8_t SaturateToInt8(int32_t value) {
-    return static_cast<int8_t>(Clamp(value, -128, 127));
+// value limited to the range of an integer type of at most 16 bits.
+template <typename T>
+inline T Saturate(int32_t value) {
+    return static_cast<T>(Clamp(value, std::numeric_limits<T>::min(), std::numeric_limits<T>::max()));
 }
 
 // a * 2^left_shift, wrapping around at 32 bits, 0 <= left_shift <= 31.
@@ -66,6 +68,31 @@ inline int32_t MultiplyByQuantizedMultiplier(int32_t x, int32_t multiplier, int3
     // RoundingDivideByPowerOfTwo, shorter by that range: a negative number less one rounds its ties away from zero.
     const int32_t nudged = high + (high >> 31);
     return ((nudged >> (-shift - 1)) + 1) >> 1;
+}
+
+// x * multiplier * 2^-right_shift rounded to nearest, ties towards plus infinity, for sums of 64 bits: |x| < 2^47,
+// multiplier 0 … 2^15-1, right_shift 8 … 46. The function of this name for int64_t in TFLM's common.cc, which makes
+// these two numbers of the multiplier and shift above each time.
+inline int32_t MultiplyByQuantizedMultiplier(int64_t x, int16_t multiplier, int8_t right_shift) {
+    return static_cast<int32_t>((x * multiplier + (int64_t{1} << (right_shift - 1))) >> right_shift);
+}
+
+// What becomes of an int16 kernel's sum of products: bias added, scaled, limited. Kernels choose by the type of the
+// multiplier between TFLM's arithmetic for a bias of 64 bits …
+template <typename Sum, typename Bias>
+inline int16_t RequantizeToInt16(Sum sum, Bias bias, int16_t multiplier, int8_t right_shift, int32_t activation_min,
+                                 int32_t activation_max) {
+    const int64_t wide = static_cast<std::make_signed_t<Sum>>(sum) + static_cast<int64_t>(bias);
+    return static_cast<int16_t>(
+        Clamp(MultiplyByQuantizedMultiplier(wide, multiplier, right_shift), activation_min, activation_max));
+}
+
+// … and that for one of 32 bits, where the sum is modulo 2^32.
+inline int16_t RequantizeToInt16(uint32_t sum, int32_t bias, int32_t multiplier, int32_t shift, int32_t activation_min,
+                                 int32_t activation_max) {
+    const int32_t biased = static_cast<int32_t>(sum + static_cast<uint32_t>(bias));
+    return static_cast<int16_t>(
+        Clamp(MultiplyByQuantizedMultiplier(biased, multiplier, shift), activation_min, activation_max));
 }
 
 // What becomes of an int8 kernel's sum of products (modulo 2^32): bias added, scaled, offset, limited.

@@ -27,6 +27,12 @@ struct FullyConnectedInt8Params {
     int32_t activation_min, activation_max;
 };
 
+struct FullyConnectedInt16Params {
+    int32_t batches;
+    int32_t input_depth, output_depth;
+    int32_t activation_min, activation_max;
+};
+
 struct FullyConnectedFloat32Params {
     int32_t batches;
     int32_t input_depth, output_depth;
@@ -113,6 +119,23 @@ inline void fully_connected_int8(const FullyConnectedInt8Params& p, const int8_t
         [=, offset = p.output_offset, low = p.activation_min, high = p.activation_max](uint32_t sum, int32_t channel) {
             return RequantizeToInt8(sum, bias != nullptr ? bias[channel] : 0, multipliers[channel], shifts[channel],
                                     offset, low, high);
+        });
+}
+
+// int16 input and output, both symmetric, with int8 weights. Sum is what the products of one output are added in,
+// uint32_t where 127 * 2^15 for each of them stays below 2^31, else int64_t; Multiplier and Shift are those of
+// RequantizeToInt16. Must equal TFLM's FullyConnected and FullyConnectedPerChannel in
+// reference/integer_ops/fully_connected.h.
+template <typename Sum, typename Bias, typename Multiplier, typename Shift>
+inline void fully_connected_int16(const FullyConnectedInt16Params& p, const int16_t* input, const int8_t* filter,
+                                  const Bias* bias, const Multiplier* multipliers, const Shift* shifts,
+                                  int16_t* output) {
+    internal::FullyConnected<Sum>(
+        p, input, filter, output, [](const int16_t*) { return Sum{0}; },
+        [](int32_t in, int32_t weight) { return static_cast<Sum>(in * weight); },
+        [=, low = p.activation_min, high = p.activation_max](Sum sum, int32_t channel) {
+            return RequantizeToInt16(sum, bias != nullptr ? bias[channel] : Bias{0}, multipliers[channel],
+                                     shifts[channel], low, high);
         });
 }
 

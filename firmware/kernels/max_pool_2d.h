@@ -1,5 +1,5 @@
 // MAX_POOL_2D, portable. Must equal MaxPool in TFLM's tensorflow/lite/kernels/internal/reference/integer_ops/pooling.h
-// (int8) and reference/pooling.h (float32). Layouts and params: pool_2d.h.
+// (integers) and reference/pooling.h (float32). Layouts and params: pool_2d.h.
 #pragma once
 
 #include <cstdint>
@@ -10,13 +10,24 @@
 
 namespace kerf {
 
-inline void max_pool_2d_int8(const Pool2DInt8Params& p, const int8_t* input, int8_t* output) {
-    internal::Pool2D(
-        p, input, output, int32_t{std::numeric_limits<int8_t>::min()},
+namespace internal {
+
+template <typename T>
+inline void MaxPool2DInteger(const Pool2DInt8Params& p, const T* input, T* output) {
+    Pool2D(
+        p, input, output, int32_t{std::numeric_limits<T>::min()},
         [](int32_t largest, int32_t element) { return largest < element ? element : largest; },
-        [&](int32_t largest, int32_t) {
-            return static_cast<int8_t>(Clamp(largest, p.activation_min, p.activation_max));
-        });
+        [&](int32_t largest, int32_t) { return static_cast<T>(Clamp(largest, p.activation_min, p.activation_max)); });
+}
+
+}  // namespace internal
+
+inline void max_pool_2d_int8(const Pool2DInt8Params& p, const int8_t* input, int8_t* output) {
+    internal::MaxPool2DInteger(p, input, output);
+}
+
+inline void max_pool_2d_int16(const Pool2DInt16Params& p, const int16_t* input, int16_t* output) {
+    internal::MaxPool2DInteger(p, input, output);
 }
 
 inline void max_pool_2d_float32(const Pool2DFloat32Params& p, const float* input, float* output) {

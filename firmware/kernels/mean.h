@@ -14,7 +14,7 @@ namespace kerf {
 //   zero_point_sum     count of reduced elements * input zero point, subtracted from a sum; below 2^30
 //   multiplier, shift  input scale / output scale / count
 //   output_zero_point  -128 … 127, added
-// Must equal TFLM: QuantizedMeanOrSum<int8_t, int32_t> in reference/reduce.h.
+// Must equal TFLM: QuantizedMeanOrSum<int8_t, int32_t> and <int16_t, int32_t> in reference/reduce.h.
 struct MeanInt8Params {
     int32_t kept_shape[3];
     int32_t kept_strides[3];
@@ -25,6 +25,8 @@ struct MeanInt8Params {
     int32_t shift;
     int32_t output_zero_point;
 };
+
+using MeanInt16Params = MeanInt8Params;
 
 // Must equal TFLM: both reference_ops::Mean in reference/reduce.h, which differ in the order of outputs only.
 struct MeanFloat32Params {
@@ -58,12 +60,21 @@ inline void Mean(const Params& params, const T* input, T* output, Finish finish)
     }
 }
 
-inline void mean_int8(const MeanInt8Params& params, const int8_t* input, int8_t* output) {
+template <typename T>
+inline void MeanInteger(const MeanInt8Params& params, const T* input, T* output) {
     Mean<int32_t>(params, input, output, [&params](int32_t sum) {
         const int32_t mean =
             MultiplyByQuantizedMultiplier(sum - params.zero_point_sum, params.multiplier, params.shift);
-        return SaturateToInt8(mean + params.output_zero_point);
+        return Saturate<T>(mean + params.output_zero_point);
     });
+}
+
+inline void mean_int8(const MeanInt8Params& params, const int8_t* input, int8_t* output) {
+    MeanInteger(params, input, output);
+}
+
+inline void mean_int16(const MeanInt16Params& params, const int16_t* input, int16_t* output) {
+    MeanInteger(params, input, output);
 }
 
 inline void mean_float32(const MeanFloat32Params& params, const float* input, float* output) {

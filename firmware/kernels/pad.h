@@ -18,6 +18,7 @@ struct PadParams {
     T value;
 };
 using PadInt8Params = PadParams<int8_t>;
+using PadInt16Params = PadParams<int16_t>;
 using PadFloat32Params = PadParams<float>;
 
 template <typename T>
@@ -54,6 +55,10 @@ inline void Pad(const PadParams<T>& params, const T* input, T* output) {
 }
 
 inline void pad_int8(const PadInt8Params& params, const int8_t* input, int8_t* output) {
+    Pad(params, input, output);
+}
+
+inline void pad_int16(const PadInt16Params& params, const int16_t* input, int16_t* output) {
     Pad(params, input, output);
 }
 

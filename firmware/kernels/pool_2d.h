@@ -22,6 +22,8 @@ struct Pool2DInt8Params {
     int32_t activation_min, activation_max;
 };
 
+using Pool2DInt16Params = Pool2DInt8Params;
+
 struct Pool2DFloat32Params {
     int32_t batches;
     int32_t input_height, input_width, depth;

@@ -79,6 +79,10 @@ inline void requantize_int16_int8(const RequantizeParams& params, const int16_t*
     Requantize(params, input, output);
 }
 
+inline void requantize_int16_int16(const RequantizeParams& params, const int16_t* input, int16_t* output) {
+    Requantize(params, input, output);
+}
+
 // The product of a scale of 24 bits and a difference of at most 17 is rounded once, exactly as TFLM's, which multiplies
 // in double. Must equal TFLM: Dequantize in reference/dequantize.h.
 template <typename T>

@@ -8,10 +8,10 @@
 
 namespace kerf {
 
-//   input_zero_point   -128 … 127, subtracted
+//   input_zero_point   -128 … 127, subtracted; 0 for int16, as is the output's
 //   multiplier, shift  input scale / output scale
 //   output_zero_point  -128 … 127, added
-//   output_min         what 0 is in the output, output_max 127
+//   output_min         what 0 is in the output, output_max 127 or 32,767
 struct ReluInt8Params {
     int32_t count;
     int32_t input_zero_point;
@@ -22,13 +22,24 @@ struct ReluInt8Params {
     int32_t output_max;
 };
 
+using ReluInt16Params = ReluInt8Params;
+
 // RELU from one quantization to another. Must equal TFLM: ReluQuantized in micro/kernels/activations.h.
-inline void relu_int8(const ReluInt8Params& params, const int8_t* input, int8_t* output) {
+template <typename T>
+inline void ReluInteger(const ReluInt8Params& params, const T* input, T* output) {
     for (int32_t i = 0; i < params.count; ++i) {
         const int32_t scaled =
             MultiplyByQuantizedMultiplier(input[i] - params.input_zero_point, params.multiplier, params.shift);
-        output[i] = static_cast<int8_t>(Clamp(scaled + params.output_zero_point, params.output_min, params.output_max));
+        output[i] = static_cast<T>(Clamp(scaled + params.output_zero_point, params.output_min, params.output_max));
     }
+}
+
+inline void relu_int8(const ReluInt8Params& params, const int8_t* input, int8_t* output) {
+    ReluInteger(params, input, output);
+}
+
+inline void relu_int16(const ReluInt16Params& params, const int16_t* input, int16_t* output) {
+    ReluInteger(params, input, output);
 }
 
 struct ClampInt8Params {
@@ -37,12 +48,23 @@ struct ClampInt8Params {
     int32_t output_max;
 };
 
+using ClampInt16Params = ClampInt8Params;
+
 // RELU and RELU6 within one quantization. Must equal TFLM: ReluQuantized at an input scale / output scale of 1, and
 // Relu6Quantized in micro/kernels/activations.h.
-inline void clamp_int8(const ClampInt8Params& params, const int8_t* input, int8_t* output) {
+template <typename T>
+inline void ClampInteger(const ClampInt8Params& params, const T* input, T* output) {
     for (int32_t i = 0; i < params.count; ++i) {
-        output[i] = static_cast<int8_t>(Clamp(input[i], params.output_min, params.output_max));
+        output[i] = static_cast<T>(Clamp(input[i], params.output_min, params.output_max));
     }
+}
+
+inline void clamp_int8(const ClampInt8Params& params, const int8_t* input, int8_t* output) {
+    ClampInteger(params, input, output);
+}
+
+inline void clamp_int16(const ClampInt16Params& params, const int16_t* input, int16_t* output) {
+    ClampInteger(params, input, output);
 }
 
 struct ReluFloat32Params {

@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "kernels/fixed_point.h"
+#include "kernels/lookup.h"
 
 namespace kerf {
 
@@ -65,7 +66,47 @@ inline void softmax_int8(const SoftmaxInt8Params& params, const int8_t* input, c
                 probability = RoundingDivideByPowerOfTwo(
                     SaturatingRoundingDoublingHighMul(reciprocal, exponentials[below]), right_shift);
             }
-            output[i] = SaturateToInt8(probability - 128);
+            output[i] = Saturate<int8_t>(probability - 128);
+        }
+        input += params.depth;
+        output += params.depth;
+    }
+}
+
+//   rows, depth        input and output are [rows][depth], depth 1 … 65,535
+//   multiplier, shift  input scale * beta / (10 / 65535), as MultiplyByQuantizedMultiplier takes them
+struct SoftmaxInt16Params {
+    int32_t rows;
+    int32_t depth;
+    int32_t multiplier;
+    int32_t shift;
+};
+
+// Tables as LookUp() takes them, in Q0.15: `exponentials` of -10 … 0, `reciprocals` 1 / (1 + x) for 0 … 1. The output
+// has scale 2^-15. It may share the input's memory. Must equal TFLM: reference_ops::SoftmaxInt16 in
+// reference/softmax.h.
+inline void softmax_int16(const SoftmaxInt16Params& params, const int16_t* input, const int16_t* exponentials,
+                          const int16_t* reciprocals, int16_t* output) {
+    for (int32_t row = 0; row < params.rows; ++row) {
+        int32_t max = input[0];
+        for (int32_t i = 1; i < params.depth; ++i) {
+            if (input[i] > max) max = input[i];
+        }
+        int32_t sum = 0;  // Q16.15, at least 1: the maximum itself counts
+        for (int32_t i = 0; i < params.depth; ++i) {
+            const int32_t below = MultiplyByQuantizedMultiplier(input[i] - max, params.multiplier, params.shift);
+            output[i] = static_cast<int16_t>(LookUp(Saturate<int16_t>(below + 32767), exponentials));
+            sum += output[i];
+        }
+        // sum = (1 + fraction) * 2^n; the fraction, 0 … 1, is the argument of the table.
+        const int32_t leading_zeros = __builtin_clz(static_cast<uint32_t>(sum));
+        const int64_t normalized = static_cast<int64_t>(sum) << (leading_zeros - 1);
+        const int32_t fraction = static_cast<int32_t>((normalized + (1 << 13)) >> 14) - (1 << 16) - (1 << 15);
+        const int32_t reciprocal = LookUp(Saturate<int16_t>(fraction), reciprocals);
+        const int32_t right_shift = 31 - leading_zeros;
+        const int32_t half = int32_t{1} << (right_shift - 1);
+        for (int32_t i = 0; i < params.depth; ++i) {
+            output[i] = static_cast<int16_t>(Clamp((output[i] * reciprocal + half) >> right_shift, 0, 32767));
         }
         input += params.depth;
         output += params.depth;

@@ -15,6 +15,8 @@ def activation(shape: Sequence[int], dtype: str, scale: float = 0.05, zero_point
     """A tensor that is computed or fed: quantized per tensor if it is integer."""
     if dtype in FLOATS:
         return TensorSpec(shape, "float32")
+    if dtype == "int16x8":
+        return TensorSpec(shape, "int16", scale=scale)
     return TensorSpec(shape, dtype, scale=scale, zero_point=zero_point)
 
 
@@ -35,10 +37,13 @@ def weights(
 
 
 def bias(rng: np.random.Generator, channels: int, dtype: str, scale: float, limit: int = 2000) -> TensorSpec:
-    """A constant bias: int32 up to ``limit`` in size, or of the mode's floats."""
+    """A constant bias: int32 up to ``limit`` in size, int64 up to 256 times that, or of the mode's floats."""
     if dtype in FLOATS:
         kind = "float16" if dtype == "float16" else "float32"
         return TensorSpec((channels,), kind, data=rng.normal(0, 1, channels).astype(kind))
+    if dtype == "int16x8":
+        wide = rng.integers(-limit << 8, limit << 8, channels, np.int64, endpoint=True)
+        return TensorSpec((channels,), "int64", scale=scale, data=wide)
     data = rng.integers(-limit, limit, channels, np.int32, endpoint=True)
     return TensorSpec((channels,), "int32", scale=scale, data=data)
 

@@ -108,7 +108,7 @@ REFUSED = [
     ("CONCATENATION", [A, tensor((2, 3), scale=0.2)], [tensor((2, 6))], AXIS_1, UnsupportedModel, "different quant"),
     ("CONCATENATION", [A, tensor((2, 3), zero_point=1)], [tensor((2, 6))], AXIS_1, UnsupportedModel, "different quant"),
     ("CONCATENATION", [A, tensor((2, 0))], [A], AXIS_1, ModelError, "no elements"),
-    ("CONCATENATION", [tensor((2, 3), "int16")] * 2, [tensor((2, 6), "int16")], AXIS_1, UnsupportedModel, "int64"),
+    ("CONCATENATION", [tensor((2, 3), "uint8")] * 2, [tensor((2, 6), "uint8")], AXIS_1, UnsupportedModel, "int64"),
     ("DEQUANTIZE", [tensor((2, 3), "float16", None)], [F], None, UnsupportedModel, "without a kernel"),
     ("DEQUANTIZE", [A], [A], None, UnsupportedModel, "without a kernel"),
     ("DEQUANTIZE", [tensor((2, 3), scale=None)], [F], None, ModelError, "one positive quantization scale"),

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from tools.errors import ModelError, UnsupportedModel
 from tools.graph import ops
-from tools.graph.ir import Constant, DType, Graph, Op, Quantization, Tensor, TensorRef
+from tools.graph.ir import Constant, DType, Graph, Op, Quantization, Scratch, Tensor, TensorRef
 from tools.graph.ops import _quantized as q
 from tools.graph.ops import _window, average_pool_2d, conv_2d, depthwise_conv_2d, fully_connected, max_pool_2d
 
@@ -90,6 +90,28 @@ def both(first: Change, second: Change) -> Change:
     return lambda op, graph: second(*first(op, graph))
 
 
+def int16() -> Change:
+    """Input and output of 16 bits, the bias of 64."""
+
+    def change(op: Op, graph: Graph) -> tuple[Op, Graph]:
+        types = {0: DType.INT16, 2: DType.INT64, len(graph.tensors) - 1: DType.INT16}
+        tensors = [replace(t, dtype=types.get(i, t.dtype)) for i, t in enumerate(graph.tensors)]
+        tensors[2] = replace(tensors[2], data=np.arange(tensors[2].elements))
+        return op, replace(graph, tensors=tuple(tensors))
+
+    return change
+
+
+def dynamic() -> Change:
+    """Floats around int8 weights."""
+
+    def change(op: Op, graph: Graph) -> tuple[Op, Graph]:
+        tensors = [t if i == 1 else replace(t, dtype=DType.FLOAT32) for i, t in enumerate(graph.tensors)]
+        return op, replace(graph, tensors=tuple(tensors))
+
+    return change
+
+
 @pytest.mark.parametrize("make", [conv, depthwise, dense, max_pool, average_pool])
 def test_accepts(make: Callable[[], tuple[Op, Graph]]) -> None:
     op, graph = make()
@@ -100,7 +122,19 @@ REFUSALS: list[tuple[Callable[[], tuple[Op, Graph]], Change, type[Exception], st
     (conv, with_op(inputs=(0,)), ModelError, "has 1 inputs where 2 or 3 are allowed"),
     (conv, with_op(inputs=(0, None, 2)), ModelError, "input 1 is absent"),
     (conv, with_op(outputs=(3, 3)), ModelError, "has 2 outputs where it needs 1"),
-    (conv, with_tensor(0, dtype=DType.INT16), UnsupportedModel, "'x' (int16, 1x4x4x6) has a type without a kernel"),
+    (conv, with_tensor(0, dtype=DType.UINT8), UnsupportedModel, "'x' (uint8, 1x4x4x6) has a type without a kernel"),
+    (conv, both(int16(), with_tensor(1, dtype=DType.FLOAT16)), UnsupportedModel, "no kernel for the input 'x' (int16"),
+    (conv, both(int16(), with_tensor(0, quantization=Q((0.5,), (1,)))), UnsupportedModel, "int16 kernels take 0 alone"),
+    (conv, both(int16(), with_tensor(0, quantization=Q((300.0,), (0,)))), UnsupportedModel, "128 times its output's"),
+    (conv, both(int16(), with_tensor(2, data=np.full(8, -(2**46)))), UnsupportedModel, "must be a constant below 2^46"),
+    (conv, both(int16(), with_tensor(2, data=None)), UnsupportedModel, "must be a constant below 2^46"),
+    (
+        depthwise,
+        both(int16(), with_tensor(2, dtype=DType.INT32)),
+        UnsupportedModel,
+        "'b' (int32, 6) has a type without",
+    ),
+    (depthwise, dynamic(), UnsupportedModel, "have one scale where LiteRT's hybrid kernel reads 6"),
     (conv, with_tensor(0, dtype=DType.FLOAT32), UnsupportedModel, "mixes 'x' (float32, 1x4x4x6) with 'y' (int8"),
     (conv, with_tensor(2, dtype=DType.INT64), UnsupportedModel, "'b' (int64, 8) has a type without a kernel"),
     (conv, with_tensor(2, shape=(7,)), ModelError, "does not have one value for each of the 8 output channels"),
@@ -227,10 +261,10 @@ def test_round_half_away(value: float, expected: int) -> None:
         ("RELU_N1_TO_1", 0.001, -120, (-128, 127)),
     ],
 )
-def test_int8_activation_range(activation: str, scale: float, zero_point: int, expected: tuple[int, int]) -> None:
+def test_integer_activation_range(activation: str, scale: float, zero_point: int, expected: tuple[int, int]) -> None:
     op, _ = conv()
     output = int8("y", 1, scales=(float(np.float32(scale)),), zeros=(zero_point,))
-    assert q.int8_activation_range(op, output, activation) == expected
+    assert q.integer_activation_range(op, output, activation) == expected
 
 
 @pytest.mark.parametrize(
@@ -281,6 +315,33 @@ def test_params_are_the_fields_of_the_struct(make: Callable[[], tuple[Op, Graph]
     assert list(call.params) == fields(header, call.params_type)
     assert call.function == f"{op.kind.lower()}_{variant}"
     assert f" {call.function}(" in (KERNELS / call.header).read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("make", [conv, depthwise, dense])
+def test_int16_params_are_the_fields_of_the_struct(make: Callable[[], tuple[Op, Graph]]) -> None:
+    op, graph = int16()(*make())
+    ops.find(op.kind).check(op, graph)
+    call = ops.find(op.kind).lower(op, graph)
+    assert call.params_type is not None
+    assert list(call.params) == fields(call.header, call.params_type)
+    assert call.function == f"{op.kind.lower()}_int16<uint32_t, int64_t>"
+
+
+@pytest.mark.parametrize(
+    ("make", "asymmetric", "function"), [(conv, False, "hybrid_symmetric"), (dense, True, "hybrid")]
+)
+def test_hybrid_layers_quantize_one_row_at_a_time(
+    make: Callable[[], tuple[Op, Graph]], asymmetric: bool, function: str
+) -> None:
+    op, graph = dynamic()(*make())
+    if asymmetric:
+        op, graph = with_option(asymmetric_inputs=True)(op, graph)
+    ops.find(op.kind).check(op, graph)
+    call = ops.find(op.kind).lower(op, graph)
+    assert call.function == f"{op.kind.lower()}_{function}"
+    row = graph.tensors[0].elements // graph.tensors[0].shape[0]
+    assert [a.bytes for a in call.arguments if isinstance(a, Scratch)] == [row]
+    assert list(call.params) == fields(call.header, str(call.params_type))
 
 
 def test_lowers_channels_to_multipliers() -> None:

@@ -5,9 +5,7 @@ from collections.abc import Iterable, Sequence
 
 from ...errors import ModelError, UnsupportedModel
 from ..ir import DType, Graph, Op, Tensor
-from ._quantized import describe, multiplier_and_shift
-
-INTEGER_LIMITS = {DType.INT8: (-128, 127), DType.UINT8: (0, 255), DType.INT16: (-32768, 32767)}
+from ._quantized import INTEGER_LIMITS, describe, multiplier_and_shift
 
 
 def check_same_quantization(op: Op, source: Tensor, output: Tensor) -> None:
@@ -51,11 +49,16 @@ def check_not_empty(op: Op, *tensors: Tensor) -> None:
 
 
 def check_probability_quantization(op: Op, output: Tensor) -> None:
-    """Raises UnsupportedModel unless an int8 output has scale 1/256 and zero point -128, the only one with a kernel."""
-    if output.scale != 1 / 256 or output.zero_point != -128:
+    """Raises UnsupportedModel unless an output has the quantization that kernels for 0 … 1 give.
+
+    That is scale 1/256 and zero point -128 for int8, 1/32768 and 0 for int16.
+    """
+    steps, zero_point = (256, -128) if output.dtype is DType.INT8 else (32768, 0)
+    if output.scale != 1 / steps or output.zero_point != zero_point:
         raise UnsupportedModel(
             f"{op.where}: {describe(output)} has scale {output.scale:.6g} and zero point {output.zero_point} where the "
-            f"kernel gives 1/256 and -128, as TFLite's quantization specification says; convert the model again"
+            f"kernel gives 1/{steps} and {zero_point}, as TFLite's quantization specification says; convert the model "
+            f"again"
         )
 
 

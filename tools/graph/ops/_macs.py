@@ -18,13 +18,17 @@ TYPES = {
     (DType.FLOAT32, DType.FLOAT32): "float32",
     (DType.FLOAT32, DType.FLOAT16): "float16",
     (DType.FLOAT32, DType.INT8): "dynamic",
+    (DType.INT16, DType.INT8): "int16x8",
 }
+MAX_BIAS = 1 << 46  # with the sum of products it stays inside the 48 bits that TFLM's rescaling takes
+MAX_INT16_SHIFT = 7  # so does the multiplier: MultiplyByQuantizedMultiplier for int64_t in TFLM's common.cc
 VARIANTS = tuple(TYPES.values())
 BIAS = {
     "int8": (DType.INT32,),
     "float32": (DType.FLOAT32,),
     "float16": (DType.FLOAT16,),
     "dynamic": (DType.FLOAT32,),
+    "int16x8": (DType.INT32, DType.INT64),
 }
 
 
@@ -56,12 +60,41 @@ def check(op: Op, graph: Graph, channels: int, *, axis: int, symmetric: bool = T
         q.check_per_tensor(op, source, output)
         q.check_filter(op, weights, axis=axis, symmetric=symmetric)
         q.channel_multipliers(op, source, weights, output, channels)
-        q.int8_activation_range(op, output, activation)
+        q.integer_activation_range(op, output, activation)
+    elif kind == "int16x8":
+        q.check_per_tensor(op, source, output)
+        q.check_filter(op, weights, axis=axis)
+        _check_wide(op, source, weights, bias, output, channels)
+        q.integer_activation_range(op, output, activation)
     elif kind == "float16":
         for tensor in (weights, bias):
             _check_finite(op, tensor)
     elif kind == "dynamic":
         q.check_filter(op, weights, axis=axis)
+
+
+def _check_wide(op: Op, source: Tensor, weights: Tensor, bias: Tensor | None, output: Tensor, channels: int) -> None:
+    """Raises UnsupportedModel where an int16 layer leaves the 64-bit arithmetic of TFLM."""
+    _, shifts = q.channel_multipliers(op, source, weights, output, channels)
+    if not _sums_32_bits(op, bias) and shifts.max() > MAX_INT16_SHIFT:
+        raise UnsupportedModel(
+            f"{op.where}: its input and weights have scales more than {1 << MAX_INT16_SHIFT} times its output's, "
+            f"beyond what int16 kernels compute; convert the model again with a representative data set"
+        )
+    if bias is None or bias.dtype is DType.INT32:
+        return
+    if bias.data is None or np.abs(bias.data).max(initial=0) >= MAX_BIAS:
+        raise UnsupportedModel(
+            f"{op.where}: bias {q.describe(bias)} must be a constant below 2^46 in size; convert the model again with "
+            f"a representative data set"
+        )
+
+
+def _sums_32_bits(op: Op, bias: Tensor | None) -> bool:
+    """Whether TFLM adds the products of an int16 layer in 32 bits: with such a bias, or none where it would be one."""
+    if bias is not None:
+        return bias.dtype is DType.INT32
+    return bool(getattr(op.attributes, "bias_is_int32", False))
 
 
 def _check_finite(op: Op, tensor: Tensor | None) -> None:
@@ -111,7 +144,7 @@ def call(
     result = TensorRef(output.index)
     if kind == "int8":
         multipliers, shifts = q.channel_multipliers(op, source, weights, output, channels)
-        low, high = q.int8_activation_range(op, output, activation)
+        low, high = q.integer_activation_range(op, output, activation)
         numbers = {
             "input_offset": -source.zero_point,
             **(offsets or {}),
@@ -121,6 +154,19 @@ def call(
         }
         arguments += (Constant("multipliers", multipliers), Constant("shifts", shifts), result)
         return KernelCall(f"{kernel}.h", f"{kernel}_int8", f"{params_type}Int8Params", {**params, **numbers}, arguments)
+    if kind == "int16x8":
+        low, high = q.integer_activation_range(op, output, activation)
+        params = {**params, "activation_min": low, "activation_max": high}
+        multipliers, shifts = q.channel_multipliers(op, source, weights, output, channels)
+        products = weights.elements // channels
+        sums = "uint32_t" if products * 127 << 15 < 1 << 31 else "int64_t"
+        if _sums_32_bits(op, bias):
+            sums = "uint32_t"
+        else:
+            multipliers, shifts = int16_multipliers(multipliers, shifts)
+        arguments += (Constant("multipliers", multipliers), Constant("shifts", shifts), result)
+        types = f"{sums}, {'int64_t' if bias and bias.dtype is DType.INT64 else 'int32_t'}"
+        return KernelCall(f"{kernel}.h", f"{kernel}_int16<{types}>", f"{params_type}Int16Params", params, arguments)
     lowest, highest = q.float32_activation_range(activation)
     params = {**params, "activation_min": lowest, "activation_max": highest}
     function = f"{kernel}_{kind}"
@@ -128,6 +174,15 @@ def call(
         arguments += (Constant("scales", channel_scales(weights, channels)), Scratch(row))
         function = f"{kernel}_hybrid_symmetric" if row_is_symmetric else f"{kernel}_hybrid"
     return KernelCall(f"{kernel}.h", function, f"{params_type}Float32Params", params, (*arguments, result))
+
+
+def int16_multipliers(multipliers: Any, shifts: Any) -> tuple[Any, Any]:
+    """What TFLM makes of multipliers and shifts for a 64-bit sum: 15 bits of each multiplier, and a right shift.
+
+    int16 and int8 arrays. MultiplyByQuantizedMultiplier for int64_t in tensorflow/lite/kernels/internal/common.cc.
+    """
+    reduced = np.where(multipliers < 0x7FFF0000, (multipliers.astype(np.int64) + (1 << 15)) >> 16, 0x7FFF)
+    return reduced.astype(np.int16), (15 - shifts).astype(np.int8)
 
 
 def channel_scales(weights: Tensor, channels: int) -> Any:

@@ -43,7 +43,7 @@ def check(op: Op, graph: Graph) -> None:
     q.check_activation(op, attributes.activation)
     vertical, horizontal = check_window(op, attributes.padding, source, attributes.filter, attributes.stride)
     q.check_shape(op, output, (source.shape[0], vertical.output, horizontal.output, source.shape[3]))
-    if dtype is DType.INT8:
+    if dtype is not DType.FLOAT32:
         q.check_per_tensor(op, source, output)
         # The tolerance is TFLM's: PoolingPrepare in tensorflow/lite/micro/kernels/pooling_common.cc.
         difference = float(abs(np.float32(source.scale) - np.float32(output.scale)))
@@ -52,7 +52,7 @@ def check(op: Op, graph: Graph) -> None:
                 f"{op.where}: input {q.describe(source)} and output {q.describe(output)} must have the same "
                 f"quantization, a pool does not scale; convert the model again"
             )
-        q.int8_activation_range(op, output, attributes.activation)
+        q.integer_activation_range(op, output, attributes.activation)
 
 
 def lower_pool(op: Op, graph: Graph, kernel: str) -> KernelCall:
@@ -79,9 +79,10 @@ def lower_pool(op: Op, graph: Graph, kernel: str) -> KernelCall:
         low, high = q.float32_activation_range(attributes.activation)
         params |= {"activation_min": low, "activation_max": high}
         return KernelCall(f"{kernel}.h", f"{kernel}_float32", "Pool2DFloat32Params", params, arguments)
-    minimum, maximum = q.int8_activation_range(op, output, attributes.activation)
+    minimum, maximum = q.integer_activation_range(op, output, attributes.activation)
     params |= {"activation_min": minimum, "activation_max": maximum}
-    return KernelCall(f"{kernel}.h", f"{kernel}_int8", "Pool2DInt8Params", params, arguments)
+    integer = source.dtype.value
+    return KernelCall(f"{kernel}.h", f"{kernel}_{integer}", f"Pool2D{integer.capitalize()}Params", params, arguments)
 
 
 def in_place(op: Op, graph: Graph) -> tuple[int, ...]:

@@ -15,6 +15,8 @@ from ...errors import ModelError, UnsupportedModel
 from ..ir import DType, Op, Tensor
 
 INT8_MIN, INT8_MAX = -128, 127
+INTEGER_LIMITS = {DType.INT8: (INT8_MIN, INT8_MAX), DType.UINT8: (0, 255), DType.INT16: (-32768, 32767)}
+COMPUTED = (DType.FLOAT32, DType.INT8, DType.INT16)  # types of activations
 FLOAT32_MAX = float(np.finfo(np.float32).max)
 ACTIVATIONS = ("NONE", "RELU", "RELU6", "RELU_N1_TO_1")
 
@@ -98,7 +100,7 @@ def check_shape(op: Op, tensor: Tensor, expected: Sequence[int]) -> None:
         raise ModelError(f"{op.where}: tensor {describe(tensor)} should be {wanted}; convert the model again")
 
 
-def check_types(op: Op, *tensors: Tensor, allowed: Iterable[DType] = (DType.FLOAT32, DType.INT8)) -> DType:
+def check_types(op: Op, *tensors: Tensor, allowed: Iterable[DType] = COMPUTED) -> DType:
     """The common type of ``tensors``; raises UnsupportedModel if they differ or the type is not among ``allowed``."""
     first, known = tensors[0], tuple(allowed)
     for tensor in tensors:
@@ -134,7 +136,7 @@ def _check_scale(op: Op, tensor: Tensor, scale: float) -> None:
 
 
 def check_per_tensor(op: Op, *tensors: Tensor) -> None:
-    """Raises unless each int8 tensor has one positive finite scale and a zero point of -128 … 127.
+    """Raises unless each tensor has one positive finite scale and a zero point of -128 … 127 for int8, 0 for int16.
 
     ModelError for missing or impossible numbers, UnsupportedModel for per-channel quantization of an activation.
     """
@@ -151,6 +153,11 @@ def check_per_tensor(op: Op, *tensors: Tensor) -> None:
                 f"quantize activations per tensor"
             )
         _check_scale(op, tensor, quantization.scales[0])
+        if tensor.dtype is DType.INT16 and quantization.zero_points[0] != 0:
+            raise UnsupportedModel(
+                f"{op.where}: tensor {describe(tensor)} has the zero point {quantization.zero_points[0]}, but int16 "
+                f"kernels take 0 alone, as TFLite's quantization specification says; convert the model again"
+            )
         if not INT8_MIN <= quantization.zero_points[0] <= INT8_MAX:
             raise ModelError(
                 f"{op.where}: tensor {describe(tensor)} has the zero point {quantization.zero_points[0]}, outside "
@@ -251,8 +258,8 @@ def channel_multipliers(op: Op, source: Tensor, weights: Tensor, output: Tensor,
     return np.array([p[0] for p in pairs], np.int32), np.array([p[1] for p in pairs], np.int32)
 
 
-def int8_activation_range(op: Op, output: Tensor, activation: str) -> tuple[int, int]:
-    """Smallest and largest int8 output under a fused activation.
+def integer_activation_range(op: Op, output: Tensor, activation: str) -> tuple[int, int]:
+    """Smallest and largest int8 or int16 output under a fused activation.
 
     TFLM: CalculateActivationRangeQuantized in tensorflow/lite/kernels/kernel_util.cc, where the division is one of
     float32. Raises ModelError where the output scale is so small that a bound leaves 32 bits.
@@ -274,8 +281,9 @@ def int8_activation_range(op: Op, output: Tensor, activation: str) -> tuple[int,
             )
         return output.zero_point + round_half_away(steps)
 
-    low = INT8_MIN if limits[0] is None else max(INT8_MIN, quantized(limits[0]))
-    high = INT8_MAX if limits[1] is None else min(INT8_MAX, quantized(limits[1]))
+    lowest, highest = INTEGER_LIMITS[output.dtype]
+    low = lowest if limits[0] is None else max(lowest, quantized(limits[0]))
+    high = highest if limits[1] is None else min(highest, quantized(limits[1]))
     return low, high
 
 

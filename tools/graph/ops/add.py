@@ -7,7 +7,7 @@ from typing import Any
 import tflite
 
 from ...errors import ModelError, UnsupportedModel
-from ..ir import DType, Graph, KernelCall, Op, TensorRef
+from ..ir import DType, Graph, KernelCall, Op, Tensor, TensorRef
 from ._elementwise import pad_front, reusable
 from ._quantized import (
     activation_name,
@@ -19,16 +19,16 @@ from ._quantized import (
     check_types,
     describe,
     float32_activation_range,
-    int8_activation_range,
+    integer_activation_range,
     options,
     quantize_multiplier,
 )
 
 SUMMARY = "elementwise sum with broadcasting and fused activation"
-VARIANTS = ("int8", "float32")
+VARIANTS = ("int8", "int16", "float32")
 
 LOOPS = 5  # of the kernel
-SUM_BITS = 20  # fractional bits of the common scale, TFLM's left_shift
+SUM_BITS = {DType.INT8: 20, DType.INT16: 15}  # fractional bits of the common scale, TFLM's left_shift
 
 
 @dataclass(frozen=True)
@@ -56,9 +56,9 @@ def check(op: Op, graph: Graph) -> None:
             f"{op.where}: broadcasting {describe(first)} and {describe(second)} takes more than {LOOPS} loops; add "
             f"them in two steps"
         )
-    if dtype is DType.INT8:
+    if dtype is not DType.FLOAT32:
         check_per_tensor(op, first, second, output)
-        _, (_, shift) = _multipliers(first.scale, second.scale, output.scale)
+        _, (_, shift) = _multipliers(first, second, output)
         if shift > 0:
             raise UnsupportedModel(
                 f"{op.where}: the scales {first.scale:.3g} and {second.scale:.3g} of its inputs are too far above its "
@@ -82,14 +82,14 @@ def lower(op: Op, graph: Graph) -> KernelCall:
         low, high = float32_activation_range(activation)
         params |= {"output_min": low, "output_max": high}
         return KernelCall("add.h", "add_float32", "AddFloat32Params", params, arguments)
-    inputs, of_output = _multipliers(first.scale, second.scale, output.scale)
+    inputs, of_output = _multipliers(first, second, output)
     for number, tensor, (multiplier, shift) in zip((1, 2), (first, second), inputs, strict=True):
         params |= {
             f"input{number}_offset": -tensor.zero_point,
             f"input{number}_multiplier": multiplier,
             f"input{number}_shift": shift,
         }
-    minimum, maximum = int8_activation_range(op, output, activation)
+    minimum, maximum = integer_activation_range(op, output, activation)
     params |= {
         "output_offset": output.zero_point,
         "output_multiplier": of_output[0],
@@ -97,18 +97,19 @@ def lower(op: Op, graph: Graph) -> KernelCall:
         "output_min": minimum,
         "output_max": maximum,
     }
-    return KernelCall("add.h", "add_int8", "AddInt8Params", params, arguments)
+    integer = output.dtype.value
+    return KernelCall("add.h", f"add_{integer}", f"Add{integer.capitalize()}Params", params, arguments)
 
 
 def in_place(op: Op, graph: Graph) -> tuple[int, ...]:
     return reusable(op, graph, (0, 1))
 
 
-def _multipliers(first: float, second: float, output: float) -> tuple[list[tuple[int, int]], tuple[int, int]]:
+def _multipliers(first: Tensor, second: Tensor, output: Tensor) -> tuple[list[tuple[int, int]], tuple[int, int]]:
     """(multiplier, shift) of each input and of the output; TFLM: CalculateOpDataAdd in micro/kernels/add_common.cc."""
-    twice_larger = 2 * max(first, second)
-    inputs = [quantize_multiplier(scale / twice_larger) for scale in (first, second)]
-    return inputs, quantize_multiplier(twice_larger / ((1 << SUM_BITS) * output))
+    twice_larger = 2 * max(first.scale, second.scale)
+    inputs = [quantize_multiplier(tensor.scale / twice_larger) for tensor in (first, second)]
+    return inputs, quantize_multiplier(twice_larger / ((1 << SUM_BITS[output.dtype]) * output.scale))
 
 
 def broadcast_loops(first: Sequence[int], second: Sequence[int]) -> list[tuple[int, int, int]]:

@@ -6,7 +6,7 @@ from ._pool_2d import Attributes, check, in_place, lower_pool, parse
 __all__ = ["SUMMARY", "VARIANTS", "Attributes", "check", "in_place", "lower", "parse"]
 
 SUMMARY = "average of a sliding window: fused activation"
-VARIANTS = ("int8", "float32")
+VARIANTS = ("int8", "int16", "float32")
 
 
 def lower(op: Op, graph: Graph) -> KernelCall:

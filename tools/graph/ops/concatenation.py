@@ -10,6 +10,7 @@ from ...errors import UnsupportedModel
 from ..ir import DType, Graph, KernelCall, Op, TensorRef
 from ._elementwise import check_not_empty, check_same_quantization, resolve_axis
 from ._quantized import (
+    INTEGER_LIMITS,
     activation_name,
     check_arity,
     check_per_tensor,
@@ -21,7 +22,7 @@ from ._quantized import (
 )
 
 SUMMARY = "up to ten tensors side by side"
-VARIANTS = ("int8", "float32", "int32", "int64", "bool")
+VARIANTS = ("int8", "int16", "float32", "int32", "int64", "bool")
 
 LARGEST = 10  # inputs of the kernel and of TFLM's
 
@@ -59,7 +60,7 @@ def check(op: Op, graph: Graph) -> None:
         check_shape(op, source, [source.shape[d] if d == axis else n for d, n in enumerate(output.shape)])
     total = sum(source.shape[axis] for source in sources)
     check_shape(op, output, [total if d == axis else n for d, n in enumerate(output.shape)])
-    if dtype is DType.INT8:
+    if dtype in INTEGER_LIMITS:
         check_per_tensor(op, *sources, output)
         for source in sources:
             check_same_quantization(op, source, output)

@@ -23,6 +23,7 @@ class Attributes:
     stride: tuple[int, int]
     dilation: tuple[int, int]
     activation: str
+    bias_is_int32: bool = False  # of an int16 layer, should it have one
 
 
 def parse(operator: Any) -> Attributes:
@@ -33,6 +34,7 @@ def parse(operator: Any) -> Attributes:
         stride=(options.StrideH(), options.StrideW()),
         dilation=(options.DilationHFactor(), options.DilationWFactor()),
         activation=q.activation_name(options.FusedActivationFunction()),
+        bias_is_int32=options.QuantizedBiasType() == tflite.TensorType.INT32,
     )
 
 

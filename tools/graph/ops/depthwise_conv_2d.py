@@ -6,7 +6,7 @@ from typing import Any
 import tflite
 
 from ...errors import ModelError
-from ..ir import Graph, KernelCall, Op
+from ..ir import DType, Graph, KernelCall, Op
 from . import _macs as macs
 from . import _quantized as q
 from ._window import check_window, padding_name, window_axes
@@ -60,6 +60,9 @@ def check(op: Op, graph: Graph) -> None:
         )
     q.check_shape(op, output, (source.shape[0], vertical.output, horizontal.output, channels))
     macs.check(op, graph, channels, axis=3)
+    bias = graph.optional_input(op, 2)
+    if kind == "int16x8" and bias is not None:
+        q.check_types(op, bias, allowed=(DType.INT64,))  # TFLM reads no other
     if kind == "dynamic":
         macs.check_scale_per_channel(op, weights, channels)
 

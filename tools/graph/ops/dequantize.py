@@ -3,8 +3,8 @@
 from typing import Any
 
 from ..ir import DType, Graph, KernelCall, Op, TensorRef
-from ._elementwise import INTEGER_LIMITS, check_quantized
-from ._quantized import check_arity, check_present, check_shape, check_types
+from ._elementwise import check_quantized
+from ._quantized import INTEGER_LIMITS, check_arity, check_present, check_shape, check_types
 
 SUMMARY = "integers to float32"
 VARIANTS = ("int8 to float32", "uint8 to float32", "int16 to float32")

@@ -22,6 +22,7 @@ class Attributes:
     weights_format: str
     keep_num_dims: bool
     asymmetric_inputs: bool = False  # how a hybrid layer quantizes its input
+    bias_is_int32: bool = False  # of an int16 layer, should it have one
 
 
 def parse(operator: Any) -> Attributes:
@@ -32,6 +33,7 @@ def parse(operator: Any) -> Attributes:
         weights_format=q.enum_name(tflite.FullyConnectedOptionsWeightsFormat, options.WeightsFormat()),
         keep_num_dims=bool(options.KeepNumDims()),
         asymmetric_inputs=bool(options.AsymmetricQuantizeInputs()),
+        bias_is_int32=options.QuantizedBiasType() == tflite.TensorType.INT32,
     )
 
 
@@ -63,7 +65,7 @@ def check(op: Op, graph: Graph) -> None:
     elif output.elements != rows * channels or output.shape[-1] != channels:
         q.check_shape(op, output, (rows, channels))
     macs.check(op, graph, channels, axis=0, symmetric=False)
-    if kind == "int8":
+    if kind in ("int8", "int16x8"):
         _check_bias_scale(op, source, weights, bias, output)
 
 

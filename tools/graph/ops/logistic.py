@@ -14,6 +14,7 @@ from ...errors import UnsupportedModel
 from ..ir import Constant, DType, Graph, KernelCall, Op, TensorRef
 from ._elementwise import check_probability_quantization, reusable
 from ._fixed_point import logistic, multiply_by_quantized_multiplier, rounding_divide_by_power_of_two
+from ._lookup import sigmoids
 from ._quantized import (
     check_arity,
     check_per_tensor,
@@ -24,10 +25,11 @@ from ._quantized import (
 )
 
 SUMMARY = "sigmoid of each element"
-VARIANTS = ("int8", "float32")
+VARIANTS = ("int8", "int16", "float32")
 
 INPUT_BITS = 4  # integer bits of a scaled input: Q4.27
 OUTPUT_BITS = 8
+THREE_QUARTERS = 3 << 12  # steps of 1 / (24 * 2^9) in 1, of which the int16 table has one entry per 2^9
 
 
 def parse(operator: Any) -> None:
@@ -40,14 +42,19 @@ def check(op: Op, graph: Graph) -> None:
     source, output = graph.input(op, 0), graph.output(op)
     dtype = check_types(op, source, output)
     check_shape(op, output, source.shape)
-    if dtype is DType.INT8:
+    if dtype is not DType.FLOAT32:
         check_per_tensor(op, source, output)
         check_probability_quantization(op, output)
-        if not 2.0**-28 <= source.scale < 2.0**35:
-            raise UnsupportedModel(
-                f"{op.where}: {describe(source)} has the scale {source.scale:.3g}, beyond what the kernel's fixed "
-                f"point holds; convert the model again with a representative data set"
-            )
+    if dtype is DType.INT16 and source.scale * THREE_QUARTERS >= 32768:
+        raise UnsupportedModel(
+            f"{op.where}: {describe(source)} has the scale {source.scale:.3g}, so that a step of it is more than the "
+            f"whole range of a sigmoid; convert the model again with a representative data set"
+        )
+    if dtype is DType.INT8 and not 2.0**-28 <= source.scale < 2.0**35:
+        raise UnsupportedModel(
+            f"{op.where}: {describe(source)} has the scale {source.scale:.3g}, beyond what the kernel's fixed "
+            f"point holds; convert the model again with a representative data set"
+        )
 
 
 def lower(op: Op, graph: Graph) -> KernelCall:
@@ -56,12 +63,32 @@ def lower(op: Op, graph: Graph) -> KernelCall:
     first, last = TensorRef(source.index), TensorRef(output.index)
     if source.dtype is DType.FLOAT32:
         return KernelCall("logistic.h", "logistic_float32", "LogisticParams", params, (first, last))
+    if source.dtype is DType.INT16:
+        multiplier, shift = int16_multiplier(source.scale)
+        params |= {"multiplier": multiplier, "right_shift": shift}
+        arguments = (first, Constant("sigmoids", sigmoids()), last)
+        return KernelCall("logistic.h", "logistic_int16", "LogisticInt16Params", params, arguments)
     table = Constant("table", outputs(source.scale, source.zero_point))
     return KernelCall("logistic.h", "logistic_int8", "LogisticParams", params, (first, table, last))
 
 
 def in_place(op: Op, graph: Graph) -> tuple[int, ...]:
     return reusable(op, graph)
+
+
+def int16_multiplier(scale: float) -> tuple[int, int]:
+    """(multiplier, right shift) from an int16 input to the table's steps; scale * 3 * 2^12 below 2^15.
+
+    TFLM: CalculateArithmeticOpDataLogistic in micro/kernels/logistic_common.cc, where scales near 2^-12 are a case of
+    their own.
+    """
+    logarithm = np.log(np.float32(scale)) * (np.float32(1) / np.log(np.float32(2)))
+    if abs(logarithm + 12) < 1e-3:
+        return 3, 0
+    multiplier, shift = scale * THREE_QUARTERS, 0
+    while multiplier <= 32767 / 2 and shift <= 30:
+        multiplier, shift = multiplier * 2, shift + 1
+    return int(multiplier), shift
 
 
 def outputs(scale: float, zero_point: int) -> npt.NDArray[np.int8]:

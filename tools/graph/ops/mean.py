@@ -20,7 +20,7 @@ from ._quantized import (
 )
 
 SUMMARY = "mean over any dimensions"
-VARIANTS = ("int8", "float32")
+VARIANTS = ("int8", "int16", "float32")
 
 LOOPS = 3  # of the kernel, for each nest
 
@@ -52,11 +52,12 @@ def check(op: Op, graph: Graph) -> None:
             f"{op.where}: {describe(source)} alternates more than {LOOPS} times between dimensions that are averaged "
             f"and others; average them in two steps"
         )
-    if dtype is DType.INT8:
+    if dtype is not DType.FLOAT32:
         check_per_tensor(op, source, output)
         count = source.elements // output.elements
         _, shift = _divide(multiplier_and_shift(op, source.scale / output.scale), count)
-        if (255 * count) << max(shift, 0) >= 2**31:
+        largest = 255 if dtype is DType.INT8 else 32768
+        if (largest * count) << max(shift, 0) >= 2**31:
             raise UnsupportedModel(
                 f"{op.where}: a sum of {count} elements of {describe(source)} at the output's scale of "
                 f"{output.scale:.3g} exceeds 32 bits; average them in two steps, or convert the model again"
@@ -84,7 +85,8 @@ def lower(op: Op, graph: Graph) -> KernelCall:
         "shift": shift,
         "output_zero_point": output.zero_point,
     }
-    return KernelCall("mean.h", "mean_int8", "MeanInt8Params", params, arguments)
+    integer = source.dtype.value
+    return KernelCall("mean.h", f"mean_{integer}", f"Mean{integer.capitalize()}Params", params, arguments)
 
 
 def in_place(op: Op, graph: Graph) -> tuple[int, ...]:

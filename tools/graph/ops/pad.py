@@ -1,4 +1,4 @@
-"""PAD with constant paddings: zeros around a tensor, which in int8 are its zero point."""
+"""PAD with constant paddings: zeros around a tensor, which in integers are its zero point."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,7 +9,7 @@ from ._elementwise import check_same_quantization, constant_int32, pad_front
 from ._quantized import check_arity, check_per_tensor, check_present, check_shape, check_types, describe
 
 SUMMARY = "zeros around a tensor of up to five dimensions"
-VARIANTS = ("int8", "float32")
+VARIANTS = ("int8", "int16", "float32")
 
 DIMENSIONS = 5  # of the kernel and of TFLM's
 
@@ -36,7 +36,7 @@ def check(op: Op, graph: Graph) -> None:
             f"dimension; convert the model again"
         )
     check_shape(op, output, [b + n + a for n, b, a in zip(source.shape, paddings[::2], paddings[1::2], strict=True)])
-    if dtype is DType.INT8:
+    if dtype is not DType.FLOAT32:
         check_per_tensor(op, source, output)
         check_same_quantization(op, source, output)
 
@@ -45,16 +45,15 @@ def lower(op: Op, graph: Graph) -> KernelCall:
     source, output = graph.input(op, 0), graph.output(op)
     paddings = constant_int32(op, graph.input(op, 1), "paddings")
     shape, before, after = fold(source.shape, paddings[::2], paddings[1::2])
-    is_int8 = source.dtype is DType.INT8
     params: dict[str, Any] = {
         "input_shape": pad_front(shape, DIMENSIONS, 1),
         "before": pad_front(before, DIMENSIONS, 0),
         "after": pad_front(after, DIMENSIONS, 0),
-        "value": output.zero_point if is_int8 else 0.0,
+        "value": 0.0 if source.dtype is DType.FLOAT32 else output.zero_point,
     }
-    function, params_type = ("pad_int8", "PadInt8Params") if is_int8 else ("pad_float32", "PadFloat32Params")
+    kind = source.dtype.value
     arguments = (TensorRef(source.index), TensorRef(output.index))
-    return KernelCall("pad.h", function, params_type, params, arguments)
+    return KernelCall("pad.h", f"pad_{kind}", f"Pad{kind.capitalize()}Params", params, arguments)
 
 
 def in_place(op: Op, graph: Graph) -> tuple[int, ...]:

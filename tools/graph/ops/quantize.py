@@ -16,6 +16,7 @@ VARIANTS = (
     "uint8 to int8",
     "int8 to int16",
     "int16 to int8",
+    "int16",
 )
 
 

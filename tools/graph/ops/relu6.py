@@ -1,4 +1,4 @@
-"""RELU6 as an operator of its own; int8 input and output must have one quantization, as TFLM never rescales here."""
+"""RELU6 as an operator of its own; integer input and output must have one quantization, as TFLM never rescales here."""
 
 from typing import Any
 
@@ -10,11 +10,11 @@ from ._quantized import (
     check_present,
     check_shape,
     check_types,
-    int8_activation_range,
+    integer_activation_range,
 )
 
 SUMMARY = "min(max(x, 0), 6) of each element"
-VARIANTS = ("int8", "float32")
+VARIANTS = ("int8", "int16", "float32")
 
 
 def parse(operator: Any) -> None:
@@ -27,10 +27,10 @@ def check(op: Op, graph: Graph) -> None:
     source, output = graph.input(op, 0), graph.output(op)
     dtype = check_types(op, source, output)
     check_shape(op, output, source.shape)
-    if dtype is DType.INT8:
+    if dtype is not DType.FLOAT32:
         check_per_tensor(op, source, output)
         check_same_quantization(op, source, output)
-        int8_activation_range(op, output, "RELU6")
+        integer_activation_range(op, output, "RELU6")
 
 
 def lower(op: Op, graph: Graph) -> KernelCall:
@@ -39,9 +39,10 @@ def lower(op: Op, graph: Graph) -> KernelCall:
     arguments = (TensorRef(source.index), TensorRef(output.index))
     if source.dtype is DType.FLOAT32:
         return KernelCall("relu.h", "relu6_float32", "ReluFloat32Params", params, arguments)
-    minimum, maximum = int8_activation_range(op, output, "RELU6")
+    minimum, maximum = integer_activation_range(op, output, "RELU6")
     params |= {"output_min": minimum, "output_max": maximum}
-    return KernelCall("relu.h", "clamp_int8", "ClampInt8Params", params, arguments)
+    integer = source.dtype.value
+    return KernelCall("relu.h", f"clamp_{integer}", f"Clamp{integer.capitalize()}Params", params, arguments)
 
 
 def in_place(op: Op, graph: Graph) -> tuple[int, ...]:

@@ -15,7 +15,8 @@ import tflite
 
 from ...errors import ModelError, UnsupportedModel
 from ..ir import Constant, DType, Graph, KernelCall, Op, TensorRef
-from ._elementwise import check_not_empty, check_probability_quantization, reusable
+from . import _lookup
+from ._elementwise import check_not_empty, check_probability_quantization, rescale, reusable
 from ._fixed_point import exp_on_negative_values, saturating_rounding_doubling_high_mul
 from ._quantized import (
     check_arity,
@@ -29,10 +30,11 @@ from ._quantized import (
 )
 
 SUMMARY = "probabilities along the last dimension"
-VARIANTS = ("int8", "float32")
+VARIANTS = ("int8", "int16", "float32")
 
 DIFFERENCE_BITS = 5  # integer bits of a scaled difference: Q5.26
-LARGEST_DEPTH = 4095  # a row's sum is Q12.19
+LARGEST_DEPTH = {DType.INT8: 4095, DType.INT16: 65535}  # a row's sum is Q12.19, Q16.15
+INT16_STEP = 10.0 / 65535.0  # of a difference in the int16 table
 LEAST = 1 << 11  # smallest exponential in Q0.31 that adds to a row's sum, of which Q12.19 keeps 19 bits
 
 
@@ -54,19 +56,23 @@ def check(op: Op, graph: Graph) -> None:
     check_not_empty(op, source)
     if not source.shape:
         raise ModelError(f"{op.where}: {describe(source)} is a scalar, which has no last dimension")
-    if dtype is DType.INT8:
+    if dtype is not DType.FLOAT32:
         check_per_tensor(op, source, output)
         check_probability_quantization(op, output)
-        if source.shape[-1] > LARGEST_DEPTH:
+    if dtype is DType.INT16:
+        rescale(op, op.attributes.beta * source.scale / INT16_STEP, largest=65535)
+    if dtype is not DType.FLOAT32:
+        largest = LARGEST_DEPTH[dtype]
+        if source.shape[-1] > largest:
             raise UnsupportedModel(
-                f"{op.where}: {describe(source)} has {source.shape[-1]} classes where the int8 kernel takes at most "
-                f"{LARGEST_DEPTH}; use --mode float32"
+                f"{op.where}: {describe(source)} has {source.shape[-1]} classes where the {dtype.value} kernel takes "
+                f"at most {largest}; use --mode float32"
             )
-        if not op.attributes.beta * source.scale * 2 ** (31 - DIFFERENCE_BITS) > 1:
-            raise UnsupportedModel(
-                f"{op.where}: beta {op.attributes.beta:.3g} times the scale {source.scale:.3g} of {describe(source)} "
-                f"is too small for the kernel; convert the model again with a representative data set"
-            )
+    if dtype is DType.INT8 and not op.attributes.beta * source.scale * 2 ** (31 - DIFFERENCE_BITS) > 1:
+        raise UnsupportedModel(
+            f"{op.where}: beta {op.attributes.beta:.3g} times the scale {source.scale:.3g} of {describe(source)} "
+            f"is too small for the kernel; convert the model again with a representative data set"
+        )
 
 
 def lower(op: Op, graph: Graph) -> KernelCall:
@@ -77,6 +83,11 @@ def lower(op: Op, graph: Graph) -> KernelCall:
     if source.dtype is DType.FLOAT32:
         params |= {"beta": op.attributes.beta}
         return KernelCall("softmax.h", "softmax_float32", "SoftmaxFloat32Params", params, (first, last))
+    if source.dtype is DType.INT16:
+        multiplier, shift = rescale(op, op.attributes.beta * source.scale / INT16_STEP, largest=65535)
+        params |= {"multiplier": multiplier, "shift": shift}
+        tables = Constant("exponentials", _lookup.exponentials()), Constant("reciprocals", _lookup.reciprocals())
+        return KernelCall("softmax.h", "softmax_int16", "SoftmaxInt16Params", params, (first, *tables, last))
     table = exponentials(source.scale, op.attributes.beta)
     params |= {"table_size": len(table)}
     arguments = (first, Constant("exponentials", table), last)
