@@ -46,11 +46,14 @@ def flash(
 
     Returns the port that the board has afterwards; for a board with a debug probe, which needs none, ``port`` as it
     was. Raises as `find` does, TransportError when the board does not come back, BuildError when the upload failed
-    twice; the last two say what to do with the board's buttons.
+    twice (through a probe: once); the last two say what to do with the board.
     """
     name = find(target, port)
     if name is None:
-        upload(directory, target, progress, None)
+        try:
+            upload(directory, target, progress, None)
+        except BuildError as error:
+            raise BuildError(f"{error}{_hint(target)}") from error
         return port
     board = boards.at(name)
     try:

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from tools import boards, build, flash, targets
+from tools import boards, build, flash, pipeline, targets
 from tools.boards import Board
 from tools.errors import BuildError, KerfError, TransportError, UsageError
 from tools.progress import Progress
-from tools.values import Target
+from tools.values import Request, Target
 
 NANO = targets.find("nano33ble")
 FIRMWARE = Board("/dev/ttyACM0", "2341:805a", "Nano 33 BLE", "F00D", "1-4")
@@ -112,6 +112,13 @@ def test_a_debug_probe_needs_no_port(desk: list[Board]) -> None:
     assert uploader.ports == [None]
 
 
+def test_a_probe_that_is_not_there(desk: list[Board]) -> None:
+    uploader = Uploader(BuildError("Error: open failed"))
+    with pytest.raises(BuildError, match="open failed; plug the USB cable of its ST-LINK in, and flash again"):
+        run(uploader, [], None, targets.find("stm32f4"))
+    assert uploader.ports == [None]
+
+
 @pytest.mark.parametrize(
     ("target", "port", "plugged", "error", "sentence"),
     [
@@ -193,3 +200,45 @@ def test_a_full_disk_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(build, "bootstrap", lambda progress: False)
     with pytest.raises(BuildError, match="No space left on device; make room or choose another folder"):
         build.upload(tmp_path, NANO, Progress(), "/dev/ttyACM0")
+
+
+# --- from the command line --------------------------------------------------------------------------------------------
+
+
+class Reached(Exception):
+    """How far a command got."""
+
+
+def stop(where: str) -> Callable[..., None]:
+    def reached(*_: object, **__: object) -> None:
+        raise Reached(where)
+
+    return reached
+
+
+@pytest.mark.parametrize(
+    ("port", "where"),
+    [("/dev/ttyUSB0", "flash"), ("auto", "flash"), ("socket://127.0.0.1:9", "build"), (None, "build")],
+)
+def test_run_flashes_a_board_but_not_what_is_behind_a_url(
+    desk: list[Board], monkeypatch: pytest.MonkeyPatch, port: str | None, where: str
+) -> None:
+    desk[:] = [Board("/dev/ttyUSB0", "0403:6001", "FT232")]
+    monkeypatch.setattr(pipeline, "build", stop("build"))
+    monkeypatch.setattr(pipeline, "flash", stop("flash"))
+    with pytest.raises(Reached, match=where):
+        pipeline.run(Request(target="stm32f4", port=port), Progress())
+
+
+@pytest.mark.parametrize("command", [pipeline.flash, pipeline.run])
+def test_a_board_that_is_not_there_is_known_before_anything_is_built(
+    desk: list[Board], monkeypatch: pytest.MonkeyPatch, command: Callable[[Request, Progress], object]
+) -> None:
+    monkeypatch.setattr(pipeline, "build", stop("build"))
+    with pytest.raises(TransportError, match="no esp32 is plugged in"):
+        command(Request(target="esp32", port="auto"), Progress())
+
+
+def test_a_board_without_emulator_wants_a_port(desk: list[Board]) -> None:
+    with pytest.raises(UsageError, match="nano33ble has no emulator: plug the board in and give --port auto"):
+        pipeline.run(Request(target="nano33ble"), Progress())
