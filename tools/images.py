@@ -72,7 +72,7 @@ def load(folder: Path, cache: Path, progress: Progress | None = None, skip_bad: 
 
 
 def _described(path: Path) -> str:
-    state = path.stat()
+    state = path.stat() if path.exists() else path.lstat()  # a link to nowhere has no other
     return f"{path.parent.name}/{path.name} {state.st_size} {state.st_mtime_ns}"
 
 

@@ -25,7 +25,7 @@ def tf(tmp_path_factory: pytest.TempPathFactory) -> Any:
         ("cifar10", 167_562),  # the lecture's
         ("digits", 6_090),
         ("mobilenet_v1", 221_114),
-        ("mobilenet_v2", 307_930),
+        ("mobilenet_v2", 44_186),
         ("resnet8", 78_666),  # MLPerf Tiny's
         ("sine", 321),
     ],
@@ -52,7 +52,7 @@ def test_classifier_for_other_shapes_and_classes(name: str) -> None:
 
 
 def test_residuals_and_global_pooling() -> None:
-    for name, additions in (("mobilenet_v2", 11), ("resnet8", 3)):
+    for name, additions in (("mobilenet_v2", 5), ("resnet8", 3)):
         kinds = [type(layer).__name__ for layer in models.find(name).build().layers]
         assert kinds.count("Add") == additions
         assert any("AveragePooling2D" in kind for kind in kinds)

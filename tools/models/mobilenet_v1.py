@@ -1,7 +1,7 @@
 """MobileNet v1 for small images: depthwise-separable convolutions, a quarter as wide as the paper's.
 
 Source: A. Howard et al., "MobileNets: Efficient Convolutional Neural Networks for Mobile Vision Applications", 2017,
-table 1. Images of 32x32 pixels leave room for three of its five strides: the stem and the last block keep their size.
+table 1. Images of 32x32 pixels leave room for three of its five strides: stem and twelfth block keep their size.
 """
 
 from typing import Any
@@ -11,8 +11,8 @@ from .cifar10 import AUGMENTATION, CLASSES, data
 __all__ = ["ACCURACY_FLOOR", "AUGMENTATION", "BATCH", "CLASSES", "EPOCHS", "LEARNING_RATE", "SUMMARY", "build", "data"]
 
 SUMMARY = "MobileNet v1, a quarter as wide, on CIFAR-10"
-ACCURACY_FLOOR = 0.70
-EPOCHS = 14
+ACCURACY_FLOOR = 0.60
+EPOCHS = 8
 BATCH = 64
 LEARNING_RATE = 3e-3
 

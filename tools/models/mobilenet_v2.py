@@ -1,7 +1,8 @@
 """MobileNet v2 for small images: inverted residuals with linear bottlenecks, a third as wide as the paper's.
 
 Source: M. Sandler et al., "MobileNetV2: Inverted Residuals and Linear Bottlenecks", 2018, table 2. Images of 32x32
-pixels leave room for three of its five strides: the stem and the sixth group keep their size.
+pixels leave room for three of its five strides and have no use for its last two groups; repeats are two at most, so
+that it trains in minutes.
 """
 
 from typing import Any
@@ -11,22 +12,20 @@ from .cifar10 import AUGMENTATION, CLASSES, data
 __all__ = ["ACCURACY_FLOOR", "AUGMENTATION", "BATCH", "CLASSES", "EPOCHS", "LEARNING_RATE", "SUMMARY", "build", "data"]
 
 SUMMARY = "MobileNet v2, a third as wide, on CIFAR-10"
-ACCURACY_FLOOR = 0.70
-EPOCHS = 12
+ACCURACY_FLOOR = 0.60
+EPOCHS = 8
 BATCH = 64
 LEARNING_RATE = 3e-3
 
 WIDTH = 0.35
 GROUPS = (  # expansion, filters, blocks, stride of the first block
     (1, 16, 1, 1),
-    (6, 24, 2, 2),
-    (6, 32, 3, 2),
-    (6, 64, 4, 2),
-    (6, 96, 3, 1),
-    (6, 160, 3, 1),
-    (6, 320, 1, 1),
+    (6, 24, 2, 1),
+    (6, 32, 2, 2),
+    (6, 64, 2, 2),
+    (6, 96, 1, 1),
 )
-LAST_FILTERS = 448  # 1280 in the paper, which narrows it only where the width is above 1
+LAST_FILTERS = 320
 
 
 def _narrowed(filters: int) -> int:
@@ -35,11 +34,11 @@ def _narrowed(filters: int) -> int:
 
 
 def build(shape: tuple[int, ...] = (32, 32, 3), classes: int = len(CLASSES)) -> Any:
-    """A stem, seventeen inverted residuals, a last convolution, the mean over each map, one dense layer."""
+    """A stem, eight inverted residuals, a last convolution, the mean over each map, one dense layer."""
     from tensorflow.keras import Input, Model, layers
 
-    def convolved(x: Any, filters: int, size: int, name: str, activate: bool = True) -> Any:
-        x = layers.Conv2D(filters, size, padding="same", use_bias=False, name=name)(x)
+    def convolved(x: Any, filters: int, size: int, name: str, stride: int = 1, activate: bool = True) -> Any:
+        x = layers.Conv2D(filters, size, stride, padding="same", use_bias=False, name=name)(x)
         x = layers.BatchNormalization(name=f"{name}_norm")(x)
         return layers.ReLU(6.0, name=f"{name}_relu")(x) if activate else x
 
@@ -55,7 +54,7 @@ def build(shape: tuple[int, ...] = (32, 32, 3), classes: int = len(CLASSES)) -> 
         return layers.Add(name=f"{name}_add")([entry, x]) if is_residual else x
 
     image = Input(shape, name="image")
-    x = convolved(image, _narrowed(32), 3, "stem")
+    x = convolved(image, _narrowed(32), 3, "stem", stride=2)
     number = 0
     for expansion, filters, blocks, first_stride in GROUPS:
         for block in range(blocks):
