@@ -136,6 +136,14 @@ inline void Conv2DFloat(const Conv2DFloat32Params& p, const float* input, Weight
         });
 }
 
+// LiteRT's two orders in which a sum meets the scales of weights and input.
+inline float ScaleTwice(float sum, float weight_scale, float scale) {
+    return sum * weight_scale * scale;
+}
+inline float ScaleOnce(float sum, float weight_scale, float scale) {
+    return sum * (weight_scale * scale);
+}
+
 // Each image is quantized by quantize(values, count, quantized); scaled(sum, weight_scale, image_scale) is the real
 // number behind a sum.
 template <typename Weights, typename Quantize, typename Scaled>
@@ -159,18 +167,30 @@ inline void Conv2DHybrid(const Conv2DFloat32Params& p, const float* input, Weigh
     }
 }
 
-}  // namespace internal
-
-inline void conv_2d_int8(const Conv2DInt8Params& p, const int8_t* input, const int8_t* filter, const int32_t* bias,
-                         const int32_t* multipliers, const int32_t* shifts, int8_t* output) {
+template <typename Weights>
+inline void Conv2DInt8(const Conv2DInt8Params& p, const int8_t* input, Weights filter, const int32_t* bias,
+                       const int32_t* multipliers, const int32_t* shifts, int8_t* output) {
     const int32_t input_offset = p.input_offset;
-    internal::Conv2D<uint32_t>(
+    Conv2D<uint32_t>(
         p, input, filter, output,
         [=](int32_t in, int32_t weight) { return static_cast<uint32_t>(weight * (in + input_offset)); },
         [=, offset = p.output_offset, low = p.activation_min, high = p.activation_max](uint32_t sum, int32_t channel) {
             return RequantizeToInt8(sum, bias != nullptr ? bias[channel] : 0, multipliers[channel], shifts[channel],
                                     offset, low, high);
         });
+}
+
+}  // namespace internal
+
+inline void conv_2d_int8(const Conv2DInt8Params& p, const int8_t* input, const int8_t* filter, const int32_t* bias,
+                         const int32_t* multipliers, const int32_t* shifts, int8_t* output) {
+    internal::Conv2DInt8(p, input, filter, bias, multipliers, shifts, output);
+}
+
+// The same with weights of 4 bits: Int4Weights. TFLM unpacks them before it runs the kernel above.
+inline void conv_2d_int4(const Conv2DInt8Params& p, const int8_t* input, const uint8_t* filter, const int32_t* bias,
+                         const int32_t* multipliers, const int32_t* shifts, int8_t* output) {
+    internal::Conv2DInt8(p, input, Int4Weights(filter), bias, multipliers, shifts, output);
 }
 
 // int16 input and output, both symmetric, with int8 weights. Sum is what the products of one output are added in,
@@ -202,15 +222,26 @@ inline void conv_2d_float16(const Conv2DFloat32Params& p, const float* input, co
 // one. Must equal LiteRT's HybridConvPerChannel in reference/conv.h.
 inline void conv_2d_hybrid(const Conv2DFloat32Params& p, const float* input, const int8_t* filter, const float* bias,
                            const float* scales, uint8_t* scratch, float* output) {
-    internal::Conv2DHybrid(p, input, filter, bias, scales, scratch, output, QuantizeAsymmetric,
-                           [](float sum, float weight_scale, float scale) { return sum * weight_scale * scale; });
+    internal::Conv2DHybrid(p, input, filter, bias, scales, scratch, output, QuantizeAsymmetric, internal::ScaleTwice);
 }
 
 // The same where all weights have one scale. Must equal LiteRT's HybridConv in optimized/optimized_ops.h.
 inline void conv_2d_hybrid_symmetric(const Conv2DFloat32Params& p, const float* input, const int8_t* filter,
                                      const float* bias, const float* scales, uint8_t* scratch, float* output) {
-    internal::Conv2DHybrid(p, input, filter, bias, scales, scratch, output, QuantizeSymmetric,
-                           [](float sum, float weight_scale, float scale) { return sum * (weight_scale * scale); });
+    internal::Conv2DHybrid(p, input, filter, bias, scales, scratch, output, QuantizeSymmetric, internal::ScaleOnce);
+}
+
+// The hybrid kernels with weights of 4 bits: Int4Weights.
+inline void conv_2d_hybrid_int4(const Conv2DFloat32Params& p, const float* input, const uint8_t* filter,
+                                const float* bias, const float* scales, uint8_t* scratch, float* output) {
+    internal::Conv2DHybrid(p, input, Int4Weights(filter), bias, scales, scratch, output, QuantizeAsymmetric,
+                           internal::ScaleTwice);
+}
+
+inline void conv_2d_hybrid_symmetric_int4(const Conv2DFloat32Params& p, const float* input, const uint8_t* filter,
+                                          const float* bias, const float* scales, uint8_t* scratch, float* output) {
+    internal::Conv2DHybrid(p, input, Int4Weights(filter), bias, scales, scratch, output, QuantizeSymmetric,
+                           internal::ScaleOnce);
 }
 
 }  // namespace kerf

@@ -97,13 +97,11 @@ inline void FullyConnectedHybrid(const FullyConnectedFloat32Params& p, const flo
     }
 }
 
-}  // namespace internal
-
-inline void fully_connected_int8(const FullyConnectedInt8Params& p, const int8_t* input, const int8_t* filter,
-                                 const int32_t* bias, const int32_t* multipliers, const int32_t* shifts,
-                                 int8_t* output) {
+template <typename Weights>
+inline void FullyConnectedInt8(const FullyConnectedInt8Params& p, const int8_t* input, Weights filter,
+                               const int32_t* bias, const int32_t* multipliers, const int32_t* shifts, int8_t* output) {
     const int32_t input_offset = p.input_offset;
-    internal::FullyConnected<uint32_t>(
+    FullyConnected<uint32_t>(
         p, input, filter, output,
         [&](const int8_t* row) {
             // The filter's zero point adds the same to every sum: filter_offset * (sum of the row).
@@ -120,6 +118,21 @@ inline void fully_connected_int8(const FullyConnectedInt8Params& p, const int8_t
             return RequantizeToInt8(sum, bias != nullptr ? bias[channel] : 0, multipliers[channel], shifts[channel],
                                     offset, low, high);
         });
+}
+
+}  // namespace internal
+
+inline void fully_connected_int8(const FullyConnectedInt8Params& p, const int8_t* input, const int8_t* filter,
+                                 const int32_t* bias, const int32_t* multipliers, const int32_t* shifts,
+                                 int8_t* output) {
+    internal::FullyConnectedInt8(p, input, filter, bias, multipliers, shifts, output);
+}
+
+// The same with weights of 4 bits: Int4Weights. TFLM unpacks them before it runs the kernel above.
+inline void fully_connected_int4(const FullyConnectedInt8Params& p, const int8_t* input, const uint8_t* filter,
+                                 const int32_t* bias, const int32_t* multipliers, const int32_t* shifts,
+                                 int8_t* output) {
+    internal::FullyConnectedInt8(p, input, Int4Weights(filter), bias, multipliers, shifts, output);
 }
 
 // int16 input and output, both symmetric, with int8 weights. Sum is what the products of one output are added in,
@@ -163,6 +176,18 @@ inline void fully_connected_hybrid_symmetric(const FullyConnectedFloat32Params& 
                                              const int8_t* filter, const float* bias, const float* scales,
                                              uint8_t* scratch, float* output) {
     internal::FullyConnectedHybrid(p, input, filter, bias, scales, scratch, output, QuantizeSymmetric);
+}
+
+// The hybrid kernels with weights of 4 bits: Int4Weights.
+inline void fully_connected_hybrid_int4(const FullyConnectedFloat32Params& p, const float* input, const uint8_t* filter,
+                                        const float* bias, const float* scales, uint8_t* scratch, float* output) {
+    internal::FullyConnectedHybrid(p, input, Int4Weights(filter), bias, scales, scratch, output, QuantizeAsymmetric);
+}
+
+inline void fully_connected_hybrid_symmetric_int4(const FullyConnectedFloat32Params& p, const float* input,
+                                                  const uint8_t* filter, const float* bias, const float* scales,
+                                                  uint8_t* scratch, float* output) {
+    internal::FullyConnectedHybrid(p, input, Int4Weights(filter), bias, scales, scratch, output, QuantizeSymmetric);
 }
 
 }  // namespace kerf

@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <cstring>
 
+#include "kernels/window.h"
+
 namespace kerf {
 
 // The float of IEEE 754 binary16 bits that are no infinity or NaN, exactly, subnormal ones too: the bits of a number
@@ -32,5 +34,71 @@ class Float16Weights {
   private:
     const uint16_t* bits_;
 };
+
+// Numbers -8 … 7, two to the byte, the first in the lower half.
+class Int4Weights {
+  public:
+    explicit Int4Weights(const uint8_t* packed, int32_t index = 0) : packed_(packed), index_(index) {}
+    int32_t operator*() const { return (*this)[0]; }
+    int32_t operator[](int32_t i) const {
+        const int32_t at = index_ + i;
+        return (at & 1) != 0 ? High(packed_[at >> 1]) : Low(packed_[at >> 1]);
+    }
+    Int4Weights operator+(int32_t elements) const { return Int4Weights(packed_, index_ + elements); }
+    Int4Weights& operator+=(int32_t elements) {
+        index_ += elements;
+        return *this;
+    }
+    Int4Weights operator++(int) { return Int4Weights(packed_, index_++); }
+
+    // Where the next weight lies if it is the first of a byte, else null.
+    const uint8_t* whole_bytes() const { return (index_ & 1) == 0 ? packed_ + (index_ >> 1) : nullptr; }
+
+    static int32_t Low(uint8_t byte) { return static_cast<int8_t>(static_cast<uint8_t>(byte << 4)) >> 4; }
+    static int32_t High(uint8_t byte) { return static_cast<int8_t>(byte) >> 4; }
+
+  private:
+    const uint8_t* packed_;
+    int32_t index_;
+};
+
+// window.h's for four filters that start at whole bytes, as they do where a filter has an even number of weights: each
+// byte is loaded once.
+template <typename Sum, typename Input, typename Product>
+inline void AddProductsToFour(Sum (&sums)[4], const Input* input, Int4Weights filter, int32_t filter_step,
+                              int32_t count, Product product) {
+    const uint8_t* bytes = filter.whole_bytes();
+    if (bytes == nullptr || filter_step % 2 != 0) {
+        for (; count > 0; --count) {
+            const Input element = *input++;
+            for (int32_t i = 0; i < 4; ++i) sums[i] += product(element, filter[i * filter_step]);
+            filter += 1;
+        }
+        return;
+    }
+    Sum sum0 = sums[0], sum1 = sums[1], sum2 = sums[2], sum3 = sums[3];
+    const int32_t step = filter_step / 2;
+    for (; count >= 2; count -= 2) {
+        const Input first = input[0], second = input[1];
+        const uint8_t byte0 = bytes[0], byte1 = bytes[step], byte2 = bytes[2 * step], byte3 = bytes[3 * step];
+        sum0 += product(first, Int4Weights::Low(byte0));
+        sum1 += product(first, Int4Weights::Low(byte1));
+        sum2 += product(first, Int4Weights::Low(byte2));
+        sum3 += product(first, Int4Weights::Low(byte3));
+        sum0 += product(second, Int4Weights::High(byte0));
+        sum1 += product(second, Int4Weights::High(byte1));
+        sum2 += product(second, Int4Weights::High(byte2));
+        sum3 += product(second, Int4Weights::High(byte3));
+        input += 2;
+        ++bytes;
+    }
+    if (count > 0) {
+        sum0 += product(*input, Int4Weights::Low(bytes[0]));
+        sum1 += product(*input, Int4Weights::Low(bytes[step]));
+        sum2 += product(*input, Int4Weights::Low(bytes[2 * step]));
+        sum3 += product(*input, Int4Weights::Low(bytes[3 * step]));
+    }
+    sums[0] = sum0, sums[1] = sum1, sums[2] = sum2, sums[3] = sum3;
+}
 
 }  // namespace kerf

@@ -112,6 +112,10 @@ def _unique(tensors: Any) -> list[TensorSpec]:
 
 def _bytes(tensor: TensorSpec) -> bytes:
     data = np.asarray(tensor.data)
+    if tensor.dtype == "int4":  # two to the byte, the first in the lower half
+        assert data.dtype == "int8" and data.shape == tuple(tensor.shape) and data.min() >= -8 and data.max() <= 7
+        halves = np.resize(data.view(np.uint8) & 15, (data.size + 1) // 2 * 2)
+        return (halves[::2] | halves[1::2] << 4).tobytes()
     assert data.dtype == tensor.dtype and data.shape == tuple(tensor.shape), (
         f"{tensor}: data is {data.dtype} {data.shape}"
     )

@@ -14,10 +14,11 @@ import numpy.typing as npt
 
 
 class DType(Enum):
-    """Element types; the value is numpy's name for it."""
+    """Element types; the value is numpy's name for it, but for INT4, which numpy has not and holds as int8."""
 
     FLOAT32 = "float32"
     FLOAT16 = "float16"
+    INT4 = "int4"
     INT8 = "int8"
     UINT8 = "uint8"
     INT16 = "int16"
@@ -26,9 +27,19 @@ class DType(Enum):
     BOOL = "bool"
 
     @property
+    def numpy(self) -> str:
+        """The type of an array that holds such elements."""
+        return "int8" if self is DType.INT4 else self.value
+
+    @property
+    def bits(self) -> int:
+        """Size of one element in bits; only INT4 is no whole number of bytes."""
+        return 4 if self is DType.INT4 else 8 * self.bytes
+
+    @property
     def bytes(self) -> int:
-        """Size of one element in bytes."""
-        return np.dtype(self.value).itemsize
+        """Size of one element of an array in bytes."""
+        return np.dtype(self.numpy).itemsize
 
 
 @dataclass(frozen=True)
@@ -51,7 +62,7 @@ class Quantization:
 class Tensor:
     """One tensor; ``index`` is its position in Graph.tensors.
 
-    ``data`` is set for constants, with the tensor's shape and dtype.
+    ``data`` is set for constants, with the tensor's shape and its dtype's ``numpy``.
     """
 
     index: int
@@ -67,7 +78,8 @@ class Tensor:
 
     @property
     def bytes(self) -> int:
-        return self.elements * self.dtype.bytes
+        """Size in the file and in memory: two INT4 to the byte."""
+        return (self.elements * self.dtype.bits + 7) // 8
 
     @property
     def scale(self) -> float:

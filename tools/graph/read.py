@@ -52,6 +52,7 @@ _DTYPES = {
     tflite.TensorType.BOOL: DType.BOOL,
     tflite.TensorType.INT16: DType.INT16,
     tflite.TensorType.INT8: DType.INT8,
+    tflite.TensorType.INT4: DType.INT4,
 }
 _TYPE_NAMES = {number: name for name, number in vars(tflite.TensorType).items() if name.isupper()}
 # What the flatbuffers runtime and numpy raise when an offset leads out of the file.
@@ -183,6 +184,8 @@ def _tensor(index: int, raw: Any, buffers: Sequence[Any]) -> Tensor:
     if math.prod(shape) * dtype.bytes >= MAX_TENSOR_BYTES:
         raise ModelError(f"{where} of shape {shape} takes {math.prod(shape) * dtype.bytes} bytes; convert again")
     contents = _contents(raw, buffers, dtype, shape, where)
+    if dtype is DType.INT4 and contents is None:
+        raise UnsupportedModel(f"{where} is computed in int4, which only constants may be; quantize with --mode int8")
     return Tensor(index, name, shape, dtype, _quantization(raw, shape, dtype, where), contents)
 
 
@@ -197,7 +200,7 @@ def _contents(
     if buffer.Offset() > 1 or buffer.Size() > 1:  # 0 and 1 are the schema's "inside the flatbuffer"
         raise UnsupportedModel(f"{where} is stored outside the flatbuffer; convert the model to one file below 2 GB")
     size = buffer.DataLength()
-    expected = math.prod(shape) * dtype.bytes
+    expected = (math.prod(shape) * dtype.bits + 7) // 8
     if number == 0 or (size == 0 and expected != 0):
         return None
     if size != expected:
@@ -206,10 +209,18 @@ def _contents(
             f"the file is damaged, convert it again"
         )
     if size == 0:
-        return np.zeros(shape, dtype.value)
+        return np.zeros(shape, dtype.numpy)
+    if dtype is DType.INT4:
+        return unpack_int4(buffer.DataAsNumpy())[: math.prod(shape)].reshape(shape)
     # Constants are little-endian in the file whatever machine reads it.
     values: npt.NDArray[Any] = buffer.DataAsNumpy().view(np.dtype(dtype.value).newbyteorder("<"))
     return values.reshape(shape)
+
+
+def unpack_int4(packed: npt.NDArray[np.uint8]) -> npt.NDArray[np.int8]:
+    """Two numbers -8 … 7 from each byte, the lower half first."""
+    signed = packed.view(np.int8)
+    return np.stack([signed << 4 >> 4, signed >> 4], -1).astype(np.int8).ravel()
 
 
 def _quantization(raw: Any, shape: tuple[int, ...], dtype: DType, where: str) -> Quantization | None:
@@ -235,7 +246,7 @@ def _quantization(raw: Any, shape: tuple[int, ...], dtype: DType, where: str) ->
             f"check the representative data set for constant or NaN values and convert again"
         )
     zero_points = tuple(int(z) for z in table.ZeroPointAsNumpy()) if table.ZeroPointLength() else (0,) * count
-    limits = np.iinfo(dtype.value)
+    limits = np.iinfo(dtype.numpy)
     for zero_point in zero_points:
         if not limits.min <= zero_point <= limits.max:
             raise ModelError(f"{where} has the zero point {zero_point}, outside of {dtype.value}; convert it again")

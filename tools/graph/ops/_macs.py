@@ -3,7 +3,7 @@
 A kernel's arguments are input, weights, bias, whatever its types ask for, output.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,26 +19,31 @@ TYPES = {
     (DType.FLOAT32, DType.FLOAT16): "float16",
     (DType.FLOAT32, DType.INT8): "dynamic",
     (DType.INT16, DType.INT8): "int16x8",
+    (DType.INT8, DType.INT4): "int4",
+    (DType.FLOAT32, DType.INT4): "dynamic int4",
 }
 MAX_BIAS = 1 << 46  # with the sum of products it stays inside the 48 bits that TFLM's rescaling takes
 MAX_INT16_SHIFT = 7  # so does the multiplier: MultiplyByQuantizedMultiplier for int64_t in TFLM's common.cc
 VARIANTS = tuple(TYPES.values())
+WITHOUT_INT4 = tuple(name for (_, weights), name in TYPES.items() if weights is not DType.INT4)
 BIAS = {
     "int8": (DType.INT32,),
     "float32": (DType.FLOAT32,),
     "float16": (DType.FLOAT16,),
     "dynamic": (DType.FLOAT32,),
     "int16x8": (DType.INT32, DType.INT64),
+    "int4": (DType.INT32,),
+    "dynamic int4": (DType.FLOAT32,),
 }
 
 
-def variant(op: Op, graph: Graph) -> str:
-    """Which of TYPES an operator computes in. Raises UnsupportedModel for any other combination."""
+def variant(op: Op, graph: Graph, allowed: Sequence[str] = VARIANTS) -> str:
+    """Which of TYPES an operator computes in. Raises UnsupportedModel for any that is not among ``allowed``."""
     source, weights, output = graph.input(op, 0), graph.input(op, 1), graph.output(op)
     q.check_types(op, source, output, allowed={activation for activation, _ in TYPES})
     q.check_types(op, weights, allowed=dict.fromkeys(weights for _, weights in TYPES))
     found = TYPES.get((source.dtype, weights.dtype))
-    if found is None:
+    if found is None or found not in allowed:
         raise UnsupportedModel(
             f"{op.where}: there is no kernel for the input {q.describe(source)} with the weights "
             f"{q.describe(weights)}; quantize with --mode int8 or --mode float32"
@@ -56,7 +61,7 @@ def check(op: Op, graph: Graph, channels: int, *, axis: int, symmetric: bool = T
     kind = variant(op, graph)
     q.check_bias(op, bias, channels, *BIAS[kind])
     activation = op.attributes.activation
-    if kind == "int8":
+    if kind in ("int8", "int4"):
         q.check_per_tensor(op, source, output)
         q.check_filter(op, weights, axis=axis, symmetric=symmetric)
         q.channel_multipliers(op, source, weights, output, channels)
@@ -69,7 +74,7 @@ def check(op: Op, graph: Graph, channels: int, *, axis: int, symmetric: bool = T
     elif kind == "float16":
         for tensor in (weights, bias):
             _check_finite(op, tensor)
-    elif kind == "dynamic":
+    elif kind in ("dynamic", "dynamic int4"):
         q.check_filter(op, weights, axis=axis)
 
 
@@ -138,11 +143,11 @@ def call(
     kind, kernel, activation = variant(op, graph), op.kind.lower(), op.attributes.activation
     arguments: tuple[Argument, ...] = (
         TensorRef(source.index),
-        TensorRef(weights.index),
+        Constant("weights", pack_int4(weights.data)) if weights.dtype is DType.INT4 else TensorRef(weights.index),
         TensorRef(bias.index if bias else None),
     )
     result = TensorRef(output.index)
-    if kind == "int8":
+    if kind in ("int8", "int4"):
         multipliers, shifts = q.channel_multipliers(op, source, weights, output, channels)
         low, high = q.integer_activation_range(op, output, activation)
         numbers = {
@@ -153,7 +158,9 @@ def call(
             "activation_max": high,
         }
         arguments += (Constant("multipliers", multipliers), Constant("shifts", shifts), result)
-        return KernelCall(f"{kernel}.h", f"{kernel}_int8", f"{params_type}Int8Params", {**params, **numbers}, arguments)
+        return KernelCall(
+            f"{kernel}.h", f"{kernel}_{kind}", f"{params_type}Int8Params", {**params, **numbers}, arguments
+        )
     if kind == "int16x8":
         low, high = q.integer_activation_range(op, output, activation)
         params = {**params, "activation_min": low, "activation_max": high}
@@ -170,9 +177,9 @@ def call(
     lowest, highest = q.float32_activation_range(activation)
     params = {**params, "activation_min": lowest, "activation_max": highest}
     function = f"{kernel}_{kind}"
-    if kind == "dynamic":
+    if kind in ("dynamic", "dynamic int4"):
         arguments += (Constant("scales", channel_scales(weights, channels)), Scratch(row))
-        function = f"{kernel}_hybrid_symmetric" if row_is_symmetric else f"{kernel}_hybrid"
+        function = f"{kernel}_hybrid{'_symmetric' * row_is_symmetric}{'_int4' * (weights.dtype is DType.INT4)}"
     return KernelCall(f"{kernel}.h", function, f"{params_type}Float32Params", params, (*arguments, result))
 
 
@@ -183,6 +190,12 @@ def int16_multipliers(multipliers: Any, shifts: Any) -> tuple[Any, Any]:
     """
     reduced = np.where(multipliers < 0x7FFF0000, (multipliers.astype(np.int64) + (1 << 15)) >> 16, 0x7FFF)
     return reduced.astype(np.int16), (15 - shifts).astype(np.int8)
+
+
+def pack_int4(values: Any) -> Any:
+    """Numbers -8 … 7 two to the byte, the first in the lower half, as a .tflite has them; uint8."""
+    halves = np.append(values.ravel(), np.zeros(values.size % 2, np.int8)).view(np.uint8) & 15
+    return halves[::2] | halves[1::2] << 4
 
 
 def channel_scales(weights: Tensor, channels: int) -> Any:

@@ -60,7 +60,7 @@ def check(op: Op, graph: Graph) -> None:
         )
     q.check_shape(op, output, (source.shape[0], vertical.output, horizontal.output, channels))
     macs.check(op, graph, channels, axis=0)
-    if kind == "dynamic" and filter_depth != depth:
+    if kind.startswith("dynamic") and filter_depth != depth:
         macs.check_scale_per_channel(op, weights, channels)
 
 

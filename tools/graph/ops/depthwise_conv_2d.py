@@ -12,7 +12,7 @@ from . import _quantized as q
 from ._window import check_window, padding_name, window_axes
 
 SUMMARY = "2D convolution of each channel by itself: depth multiplier, dilation, fused activation"
-VARIANTS = macs.VARIANTS
+VARIANTS = macs.WITHOUT_INT4  # LiteRT has no hybrid one
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ def check(op: Op, graph: Graph) -> None:
     q.check_arity(op, inputs=(2, 3))
     q.check_present(op, 0, 1)
     source, weights, output = graph.input(op, 0), graph.input(op, 1), graph.output(op)
-    kind = macs.variant(op, graph)
+    kind = macs.variant(op, graph, VARIANTS)
     attributes: Attributes = op.attributes
     q.check_activation(op, attributes.activation)
     q.check_rank(op, weights, 4)

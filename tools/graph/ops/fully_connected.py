@@ -65,7 +65,7 @@ def check(op: Op, graph: Graph) -> None:
     elif output.elements != rows * channels or output.shape[-1] != channels:
         q.check_shape(op, output, (rows, channels))
     macs.check(op, graph, channels, axis=0, symmetric=False)
-    if kind in ("int8", "int16x8"):
+    if kind in ("int8", "int4", "int16x8"):
         _check_bias_scale(op, source, weights, bias, output)
 
 
