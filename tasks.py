@@ -37,6 +37,8 @@ FIRMWARE = SOURCE + " runtime target"
 def kerf_task(options: str = "", **own: tuple[Any, str]) -> Callable[[Callable[..., None]], Any]:
     """An Invoke task with the named options of the tables above and its `own` (default, help).
 
+    An option with the default `...` must be given, and needs no name.
+
     The function gets a Request made of the first table's options, and the others by name. A KerfError becomes one
     sentence on standard error and its exit code.
     """
@@ -56,7 +58,10 @@ def kerf_task(options: str = "", **own: tuple[Any, str]) -> Callable[[Callable[.
                 raise Exit("kerf: interrupted", 130) from None
 
         keyword = Parameter.KEYWORD_ONLY
-        parameters = [Parameter(name, keyword, default=default) for name, (default, _) in table.items()]
+        parameters = [
+            Parameter(name, keyword, default=Parameter.empty if default is ... else default)
+            for name, (default, _) in table.items()
+        ]
         body.__name__, body.__doc__ = function.__name__, function.__doc__
         vars(body)["__signature__"] = Signature([Parameter("_", Parameter.POSITIONAL_ONLY), *parameters])
         return task(help={name: text for name, (_, text) in table.items()})(body)
@@ -206,6 +211,18 @@ def bench(ask: Any, models: str, modes: str, runtimes: str, targets: str, json: 
     results = pipeline.bench_all(ask, models, modes, runtimes, targets, progress())
     report.show_measurements([result.measurement for result in results], json)
     pipeline.require_match(results)
+
+
+@kerf_task(
+    FIRMWARE + " emulator port",
+    target=("interpreter", "a name from `inv targets`; by default TFLM's or LiteRT's interpreter on this machine"),
+    images=(..., "image files, folders of them, or quoted patterns; a comma between two"),
+)
+def classify(ask: Any, images: str, json: bool) -> None:
+    """Say what a model sees in images, with probabilities; on this machine, or on a target."""
+    from tools import pipeline, report
+
+    report.show_rows([prediction.row() for prediction in pipeline.classify(ask, images, progress())], json)
 
 
 @kerf_task(

@@ -20,6 +20,7 @@ MAY_IMPORT = {
     "models": set(),
     "images": {"models", "files"},
     "augment": {"models"},
+    "classify": {"images", "signature"},
     "train": {"models", "augment", "files", "quiet"},
     "signature": set(),
     "strip": {"signature"},

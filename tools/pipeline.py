@@ -26,8 +26,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from . import __version__, bench, boards, files, images, kept, models, page, records, render, samples, sizing, targets
+from . import __version__, bench, boards, files, images, kept, models, oracle, page, records, render, samples, sizing, targets
 from . import build as platformio
+from . import classify as classifier
 from . import compare as comparison
 from . import flash as flasher
 from . import interpreter as tflm_interpreter
@@ -50,6 +51,7 @@ REPORT = BUILD / "report.html"
 CACHE = BUILD / ".cache"
 KEPT = BUILD / "details"
 ARENAS = "arenas.json"
+INTERPRETER = "interpreter"  # where classify runs when no target is asked for
 RUNTIMES: dict[str, Runtime] = {"aot": aot, "tflm": tflm}
 EMULATORS = {"qemu": qemu.open, "renode": renode.open}
 
@@ -300,6 +302,35 @@ def compare(ask: Request, progress: Progress, samples: int = 1) -> Comparison:
     found = comparison.examine(compiled.quantized, graph, original, rows, project, line.emulator)
     kept.write(KEPT, kept.COMPARISON, found, found.to_json())
     return found
+
+
+def classify(ask: Request, wanted: str, progress: Progress) -> tuple[classifier.Prediction, ...]:
+    """What the model sees in pictures: in an interpreter of this machine, or on the target where ``ask`` names one.
+
+    What a device answers must be what the interpreter does; raises Mismatch otherwise.
+    """
+    paths = classifier.find(wanted)
+    if ask.target == INTERPRETER:
+        if ask.port or ask.emulator:
+            raise UsageError("--port and --emulator need --target: say what is behind them")
+        ask, built = replace(ask, target=Request.target), None
+        quantized = quantize(ask, progress)
+    else:
+        built, line = _ready(ask, progress)
+        quantized = built.rendered.compiled.quantized
+    pictures = classifier.prepare(paths, quantized)
+    found = oracle.expected(quantized.tflite, [pictures.inputs], quantized.model)
+    if built is None:
+        return classifier.predict(pictures, found.outputs[0], quantized, found.oracle)
+    project, where = built.image.project, f"{ask.runtime} on {ask.target}"
+    vectors = replace(
+        quantized.vectors, inputs=(pictures.inputs,), expected=found.outputs, labels=None, exact=found.exact
+    )
+    with line.open(built.image.elf) as transport:
+        device = bench.run(transport, vectors, project.model_sha256, len(project.op_labels), progress)
+    if differing := bench.compare(vectors, device.outputs):
+        raise Mismatch(f"{where} computed other numbers than {found.oracle} for {paths[differing[0]]}")
+    return classifier.predict(pictures, device.outputs[0], quantized, where)
 
 
 def _original(ask: Request, progress: Progress) -> Quantized | None:

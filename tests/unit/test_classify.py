@@ -1,0 +1,105 @@
+"""Pictures → inputs → classes: which files, what is done to a picture, what is refused, what counts as probability."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tools import classify, oracle, pipeline, signature
+from tools.errors import TrainError, UsageError
+from tools.progress import Progress
+from tools.values import Quantized, Request, Vectors
+
+MODEL = Path(__file__).parent / "flatten.tflite"  # 6x6 grey pixels 0 … 1 → 3 classes, int8
+
+
+def model(classes: tuple[str, ...] = ("ant", "bee", "cat"), path: Path = MODEL) -> Quantized:
+    nothing = np.zeros((0,), np.int8)
+    return Quantized(
+        "insects", "int8", path.read_bytes(), "", path, Vectors((nothing,), (nothing,), None, classes, "none", True)
+    )
+
+
+def picture(path: Path, pixels: np.ndarray) -> Path:
+    Image.fromarray(pixels.astype(np.uint8)).save(path)
+    return path
+
+
+def test_files_folders_and_patterns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("a.png", "b.png", "c.jpg", ".hidden"):
+        (tmp_path / name).touch()
+    monkeypatch.chdir(tmp_path)
+    assert [p.name for p in classify.find("c.jpg, a.png")] == ["c.jpg", "a.png"]
+    assert [p.name for p in classify.find("*.png")] == ["a.png", "b.png"]
+    assert [p.name for p in classify.find(str(tmp_path))] == ["a.png", "b.png", "c.jpg"]
+    for wanted, message in (
+        ("a.png,d.png", "there is no image d.png"),
+        ("*.gif", "there is no image"),
+        (",", "give at least one image"),
+        ("--help", "`inv --help classify` prints the options"),
+    ):
+        with pytest.raises(UsageError) as caught:
+            classify.find(wanted)
+        assert message in str(caught.value)
+
+
+def test_a_picture_of_the_right_size_is_scaled_and_quantized(tmp_path: Path) -> None:
+    pixels = np.arange(36).reshape(6, 6) * 7
+    found = classify.prepare([picture(tmp_path / "a.png", pixels)], model())
+    port = signature.read(MODEL.read_bytes(), "m").inputs[0]
+    assert found.notes == ("",) and found.inputs.dtype == np.int8
+    np.testing.assert_array_equal(found.inputs[0, ..., 0], port.quantize(pixels.astype(np.float32) / np.float32(255)))
+
+
+def test_larger_pictures_are_cropped_and_shrunk(tmp_path: Path) -> None:
+    tile = np.arange(36).reshape(6, 6) * 7
+    double = tile.repeat(2, axis=0).repeat(2, axis=1)
+    wide = np.concatenate([np.full((12, 5), 255), double, np.full((12, 5), 255)], axis=1)
+    colour = np.stack([tile] * 3, axis=-1)
+    paths = [picture(tmp_path / f"{i}.png", p) for i, p in enumerate((tile, double, wide, colour))]
+    found = classify.prepare(paths, model())
+    assert found.notes == ("", "12x12 shrunk to 6x6", "22x12 cropped to 12x12 and shrunk to 6x6", "")
+    for i in (1, 2, 3):
+        np.testing.assert_array_equal(found.inputs[i], found.inputs[0])
+
+
+def test_what_is_refused(tmp_path: Path) -> None:
+    small = picture(tmp_path / "small.png", np.zeros((6, 5)))
+    with pytest.raises(UsageError, match=r"small\.png has 5x6 pixels and the model takes 6x6: give a larger picture"):
+        classify.prepare([small], model())
+    text = tmp_path / "notes.txt"
+    text.write_text("no picture")
+    with pytest.raises(TrainError, match=r"notes\.txt is no image that can be read"):
+        classify.prepare([text], model())
+
+
+def test_probabilities() -> None:
+    sure = np.array([[0.99609375, 0.0, 0.0]])  # int8 softmax ends at 255/256
+    np.testing.assert_array_equal(classify._probabilities(sure), sure)
+    logits = classify._probabilities(np.array([[2.0, 0.0, -800.0]]))
+    assert logits[0].tolist() == [1 / (1 + np.exp(-2.0)), np.exp(-2.0) / (1 + np.exp(-2.0)), 0]
+    assert classify._probabilities(np.array([[0.25], [0.75]])).tolist() == [[0.75, 0.25], [0.25, 0.75]]
+    assert classify._probabilities(np.array([[0.0], [2.0]]))[0].tolist() == [0.5, 0.5]
+
+
+def test_names_of_classes(tmp_path: Path) -> None:
+    pictures = classify.prepare([picture(tmp_path / "a.png", np.zeros((6, 6)))], model())
+    outputs = np.array([[-128, 127, -128]], np.int8)
+    (named,) = classify.predict(pictures, outputs, model(), "here")
+    assert (named.image, named.label, named.index, named.where) == (str(tmp_path / "a.png"), "bee", 1, "here")
+    assert classify.predict(pictures, outputs, model(()), "here")[0].label == "1"
+    with pytest.raises(UsageError, match="tells 3 classes apart, but 2 have names"):
+        classify.predict(pictures, outputs, model(("a", "b")), "here")
+
+
+def test_the_whole_way_in_an_interpreter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pipeline, "BUILD", tmp_path / "build")
+    path = picture(tmp_path / "a.png", np.arange(36).reshape(6, 6) * 7)
+    ask = Request(model=str(MODEL), target=pipeline.INTERPRETER)
+    (found,) = pipeline.classify(ask, str(path), Progress())
+    inputs = classify.prepare([path], model()).inputs
+    expected = oracle.expected(MODEL.read_bytes(), [inputs])
+    assert (found.where, found.index) == (expected.oracle, expected.outputs[0].argmax())
+    with pytest.raises(UsageError, match="--port and --emulator need --target"):
+        pipeline.classify(Request(model=str(MODEL), target=pipeline.INTERPRETER, port="auto"), str(path), Progress())

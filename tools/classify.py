@@ -1,0 +1,149 @@
+"""Pictures of the user → inputs of a model, and its outputs → classes with probabilities."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from glob import glob
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from . import images
+from .errors import UsageError
+from .signature import Signature, read
+from .values import Quantized
+
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Pictures:
+    """Pictures as a model takes them: ``inputs`` in its type, first axis = picture; ``notes`` say what was done."""
+
+    paths: tuple[Path, ...]
+    inputs: Array
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """The class a model sees in one picture. ``probability`` is 0 … 1; ``where`` names what computed it."""
+
+    image: str
+    label: str
+    index: int
+    probability: float
+    where: str
+    note: str
+
+    def row(self) -> dict[str, Any]:
+        return {**asdict(self), "probability": round(self.probability, 4)}
+
+
+def find(wanted: str) -> tuple[Path, ...]:
+    """The files that ``wanted`` names, separated by commas: files, folders (all files in them), patterns (``*.png``).
+
+    Raises UsageError for a name without a file.
+    """
+    found: list[Path] = []
+    for name in filter(None, (part.strip() for part in wanted.split(","))):
+        path = Path(name)
+        if path.is_dir():
+            members = sorted(p for p in path.iterdir() if p.is_file() and p.name[0] != ".")
+        else:
+            members = [path] if path.is_file() else [Path(match) for match in sorted(glob(name))]
+        if not members:
+            hint = "; `inv --help classify` prints the options" if name[0] == "-" else ""
+            raise UsageError(f"there is no image {name}{hint}")
+        found += members
+    if not found:
+        raise UsageError("give at least one image: inv classify IMAGE,IMAGE")
+    return tuple(found)
+
+
+def prepare(paths: Sequence[Path], model: Quantized) -> Pictures:
+    """Pixels 0 … 1 (of 0 … 255), quantized as the model's input is.
+
+    A picture of other proportions is cropped around its middle, a larger one shrunk to the mean of the area under each
+    pixel. Grey becomes three equal channels, and colour grey (ITU-R 601-2 luma), where the model wants it.
+
+    Raises UsageError for a model that does not make one output of one picture, and for a picture that is smaller than
+    the model's input; TrainError for a file that is no image.
+    """
+    port = _signature(model).inputs[0]
+    shape = port.sample_shape
+    if len(shape) != 3 or shape[2] not in (1, 3):
+        raise UsageError(
+            f"{model.model} takes {shape} per sample, which is no picture: height, width and 1 or 3 channels would be"
+        )
+    fitted = [_fit(path, shape) for path in paths]
+    real = np.stack([pixels for pixels, _ in fitted]).astype(np.float32) / np.float32(255)
+    return Pictures(tuple(paths), port.quantize(real), tuple(note for _, note in fitted))
+
+
+def _signature(model: Quantized) -> Signature:
+    found = read(model.tflite, model.model)
+    if len(found.inputs) != 1 or len(found.outputs) != 1:
+        counts = f"{len(found.inputs)} inputs and {len(found.outputs)} outputs"
+        raise UsageError(f"{model.model} has {counts}: a classifier of pictures has one of each")
+    return found
+
+
+def _fit(path: Path, shape: tuple[int, ...]) -> tuple[images.Pixels, str]:
+    from PIL import Image
+
+    pixels = images.read(path)
+    height, width, channels = shape
+    had = f"{pixels.shape[1]}x{pixels.shape[0]}"
+    if pixels.shape[0] < height or pixels.shape[1] < width:
+        raise UsageError(f"{path} has {had} pixels and the model takes {width}x{height}: give a larger picture")
+    picture = Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels)
+    picture = picture.convert("L" if channels == 1 else "RGB")
+    done = []
+    scale = min(picture.width / width, picture.height / height)
+    crop_width, crop_height = round(width * scale), round(height * scale)
+    if (crop_width, crop_height) != picture.size:
+        left, top = (picture.width - crop_width) // 2, (picture.height - crop_height) // 2
+        picture = picture.crop((left, top, left + crop_width, top + crop_height))
+        done.append(f"cropped to {crop_width}x{crop_height}")
+    if picture.size != (width, height):
+        picture = picture.resize((width, height), Image.Resampling.BOX)
+        done.append(f"shrunk to {width}x{height}")
+    note = f"{had} {' and '.join(done)}" if done else ""
+    return np.asarray(picture).reshape(shape), note
+
+
+def predict(pictures: Pictures, outputs: Array, model: Quantized, where: str) -> tuple[Prediction, ...]:
+    """The likeliest class of each picture. ``outputs`` are what ``where`` computed, in the model's own type.
+
+    Raises UsageError where they are not one number per class.
+    """
+    classes = model.vectors.classes
+    scores = _signature(model).outputs[0].dequantize(outputs.reshape(len(outputs), -1))
+    probabilities = _probabilities(scores)
+    if classes and len(classes) != probabilities.shape[1]:
+        raise UsageError(f"the model tells {probabilities.shape[1]} classes apart, but {len(classes)} have names")
+    names = tuple(classes) or tuple(str(i) for i in range(probabilities.shape[1]))
+    best = probabilities.argmax(axis=1)
+    return tuple(
+        Prediction(str(path), names[index], int(index), float(row[index]), where, note)
+        for path, index, row, note in zip(pictures.paths, best, probabilities, pictures.notes, strict=True)
+    )
+
+
+def _probabilities(scores: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Scores that are probabilities already, give or take their rounding, stay; others go through softmax.
+
+    One number per picture is the probability of the second of two classes (a sigmoid's), or, where it is outside
+    0 … 1, its logit.
+    """
+    is_unit = bool(scores.min() >= 0 and scores.max() <= 1)
+    if scores.shape[1] == 1:
+        second = scores if is_unit else 1 / (1 + np.exp(-scores))
+        return np.concatenate([1 - second, second], axis=1)
+    if is_unit and bool(np.abs(scores.sum(axis=1) - 1).max() <= scores.shape[1] / 256):
+        return scores
+    powers = np.exp(scores - scores.max(axis=1, keepdims=True))
+    normalised: npt.NDArray[np.float64] = powers / powers.sum(axis=1, keepdims=True)
+    return normalised
