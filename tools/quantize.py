@@ -115,7 +115,7 @@ def _key(source: Trained, mode: str | None, data: Data | Path | None, classes: S
         arrays = [data.read_bytes()]
     elif data is not None:
         arrays = [data.digest()]
-    packages = [f"{name} {_version(name)}" for name in ("tensorflow", oracle.TFLM, oracle.LITERT)]
+    packages = [f"{name} {_version(name)}" for name in ("tensorflow", "ai-edge-quantizer", oracle.TFLM, oracle.LITERT)]
     chosen = json.dumps([mode, type(data).__name__, list(classes), source.path.suffix, __version__, *options])
     return files.digest(files.tree_digest(source.path), chosen, *packages, *arrays)
 
@@ -209,6 +209,8 @@ def _serve(path: Path, mode: str, folder: Path, log: Path, per_tensor_dense: boo
         converter = _converter(loaded, mode, calibration, per_tensor_dense, log)
         with failures_as(QuantizeError, f"TensorFlow cannot convert {path.name} to {mode}", log):
             tflite = bytes(converter.convert())
+            if mode == "int4":
+                tflite = _int4(tflite, log)
     except QuantizeError as error:
         files.write(folder / "refusal.txt", str(error).encode())
     else:
@@ -226,7 +228,7 @@ def _converter(
     tf = import_tensorflow(log)
     with quiet(log):  # no trackable object is given, although that is called deprecated: only so variables are frozen
         converter = tf.lite.TFLiteConverter.from_concrete_functions([loaded.function])
-    if mode != "float32":
+    if mode not in ("float32", "int4"):
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
     if mode == "float16":
         converter.target_spec.supported_types = [tf.float16]
@@ -240,6 +242,20 @@ def _converter(
         converter._experimental_disable_per_channel_quantization_for_dense_layers = per_tensor_dense
         converter.inference_input_type = converter.inference_output_type = integer
     return converter
+
+
+def _int4(tflite: bytes, log: Path) -> bytes:
+    """A float32 model with weights of 4 bits per channel, of 8 bits where LiteRT runs no others.
+
+    Activations stay float and are quantized by each layer as it runs, as in mode dynamic.
+    """
+    with quiet(log):
+        from ai_edge_quantizer import qtyping, quantizer
+
+        recipe = quantizer.Quantizer(tflite)
+        for kind, bits in (("CONV_2D", 4), ("FULLY_CONNECTED", 4), ("DEPTHWISE_CONV_2D", 8)):
+            recipe.add_dynamic_config(regex=".*", operation_name=qtyping.TFLOperationName(kind), num_bits=bits)
+        return bytes(recipe.quantize(enable_progress_report=False).quantized_model)
 
 
 def _batches(calibration: Sequence[samples.Array]) -> Iterator[list[samples.Array]]:

@@ -20,6 +20,7 @@ IDENTIFIER = b"TFL3"  # file_identifier of the TFLite schema
 _NUMPY = {
     tflite.TensorType.FLOAT32: "float32",
     tflite.TensorType.FLOAT16: "float16",
+    tflite.TensorType.INT4: "int4",
     tflite.TensorType.INT8: "int8",
     tflite.TensorType.UINT8: "uint8",
     tflite.TensorType.INT16: "int16",
@@ -134,6 +135,8 @@ def _used(operator: Any) -> list[int]:
 
 
 def _mode(touched: set[tuple[str, bool]]) -> str:
+    if ("int4", True) in touched:
+        return "int4"
     if ("int16", False) in touched:
         return "int16x8"
     if ("int8", False) in touched or ("uint8", False) in touched:
@@ -144,7 +147,7 @@ def _mode(touched: set[tuple[str, bool]]) -> str:
 
 
 def _bytes(port: Port) -> int:
-    item = np.dtype(port.dtype).itemsize if port.dtype in _NUMPY.values() else 8
+    item = np.dtype(port.dtype).itemsize if port.dtype in _NUMPY.values() and port.dtype != "int4" else 8
     return int(np.prod(port.shape, dtype=np.int64)) * item
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-MODES = ("float32", "float16", "dynamic", "int8", "int16x8")
+MODES = ("float32", "float16", "dynamic", "int8", "int16x8", "int4")
 
 
 @dataclass(frozen=True)

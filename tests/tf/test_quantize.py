@@ -13,6 +13,7 @@ import tflite
 from tools import models, oracle, quantize, signature, train
 from tools.errors import ModelError, QuantizeError, UsageError
 from tools.graph import read
+from tools.graph.ir import DType
 from tools.progress import Progress
 from tools.quiet import without_warnings
 from tools.values import MODES, Quantized, Trained
@@ -105,6 +106,18 @@ def test_digits_in_every_mode(digits: Trained, mode: str, tmp_path: Path, capfd:
     assert made.vectors.labels is not None
     assert np.mean(made.vectors.expected[0].argmax(axis=1) == made.vectors.labels) > 0.9
     assert made.path.read_bytes() == made.tflite
+
+
+def test_int4_leaves_depthwise_weights_at_8_bits(tf: Any, tmp_path: Path) -> None:
+    """LiteRT has no other hybrid kernel for them."""
+    layers = tf.keras.layers
+    model = tf.keras.Sequential([tf.keras.Input((4, 4, 2)), layers.DepthwiseConv2D(3), layers.Conv2D(3, 1)])
+    made = convert(save(model, tmp_path / "m.keras"), tmp_path / "out", mode="int4")
+    graph = read.read(made.tflite, "m")
+    assert [(op.kind, graph.input(op, 1).dtype) for op in graph.ops] == [
+        ("DEPTHWISE_CONV_2D", DType.INT8),
+        ("CONV_2D", DType.INT4),
+    ]
 
 
 def test_int8_graph_is_what_the_kernels_expect(digits: Trained, tmp_path: Path) -> None:
@@ -348,5 +361,5 @@ def test_missing_files_and_unknown_mode(tf: Any, tmp_path: Path) -> None:
     path = save(small(tf), tmp_path / "m.keras")
     with pytest.raises(QuantizeError, match="there is no data file"):
         convert(path, tmp_path / "out", data=tmp_path / "d.npz")
-    with pytest.raises(UsageError, match="unknown mode 'int4'; known: float32"):
-        convert(path, tmp_path / "out", "int4")
+    with pytest.raises(UsageError, match="unknown mode 'int2'; known: float32"):
+        convert(path, tmp_path / "out", "int2")
