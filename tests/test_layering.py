@@ -22,6 +22,7 @@ MAY_IMPORT = {
     "augment": {"models"},
     "classify": {"images", "signature"},
     "train": {"models", "augment", "files", "quiet"},
+    "compress": {"models", "augment", "train", "samples", "signature", "files", "quiet", "child"},
     "signature": set(),
     "strip": {"signature"},
     "samples": {"models", "signature"},
@@ -57,7 +58,7 @@ MAY_IMPORT = {
     "records": set(),
     "page": {"render", "graph.ir"},
     "report": {"doctor", "inspect", "records", "page"},
-    "describe": {"models", "boards", "graph.ops"},
+    "describe": {"compress", "models", "boards", "graph.ops"},
     "checks": set(),  # runs other programs
 }
 OUTERMOST = {"pipeline"}  # imports every stage

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import IO
 
@@ -18,11 +19,9 @@ def run(
 
     Raises subprocess.TimeoutExpired after ``timeout_s`` seconds; the child is dead by then.
     """
-    own = str(Path(__file__).resolve().parents[1])
-    search_path = os.pathsep.join([own, *filter(None, [os.environ.get("PYTHONPATH")])])
     return subprocess.run(
         [sys.executable, "-m", module, *arguments],
-        env={**os.environ, "PYTHONPATH": search_path, "TF_CPP_MIN_LOG_LEVEL": "3"},
+        env=_environment(),
         stdin=subprocess.DEVNULL,
         stdout=stdout,
         stderr=stderr,
@@ -31,3 +30,32 @@ def run(
         timeout=timeout_s,
         check=False,
     )
+
+
+def follow(module: str, *arguments: str, log: IO[str], tell: Callable[[str], None]) -> int:
+    """``python -m module arguments…``, whose lines on standard output are told as they come; returns the exit code.
+
+    What it says on standard error goes to ``log``. The child ends with this function, whatever ends it.
+    """
+    with subprocess.Popen(
+        [sys.executable, "-u", "-m", module, *arguments],
+        env=_environment(),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=log,
+        encoding="utf-8",
+        errors="replace",
+    ) as child:
+        try:
+            assert child.stdout is not None
+            for line in child.stdout:
+                tell(line.rstrip("\n"))
+            return child.wait()
+        finally:
+            child.kill()
+
+
+def _environment() -> dict[str, str]:
+    own = str(Path(__file__).resolve().parents[1])
+    search_path = os.pathsep.join([own, *filter(None, [os.environ.get("PYTHONPATH")])])
+    return {**os.environ, "PYTHONPATH": search_path, "TF_CPP_MIN_LOG_LEVEL": "3"}

@@ -1,0 +1,249 @@
+"""From a trained network to a smaller one: filters removed, weights made zero, trained for int8; before quantize.
+
+A compressed model has a name that says how it was made, and that every task takes: ``digits+channels0.5``,
+``digits+sparse0.8``, ``digits+qat``, or several at once in this order, each made from the one before. The order is
+fixed, for filters cannot be removed from a .tflite, and training on would fill the gaps that pruning made.
+"""
+
+import json
+import re
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .. import __version__, files, train
+from ..errors import CompressError, UnknownName, UsageError
+from ..models import Data
+from ..progress import Progress
+from ..progress import Step as Tell
+from ..quiet import without_warnings
+from ..values import Trained
+from . import channels as filters
+from . import network as networks
+from . import qat, sparsity, tuning
+from .network import Network
+from .tuning import Recipe as Recipe
+
+MIN_SHARE, MAX_SHARE = 0.05, 0.95
+
+
+@dataclass(frozen=True)
+class Way:
+    """A way to compress: what its share is a share of (None: it has none), and how it trains on.
+
+    ``epochs`` and ``learning_rate`` are relative to those of training from scratch.
+    """
+
+    of: str | None
+    epochs: float
+    learning_rate: float
+
+
+WAYS = {  # in the order in which they combine
+    "channels": Way("filters", epochs=1.0, learning_rate=1.0),
+    "sparse": Way("weights", epochs=1.0, learning_rate=0.5),
+    "qat": Way(None, epochs=0.5, learning_rate=0.1),
+}
+
+
+@dataclass(frozen=True)
+class Step:
+    """One way with its share, ``sparse0.8``."""
+
+    way: str
+    share: float | None = None
+
+    def __str__(self) -> str:
+        return self.way if self.share is None else f"{self.way}{self.share:g}"
+
+
+@dataclass(frozen=True)
+class Compressed:
+    """A compressed model beside the one it was made from.
+
+    ``accuracy`` (R² for a regression) is that on the test set; a .tflite's is LiteRT's. ``bytes`` are those of the
+    file, ``zip_bytes`` the same deflated. ``layers`` has for every layer with filters their number before and after,
+    its weights, and the share of them that is zero.
+    """
+
+    trained: Trained
+    parameters: tuple[int, int]
+    accuracy: tuple[float, float]
+    bytes: tuple[int, int]
+    zip_bytes: tuple[int, int]
+    layers: tuple[Mapping[str, Any], ...]
+
+    @property
+    def sparsity(self) -> float:
+        """The share of the weights that is zero, biases left out."""
+        total = sum(layer["weights"] for layer in self.layers)
+        return sum(layer["sparsity"] * layer["weights"] for layer in self.layers) / total if total else 0.0
+
+
+def parse(model: str) -> tuple[str, tuple[Step, ...]]:
+    """``digits+sparse0.8`` → what is compressed and how; a name without ways, or a file's, has no steps.
+
+    Raises UnknownName for what is no way, UsageError for a wrong share or order.
+    """
+    base, *parts = model.split("+")
+    if Path(model).exists():
+        return model, ()
+    while parts and ("." in parts[0] or "/" in parts[0]) and not re.match(r"(channels|sparse)[\d.]*$", parts[0]):
+        base = f"{base}+{parts.pop(0)}"  # a + in a file's name
+    steps = tuple(_step(part) for part in parts)
+    check(steps)
+    return base, steps
+
+
+def _step(text: str) -> Step:
+    found = re.fullmatch(r"([a-z]+)(\d*\.?\d+)?", text)
+    if not found or found[1] not in WAYS:
+        raise UnknownName("way to compress", text, (f"{way}SHARE" if WAYS[way].of else way for way in WAYS))
+    way, share = found[1], float(found[2]) if found[2] else None
+    if (share is None) != (WAYS[way].of is None):
+        raise UsageError(f"{text!r} is no way to compress: " + ("qat has no share" if share else f"as in {way}0.5"))
+    return Step(way, share)
+
+
+def steps(channels: float, sparse: float, is_qat: bool) -> tuple[Step, ...]:
+    """The steps asked for by options, in their order; a share of 0 is none."""
+    asked = [Step(way, share) for way, share in (("channels", channels), ("sparse", sparse)) if share]
+    return (*asked, Step("qat")) if is_qat else tuple(asked)
+
+
+def check(asked: Sequence[Step]) -> None:
+    """Raises UsageError unless the steps can follow each other and their shares make sense."""
+    for step in asked:
+        if step.share is not None and not MIN_SHARE <= step.share <= MAX_SHARE:
+            raise UsageError(
+                f"cannot remove {step.share:g} of the {WAYS[step.way].of}: give a share from {MIN_SHARE} to {MAX_SHARE}"
+            )
+    ways = [step.way for step in asked]
+    if ways != [way for way in WAYS if way in ways]:
+        raise UsageError(f"{'+'.join(map(str, asked))}: each way once, in the order {', '.join(WAYS)}")
+
+
+def name(base: str, asked: Sequence[Step]) -> str:
+    """The name of a compressed model: ``digits+channels0.5+qat``."""
+    return "+".join([base, *map(str, asked)])
+
+
+def recipe(step: Step, base: Recipe, epochs: int | None = None) -> Recipe:
+    """How a step trains on a network that ``base`` trained from scratch; ``epochs`` replaces their number."""
+    if epochs is not None and epochs < 1:
+        raise UsageError(f"cannot train on for {epochs} epochs: give at least 1")
+    way = WAYS[step.way]
+    own = max(round(way.epochs * base.epochs), 1)
+    return replace(base, epochs=epochs or own, learning_rate=way.learning_rate * base.learning_rate)
+
+
+def compress(
+    source: Trained, step: Step, data: Data, recipe: Recipe, directory: Path, progress: Progress | None = None
+) -> Compressed:
+    """Takes one step from ``source`` and trains on. The file has the name of ``directory``: .keras, after qat .tflite.
+
+    What is there already and was made from the same inputs is used again; an interrupt leaves nothing behind. Raises
+    QuantizeError for a file that cannot be read, CompressError for a network that cannot be compressed.
+    """
+    progress = progress or Progress()
+    check([step])
+    if source.path.suffix == ".tflite" or source.path.is_dir():
+        kind = "a .tflite" if source.path.suffix == ".tflite" else "a SavedModel"
+        raise CompressError(f"{source.path} is {kind} and cannot be trained on: compress the .keras or .h5")
+    train.check_path(source.path)
+    directory.mkdir(parents=True, exist_ok=True)
+    model = name(source.model, [step])
+    path = directory / f"{directory.name}{'.tflite' if step.way == 'qat' else '.keras'}"
+    state_path = directory / "compress.json"
+    packages = [f"{package} {version(package)}" for package in _packages(step)]
+    chosen = json.dumps([str(step), asdict(recipe), source.path.suffix, __version__])
+    key = files.digest(files.tree_digest(source.path), chosen, data.digest(), *packages)
+
+    state = files.read_json(state_path)
+    if state.get("key") == key and path.is_file() and files.tree_digest(path) == state.get("sha256"):
+        progress.say(f"{model} is compressed already: {path}")
+        return _result(model, path, state["result"])
+    result = _take(source, step, data, recipe, path, model, progress)
+    record = {"key": key, "sha256": files.tree_digest(path), "result": result}
+    files.write(state_path, json.dumps(record, indent=1).encode())
+    done = _result(model, path, result)
+    before, after = done.accuracy
+    progress.say(f"{model}: {after:.4f} on {len(data.test_x)} test samples, {before:.4f} before")
+    return done
+
+
+def _packages(step: Step) -> tuple[str, ...]:
+    own = ("tensorflow-model-optimization", "tf_keras") if step.way == "qat" else ("keras",)
+    return ("tensorflow", "numpy", *own)
+
+
+def _result(model: str, path: Path, fields: Mapping[str, Any]) -> Compressed:
+    pairs = {key: tuple(fields[key]) for key in ("parameters", "accuracy", "bytes", "zip_bytes", "layers")}
+    return Compressed(Trained(model, path, pairs["accuracy"][1]), **pairs)
+
+
+def _take(
+    source: Trained, step: Step, data: Data, recipe: Recipe, path: Path, model: str, progress: Progress
+) -> dict[str, Any]:
+    """Compresses, writes ``path`` and returns the fields of Compressed."""
+    log = path.with_suffix(".log")
+    log.unlink(missing_ok=True)
+    live = train.load_keras(source.path, log)
+    before = networks.read(live, source.path.name)
+    tuning.check(before, data, source.path.name)
+    after = before
+    with progress.bar(f"compressing {source.model} to {step}", recipe.epochs) as tell, without_warnings():
+        accuracy_before = tuning.score(before, lambda x: live.predict(x, verbose=0), data)
+        if step.way == "qat":
+            tflite, accuracy = qat.train_aware(before, data, recipe, log, tell)
+        else:
+            after, accuracy = _trained_on(before, step, data, recipe, log, path, tell)
+    if step.way == "qat":
+        files.write(path, tflite)
+    contents = [file.read_bytes() for file in (source.path, path)]
+    return {
+        "parameters": [before.parameters, after.parameters],
+        "accuracy": [accuracy_before, accuracy],
+        "bytes": [len(content) for content in contents],
+        "zip_bytes": [len(zlib.compress(content, 9)) for content in contents],
+        "layers": _layers(before, after),
+    }
+
+
+def _trained_on(
+    before: Network, step: Step, data: Data, recipe: Recipe, log: Path, path: Path, tell: Tell
+) -> tuple[Network, float]:
+    """Removes filters or weights with Keras 3 and saves; returns the network and its accuracy."""
+    tf = train.import_tensorflow(log)
+    keras: Any = tf.keras
+    tuning.seed(tf)
+    share = step.share or 0.0
+    start = filters.prune(before, share) if step.way == "channels" else before
+    model = networks.build(start, keras)
+    callbacks = []
+    if step.way == "sparse":
+        total = recipe.epochs * tuning.steps_per_epoch(data, recipe)
+        callbacks.append(sparsity.pruning(keras, model, start, share, total))
+    tuning.fit(keras, model, start, data, recipe, callbacks, tell)
+    accuracy = tuning.score(start, lambda x: model.predict(x, verbose=0), data)
+    after = networks.with_weights(start, model)
+    train.save_keras(networks.build(after, keras), path)  # without the optimizer and its state
+    return after, accuracy
+
+
+def _layers(before: Network, after: Network) -> list[dict[str, Any]]:
+    """Filters before and after, and the share of zeros, of each layer that can lose some."""
+    return [
+        {
+            "layer": new.name,
+            "filters": [old.shape[-1], new.shape[-1]],
+            "weights": kernel.size,
+            "sparsity": float(np.mean(kernel == 0)),
+        }
+        for (old, _), (new, kernel) in zip(sparsity.kernels_of(before), sparsity.kernels_of(after), strict=True)
+    ]

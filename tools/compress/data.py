@@ -1,0 +1,37 @@
+"""A user's own .npz as a data set that is split, so that what is trained on is not what is tested."""
+
+from pathlib import Path
+
+import numpy as np
+
+from .. import samples
+from ..errors import CompressError
+from ..models import Data
+
+TEST_SHARE = 0.2
+SEED = 0
+
+
+def read_npz(path: Path) -> Data:
+    """x and y (class indices, or a regression's real targets), optional classes; a fifth is held out for testing.
+
+    Raises QuantizeError for a file that cannot be read, CompressError when it holds too little to train with.
+    """
+    found = samples.read_npz(path, ())
+    with np.load(path, allow_pickle=False) as archive:
+        if "y" not in archive.files or len(found.test) != 1:
+            raise CompressError(f"{path} must hold one array x and the array y, what the model should answer to each x")
+        y = archive["y"]
+    x = found.test[0].astype(np.float32)
+    if found.labels is None:
+        y = y.reshape(len(x), -1).astype(np.float32)
+        if not np.isfinite(y).all():
+            raise CompressError(f"{path}: y must hold finite numbers only")
+    else:
+        y = found.labels
+    held_out = int(TEST_SHARE * len(x))
+    if not held_out:
+        raise CompressError(f"{path} holds {len(x)} samples: too few to train with and to test")
+    order = np.random.default_rng(SEED).permutation(len(x))
+    test, train = np.sort(order[:held_out]), np.sort(order[held_out:])
+    return Data(x[train], y[train], x[test], y[test], found.classes)
