@@ -60,6 +60,7 @@ def build(
     MissingTool, DoesNotFit when a memory limit is exceeded, and BuildError with the compiler's first error otherwise.
     """
     _require_compiler(target)
+    _require_library(directory, project, settings or {})
     bootstrap(progress)
     sources = sum(name.endswith((".c", ".cpp", ".S")) for name in project.files)
     with progress.bar(f"building for {target.name}", sources + 1) as step:
@@ -240,6 +241,17 @@ def _require_compiler(target: Target) -> None:
         raise MissingTool(f"{CORTEX_M_COMPILER} is not installed; get it with: {CORTEX_M_HINT}")
     if target.port == "host" and not shutil.which("g++"):
         raise MissingTool("g++ is not installed; get it with: sudo apt-get install g++")
+
+
+def _require_library(directory: Path, project: Project, settings: Mapping[str, str]) -> None:
+    """A library that must be fetched first needs the registry; PlatformIO itself would wait for it for minutes."""
+    kept = Path(settings.get("PLATFORMIO_LIBDEPS_DIR", directory / ".pio" / "libdeps")) / project.target
+    fetched = kept.is_dir() and any(path.is_dir() for path in kept.iterdir())
+    if project.library and "://" not in project.library and not fetched and not registry_answers():
+        raise MissingTool(
+            f"the library {project.library} must be fetched from PlatformIO's registry, which does not answer; go "
+            "where it does, or set KERF_TFLM_LIB to a folder that holds the library"
+        )
 
 
 def shared(cache: Path, project: Project, target: Target) -> Mapping[str, str]:

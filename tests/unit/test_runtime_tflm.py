@@ -8,10 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tools import sizing, targets
-from tools.errors import UnsupportedModel, UsageError
+from tools import build, render, sizing, targets
+from tools.errors import MissingTool, UnsupportedModel, UsageError
 from tools.graph import ops
-from tools.graph.ir import DType, Graph, Op, Quantization, Tensor
+from tools.graph.ir import DType, Graph, Op, Plan, Quantization, Tensor
+from tools.progress import Progress
 from tools.runtimes import Arena, Program, _tflm_library, _tflm_support, tflm
 from tools.values import Target
 
@@ -277,3 +278,26 @@ def test_per_model_values_stay_out_of_the_flags(stm32f4: Target) -> None:
         program = Program(b"0123", graph(kind, DType.INT8, name=kind), None)
         flags.add(tuple(sorted(tflm.sources(program, stm32f4, Arena(arena, kind), mode="int8").options.items())))
     assert len(flags) == 1
+
+
+def test_a_library_that_cannot_be_fetched_is_named_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """PlatformIO itself would wait for its registry for minutes."""
+    monkeypatch.setattr(build, "registry_answers", lambda: False)
+    monkeypatch.setattr(build, "_require_compiler", lambda target: None)
+    stm32f4 = targets.find("stm32f4")
+    program = Program(b"0123", graph("RESHAPE", DType.INT8), None)
+    sources = tflm.sources(program, stm32f4, Arena(4096, "Tried."), mode="int8")
+    project = render.project(
+        program.graph,
+        Plan(4096, {}),
+        stm32f4,
+        sources.files,
+        runtime="tflm",
+        mode="int8",
+        kernels="",
+        library=sources.options["lib_deps"],
+    )
+    with pytest.raises(MissingTool) as caught:
+        build.build(tmp_path, project, stm32f4, Progress(), build.shared(tmp_path / "cache", project, stm32f4))
+    assert "spaziochirale/Chirale_TensorFLowLite@2.0.0 must be fetched from PlatformIO's registry" in str(caught.value)
+    assert "KERF_TFLM_LIB" in str(caught.value)
