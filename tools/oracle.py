@@ -69,6 +69,17 @@ def expected(tflite: bytes, inputs: Sequence[Array], name: str = "the model", ti
     raise ModelError("; ".join(refusals))
 
 
+def outputs(
+    package: str, tflite: bytes, inputs: Sequence[Array], name: str, timeout_s: float = TIMEOUT_S
+) -> tuple[Array, ...]:
+    """What one interpreter, TFLM or LITERT, computes; arrays and errors as in `expected`."""
+    if not is_installed(package):
+        raise MissingTool(f"{package} is not installed; get it with: pip install {package}")
+    model = signature.read(tflite, name)
+    fitted = [_fit(array, port, name) for array, port in zip(inputs, model.inputs, strict=True)]
+    return _run(package, tflite, fitted, model, name, timeout_s)
+
+
 def is_installed(package: str) -> bool:
     """Whether an interpreter's package is there; it is not imported."""
     return importlib.util.find_spec({TFLM: "tflite_micro", LITERT: "ai_edge_litert"}[package]) is not None

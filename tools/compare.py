@@ -1,0 +1,348 @@
+"""Layer by layer: where a quantized or a compiled model leaves the one it was made from, and the usual cause.
+
+A pure function from the outputs of every operator, as four parties compute them, to one row per layer and a sentence:
+the float model, LiteRT, TFLM (the definition of integer results), and the firmware. After a run, before the report.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from . import layers as interpreters
+from . import oracle, signature
+from .errors import ModelError
+from .graph import read
+from .graph.ir import Graph, Op, Tensor
+from .values import Project, Quantized
+
+Array = npt.NDArray[Any]
+
+SAMPLES = 64  # of the test set; more hardly move an SQNR
+LOW_SQNR_DB = 20.0  # noise of a tenth of the signal's amplitude
+EXACT_DB = 150.0  # no noise at all; float32 itself has 24 bits, which are 144 dB
+FLOAT_TOLERANCE = 1e-4  # relative, as in the bench
+MANY_CLIPPED = 0.01
+MUCH_UNUSED = 0.5
+OUTLIER = 8.0  # times the median channel
+
+
+@dataclass(frozen=True)
+class Difference:
+    """How far values are from the reference's: the share that differ, and the largest difference.
+
+    Integers differ by steps, floats by more than FLOAT_TOLERANCE of the largest magnitude in the tensor.
+    """
+
+    share: float
+    largest: float
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One operator. Shares are 0 … 1, None where there is nothing to tell.
+
+    ``sqnr_db``: signal to quantization noise of the reference against the float model, EXACT_DB without noise.
+    ``clipped``: share of the float model's values outside of the output's range. ``saturated``: of the output's values
+    at an end of its range (the lower one only where it is not zero itself, as after a ReLU). ``unused``: of the range
+    that no value reaches. ``litert`` and ``device`` are against the reference.
+    """
+
+    name: str
+    op: str
+    dtype: str
+    scale: float | None
+    zero_point: int | None
+    sqnr_db: float | None
+    clipped: float | None
+    saturated: float | None
+    unused: float | None
+    litert: Difference | None
+    device: Difference | None
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """``reference`` names whose outputs the others are held to, ``layer`` the first that diverges, None for none.
+
+    ``finding`` says it in words, with the usual cause and what to do.
+    """
+
+    model: str
+    mode: str
+    model_sha256: str
+    runtime: str
+    target: str
+    emulator: str | None
+    reference: str
+    samples: int
+    device_samples: int
+    layers: tuple[Layer, ...]
+    layer: str | None
+    finding: str
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def examine(
+    quantized: Quantized,
+    graph: Graph,
+    original: Quantized | None,
+    device: Sequence[Sequence[Array]] | None,
+    project: Project,
+    emulator: str | None,
+) -> Comparison:
+    """Runs the interpreters over the first SAMPLES of the test set and compares.
+
+    ``original`` is the same model in float32 with the same test set, None where there is none; ``device`` has a row of
+    every operator's output per sample, for the first samples, None where no firmware ran. Raises ModelError when no
+    interpreter can run the model.
+    """
+    inputs = [array[:SAMPLES] for array in quantized.vectors.inputs]
+    name = quantized.model
+    parties = {}
+    refusals = []
+    for package in (oracle.TFLM, oracle.LITERT):
+        if oracle.is_installed(package):
+            try:
+                parties[package] = interpreters.outputs(package, quantized.tflite, graph, inputs, name)
+            except ModelError as error:
+                refusals.append(str(error))
+    if not parties:
+        raise ModelError("; ".join(refusals) or f"no interpreter to compare {name} with: pip install {oracle.LITERT}")
+    # Integer results are defined by TFLM; its float and hybrid ones, where it has any, by LiteRT.
+    defines = oracle.TFLM if signature.read(quantized.tflite, name).is_integer else oracle.LITERT
+    chosen = defines if defines in parties else next(iter(parties))
+    floats, weights = (None, None) if original is None else _originals(graph, original)
+    on_device = None
+    if device is not None:
+        on_device = [np.stack(column) for column in zip(*device, strict=True)]
+    litert = None if chosen == oracle.LITERT else parties.get(oracle.LITERT)
+    rows = compare(graph, parties[chosen], floats=floats, litert=litert, device=on_device)
+    layer, finding = find(graph, rows, floats, chosen, weights, exact=chosen == defines)
+    return Comparison(
+        model=project.model,
+        mode=project.mode,
+        model_sha256=project.model_sha256,
+        runtime=project.runtime,
+        target=project.target,
+        emulator=emulator,
+        reference=chosen,
+        samples=len(inputs[0]),
+        device_samples=0 if device is None else len(device),
+        layers=rows,
+        layer=layer,
+        finding=finding,
+    )
+
+
+def _originals(graph: Graph, original: Quantized) -> tuple[list[Array | None], list[Array | None]]:
+    """For each operator the float model's output, and its weights; None where the float model has no such layer."""
+    own = read.read(original.tflite, original.model, kernels=False)
+    inputs = [array[:SAMPLES] for array in original.vectors.inputs]
+    found = interpreters.outputs(oracle.LITERT, original.tflite, own, inputs, original.model)
+    twins = interpreters.pairs(graph, own)
+    weights = [own.optional_input(twin, 1) if twin else None for twin in twins]
+    return (
+        [None if twin is None else found[twin.index] for twin in twins],
+        [None if tensor is None else tensor.data for tensor in weights],
+    )
+
+
+def compare(
+    graph: Graph,
+    reference: Sequence[Array],
+    *,
+    floats: Sequence[Array | None] | None = None,
+    litert: Sequence[Array] | None = None,
+    device: Sequence[Array] | None = None,
+) -> tuple[Layer, ...]:
+    """One Layer per operator. Every list has one array per operator, first axis = sample.
+
+    ``floats``, ``litert`` and ``device`` are None where that party did not run, ``floats`` also for layers that the
+    float model has no twin of. ``device`` may have fewer samples than the others.
+    """
+    rows = []
+    for i, op in enumerate(graph.ops):
+        tensor, values = graph.output(op), reference[i]
+        real = floats[i] if floats is not None else None
+        rows.append(
+            Layer(
+                name=op.name,
+                op=op.kind,
+                dtype=tensor.dtype.value,
+                scale=tensor.quantization.scales[0] if tensor.quantization else None,
+                zero_point=tensor.quantization.zero_points[0] if tensor.quantization else None,
+                sqnr_db=None if real is None else sqnr_db(real, dequantize(tensor, values)),
+                clipped=None if real is None else _clipped(tensor, real),
+                saturated=_saturated(tensor, values),
+                unused=_unused(tensor, values),
+                litert=None if litert is None else difference(values, litert[i]),
+                device=None if device is None else difference(values[: len(device[i])], device[i]),
+            )
+        )
+    return tuple(rows)
+
+
+def sqnr_db(signal: Array, with_noise: Array) -> float | None:
+    """10 log10 of signal power over noise power, at most EXACT_DB; None for a signal that is zero everywhere."""
+    exact = signal.astype(np.float64).ravel()
+    power, noise = float(np.sum(exact**2)), float(np.sum((with_noise.astype(np.float64).ravel() - exact) ** 2))
+    if power == 0.0 or not math.isfinite(power + noise):
+        return None
+    return EXACT_DB if noise == 0.0 else min(EXACT_DB, 10 * math.log10(power / noise))
+
+
+def dequantize(tensor: Tensor, values: Array) -> npt.NDArray[np.float64]:
+    """Real values: scale * (quantized - zero point); floats as they are."""
+    real = values.astype(np.float64)
+    return (real - tensor.zero_point) * tensor.scale if tensor.quantization else real
+
+
+def difference(reference: Array, values: Array) -> Difference:
+    """How ``values`` differ from ``reference``, of the same shape."""
+    with np.errstate(invalid="ignore"):  # inf - inf
+        apart = np.abs(values.astype(np.float64) - reference.astype(np.float64))
+    apart[(values == reference) | ((values != values) & (reference != reference))] = 0.0  # infinities and NaN
+    limit = 0.0
+    if np.issubdtype(reference.dtype, np.floating):
+        finite = np.abs(reference[np.isfinite(reference)])
+        limit = FLOAT_TOLERANCE * float(finite.max(initial=0.0))
+    share = float(np.mean(~(apart <= limit))) if apart.size else 0.0
+    largest = float(np.nanmax(apart, initial=0.0))
+    return Difference(share, largest if math.isfinite(largest) else float(np.finfo(np.float64).max))
+
+
+def _range(tensor: Tensor) -> tuple[int, int] | None:
+    """The smallest and largest value of a quantized tensor's type; None for others."""
+    if tensor.quantization is None or not tensor.dtype.value.startswith(("int", "uint")):
+        return None
+    limits = np.iinfo(tensor.dtype.value)
+    return int(limits.min), int(limits.max)
+
+
+def _clipped(tensor: Tensor, real: Array) -> float | None:
+    """The share of real values that lie outside of the tensor's range by more than half a step."""
+    ends = _range(tensor)
+    if ends is None or not real.size:
+        return None
+    low, high = ((end - tensor.zero_point) * tensor.scale for end in ends)
+    margin = tensor.scale / 2
+    return float(np.mean((real < low - margin) | (real > high + margin)))
+
+
+def _saturated(tensor: Tensor, values: Array) -> float | None:
+    ends = _range(tensor)
+    if ends is None or not values.size:
+        return None
+    low, high = ends
+    at_an_end = values == high
+    if tensor.zero_point > low:
+        at_an_end |= values == low
+    return float(np.mean(at_an_end))
+
+
+def _unused(tensor: Tensor, values: Array) -> float | None:
+    ends = _range(tensor)
+    if ends is None or not values.size:
+        return None
+    low, high = ends
+    return 1.0 - (int(values.max()) - int(values.min())) / (high - low)
+
+
+# --- finding out why --------------------------------------------------------------------------------------------------
+
+
+def find(
+    graph: Graph,
+    layers: Sequence[Layer],
+    floats: Sequence[Array | None] | None,
+    reference: str,
+    weights: Sequence[Array | None] | None = None,
+    exact: bool = True,
+) -> tuple[str | None, str]:
+    """The first layer that diverges, None when there is none, and a sentence with its usual cause.
+
+    A device that differs from the reference at all comes first (``exact``: the reference defines its numbers), then
+    a layer whose SQNR is below LOW_SQNR_DB. ``floats`` are the float model's outputs, ``weights`` its weights.
+    """
+    for layer in layers:
+        if layer.device is not None and layer.device.share > 0:
+            wrong = f"{layer.device.share:.2%} of its values, by up to {layer.device.largest:g}"
+            if exact:
+                return layer.name, (
+                    f"{_where(layer)} is the first where the device differs from {reference}: {wrong}. All layers "
+                    "before it are equal, so its kernel computes wrong numbers: report it, with the .tflite"
+                )
+            return layer.name, (
+                f"{_where(layer)} is the first where the device differs from {reference}: {wrong}. {reference} is not "
+                "exact to the last bit here: a step or two are no error, more are"
+            )
+    for i, layer in enumerate(layers):
+        if layer.sqnr_db is not None and layer.sqnr_db < LOW_SQNR_DB:
+            real = floats[i] if floats is not None else None
+            before = next((x.sqnr_db for x in reversed(layers[:i]) if x.sqnr_db is not None), None)
+            kernel = weights[i] if weights is not None else None
+            cause = _cause(graph, graph.ops[i], layer, real, kernel, before)
+            return layer.name, (
+                f"{_where(layer)} is the first that leaves the float model: {layer.sqnr_db:.1f} dB. {cause}"
+            )
+    known = [layer for layer in layers if layer.sqnr_db is not None]
+    if not known:
+        return None, "No layer diverges." if any(x.device for x in layers) else "There is nothing to compare with."
+    worst = min(known, key=lambda layer: layer.sqnr_db or 0.0)
+    return None, f"No layer diverges; the noisiest is {worst.name!r} with {worst.sqnr_db:.1f} dB."
+
+
+def _where(layer: Layer) -> str:
+    return f"Layer {layer.name!r} ({layer.op})"
+
+
+def _cause(graph: Graph, op: Op, layer: Layer, real: Array | None, kernel: Array | None, before: float | None) -> str:
+    """The usual causes, the most certain first."""
+    fixed_range = op.kind in ("SOFTMAX", "LOGISTIC")  # 0 … 255/256, whatever the calibration
+    if layer.clipped is not None and layer.clipped > MANY_CLIPPED and not fixed_range:
+        return (
+            f"Usual cause: calibration data. {layer.clipped:.1%} of the float model's values lie outside of its range: "
+            "calibrate with more, or with more typical samples (--calibration)"
+        )
+    constants = [graph.tensors[i] for i in op.inputs[1:2] if i is not None and graph.tensors[i].data is not None]
+    per_tensor = constants and constants[0].quantization is not None and not constants[0].quantization.per_channel
+    if per_tensor and kernel is not None and (found := _outlier(_output_channels(op, kernel))):
+        return (
+            f"Usual cause: a per-tensor operator. Its weights have one scale for all channels, and those of channel "
+            f"{found[0]} are {found[1]:.0f} times the median channel's: quantize them per channel, or train with QAT"
+        )
+    if real is not None and real.ndim > 1 and (found := _outlier(real)):
+        return (
+            f"Usual cause: an outlier channel. Channel {found[0]} reaches {found[1]:.0f} times as far as the median "
+            "channel, and all share one scale: clip it (ReLU6), regularize it, or use --mode int16x8"
+        )
+    if layer.unused is not None and layer.unused > MUCH_UNUSED:
+        return (
+            f"Usual cause: calibration data. {layer.unused:.0%} of its range is never used: the samples that made it "
+            "hold values that real ones do not (--calibration)"
+        )
+    if before is not None and before - (layer.sqnr_db or 0.0) < 6.0:
+        return "Its input was nearly as noisy: the error has grown from layer to layer. Use QAT or --mode int16x8"
+    return "No single cause stands out: eight bits are few for this layer. Use QAT or --mode int16x8"
+
+
+def _output_channels(op: Op, kernel: Array) -> Array:
+    """Weights with their output channels last: OHWI and OI become …O, 1HWO stays."""
+    return kernel if op.kind == "DEPTHWISE_CONV_2D" else np.moveaxis(kernel, 0, -1)
+
+
+def _outlier(values: Array) -> tuple[int, float] | None:
+    """The channel (last axis) that reaches farthest and how much farther than the median one, if by OUTLIER times."""
+    reach = np.abs(values.astype(np.float64)).reshape(-1, values.shape[-1]).max(axis=0)
+    if len(reach) < 3:
+        return None
+    channel = int(reach.argmax())
+    median = float(np.median(reach[reach > 0])) if (reach > 0).any() else 0.0
+    ratio = float(reach[channel]) / median if median else 0.0
+    return (channel, ratio) if ratio > OUTLIER else None

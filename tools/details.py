@@ -1,0 +1,141 @@
+"""What a report shows of one run beyond its record, as JSON: made right after the run, drawn whenever it is asked for.
+
+Sections, memory plan, confusion matrix and sample pictures; the pipeline keeps it (kept.py), page.py draws it.
+"""
+
+import base64
+import io
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .graph.ir import Graph, Plan, Tensor
+from .sections import Section
+from .values import Quantized, Target
+
+VERSION = 1
+Array = npt.NDArray[Any]
+
+MOST_PICTURES = 16  # of right, and as many of wrong answers
+SMALLEST_PICTURE = 6  # pixels; anything smaller is no picture
+MOST_CLASSES = 100  # a larger confusion matrix is no help
+
+
+def of(
+    quantized: Quantized,
+    graph: Graph,
+    plan: Plan | None,
+    outputs: Sequence[Array],
+    target: Target,
+    sections: Sequence[Section],
+) -> dict[str, Any]:
+    """JSON-ready details. ``outputs`` are the device's, one array per model output, first axis = sample."""
+    vectors = quantized.vectors
+    return {
+        "version": VERSION,
+        "oracle": vectors.oracle,
+        "calibration": quantized.calibration,
+        "flash_limit_bytes": target.flash_bytes,
+        "ram_limit_bytes": target.ram_bytes,
+        "sections": [
+            {"name": s.name, "address": s.address, "flash_bytes": s.flash_bytes, "ram_bytes": s.ram_bytes}
+            for s in sections
+        ],
+        "plan": None if plan is None else _plan(graph, plan),
+        "classes": _classes(quantized, outputs),
+        "pictures": _pictures(quantized, graph, outputs),
+    }
+
+
+def _plan(graph: Graph, plan: Plan) -> dict[str, Any]:
+    """Steps are: input, every operator, output; buffers are live from step ``first`` up to and with ``last``."""
+    makers = {output: op.name for op in graph.ops for output in op.outputs}
+    named = [(makers.get(i, graph.tensors[i].name), place) for i, place in sorted(plan.tensors.items())]
+    named += [(f"scratch {n} of {graph.ops[op].name}", place) for (op, n), place in sorted(plan.scratch.items())]
+    return {
+        "arena_bytes": plan.arena_bytes,
+        "steps": ["input", *(op.name for op in graph.ops), "output"],
+        "buffers": [
+            {"name": name, "offset": p.offset, "bytes": p.bytes, "first": p.first + 1, "last": p.last + 1}
+            for name, p in named
+        ],
+    }
+
+
+def _classes(quantized: Quantized, outputs: Sequence[Array]) -> dict[str, Any] | None:
+    """Names and the confusion matrix of the device's answers, rows = labels; None without labels."""
+    vectors = quantized.vectors
+    scores = outputs[0].reshape(len(outputs[0]), -1) if outputs else np.zeros((0, 0))
+    if vectors.labels is None or scores.shape[1] < 2:
+        return None
+    count = scores.shape[1]
+    if count > MOST_CLASSES or int(vectors.labels.max()) >= count or int(vectors.labels.min()) < 0:
+        return None
+    matrix = np.zeros((count, count), np.int64)
+    np.add.at(matrix, (vectors.labels, scores.argmax(axis=1)), 1)
+    return {"names": [_name(vectors.classes, i) for i in range(count)], "matrix": matrix.tolist()}
+
+
+def _name(classes: Sequence[str], index: int) -> str:
+    return classes[index] if index < len(classes) else str(index)
+
+
+def _pictures(quantized: Quantized, graph: Graph, outputs: Sequence[Array]) -> list[dict[str, Any]]:
+    """Samples as PNG with what the device made of them, wrong ones first; [] for inputs that are no pictures.
+
+    A picture has rank 3 (height, width, 1 or 3 channels). ``score`` is the winner's probability where the outputs are
+    probabilities, else None.
+    """
+    vectors = quantized.vectors
+    images = vectors.inputs[0]
+    is_picture = images.ndim == 4 and images.shape[3] in (1, 3) and min(images.shape[1:3]) >= SMALLEST_PICTURE
+    classified = _classes(quantized, outputs)
+    if len(vectors.inputs) != 1 or not is_picture or classified is None or vectors.labels is None:
+        return []
+    scores = _real(graph.tensors[graph.outputs[0]], outputs[0].reshape(len(outputs[0]), -1))
+    chosen = scores.argmax(axis=1)
+    right = chosen == vectors.labels
+    picked = [*np.flatnonzero(~right)[:MOST_PICTURES], *_spread(np.flatnonzero(right), vectors.labels)]
+    probable = bool((scores >= -0.01).all() and (np.abs(scores.sum(axis=1) - 1.0) < 0.1).all())
+    low, high = images.min(), images.max()
+    return [
+        {
+            "sample": int(i),
+            "png": png(images[i], low, high),
+            "label": classified["names"][int(vectors.labels[i])],
+            "predicted": classified["names"][int(chosen[i])],
+            "score": float(scores[i, chosen[i]]) if probable else None,
+            "right": bool(right[i]),
+        }
+        for i in picked
+    ]
+
+
+def _spread(samples: npt.NDArray[np.int64], labels: npt.NDArray[np.int64]) -> list[int]:
+    """Up to MOST_PICTURES samples, one of each class in turn."""
+    seen: Counter[int] = Counter()
+    turns = []
+    for sample in map(int, samples):
+        label = int(labels[sample])
+        turns.append((seen[label], sample))
+        seen[label] += 1
+    return [sample for _, sample in sorted(turns)[:MOST_PICTURES]]
+
+
+def _real(tensor: Tensor, values: Array) -> npt.NDArray[np.float64]:
+    real = values.astype(np.float64)
+    return (real - tensor.zero_point) * tensor.scale if tensor.quantization else real
+
+
+def png(image: Array, low: Any, high: Any) -> str:
+    """A picture of shape (height, width, 1 or 3) as PNG in base64; ``low`` becomes black and ``high`` white."""
+    from PIL import Image
+
+    span = max(float(high) - float(low), 1e-12)
+    pixels = np.clip((image.astype(np.float64) - float(low)) / span * 255.0 + 0.5, 0, 255).astype(np.uint8)
+    file = io.BytesIO()
+    Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels).save(file, "PNG", optimize=True)
+    return base64.b64encode(file.getvalue()).decode()

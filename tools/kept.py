@@ -1,0 +1,44 @@
+"""What is known about a run beyond its record, kept as JSON for the report: one file per model, runtime and place.
+
+The pipeline writes it after a run or a comparison; `inv report` reads it back long after. A newer one replaces it.
+"""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+from . import files
+
+DETAILS, COMPARISON = "run", "compare"
+
+
+class Place(Protocol):
+    """What tells runs apart: a Measurement's and a Comparison's fields."""
+
+    @property
+    def model(self) -> str: ...
+    @property
+    def model_sha256(self) -> str: ...
+    @property
+    def runtime(self) -> str: ...
+    @property
+    def target(self) -> str: ...
+    @property
+    def emulator(self) -> str | None: ...
+
+
+def path(folder: Path, what: str, place: Place) -> Path:
+    """The file; DETAILS or COMPARISON is ``what``."""
+    where = place.emulator or "board"
+    return folder / f"{place.model_sha256[:16]}-{place.runtime}-{place.target}-{where}-{what}.json"
+
+
+def write(folder: Path, what: str, place: Place, value: Mapping[str, Any]) -> None:
+    """Whole or not at all."""
+    files.write(path(folder, what, place), json.dumps(value, ensure_ascii=False, allow_nan=False).encode())
+
+
+def read(folder: Path, what: str, place: Place) -> Mapping[str, Any] | None:
+    """None where nothing was kept, or what is there is no JSON object."""
+    return files.read_json(path(folder, what, place)) or None
