@@ -81,7 +81,7 @@ def demo(ask: Any, json: bool) -> None:
     from tools import pipeline, report
 
     result = pipeline.run(ask, progress())
-    page = pipeline.write_report(progress(), result)
+    page = pipeline.write_report(progress())
     report.show_run(result, json)
     if not json:
         print(f"report: {page}")
@@ -143,13 +143,24 @@ def quantize(ask: Any, json: bool) -> None:
     report.show_rows([describe.quantized(pipeline.quantize(ask, progress()))], json)
 
 
-@kerf_task(SOURCE)
-def inspect(ask: Any, json: bool) -> None:
+@kerf_task(
+    SOURCE,
+    html=("", "write it as a page to this file, with float weights beside the integers"),
+    open=(False, "open the .tflite in Netron, in a browser on this machine"),
+)
+def inspect(ask: Any, html: str, open: bool, json: bool) -> None:
     """Layers, tensors, quantization, weight histograms, sizes and the memory plan of a model."""
-    from tools import inspect, pipeline, report
+    from tools import files, inspect_page, pipeline, report
 
-    compiled = pipeline.compile(ask, progress())
-    report.show_inspection(inspect.inspect(compiled.graph, compiled.plan), json)
+    if open:
+        pipeline.view(ask, progress())
+        return
+    found = pipeline.inspect(ask, progress(), with_original=bool(html))
+    if html:
+        files.write(Path(html), inspect_page.html(found).encode())
+        print(html)
+        return
+    report.show_inspection(found, json)
 
 
 @kerf_task(FIRMWARE, out=("", "the folder to write (default: under build/)"))
@@ -241,7 +252,7 @@ def report(ask: Any, out: str) -> None:
     """Self-contained HTML from the measurements."""
     from tools import pipeline
 
-    print(pipeline.write_report(progress(), out=Path(out) if out else None))
+    print(pipeline.write_report(progress(), Path(out) if out else None))
 
 
 @kerf_task(

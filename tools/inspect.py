@@ -7,8 +7,12 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from .graph.ir import Graph, Op, Plan, Tensor
+from .layers import pairs
+
+Array = npt.NDArray[Any]
 
 HISTOGRAM_BINS = 16
 _BARS = " ▁▂▃▄▅▆▇█"
@@ -46,10 +50,14 @@ def sparkline(counts: list[int]) -> str:
     return "".join(_BARS[0 if not n else 1 + (n * (len(_BARS) - 2)) // top] for n in counts)
 
 
-def inspect(graph: Graph, plan: Plan | None) -> dict[str, Any]:
-    """Layers, tensors and totals of a model as JSON-ready data. Bytes, MACs per inference, arena offsets in bytes."""
+def inspect(graph: Graph, plan: Plan | None, original: Graph | None = None) -> dict[str, Any]:
+    """Layers, tensors and totals of a model as JSON-ready data. Bytes, MACs per inference, arena offsets in bytes.
+
+    ``original`` is the float model this one was quantized from: its weights are the real values of this one's.
+    """
+    floats = {} if original is None else _floats(graph, original)
     layers = [_layer(graph, op) for op in graph.ops]
-    tensors = [_tensor(tensor, plan) for tensor in graph.tensors]
+    tensors = [_tensor(tensor, plan, floats.get(tensor.index)) for tensor in graph.tensors]
     return {
         "model": graph.name,
         "model_sha256": graph.sha256,
@@ -80,7 +88,7 @@ def _layer(graph: Graph, op: Op) -> dict[str, Any]:
     }
 
 
-def _tensor(tensor: Tensor, plan: Plan | None) -> dict[str, Any]:
+def _tensor(tensor: Tensor, plan: Plan | None, original: Array | None) -> dict[str, Any]:
     place = plan.tensors.get(tensor.index) if plan else None
     quantization = tensor.quantization
     return {
@@ -93,15 +101,49 @@ def _tensor(tensor: Tensor, plan: Plan | None) -> dict[str, Any]:
         "zero_points": list(quantization.zero_points) if quantization else None,
         "constant": tensor.data is not None,
         "histogram": _histogram(tensor),
+        "reals": _reals(tensor, original),
         "arena": {"offset": place.offset, "first_op": place.first, "last_op": place.last} if place else None,
     }
+
+
+def _floats(graph: Graph, original: Graph) -> dict[int, Array]:
+    """Constant of ``graph`` → the float constant in the same place of the same layer."""
+    found = {}
+    for op, twin in zip(graph.ops, pairs(graph, original), strict=True):
+        for mine, theirs in zip(op.inputs, () if twin is None else twin.inputs, strict=False):
+            if mine is None or theirs is None:
+                continue
+            tensor, real = graph.tensors[mine], original.tensors[theirs]
+            if tensor.data is not None and real.data is not None and tensor.shape == real.shape:
+                found[mine] = real.data
+    return found
+
+
+def _reals(tensor: Tensor, original: Array | None) -> dict[str, Any] | None:
+    """A quantized constant's histogram as real numbers, and where these come from; None for what is not one."""
+    quantization = tensor.quantization
+    if tensor.data is None or quantization is None or _histogram(tensor) is None:
+        return None
+    if original is not None:
+        found = _counted(original)
+        return found and {"source": "original", "histogram": found}
+    shape = [1] * len(tensor.shape)
+    if quantization.per_channel:
+        shape[quantization.axis] = -1
+    scales, zeros = (np.array(values).reshape(shape) for values in (quantization.scales, quantization.zero_points))
+    found = _counted((tensor.data.astype(np.float64) - zeros) * scales)
+    return found and {"source": "dequantized", "histogram": found}
 
 
 def _histogram(tensor: Tensor) -> dict[str, Any] | None:
     """Counts over equal bins from the smallest to the largest value; None for what is not a constant of numbers."""
     if tensor.data is None or tensor.elements == 0 or tensor.dtype.value not in ("int8", "float32", "float16"):
         return None
-    values = tensor.data.astype(np.float64).ravel()
+    return _counted(tensor.data)
+
+
+def _counted(array: Array) -> dict[str, Any] | None:
+    values = array.astype(np.float64).ravel()
     if not np.isfinite(values).all():
         return None
     counts, edges = np.histogram(values, bins=HISTOGRAM_BINS)

@@ -1,68 +1,80 @@
-"""The HTML report: one file without scripts, fonts or network, readable in light and dark and on a phone.
+"""The HTML report: one file that needs no network, readable in light and dark, by keyboard and on a phone.
 
-Everything is computed here, in percent and SVG units; templates/report/page.html.j2 only prints. What a user named
-(models, layers, classes) is escaped by Jinja.
+Everything is computed here; templates/report/ only prints. What a user named (models, layers, classes) is escaped by
+Jinja, and the page's own script is the only one that its Content-Security-Policy lets run.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import base64
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
-from . import __version__
-from .graph.ir import Graph, Plan
+from . import __version__, charts
 from .render import render
-from .values import Measurement, Vectors
+from .values import Measurement
 
-TEMPLATE = "report/page.html.j2"
+TEMPLATE, STYLE, SCRIPT = "report/page.html.j2", "report/style.css.j2", "report/sort.js.j2"
 
-# The memory plan's drawing, in SVG units.
-PLAN_WIDTH, PLAN_HEIGHT = 720.0, 320.0
-CHARACTER_WIDTH, MIN_LABEL_HEIGHT = 7.0, 13.0  # of its 11-unit font
+Json = Mapping[str, Any]
 
 
-@dataclass(frozen=True, eq=False)
-class Details:
-    """What a run was made of, for the parts of the page that a record alone cannot fill."""
+def html(measurements: Sequence[Measurement], details: Json | None = None, comparison: Json | None = None) -> str:
+    """The page: all measurements, oldest first, and the newest in detail.
 
-    measurement: Measurement
-    graph: Graph
-    plan: Plan | None  # None where the runtime lays out its memory on the device
-    vectors: Vectors
-    outputs: tuple[npt.NDArray[Any], ...]
-    flash_limit_bytes: int
-    ram_limit_bytes: int
-
-
-def html(measurements: Sequence[Measurement], details: Details | None = None) -> str:
-    """The page: all measurements, oldest first, and one run in detail (None: the newest record, as far as it goes)."""
-    newest = details.measurement if details else measurements[-1] if measurements else None
+    ``details`` (details.of) and ``comparison`` (Comparison.to_json) are those of the newest measurement, None where
+    there are none.
+    """
+    newest = measurements[-1] if measurements else None
     return render(
         TEMPLATE,
-        kerf=__version__,
+        **frame(),
         tables=_tables(measurements),
+        trade_offs=_trade_offs(measurements),
         run=None if newest is None else _run(newest, details),
-        sizes=[] if newest is None else _sizes(newest, details),
+        memory=[] if newest is None else _memory(newest, details),
+        sections=[] if details is None else _sections(details),
+        plan=_plan(details["plan"]) if details is not None and details["plan"] else None,
         operators=_operators(newest) if newest is not None and newest.per_op else [],
-        plan=None if details is None or details.plan is None else _plan(details.graph, details.plan),
-        classes=[] if details is None else _classes(details),
+        comparison=None if comparison is None else _comparison(comparison),
+        classes=_classes(details["classes"]) if details is not None and details["classes"] else None,
+        pictures=[] if details is None else _pictures(details["pictures"]),
     )
 
 
+def frame() -> dict[str, str]:
+    """What every page of kerf has around its contents: version, style, script, and the policy that allows these."""
+    script = render(SCRIPT)
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    policy = (
+        f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-{digest}'; base-uri 'none'"
+    )
+    return {"kerf": __version__, "style": render(STYLE), "script": script, "policy": policy}
+
+
+# --- measurements -----------------------------------------------------------------------------------------------------
+
+
 def _tables(measurements: Sequence[Measurement]) -> list[dict[str, Any]]:
-    """One table per clock: emulated and real times never share a column."""
-    groups: dict[tuple[bool, str], list[dict[str, str]]] = {}
-    for m in measurements:
-        groups.setdefault((m.emulator is None, m.clock.unit), []).append(_row(m))
+    """One table per clock, newest first: emulated and real times never share a column."""
+    floats = {_family(m): m for m in measurements if m.mode == "float32" and m.accuracy is not None}
+    groups: dict[tuple[bool, str], list[dict[str, Any]]] = {}
+    for m in reversed(measurements):
+        groups.setdefault((m.emulator is None, m.clock.unit), []).append(_row(m, floats.get(_family(m))))
     return [
-        {"title": "Real boards" if is_board else "Emulated", "unit": unit, "rows": rows}
+        {"title": "On boards and on this machine" if is_board else "Emulated", "unit": unit, "rows": rows}
         for (is_board, unit), rows in sorted(groups.items())
     ]
 
 
-def _row(m: Measurement) -> dict[str, str]:
+def _family(m: Measurement) -> str:
+    """Models that are versions of one another: compression appends its steps to the name."""
+    return m.model.partition("+")[0]
+
+
+def _row(m: Measurement, in_float: Measurement | None = None) -> dict[str, Any]:
+    drop = None
+    if m.accuracy is not None and in_float is not None and in_float.accuracy is not None:
+        drop = 100 * (in_float.accuracy["device"] - m.accuracy["device"])
     return {
         "model": m.model,
         "mode": m.mode,
@@ -70,22 +82,105 @@ def _row(m: Measurement) -> dict[str, str]:
         "kernels": m.kernels,
         "target": m.target,
         "emulator": m.emulator or "",
+        "place": f"{m.target} ({m.emulator})" if m.emulator else m.target,
+        "bytes": f"{m.model_bytes:,}",
         "flash": f"{m.flash_bytes['total']:,}",
         "ram": f"{m.ram_bytes['total']:,}",
-        "arena_used": f"{m.extra['arena_used_bytes']:,}" if "arena_used_bytes" in m.extra else "",
         "min": f"{m.invoke.min:,}",
         "median": f"{m.invoke.median:,}",
         "p99": f"{m.invoke.p99:,}",
         "mismatches": f"{m.mismatches:,} of {m.samples:,}",
-        "is_equal": "yes" if m.mismatches == 0 else "",
-        "device": "" if m.accuracy is None else f"{m.accuracy['device']:.4f}",
-        "host": "" if m.accuracy is None else f"{m.accuracy['host']:.4f}",
+        "is_equal": m.mismatches == 0,
+        "device": "" if m.accuracy is None else f"{100 * m.accuracy['device']:.2f}",
+        "host": "" if m.accuracy is None else f"{100 * m.accuracy['host']:.2f}",
+        "drop": "" if drop is None else f"{drop:+.2f}",
         "commit": (m.commit or "")[:10],
+        "sort": {  # numbers to sort by, where the text does not do
+            "bytes": m.model_bytes,
+            "flash": m.flash_bytes["total"],
+            "ram": m.ram_bytes["total"],
+            "median": m.invoke.median,
+            "p99": m.invoke.p99,
+            "mismatches": m.mismatches,
+            "device": "" if m.accuracy is None else m.accuracy["device"],
+            "host": "" if m.accuracy is None else m.accuracy["host"],
+            "drop": "" if drop is None else f"{drop:.6f}",
+        },
     }
 
 
-def _run(m: Measurement, details: Details | None) -> dict[str, Any]:
-    oracle = f"the oracle ({details.vectors.oracle})" if details else "the oracle"
+def _trade_offs(measurements: Sequence[Measurement]) -> list[dict[str, Any]]:
+    """Accuracy against bytes and against time, one pair of charts per family of models, each with two or more points.
+
+    A configuration counts with its newest measurement.
+    """
+    newest = {
+        (m.model, m.mode, m.runtime, m.target, m.emulator): m for m in measurements if m.accuracy is not None
+    }.values()
+    found = []
+    for number, family in enumerate(sorted({_family(m) for m in newest})):
+        members = [m for m in newest if _family(m) == family]
+        series, shapes = sorted({_series(m) for m in members}), sorted({_shape(m) for m in members})
+        drawn = [_scatter(f"flash{number}", members, "flash, bytes", _flash, series, shapes)]
+        for is_board, unit in sorted({(m.emulator is None, m.clock.unit) for m in members}):
+            timed = [m for m in members if (m.emulator is None, m.clock.unit) == (is_board, unit)]
+            label = f"{unit} per inference{'' if is_board else ', emulated'}"
+            drawn.append(_scatter(f"{unit}{number}", timed, label, _median, series, shapes))
+        if pictures := [svg for svg in drawn if svg]:
+            markers = list(charts.MARKERS.values())
+            found.append(
+                {
+                    "family": family,
+                    "charts": pictures,
+                    "series": [{"name": text, "colour": i % len(charts.SERIES)} for i, text in enumerate(series)],
+                    "shapes": [{"name": text, "mark": markers[i % len(markers)]} for i, text in enumerate(shapes)],
+                }
+            )
+    return found
+
+
+def _series(m: Measurement) -> str:
+    """What was done to the model: its mode, and the steps of compression behind the family's name."""
+    return f"{m.mode} {m.model[len(_family(m)) :]}".strip()
+
+
+def _shape(m: Measurement) -> str:
+    return f"{m.runtime} on {m.target}"
+
+
+def _flash(m: Measurement) -> int:
+    return m.flash_bytes["total"]
+
+
+def _median(m: Measurement) -> int:
+    return m.invoke.median
+
+
+def _scatter(
+    name: str,
+    members: Sequence[Measurement],
+    x_label: str,
+    x: Callable[[Measurement], int],
+    series: Sequence[str],
+    shapes: Sequence[str],
+) -> str | None:
+    points = []
+    for m in members:
+        assert m.accuracy is not None
+        y = 100 * m.accuracy["device"]
+        title = f"{m.model} {m.mode}, {_shape(m)}: {x(m):,} {x_label.partition(',')[0]}, accuracy {y:.2f} %"
+        points.append(charts.Point(max(float(x(m)), 1.0), y, _series(m), _shape(m), title))
+    if len({(p.x, p.y) for p in points}) < 2:
+        return None
+    label = f"Accuracy against {x_label}; the same numbers are in the table of measurements"
+    return charts.scatter(name, label, points, x_label, "accuracy on the device, %", series, shapes)
+
+
+# --- the newest run ---------------------------------------------------------------------------------------------------
+
+
+def _run(m: Measurement, details: Json | None) -> dict[str, Any]:
+    oracle = f"the oracle ({details['oracle']})" if details else "the oracle"
     how = "bit for bit" if m.tolerance == 0 else f"(integers exactly, floats within {m.tolerance:g} relative)"
     equal = f"All {m.samples:,} samples equal {oracle} {how}."
     differ = f"{m.mismatches:,} of {m.samples:,} samples do not equal {oracle} {how}."
@@ -98,18 +193,19 @@ def _run(m: Measurement, details: Details | None) -> dict[str, Any]:
         "n": f"{m.invoke.n:,}",
         "setup": f"{m.setup:,}",
         "verdict": equal if m.mismatches == 0 else differ,
+        "calibration": (details["calibration"] or "") if details else "",
     }
 
 
-def _sizes(m: Measurement, details: Details | None) -> list[dict[str, Any]]:
+def _memory(m: Measurement, details: Json | None) -> list[dict[str, Any]]:
     """Flash and RAM as stacked bars, in percent of the target's memory (of their own total where it is not known)."""
     return [
-        _bar("Flash", m.flash_bytes, ("model", "code"), details.flash_limit_bytes if details else None),
-        _bar("RAM", m.ram_bytes, ("arena", "static", "stack"), details.ram_limit_bytes if details else None),
+        _bar("Flash", m.flash_bytes, ("model", "code"), details["flash_limit_bytes"] if details else None),
+        _bar("RAM", m.ram_bytes, ("arena", "static", "stack"), details["ram_limit_bytes"] if details else None),
     ]
 
 
-def _bar(name: str, sizes: Any, parts: Sequence[str], limit: int | None) -> dict[str, Any]:
+def _bar(name: str, sizes: Mapping[str, int], parts: Sequence[str], limit: int | None) -> dict[str, Any]:
     total = sizes["total"]
     whole = max(limit or total, 1)
     return {
@@ -118,14 +214,30 @@ def _bar(name: str, sizes: Any, parts: Sequence[str], limit: int | None) -> dict
         "limit": f"{limit:,}" if limit else "",
         "share": f"{100 * total / whole:.1f}",
         "parts": [
-            # widths within the used part; the bar as a whole is drawn at its share of the memory
             {"name": part, "bytes": f"{sizes[part]:,}", "percent": f"{100 * sizes[part] / max(total, 1):.2f}"}
             for part in parts
         ],
     }
 
 
-def _operators(m: Measurement) -> list[dict[str, str]]:
+def _sections(details: Json) -> list[dict[str, Any]]:
+    """The ELF's sections; bars in percent of the largest in its memory."""
+    rows = details["sections"]
+    most = {kind: max([row[kind] for row in rows] + [1]) for kind in ("flash_bytes", "ram_bytes")}
+    return [
+        {
+            "name": row["name"],
+            "address": f"0x{row['address']:08x}",
+            "flash": f"{row['flash_bytes']:,}" if row["flash_bytes"] else "",
+            "flash_percent": f"{100 * row['flash_bytes'] / most['flash_bytes']:.2f}",
+            "ram": f"{row['ram_bytes']:,}" if row["ram_bytes"] else "",
+            "ram_percent": f"{100 * row['ram_bytes'] / most['ram_bytes']:.2f}",
+        }
+        for row in rows
+    ]
+
+
+def _operators(m: Measurement) -> list[dict[str, Any]]:
     """Per-operator medians; bars relative to the slowest, shares of the sum."""
     times = [op["median"] for op in m.per_op or ()]
     slowest, total = max([*times, 1]), max(sum(times), 1)
@@ -133,6 +245,7 @@ def _operators(m: Measurement) -> list[dict[str, str]]:
         {
             "name": op["name"],
             "op": op["op"],
+            "ticks": op["median"],
             "median": f"{op['median']:,}",
             "percent": f"{100 * op['median'] / slowest:.2f}",
             "share": f"{100 * op['median'] / total:.1f}",
@@ -141,60 +254,100 @@ def _operators(m: Measurement) -> list[dict[str, str]]:
     ]
 
 
-def _plan(graph: Graph, plan: Plan) -> dict[str, Any]:
-    """The arena over time: one column per operator (before the first and after the last included), offset upwards."""
-    columns = len(graph.ops) + 2  # -1: the inputs are filled; len(ops): the outputs are read
-    width, height = PLAN_WIDTH / columns, PLAN_HEIGHT / max(plan.arena_bytes, 1)
-    makers = {output: op.name for op in graph.ops for output in op.outputs}
-    named = [(makers.get(i, graph.tensors[i].name), place) for i, place in sorted(plan.tensors.items())]
-    named += [(f"scratch {n} of {graph.ops[op].name}", place) for (op, n), place in sorted(plan.scratch.items())]
-    buffers = []
-    for position, (name, place) in enumerate(named):
-        box_width = (place.last - place.first + 1) * width
-        box_height = place.bytes * height
-        room = int(box_width / CHARACTER_WIDTH) if box_height >= MIN_LABEL_HEIGHT else 0
-        buffers.append(
-            {
-                "name": name,
-                "label": name if len(name) <= room else name[: room - 1] + "…" if room > 3 else "",
-                "bytes": f"{place.bytes:,}",
-                "offset": f"{place.offset:,}",
-                "first": _moment(graph, place.first),
-                "last": _moment(graph, place.last),
-                "x": f"{(place.first + 1) * width:.2f}",
-                "y": f"{PLAN_HEIGHT - place.offset * height - box_height:.2f}",
-                "width": f"{box_width:.2f}",
-                "height": f"{box_height:.2f}",
-                "colour": position % 6,
-            }
-        )
+def _plan(plan: Json) -> dict[str, Any]:
+    steps, buffers = plan["steps"], []
+    for buffer in plan["buffers"]:
+        first, last = steps[buffer["first"]], steps[buffer["last"]]
+        title = f"{buffer['name']}: {buffer['bytes']:,} bytes at {buffer['offset']:,}, {first} … {last}"
+        buffers.append({**buffer, "title": title, "first_name": first, "last_name": last})
+    boxes = [charts.Buffer(**{key: b[key] for key in charts.Buffer.__dataclass_fields__}) for b in buffers]
+    label = "The arena over time; the same numbers are in the table below"
     return {
-        "arena": f"{plan.arena_bytes:,}",
-        "width": f"{PLAN_WIDTH:g}",
-        "height": f"{PLAN_HEIGHT:g}",
-        "buffers": buffers,
-        "lines": [f"{column * width:.2f}" for column in range(1, columns)],
+        "arena": f"{plan['arena_bytes']:,}",
+        "chart": charts.memory_plan("plan", label, boxes, steps, plan["arena_bytes"]),
+        "buffers": [{**b, "bytes": f"{b['bytes']:,}", "offset": f"{b['offset']:,}"} for b in buffers],
     }
 
 
-def _moment(graph: Graph, time: int) -> str:
-    if time < 0:
-        return "input"
-    return graph.ops[time].name if time < len(graph.ops) else "output"
+def _comparison(comparison: Json) -> dict[str, Any]:
+    known = [(layer["name"], layer["sqnr_db"]) for layer in comparison["layers"] if layer["sqnr_db"] is not None]
+    label = "SQNR per layer; the same numbers are in the table below"
+    return {
+        "reference": comparison["reference"],
+        "samples": f"{comparison['samples']:,}",
+        "device_samples": f"{comparison['device_samples']:,}",
+        "finding": comparison["finding"],
+        "is_clean": comparison["layer"] is None,
+        "chart": charts.sqnr("sqnr", label, known) if known else "",
+        "layers": [
+            {
+                "name": layer["name"],
+                "op": layer["op"],
+                "dtype": layer["dtype"],
+                "scale": "" if layer["scale"] is None else f"{layer['scale']:.4g}",
+                "zero_point": "" if layer["zero_point"] is None else f"{layer['zero_point']}",
+                "sqnr": "" if layer["sqnr_db"] is None else f"{layer['sqnr_db']:.1f}",
+                "clipped": _percent(layer["clipped"]),
+                "saturated": _percent(layer["saturated"]),
+                "unused": _percent(layer["unused"]),
+                "litert": _difference(layer["litert"]),
+                "device": _difference(layer["device"]),
+                "is_first": layer["name"] == comparison["layer"],
+            }
+            for layer in comparison["layers"]
+        ],
+    }
 
 
-def _classes(details: Details) -> list[dict[str, str]]:
-    """How often each class was recognised by the device; [] without labels."""
-    labels = details.vectors.labels
-    if labels is None or not details.outputs:
-        return []
-    chosen = details.outputs[0].reshape(len(labels), -1).argmax(axis=1)
-    names = details.vectors.classes
-    rows = []
-    for label in np.unique(labels):
-        right = int(np.count_nonzero(chosen[labels == label] == label))
-        samples = int(np.count_nonzero(labels == label))
-        name = names[label] if label < len(names) else str(label)
-        share = f"{100 * right / samples:.1f}"
-        rows.append({"name": name, "samples": f"{samples:,}", "right": f"{right:,}", "share": share})
-    return rows
+def _percent(share: float | None) -> str:
+    return "" if share is None else f"{100 * share:.1f} %"
+
+
+def _difference(found: Json | None) -> str:
+    if found is None:
+        return ""
+    return "equal" if found["share"] == 0 else f"{100 * found['share']:.2f} %, by {found['largest']:.4g}"
+
+
+def _classes(classes: Json) -> dict[str, Any]:
+    """The confusion matrix, each cell's shade in percent of its row, and recall and precision of each class."""
+    matrix, names = classes["matrix"], classes["names"]
+    totals = [sum(row) for row in matrix]
+    answers = [sum(row[i] for row in matrix) for i in range(len(names))]
+    return {
+        "names": names,
+        "rows": [
+            {
+                "name": name,
+                "samples": f"{totals[i]:,}",
+                "recall": f"{100 * matrix[i][i] / totals[i]:.1f} %" if totals[i] else "",
+                "precision": f"{100 * matrix[i][i] / answers[i]:.1f} %" if answers[i] else "",
+                "cells": [
+                    {
+                        "count": f"{count:,}" if count else "",
+                        "shade": f"{100 * count / max(totals[i], 1):.0f}",
+                        "is_right": i == j,
+                        "title": f"{count:,} of {name} taken for {names[j]}",
+                    }
+                    for j, count in enumerate(matrix[i])
+                ],
+            }
+            for i, name in enumerate(names)
+        ],
+    }
+
+
+def _pictures(pictures: Sequence[Json]) -> list[dict[str, Any]]:
+    """Wrong answers, then right ones, where there are any."""
+    groups = [("Wrong", [p for p in pictures if not p["right"]]), ("Right", [p for p in pictures if p["right"]])]
+    return [
+        {
+            "title": title,
+            "pictures": [
+                {**p, "score": "" if p["score"] is None else f"{100 * p['score']:.0f} %", "sample": f"{p['sample']:,}"}
+                for p in members
+            ],
+        }
+        for title, members in groups
+        if members
+    ]

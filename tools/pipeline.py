@@ -26,17 +26,37 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from . import __version__, bench, boards, files, images, kept, models, oracle, page, records, render, samples, sizing, targets
+from . import (
+    __version__,
+    bench,
+    boards,
+    details,
+    files,
+    images,
+    kept,
+    models,
+    oracle,
+    page,
+    records,
+    render,
+    samples,
+    sections,
+    sizing,
+    targets,
+    viewer,
+)
 from . import build as platformio
 from . import classify as classifier
 from . import compare as comparison
 from . import flash as flasher
+from . import inspect as inspector
 from . import interpreter as tflm_interpreter
 from . import monitor as terminal
 from . import quantize as converter
 from . import train as trainer
 from .compare import Comparison
 from .errors import BuildError, Mismatch, MissingTool, TransportError, UnknownName, UsageError
+from .graph import read
 from .graph.ir import Graph, Plan
 from .models import Data
 from .progress import Progress
@@ -173,6 +193,19 @@ def compile(ask: Request, progress: Progress) -> Compiled:
     target = choose_target(ask)
     quantized = quantize(ask, progress)
     return Compiled(quantized, RUNTIMES[ask.runtime].compile(quantized.tflite, quantized.model, target))
+
+
+def inspect(ask: Request, progress: Progress, with_original: bool = False) -> Mapping[str, Any]:
+    """What is inside a model; ``with_original`` also converts it to float32, for the real values of its weights."""
+    compiled = compile(ask, progress)
+    original = _original(ask, progress) if with_original else None
+    floats = read.read(original.tflite, original.model, kernels=False) if original else None
+    return inspector.inspect(compiled.graph, compiled.plan, floats)
+
+
+def view(ask: Request, progress: Progress) -> None:
+    """Opens the .tflite in Netron, until Ctrl-C."""
+    viewer.open(quantize(ask, progress).path)
 
 
 def render_project(ask: Request, progress: Progress, arena: Arena | None = None) -> Rendered:
@@ -378,6 +411,10 @@ def _outcome(built: Built, device: DeviceRun, emulator: str | None) -> Outcome:
         extra={"arena_used_bytes": device.arena_bytes},
     )
     records.append(measurement, RECORDS)
+    compiled, target = built.rendered.compiled, built.rendered.target
+    parts = sections.read(image.elf) if image.elf.is_file() else ()
+    found = details.of(compiled.quantized, compiled.graph, compiled.plan, device.outputs, target, parts)
+    kept.write(KEPT, kept.DETAILS, measurement, found)
     return Outcome(measurement, built, device.outputs, device.retries)
 
 
@@ -454,28 +491,16 @@ def bench_all(
     return tuple(run(replace(each, per_tensor_dense=per_tensor_dense), progress) for each in asks)
 
 
-def write_report(progress: Progress, outcome: Outcome | None = None, out: Path | None = None) -> Path:
-    """The HTML page of all measurements, with the pictures of one run where there is one; returns its path."""
+def write_report(progress: Progress, out: Path | None = None) -> Path:
+    """The HTML page of all measurements, the newest in detail; returns its path."""
     measurements = records.load(RECORDS, progress.warn)
     if not measurements:
         raise UsageError("there is nothing to report yet; `inv run` makes a measurement")
     path = out or REPORT
-    files.write(path, page.html(measurements, _details(outcome) if outcome else None).encode())
+    newest = measurements[-1]
+    kept_of_run, compared = (kept.read(KEPT, what, newest) for what in (kept.DETAILS, kept.COMPARISON))
+    files.write(path, page.html(measurements, kept_of_run, compared).encode())
     return path
-
-
-def _details(outcome: Outcome) -> page.Details:
-    rendered = outcome.built.rendered
-    compiled, target = rendered.compiled, rendered.target
-    return page.Details(
-        measurement=outcome.measurement,
-        graph=compiled.graph,
-        plan=compiled.plan,
-        vectors=compiled.quantized.vectors,
-        outputs=outcome.outputs,
-        flash_limit_bytes=target.flash_bytes,
-        ram_limit_bytes=target.ram_bytes,
-    )
 
 
 def require_match(outcomes: Sequence[Outcome]) -> None:

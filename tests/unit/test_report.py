@@ -1,19 +1,17 @@
-"""Reports: the terminal's tables, JSON on stdout, and the HTML page with whatever names users give."""
+"""Reports: the terminal's tables and JSON on stdout, with whatever names users give."""
 
 import json
 import re
 from dataclasses import dataclass, replace
-from html.parser import HTMLParser
 from io import StringIO
 
-import numpy as np
 import pytest
 from rich.console import Console
 from test_records import BOARD, RECORD
 
-from tools import page, records, report
-from tools.graph.ir import DType, Graph, Op, Placement, Plan, Tensor
-from tools.values import Measurement, Vectors
+from tools import records, report
+from tools.compare import Comparison, Difference, Layer
+from tools.values import Measurement
 
 EVIL = "\"'</script><script>alert(1)</script>&\\ */\n\x1b[2J ünï"
 
@@ -24,54 +22,10 @@ class Outcome:
     retries: int = 0
 
 
-def details(measurement: Measurement = RECORD) -> page.Details:
-    tensors = tuple(Tensor(i, f"{EVIL}{i}", (1, 16), DType.INT8) for i in range(3))
-    ops = (Op(0, "RELU", "first", (0,), (1,)), Op(1, "RELU", EVIL, (1,), (2,)))
-    places = {0: Placement(0, 16, -1, 0), 1: Placement(16, 16, 0, 1), 2: Placement(0, 16, 1, 2)}
-    plan = Plan(48, places, {(1, 0): Placement(32, 16, 1, 1)})
-    outputs = (np.array([[9, 1], [1, 9], [9, 1]], np.int8),)
-    vectors = Vectors(outputs, outputs, np.array([0, 1, 1]), (EVIL,), "tflite-micro 1", True)
-    return page.Details(
-        measurement, Graph("g", "", 0, tensors, ops, (0,), (2,)), plan, vectors, outputs, 1 << 20, 1 << 17
-    )
-
-
 def shown(function, *values, width: int = 200) -> str:  # type: ignore[no-untyped-def]
     text = StringIO()
     function(*values, False, Console(file=text, width=width))
     return text.getvalue()
-
-
-class Page(HTMLParser):
-    """Checks that elements are closed in order; gathers tags, attributes and visible text."""
-
-    VOID = ("meta", "line", "rect")
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.open: list[str] = []
-        self.tags: list[str] = []
-        self.attributes: list[tuple[str, str]] = []
-        self.text = ""
-        self.feed(text)
-        self.close()
-        assert self.open == []
-
-    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
-        self.tags.append(tag)
-        self.attributes += [(name, value or "") for name, value in attributes]
-        if tag not in self.VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
-        self.tags.append(tag)
-        self.attributes += [(name, value or "") for name, value in attributes]
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        self.text += data
 
 
 # --- terminal ---------------------------------------------------------------------------------------------------------
@@ -136,68 +90,22 @@ def test_rows() -> None:
     assert "nothing" in shown(report.show_rows, [])
 
 
-# --- HTML -------------------------------------------------------------------------------------------------------------
+LAYERS = (
+    Layer("conv1", "CONV_2D", "int8", 0.5, -128, 41.26, 0.0, 0.001, 0.25, Difference(0.0, 0.0), Difference(0.0, 0.0)),
+    Layer(EVIL, "RELU", "int8", 0.5, -128, 150.0, None, None, None, None, Difference(0.125, 3.0)),
+)
+COMPARISON = Comparison(
+    *("digits", "int8", "ab" * 32, "aot", "stm32f4", "qemu", "tflite-micro", 64, 1, LAYERS, EVIL),
+    f"Layer {EVIL} is the first.",
+)
 
 
-def test_page_shows_run_and_history() -> None:
-    text = Page(page.html([BOARD, RECORD], details())).text
-    for part in (
-        "All 360 samples equal the oracle (tflite-micro 1) bit for bit.",
-        "Flash: 24,000 bytes, 2.3 % of 1,048,576",
-        "RAM: 5,000 bytes, 3.8 % of 131,072",
-        "Emulated: instructions",
-        "Real boards: cycles",
-        "The arena of 48 bytes",
-        "first: 16 bytes at 16, first … ",
-        "scratch 0 of ",
-    ):
-        assert part in text
-
-
-def test_what_users_name_stays_text() -> None:
-    measurement = replace(RECORD, model=EVIL, per_op=({"name": EVIL, "op": "RELU", "median": 1},))
-    found = Page(page.html([measurement], details(measurement)))
-    assert "script" not in found.tags
-    assert found.text.count("</script><script>alert(1)</script>") >= 5  # title, heading, layer, buffers, class, table
-    assert {name for name, _ in found.attributes} <= {
-        *("lang", "charset", "name", "content", "class", "style", "title", "role", "aria-label"),
-        *("viewbox", "x", "y", "x1", "x2", "y1", "y2", "dx", "dy", "width", "height"),
-    }
-
-
-def test_page_needs_nothing_from_elsewhere() -> None:
-    text = page.html([RECORD], details())
-    assert not re.search(
-        r"https?:|//[a-z]|@import|url\(|src=|<link|<script", text.replace("</script>", ""), re.IGNORECASE
-    )
-    assert "prefers-color-scheme: dark" in text and "width=device-width" in text
-
-
-def test_page_is_the_same_every_time() -> None:
-    assert page.html([RECORD], details()) == page.html([RECORD], details())
-
-
-def test_page_without_details_and_without_records() -> None:
-    text = Page(page.html([BOARD])).text
-    assert "a real board" in text and "Memory plan" not in text and "Where the time goes" not in text
-    assert "There are no measurements yet." in Page(page.html([])).text
-
-
-def test_memory_plan_is_drawn_to_scale() -> None:
-    drawn = page._plan(details().graph, details().plan)
-    column, row = page.PLAN_WIDTH / 4, page.PLAN_HEIGHT / 3
-    boxes = [tuple(float(b[key]) for key in ("x", "y", "width", "height")) for b in drawn["buffers"]]
-    assert boxes == [
-        pytest.approx(expected, abs=0.01)
-        for expected in (
-            (0, 2 * row, 2 * column, row),  # the input, at offset 0, until the first operator is done
-            (column, row, 2 * column, row),
-            (2 * column, 2 * row, 2 * column, row),  # the output takes its place
-            (2 * column, 0, column, row),  # scratch of the second operator alone
-        )
-    ]
-
-
-def test_classes_count_what_the_device_said() -> None:
-    rows = page._classes(details())
-    assert [(row["name"], row["samples"], row["right"]) for row in rows] == [(EVIL, "1", "1"), ("1", "2", "1")]
+def test_comparison_layer_by_layer(capsys: pytest.CaptureFixture[str]) -> None:
+    text = shown(report.show_comparison, COMPARISON, width=300)
+    assert re.search(r"0 +CONV_2D +conv1 +int8 +41\.3 +0\.0% +0\.1% +25\.0% +equal +equal", text)
+    assert re.search(r"1 +RELU .* int8 +exact +12\.50% by 3", text)
+    assert "64 samples on this machine, 1 on the device" in text and "is the first." in text
+    assert "\x1b" not in text
+    report.show_comparison(COMPARISON, True)
+    told = json.loads(capsys.readouterr().out)
+    assert told["layers"][1]["device"] == {"share": 0.125, "largest": 3.0}

@@ -1,0 +1,255 @@
+"""Charts as inline SVG for the HTML pages, drawn by Matplotlib.
+
+Matplotlib is what Python users know, needs no network and no script, and what it draws stays text and vectors. Its
+colours here are stand-ins that become the page's CSS variables, so that a chart follows light and dark like the rest.
+The same data give the same bytes.
+"""
+
+import io
+import re
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+from typing import Any
+
+# Stand-in → CSS variable of templates/report/style.css.j2.
+INK, FAINT, LINE, PAPER = "#010101", "#020202", "#030303", "#040404"
+SERIES = ("#0a0000", "#0a0101", "#0a0202", "#0a0303", "#0a0404", "#0a0505")
+_VARIABLES = {INK: "--ink", FAINT: "--faint", LINE: "--line", PAPER: "--paper"} | {
+    colour: f"--c{i}" for i, colour in enumerate(SERIES)
+}
+# Marker → the same as a character, for legends.
+MARKERS = {"o": "●", "s": "■", "^": "▲", "D": "◆", "v": "▼", "P": "✚"}
+LOW_SQNR_DB = 20.0  # compare.py calls a layer below it diverged
+_STYLE: Mapping[str, Any] = {
+    "svg.fonttype": "none",  # text stays text: it can be selected, searched and read aloud
+    "font.family": "sans-serif",
+    "font.size": 11,
+    "text.parse_math": False,  # a user's dollar is a dollar
+    "text.color": INK,
+    "axes.labelcolor": INK,
+    "axes.edgecolor": LINE,
+    "axes.titlecolor": INK,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "xtick.color": FAINT,
+    "ytick.color": FAINT,
+    "grid.color": LINE,
+    "grid.linewidth": 0.6,
+    "legend.frameon": False,
+    "legend.labelcolor": INK,
+}
+
+
+@dataclass(frozen=True)
+class Point:
+    """One configuration: ``series`` decides the colour, ``shape`` the marker, ``title`` is read when pointed at."""
+
+    x: float
+    y: float
+    series: str
+    shape: str
+    title: str
+
+
+def pareto(points: Sequence[Point]) -> list[Point]:
+    """The points that no other beats: none has at most their x and at least their y. By x."""
+    front: list[Point] = []
+    for point in sorted(points, key=lambda p: (p.x, -p.y)):
+        if not front or point.y > front[-1].y:
+            front.append(point)
+    return front
+
+
+def scatter(
+    name: str,
+    label: str,
+    points: Sequence[Point],
+    x_label: str,
+    y_label: str,
+    series: Sequence[str],
+    shapes: Sequence[str],
+) -> str:
+    """Points, y in percent, x on a logarithmic axis, with the Pareto front (small x, large y) as a line.
+
+    ``name`` makes the SVG's ids unique in the page, ``label`` is its text for those who do not see it. The position in
+    ``series`` decides the colour, that in ``shapes`` the marker (MARKERS); the page has the legend.
+    """
+    from matplotlib import rc_context
+    from matplotlib.ticker import MaxNLocator
+
+    with rc_context({**_STYLE, "svg.hashsalt": name}):
+        figure, axes = _figure(5.4, 3.4)
+        front = pareto(points)
+        # A step: between two configurations there is none.
+        axes.step([p.x for p in front], [p.y for p in front], where="post", color=FAINT, linewidth=1.2, zorder=1)
+        titles = {}
+        for i, point in enumerate(points):
+            (drawn,) = axes.plot(
+                [point.x],
+                [point.y],
+                list(MARKERS)[shapes.index(point.shape) % len(MARKERS)],
+                color=SERIES[series.index(point.series) % len(SERIES)],
+                markersize=9 if point in front else 7.5,
+                markeredgecolor=INK if point in front else PAPER,
+                markeredgewidth=1.0,
+                linestyle="none",
+                zorder=3,
+            )
+            drawn.set_gid(f"{name}-{i}")
+            titles[f"{name}-{i}"] = point.title
+        axes.set_xscale("log")
+        _plain_log_ticks(axes.xaxis, [p.x for p in points])
+        axes.margins(x=0.08)
+        axes.yaxis.set_major_locator(MaxNLocator(5))
+        low, high = min(p.y for p in points), max(p.y for p in points)
+        room = max(1.0, 0.15 * (high - low))
+        axes.set_ylim(max(0.0, low - room), min(100.0 + 0.2 * room, high + room))
+        axes.set_xlabel(x_label)
+        axes.set_ylabel(y_label)
+        axes.grid(True, which="major")
+        return _svg(figure, label, titles)
+
+
+@dataclass(frozen=True)
+class Buffer:
+    """A box of the memory plan: bytes from ``offset`` on, live from step ``first`` up to and with ``last``."""
+
+    name: str
+    offset: int
+    bytes: int
+    first: int
+    last: int
+    title: str
+
+
+def memory_plan(name: str, label: str, buffers: Sequence[Buffer], steps: Sequence[str], arena_bytes: int) -> str:
+    """The arena over time: one column per step, offsets upwards."""
+    from matplotlib import rc_context
+    from matplotlib.patches import Rectangle
+
+    with rc_context({**_STYLE, "svg.hashsalt": name}):
+        figure, axes = _figure(max(8.0, min(14.0, 1.5 + 0.5 * len(steps))), 4.2)
+        titles = {}
+        for i, buffer in enumerate(buffers):
+            box = Rectangle(
+                (buffer.first, buffer.offset),
+                buffer.last - buffer.first + 1,
+                buffer.bytes,
+                facecolor=SERIES[i % len(SERIES)],
+                edgecolor=PAPER,
+                linewidth=1.0,
+                gid=f"{name}-{i}",
+            )
+            axes.add_patch(box)
+            titles[f"{name}-{i}"] = buffer.title
+            if buffer.bytes > 0.07 * arena_bytes and len(buffer.name) * 0.16 < 0.5 * (buffer.last - buffer.first + 1):
+                middle = (buffer.first + buffer.last + 1) / 2
+                centre = buffer.offset + buffer.bytes / 2
+                axes.text(middle, centre, _plain(buffer.name), ha="center", va="center", color=PAPER, fontsize=10)
+        axes.set_xlim(0, len(steps))
+        axes.set_ylim(0, max(arena_bytes, 1))
+        axes.set_xticks([i + 0.5 for i in range(len(steps))], [_plain(_short(step)) for step in steps])
+        axes.tick_params(axis="x", rotation=90 if len(steps) > 6 else 0, length=0)
+        axes.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
+        axes.set_ylabel("arena, bytes")
+        return _svg(figure, label, titles)
+
+
+def sqnr(name: str, label: str, layers: Sequence[tuple[str, float]], limit_db: float = LOW_SQNR_DB) -> str:
+    """SQNR per layer in dB, with the limit below which a layer counts as diverged."""
+    from matplotlib import rc_context
+
+    with rc_context({**_STYLE, "svg.hashsalt": name}):
+        figure, axes = _figure(max(8.0, min(14.0, 1.2 + 0.42 * len(layers))), 3.2)
+        values = [value for _, value in layers]
+        axes.axhline(limit_db, color=SERIES[4], linewidth=1.0, linestyle=(0, (4, 3)))
+        axes.plot(range(len(values)), values, "-o", color=SERIES[0], markersize=5, linewidth=1.4)
+        axes.set_ylim(min(0.0, *values), max(limit_db, *values) * 1.1)
+        axes.set_xticks(range(len(values)), [_plain(_short(layer)) for layer, _ in layers])
+        axes.tick_params(axis="x", rotation=90 if len(layers) > 5 else 0, length=0)
+        axes.set_ylabel("SQNR, dB")
+        axes.grid(True, axis="y")
+        return _svg(figure, label, {})
+
+
+def histogram(name: str, label: str, edges: Sequence[float], counts: Sequence[int], series: int) -> str:
+    """A small histogram of a tensor's values, without a vertical axis."""
+    from matplotlib import rc_context
+
+    with rc_context({**_STYLE, "svg.hashsalt": name, "font.size": 9}):
+        figure, axes = _figure(2.3, 1.0)
+        axes.stairs(counts, edges, fill=True, color=SERIES[series])
+        axes.set_yticks([])
+        axes.spines["left"].set_visible(False)
+        axes.set_xticks([edges[0], edges[-1]], [f"{edges[0]:.4g}", f"{edges[-1]:.4g}"])
+        axes.margins(0.02, 0.05)
+        return _svg(figure, label, {})
+
+
+def _figure(width: float, height: float) -> Any:
+    """A figure of so many inches, at 72 SVG units each, without pyplot's global state."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), layout="constrained")
+    figure.patch.set_alpha(0.0)
+    axes = figure.subplots()
+    axes.patch.set_alpha(0.0)
+    axes.set_axisbelow(True)
+    return figure, axes
+
+
+def _plain_log_ticks(axis: Any, values: Sequence[float]) -> None:
+    """Few ticks with plain numbers: 1, 2, 5, 10 … or, over less than a decade, steps of equal size."""
+    from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
+
+    wide = max(values) >= 8 * min(values)
+    axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)) if wide else MaxNLocator(4, steps=[1, 2, 5, 10]))
+    axis.set_major_formatter(lambda value, _: _engineering(value))
+    axis.set_minor_formatter(NullFormatter())
+
+
+def _engineering(value: float) -> str:
+    """12500 → 12.5k"""
+    for factor, suffix in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if value >= factor:
+            return f"{value / factor:g}{suffix}"
+    return f"{value:g}"
+
+
+def _short(text: str) -> str:
+    """The telling end of a layer's name."""
+    last = text.rstrip("/").rpartition("/")[2] or text
+    return last if len(last) <= 16 else f"{last[:15]}…"
+
+
+def _plain(text: str) -> str:
+    """Without characters that XML forbids."""
+    return "".join(c if c.isprintable() else "?" for c in text)
+
+
+def _svg(figure: Any, label: str, titles: Mapping[str, str]) -> str:
+    """The figure as an <svg> element for HTML: without XML's and Matplotlib's headers, with CSS colours and titles."""
+    file = io.StringIO()
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing")  # the reader's browser has fonts enough
+        figure.savefig(file, format="svg", metadata={"Date": None})
+    text = file.getvalue()
+    text = text[text.index("<svg") :].strip()
+    text = re.sub(r"<metadata>.*?</metadata>|<style.*?</style>|<!--.*?-->", "", text, flags=re.DOTALL)
+    text = re.sub(r' xmlns(:xlink)?="[^"]*"', "", text).replace("xlink:href", "href")
+    text = re.sub(r" ?font-family: [^;\"]*;?", "", text)  # the page's own
+    for colour, variable in _VARIABLES.items():
+        text = text.replace(colour, f"var({variable})")
+    for gid, title in titles.items():
+        text = text.replace(f'<g id="{gid}">', f"<g><title>{escape(title)}</title>", 1)
+    text = re.sub(r'<g id="[^"]*"', "<g", text)
+    found = re.match(r'<svg[^>]*viewBox="0 0 ([\d.]+) ([\d.]+)"[^>]*>', text)
+    assert found is not None
+    width, height = float(found[1]), float(found[2])
+    head = (
+        f'<svg viewBox="0 0 {found[1]} {found[2]}" role="img" aria-label="{escape(label)}" '
+        f'style="width: {width:.0f}px; aspect-ratio: {width:.1f} / {height:.1f}">'
+    )
+    return head + re.sub(r"\n\s*", "\n", text[found.end() :])
