@@ -14,7 +14,7 @@ from flatbuffers.number_types import UOffsetTFlags
 from . import oracle, signature
 from .errors import ModelError
 from .graph import read
-from .graph.ir import Graph, Op
+from .graph.ir import Graph, Op, Tensor
 
 _OUTPUTS_FIELD = 8  # of the table SubGraph: 4 + 2 * the field's number in the schema
 
@@ -30,7 +30,14 @@ def outputs(
     own = read.read(model, name, kernels=False, folded=False)
     tensors = [op.outputs[0] for op in in_file(graph, own)]
     found = oracle.outputs(package, expose(model, tensors), inputs, name)
-    return tuple(array.reshape(len(array), *graph.output(op).shape) for array, op in zip(found, graph.ops, strict=True))
+    return tuple(_as_in(array, graph.output(op)) for array, op in zip(found, graph.ops, strict=True))
+
+
+def _as_in(array: oracle.Array, tensor: Tensor) -> oracle.Array:
+    """A file's tensor for every sample, as what is left of it in a graph."""
+    if tensor.kept is not None:
+        array = array.reshape(len(array), *tensor.shape[:-1], -1)[..., list(tensor.kept)]
+    return array.reshape(len(array), *tensor.shape)
 
 
 def in_file(graph: Graph, own: Graph) -> tuple[Op, ...]:

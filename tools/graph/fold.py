@@ -79,7 +79,7 @@ def fold(graph: Graph) -> Graph:
             raise ModelError(f"{op.where} gives shape {value.shape}, the file says {output.shape}; convert it again")
         tensors[output.index] = replace(output, data=value)
     kept = _fold_float16(kept, tensors)
-    return _compact(replace(graph, tensors=tuple(tensors), ops=tuple(_live(kept, graph.outputs))))
+    return compact(replace(graph, tensors=tuple(tensors), ops=tuple(_live(kept, graph.outputs))))
 
 
 def _fold_float16(ops: list[Op], tensors: list[Tensor]) -> list[Op]:
@@ -166,7 +166,7 @@ def _live(ops: list[Op], outputs: tuple[int, ...]) -> list[Op]:
     return live[::-1]
 
 
-def _compact(graph: Graph) -> Graph:
+def compact(graph: Graph) -> Graph:
     """The graph without unused tensors, indices running from 0 again."""
     used = {*graph.inputs, *graph.outputs}
     for op in graph.ops:

@@ -63,6 +63,7 @@ class Tensor:
     """One tensor; ``index`` is its position in Graph.tensors.
 
     ``data`` is set for constants, with the tensor's shape and its dtype's ``numpy``.
+    ``kept`` are the positions along the file's last dimension that are left of it, None where all are.
     """
 
     index: int
@@ -71,6 +72,7 @@ class Tensor:
     dtype: DType
     quantization: Quantization | None = None
     data: npt.NDArray[Any] | None = None
+    kept: tuple[int, ...] | None = None
 
     @property
     def elements(self) -> int:

@@ -21,6 +21,7 @@ from . import ops
 from .fold import FOLDED, fold, parse_folded
 from .ir import DType, Graph, Op, Quantization, Tensor
 from .names import layer_names
+from .prune import prune
 
 IDENTIFIER = b"TFL3"  # file_identifier of the TFLite schema
 MAX_RANK = 8  # no TFLite kernel takes more
@@ -97,7 +98,8 @@ def read(data: bytes, name: str, *, kernels: bool = True, folded: bool = True) -
     names = layer_names([(op.kind, _tensor_names(op, graph.tensors)) for op in graph.ops])
     graph = replace(graph, ops=tuple(replace(op, name=n) for op, n in zip(graph.ops, names, strict=True)))
     if kernels:
-        _check_kernels(graph)
+        check_kernels(graph)
+        graph = prune(graph)
     return graph
 
 
@@ -363,7 +365,7 @@ def _check_order(graph: Graph) -> None:
             raise ModelError(f"output {graph.tensors[index].name!r} is computed by no operator; convert the model")
 
 
-def _check_kernels(graph: Graph) -> None:
+def check_kernels(graph: Graph) -> None:
     """Each operator has a module and passes its module's check."""
     for index in graph.outputs:
         if graph.tensors[index].data is not None:
