@@ -23,6 +23,8 @@ SEED = 1
 SUFFIXES = (".keras", ".h5", ".hdf5", ".tflite")
 _HDF5_MARK = b"\x89HDF\r\n\x1a\n"  # HDF5 file format specification, section II.A
 _ZIP_MARK = b"PK\x03\x04"
+# Operators of TensorFlow that read or write files or call back into Python; saving and restoring have their own.
+_EFFECTS = ("ReadFile", "WriteFile", "MatchingFiles", "PyFunc", "PyFuncStateless", "EagerPyFunc", "SaveDataset")
 
 
 def train(
@@ -271,13 +273,17 @@ def _keras(tf: Any, path: Path) -> Any:
 def _refuse_code(path: Path) -> None:
     """Python code in a model cannot run on a microcontroller and should not run unseen on the user's machine."""
     for part in _parts(_config(path)):
-        kind, module = part.get("class_name"), part.get("module", "keras")
-        if not isinstance(kind, str) or not isinstance(part.get("config"), dict):
+        kind, module, config = part.get("class_name"), str(part.get("module") or "keras"), part.get("config")
+        if not isinstance(kind, str) or "config" not in part:
             continue
-        name = part["config"].get("name", kind)
+        name = config.get("name", kind) if isinstance(config, dict) else config
         if kind == "Lambda":
             raise QuantizeError(f"{path} has the Lambda layer {name!r}, which is Python code: use layers of Keras")
-        if not str(module).startswith("keras"):
+        if kind in ("TorchModuleWrapper", "TFSMLayer"):
+            raise QuantizeError(
+                f"{path} has the layer {name!r} ({kind}), which holds a foreign program: use layers of Keras"
+            )
+        if module.partition(".")[0] not in ("keras", "tf_keras"):
             raise QuantizeError(f"{path} has the layer {name!r} of the custom class {kind}: use layers of Keras")
 
 
@@ -305,7 +311,20 @@ def _config(path: Path) -> Any:
         raise QuantizeError(f"{path} is damaged or cut off ({error}): save it again") from None
 
 
+def _refuse_effects(path: Path, log: Path) -> None:
+    """A SavedModel is a program of TensorFlow's, and part of it runs when it is loaded: it must not touch files."""
+    with failures_as(QuantizeError, f"TensorFlow cannot read the SavedModel {path}", log):
+        from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
+
+        program = SavedModel.FromString((path / "saved_model.pb").read_bytes())
+    for graph in (meta.graph_def for meta in program.meta_graphs):
+        for node in (*graph.node, *(node for function in graph.library.function for node in function.node_def)):
+            if node.op in _EFFECTS:
+                raise QuantizeError(f"{path} has the operator {node.op} ({node.name!r}), which no inference needs")
+
+
 def _saved_model(tf: Any, path: Path, log: Path) -> Loaded:
+    _refuse_effects(path, log)
     with failures_as(QuantizeError, f"TensorFlow cannot load the SavedModel {path}", log):
         model = tf.saved_model.load(str(path))
     if not model.signatures:

@@ -12,7 +12,7 @@ __all__ = ["ACCURACY_FLOOR", "AUGMENTATION", "BATCH", "CLASSES", "EPOCHS", "LEAR
 
 SUMMARY = "MobileNet v1, a quarter as wide, on CIFAR-10"
 ACCURACY_FLOOR = 0.60
-EPOCHS = 8
+EPOCHS = 6
 BATCH = 64
 LEARNING_RATE = 3e-3
 

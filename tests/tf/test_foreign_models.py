@@ -1,0 +1,149 @@
+"""Models from elsewhere: a file of Keras 2, and files that would rather do something than be a model."""
+
+import json
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pytest
+
+from tools import files, quantize, signature, train
+from tools.errors import QuantizeError
+from tools.quiet import without_warnings
+from tools.values import Trained
+
+pytestmark = pytest.mark.tf
+# Written by Keras 2 (tf_keras 2.21): Conv2D, BatchNormalization, DepthwiseConv2D, ReLU(6), Flatten, Dropout, Dense.
+KERAS_2 = Path(__file__).parent / "keras2.h5"
+KERAS_2_SAYS = [
+    [0.5754431, 0.28185067, 0.14270626],
+    [0.6084099, 0.2483567, 0.14323348],
+    [0.65210915, 0.1935488, 0.15434207],
+    [0.50836647, 0.3108066, 0.18082696],
+]
+
+
+@pytest.fixture(scope="session")
+def tf(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    return train.import_tensorflow(tmp_path_factory.mktemp("tf") / "log")
+
+
+@pytest.fixture
+def trap(tmp_path: Path) -> Path:
+    """A file that only code inside a model could make."""
+    return tmp_path / "trap"
+
+
+def refused(path: Path, directory: Path) -> str:
+    with pytest.raises(QuantizeError) as caught:
+        quantize.quantize(Trained("mine", path, None), "float32", None, directory)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_h5_of_keras_2_computes_what_it_did(tf: Any, tmp_path: Path) -> None:
+    x = np.random.default_rng(0).random((4, 6, 6, 2)).astype(np.float32)
+    np.savez(tmp_path / "d.npz", x=x)
+    made = quantize.quantize(Trained("old", KERAS_2, None), "float32", tmp_path / "d.npz", tmp_path / "out")
+    # other sums, of other interpreters: equal to the seventh digit or so
+    np.testing.assert_allclose(made.vectors.expected[0], KERAS_2_SAYS, rtol=1e-5)
+    made = quantize.quantize(Trained("old", KERAS_2, None), "int8", tmp_path / "d.npz", tmp_path / "int8")
+    port = signature.read(made.tflite, "m").outputs[0]
+    np.testing.assert_allclose(port.dequantize(made.vectors.expected[0]), KERAS_2_SAYS, atol=0.03)
+
+
+def tiny(tf: Any) -> Any:
+    return tf.keras.Sequential([tf.keras.Input((4,)), tf.keras.layers.Dense(2, name="dense")])
+
+
+def with_config(tf: Any, path: Path, spoil: Any) -> Path:
+    """A saved model whose architecture, as JSON, is changed by ``spoil`` (its layers, in place)."""
+    with without_warnings():
+        tiny(tf).save(path)
+    if path.suffix == ".keras":
+        entries = files.unpack(path.read_bytes())
+        config = json.loads(entries["config.json"])
+        spoil(config["config"]["layers"])
+        entries["config.json"] = json.dumps(config).encode()
+        path.write_bytes(files.pack(entries))
+    else:
+        with h5py.File(path, "r+") as file:
+            config = json.loads(file.attrs["model_config"])
+            spoil(config["config"]["layers"])
+            file.attrs["model_config"] = json.dumps(config)
+    return path
+
+
+@pytest.mark.parametrize("name", ["m.keras", "m.h5"])
+@pytest.mark.parametrize(
+    ("module", "kind"), [("os", "system"), ("builtins", "exec"), ("keras_of_mine", "Dense"), ("subprocess", "Popen")]
+)
+def test_config_that_names_code(tf: Any, tmp_path: Path, trap: Path, name: str, module: str, kind: str) -> None:
+    def spoil(layers: list[dict[str, Any]]) -> None:
+        config = {"name": "evil", "command": f"touch {trap}", "args": [f"touch {trap}"], "shell": True}
+        layers[1] = {"module": module, "class_name": kind, "config": config, "registered_name": None}
+
+    message = refused(with_config(tf, tmp_path / name, spoil), tmp_path / "out")
+    assert f"has the layer 'evil' of the custom class {kind}: use layers of Keras" in message
+    assert not trap.exists()
+
+
+@pytest.mark.parametrize("name", ["m.keras", "m.h5"])
+def test_activation_that_is_code(tf: Any, tmp_path: Path, name: str) -> None:
+    """Not a layer, but a function inside one's configuration."""
+
+    def spoil(layers: list[dict[str, Any]]) -> None:
+        layers[1]["config"]["activation"] = {
+            "module": "builtins",
+            "class_name": "function",
+            "config": "evil",
+            "registered_name": "function",
+        }
+
+    message = refused(with_config(tf, tmp_path / name, spoil), tmp_path / "out")
+    assert "'evil' of the custom class function" in message
+
+
+@pytest.mark.parametrize("kind", ["TorchModuleWrapper", "TFSMLayer"])
+def test_layers_that_hold_foreign_programs(tf: Any, tmp_path: Path, kind: str) -> None:
+    def spoil(layers: list[dict[str, Any]]) -> None:
+        config = {"name": "evil", "filepath": "/somewhere", "module": "cGlja2xl"}
+        layers[1] = {"module": "keras.layers", "class_name": kind, "config": config, "registered_name": None}
+
+    message = refused(with_config(tf, tmp_path / "m.keras", spoil), tmp_path / "out")
+    assert f"has the layer 'evil' ({kind}), which holds a foreign program" in message
+
+
+def test_saved_model_that_writes_a_file_when_it_is_loaded(tf: Any, tmp_path: Path, trap: Path) -> None:
+    class Module(tf.Module):  # type: ignore[misc]
+        @tf.function(input_signature=[tf.TensorSpec((1, 4), tf.float32)])  # type: ignore[misc]
+        def __call__(self, x: Any) -> Any:
+            tf.io.write_file(str(trap), "ran")
+            return x * 2
+
+    with train.quiet(tmp_path / "log"):
+        module = Module()
+        tf.saved_model.save(module, str(tmp_path / "m"), signatures=module.__call__.get_concrete_function())
+    trap.unlink(missing_ok=True)
+    assert "has the operator WriteFile" in refused(tmp_path / "m", tmp_path / "out")
+    assert not trap.exists()
+
+
+def test_saved_model_that_is_none(tf: Any, tmp_path: Path) -> None:
+    (tmp_path / "m").mkdir()
+    (tmp_path / "m" / "saved_model.pb").write_bytes(b"\xff\xff\xff no protocol buffer")
+    assert "TensorFlow cannot read the SavedModel" in refused(tmp_path / "m", tmp_path / "out")
+
+
+def test_archive_with_a_foreign_path(tf: Any, tmp_path: Path, trap: Path) -> None:
+    """A .keras is a zip archive; an entry that climbs out of it lands nowhere."""
+    path = tmp_path / "in" / "m.keras"
+    path.parent.mkdir()
+    with without_warnings():
+        tiny(tf).save(path)
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("../trap", "ran")
+    made = quantize.quantize(Trained("mine", path, None), "float32", None, tmp_path / "out")
+    assert made.mode == "float32" and not trap.exists()
