@@ -15,7 +15,10 @@ from invoke.tasks import task
 
 # What the user asks of the pipeline (tools.values.Request): option → default, help.
 REQUEST: dict[str, tuple[Any, str]] = {
-    "model": ("digits", "a name from `inv models`, or a path to a .keras, .h5, SavedModel folder or .tflite"),
+    "model": (
+        "digits",
+        "a name from `inv models`, or a path to a .keras, .h5, SavedModel folder or .tflite; +sparse0.8 …: compressed",
+    ),
     "mode": ("", "float32, float16, dynamic, int8 (default) or int16x8; a .tflite brings its own"),
     "runtime": ("aot", "what runs the model on the target: aot or tflm"),
     "target": ("stm32f4", "a name from `inv targets`"),
@@ -133,6 +136,21 @@ def train(ask: Any, epochs: int, seed: int, json: bool) -> None:
 
     trained = pipeline.train(ask, progress(), epochs=epochs or None, seed=seed)
     report.show_rows([describe.trained(trained)], json)
+
+
+@kerf_task(
+    "model data skip_bad json",
+    channels=(0.0, "remove this share of the filters of each layer, smallest first: 0.25 … 0.75"),
+    sparsity=(0.0, "make this share of the weights zero, smallest first: 0.5 … 0.9"),
+    qat=(False, "train for int8, with its rounding in place; the result is an int8 .tflite"),
+    epochs=(0, "train on for so many epochs after each of them (default: as the model is trained)"),
+)
+def compress(ask: Any, channels: float, sparsity: float, qat: bool, epochs: int, json: bool) -> None:
+    """Make a smaller network of a trained one, and train on; digits becomes digits+sparse0.8, or the like."""
+    from tools import describe, pipeline, report
+
+    made = pipeline.compress(ask, progress(), channels, sparsity, qat, epochs or None)
+    report.show_compressed([describe.compressed(step) for step in made], json)
 
 
 @kerf_task(SOURCE)

@@ -5,6 +5,7 @@ from typing import Any
 
 from . import models
 from .boards import Board
+from .compress import Compressed
 from .graph import ops
 from .values import Image, Project, Quantized, Target, Trained
 
@@ -60,6 +61,20 @@ def all_ops(runtimes: Mapping[str, Mapping[str, Sequence[str]]]) -> list[Row]:
 
 def trained(value: Trained) -> Row:
     return {"model": value.model, "path": str(value.path), "accuracy": value.accuracy}
+
+
+def compressed(value: Compressed) -> Row:
+    """Pairs are before and after; a layer has filters before and after, and the share of its weights that is zero."""
+    return {
+        "model": value.trained.model,
+        "path": str(value.trained.path),
+        "accuracy": list(value.accuracy),
+        "parameters": list(value.parameters),
+        "bytes": list(value.bytes),
+        "zip_bytes": list(value.zip_bytes),
+        "sparsity": value.sparsity,
+        "layers": list(value.layers),
+    }
 
 
 def quantized(value: Quantized) -> Row:

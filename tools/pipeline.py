@@ -1,11 +1,11 @@
 """The table of contents: from a model's name or file to a measurement.
 
-    train → quantize → read → lower → plan → render → build → run → record
+    train → compress → quantize → read → lower → plan → render → build → run → record
 
 Each function does its stage and, before it, whatever earlier stage is not up to date. This is the only module that
 imports every stage, and the only one that knows where under build/ things lie:
 
-    build/<model>/                              trained model
+    build/<model>/                              trained model; compressed it is <model>+<how>, here and below
     build/<model>-<mode>/                       .tflite, vectors; …-per-tensor-dense/ for a TFLM that knows no better
     build/<model>-<mode>/<runtime>-<target>/    PlatformIO project
     build/.cache/                               compiled objects, libraries and arena sizes, for all of them
@@ -48,6 +48,7 @@ from . import (
 from . import build as platformio
 from . import classify as classifier
 from . import compare as comparison
+from . import compress as compressor
 from . import flash as flasher
 from . import inspect as inspector
 from . import interpreter as tflm_interpreter
@@ -55,6 +56,8 @@ from . import monitor as terminal
 from . import quantize as converter
 from . import train as trainer
 from .compare import Comparison
+from .compress import Compressed
+from .compress.data import read_npz
 from .errors import BuildError, Mismatch, MissingTool, TransportError, UnknownName, UsageError
 from .graph import read
 from .graph.ir import Graph, Plan
@@ -132,6 +135,8 @@ def dataset(ask: Request, progress: Progress) -> Data | None:
 
 def train(ask: Request, progress: Progress, epochs: int | None = None, seed: int = trainer.SEED) -> Trained:
     """Trains a model that comes with kerf; a path is a model that is trained already."""
+    if compressor.parse(ask.model)[1]:
+        raise UsageError(f"{ask.model} is made by `inv compress --model {ask.model}`, which trains what it needs")
     if is_path(ask.model):
         raise UsageError(f"{ask.model} is a file and trained already; go on with `inv quantize --model {ask.model}`")
     return _train(ask, _own_data(ask, progress), progress, epochs, seed)
@@ -155,12 +160,64 @@ def _own_data(ask: Request, progress: Progress) -> Data | None:
     return data
 
 
+def compress(
+    ask: Request,
+    progress: Progress,
+    channels: float = 0.0,
+    sparsity: float = 0.0,
+    qat: bool = False,
+    epochs: int | None = None,
+) -> tuple[Compressed, ...]:
+    """The model after each step that its name and the options ask for."""
+    base, named = compressor.parse(ask.model)
+    steps = (*named, *compressor.steps(channels, sparsity, qat))
+    compressor.check(steps)
+    if not steps:
+        raise UsageError("there is nothing to do: give --channels, --sparsity, --qat or several of them")
+    return _compress(replace(ask, model=base), steps, progress, epochs)[0]
+
+
+def _compress(
+    ask: Request, steps: Sequence[compressor.Step], progress: Progress, epochs: int | None = None
+) -> tuple[tuple[Compressed, ...], Data]:
+    """Each step from the result of the one before, and the data that all of them are trained and tested with."""
+    if is_path(ask.model):
+        path = Path(ask.model)
+        source, recipe = Trained(path.stem, path, None), compressor.Recipe()
+        pictures = dataset(ask, progress)
+        if not ask.data:
+            raise UsageError(f"{ask.model} is trained on when it is compressed: give --data, a folder or an .npz")
+        data = pictures or read_npz(Path(ask.data))
+    else:
+        module = models.find(ask.model)
+        own = _own_data(ask, progress)
+        data = own or module.data()
+        data = replace(data, classes=data.classes or module.CLASSES)
+        recipe = compressor.Recipe(module.EPOCHS, module.BATCH, module.LEARNING_RATE, module.AUGMENTATION)
+        source = _train(ask, own, progress)
+    made: list[Compressed] = []
+    for step in steps:
+        directory = BUILD / folder_name(compressor.name(source.model, [step]))
+        suited = compressor.recipe(step, recipe, epochs)
+        made.append(compressor.compress(source, step, data, suited, directory, progress))
+        source = made[-1].trained
+    return tuple(made), data
+
+
 def quantize(ask: Request, progress: Progress) -> Quantized:
     """The .tflite in the mode asked for, and the vectors that prove it."""
     if ask.mode is not None and ask.mode not in MODES:
         raise UnknownName("mode", ask.mode, MODES)
     count = samples.parse_calibration(ask.calibration)
-    if is_path(ask.model):
+    base, steps = compressor.parse(ask.model)
+    if steps:
+        made, used = _compress(replace(ask, model=base), steps, progress)
+        source = made[-1].trained
+        mode: str | None = ask.mode or "int8"
+        directory = BUILD / f"{folder_name(source.model)}-{mode}"
+        data: Data | Path | None = used
+        classes = used.classes
+    elif is_path(ask.model):
         path = Path(ask.model)
         source = Trained(path.stem, path, None)
         # A .tflite has a mode already: whatever is asked for must be that.
@@ -368,7 +425,9 @@ def classify(ask: Request, wanted: str, progress: Progress) -> tuple[classifier.
 
 def _original(ask: Request, progress: Progress) -> Quantized | None:
     """The model in float32; None where it is asked for itself, or only a .tflite is known."""
-    if ask.mode == "float32" or (is_path(ask.model) and Path(ask.model).suffix == ".tflite"):
+    steps = compressor.parse(ask.model)[1]
+    is_tflite = steps[-1].way == "qat" if steps else is_path(ask.model) and Path(ask.model).suffix == ".tflite"
+    if ask.mode == "float32" or is_tflite:
         return None
     return quantize(replace(ask, mode="float32"), progress)
 
@@ -569,8 +628,8 @@ def is_path(model: str) -> bool:
 
 
 def folder_name(stem: str) -> str:
-    """A model's name as a folder below build/: letters, digits, dot, dash, underscore."""
-    return re.sub(r"[^\w.-]+", "_", stem, flags=re.ASCII).strip(".") or "model"
+    """A model's name as a folder below build/: letters, digits, dot, dash, underscore, plus."""
+    return re.sub(r"[^\w.+-]+", "_", stem, flags=re.ASCII).strip(".") or "model"
 
 
 def commit() -> str | None:

@@ -62,6 +62,30 @@ def show_rows(rows: Sequence[Mapping[str, Any]], as_json: bool, console: Console
     _print(table, console)
 
 
+def show_compressed(rows: Sequence[Mapping[str, Any]], as_json: bool, console: Console | None = None) -> None:
+    """Steps of compression, before → after, and what each layer has left after the last one."""
+    if as_json:
+        _print_json(list(rows))
+        return
+    columns = ("accuracy", "parameters", "bytes", "zip_bytes")
+    table = _table(None, "model", *columns, "sparsity", numbers=range(1, 6))
+    for row in rows:
+        change = [f"{_amount(row[key][0])} → {_amount(row[key][1])}" for key in columns]
+        table.add_row(plain(row["model"]), *change, f"{row['sparsity']:.1%}")
+    _print(table, console)
+    layers = _table(None, "layer", "filters", "weights", "sparsity", numbers=range(1, 4))
+    for layer in rows[-1]["layers"]:
+        before, after = layer["filters"]
+        filters = f"{before} → {after}" if before != after else f"{after}"
+        layers.add_row(plain(layer["layer"]), filters, f"{layer['weights']:,}", f"{layer['sparsity']:.1%}")
+    _print(layers, console)
+    _print(Text(plain(rows[-1]["path"])), console)
+
+
+def _amount(value: float) -> str:
+    return f"{value:,}" if isinstance(value, int) else f"{value:.4f}"
+
+
 def show_doctor(
     findings: Sequence[Finding], boards: Sequence[Mapping[str, str]], as_json: bool, console: Console | None = None
 ) -> None:

@@ -158,7 +158,11 @@ def _is_range(name: str) -> bool:
 
 
 class _Best:
-    """Remembers the weights of the epoch with the best accuracy on the validation set, or the smallest loss."""
+    """Remembers the weights of the epoch with the smallest loss on the validation set.
+
+    The network has seen that set when it was trained from scratch, and is judged kindly before the first epoch: where
+    training for int8 gains little, what is known to be good is kept.
+    """
 
     def __init__(self, keras: Any, model: Any, network: Network, validation: Data) -> None:
         self.callback = keras.callbacks.LambdaCallback(on_epoch_end=self._judge)
@@ -166,17 +170,18 @@ class _Best:
         self._model = model
         loss, metrics = tuning.objective(keras, network, validation)
         model.compile(loss=loss, metrics=metrics)
-        logs = model.evaluate(validation.train_x, validation.train_y, verbose=0, return_dict=True)
-        self._rank = logs.get("accuracy", 0.0), -logs["loss"]
+        judged = model.evaluate(validation.train_x, validation.train_y, verbose=0, return_dict=True)
+        self._loss = judged["loss"]
 
     def _judge(self, epoch: int, logs: dict[str, float]) -> None:
-        rank = logs.get("val_accuracy", 0.0), -logs["val_loss"]
-        if rank > self._rank:
-            self._rank, self.weights = rank, self._model.get_weights()
+        if logs["val_loss"] < self._loss:
+            self._loss, self.weights = logs["val_loss"], self._model.get_weights()
 
 
 def _convert(tf: Any, model: Any, network: Network, log: Path) -> bytes:
-    """The .tflite at batch size 1, as quantize makes it."""
+    """The .tflite at batch size 1, as quantize makes it, with the layers' own names."""
+    for layer in model.layers:
+        layer._name = layer.name.removeprefix("quant_")
     name = network.layers[0].name
     spec = tf.TensorSpec([1, *network.layers[0].shape], tf.float32, name=name)
     function = tf.function(lambda x: model(x, training=False), input_signature=[spec]).get_concrete_function()
