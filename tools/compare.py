@@ -268,7 +268,7 @@ def find(
     """The first layer that diverges, None when there is none, and a sentence with its usual cause.
 
     A device that differs from the reference at all comes first (``exact``: the reference defines its numbers), then
-    a layer whose SQNR is below LOW_SQNR_DB. ``floats`` are the float model's outputs, ``weights`` its weights.
+    a layer whose SQNR is below LOW_SQNR_DB or that clips more than MANY_CLIPPED of its values. ``floats`` are the float model's outputs, ``weights`` its weights.
     """
     for layer in layers:
         if layer.device is not None and layer.device.share > 0:
@@ -283,7 +283,7 @@ def find(
                 "exact to the last bit here: a step or two are no error, more are"
             )
     for i, layer in enumerate(layers):
-        if layer.sqnr_db is not None and layer.sqnr_db < LOW_SQNR_DB:
+        if layer.sqnr_db is not None and (layer.sqnr_db < LOW_SQNR_DB or _is_clipped(layer)):
             real = floats[i] if floats is not None else None
             before = next((x.sqnr_db for x in reversed(layers[:i]) if x.sqnr_db is not None), None)
             kernel = weights[i] if weights is not None else None
@@ -298,14 +298,18 @@ def find(
     return None, f"No layer diverges; the noisiest is {worst.name!r} with {worst.sqnr_db:.1f} dB."
 
 
+def _is_clipped(layer: Layer) -> bool:
+    """Whether calibration cut off many values; these ranges are 0 … 255/256 whatever the calibration."""
+    return layer.op not in ("SOFTMAX", "LOGISTIC") and layer.clipped is not None and layer.clipped > MANY_CLIPPED
+
+
 def _where(layer: Layer) -> str:
     return f"Layer {layer.name!r} ({layer.op})"
 
 
 def _cause(graph: Graph, op: Op, layer: Layer, real: Array | None, kernel: Array | None, before: float | None) -> str:
     """The usual causes, the most certain first."""
-    fixed_range = op.kind in ("SOFTMAX", "LOGISTIC")  # 0 … 255/256, whatever the calibration
-    if layer.clipped is not None and layer.clipped > MANY_CLIPPED and not fixed_range:
+    if _is_clipped(layer):
         return (
             f"Usual cause: calibration data. {layer.clipped:.1%} of the float model's values lie outside of its range: "
             "calibrate with more, or with more typical samples (--calibration)"

@@ -133,15 +133,20 @@ def show_comparison(comparison: Comparison, as_json: bool, console: Console | No
         _print_json(comparison.to_json())
         return
     c = comparison
-    where = f"{c.runtime} on {c.target}"
-    columns = ("#", "operator", "layer", "type", "SQNR dB", "clipped", "saturated", "unused", "LiteRT", where)
-    table = _table(None, *columns, numbers=(4, 5, 6, 7, 8, 9))
-    for i, layer in enumerate(c.layers):
+    columns = ("SQNR dB", "clipped", "saturated", "unused", "LiteRT", f"{c.runtime} on {c.target}")
+    rows = [comparison_cells(layer) for layer in c.layers]
+    known = [i for i in range(len(columns)) if any(row[i] for row in rows)]
+    names = [columns[i] for i in known]
+    table = _table(None, "#", "operator", "layer", "type", *names, numbers=range(4, 4 + len(known)))
+    for i, (layer, cells) in enumerate(zip(c.layers, rows, strict=True)):
         style = "bold red" if layer.name == c.layer else None
-        table.add_row(str(i), layer.op, _cell(layer.name), layer.dtype, *comparison_cells(layer), style=style)
+        table.add_row(
+            str(i), layer.op, _cell(layer.name), layer.dtype, *(cells[column] for column in known), style=style
+        )
+    sqnr = "SQNR is against the float model; " if "SQNR dB" in names else "There is no float model to compare with. "
     note = (
-        f"{c.samples} samples on this machine, {c.device_samples} on the device. SQNR is against the float model; "
-        f"LiteRT and the device are against {c.reference}: equal, or the share of values that differ and by how much."
+        f"{c.samples} samples on this machine, {c.device_samples} on the device. {sqnr}LiteRT and the device are against "
+        f"{c.reference}: equal, or the share of values that differ and by how much."
     )
     _print(Group(table, Text(note), Text(plain(c.finding), style="bold")), console)
 

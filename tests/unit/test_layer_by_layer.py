@@ -95,6 +95,17 @@ def test_calibration_that_cuts_values_off() -> None:
     assert "Usual cause: calibration data" in sentence and "lie outside of its range" in sentence
 
 
+def test_clipping_counts_before_the_noise_is_bad() -> None:
+    """A few values cut off hardly change the noise, yet they are what calibration got wrong."""
+    real = NORMAL / 4
+    real[0, 0, 0, :2] = 13.5
+    layer, sentence = found(graph(), [NORMAL / 4, real], [quantize(NORMAL / 4), quantize(real)])
+    assert layer == "second" and "3.1% of the float model's values lie outside" in sentence
+    rows = compare.compare(graph(kind="SOFTMAX"), [quantize(real)] * 2, floats=[NORMAL / 4, real])
+    layer, _ = compare.find(graph(kind="SOFTMAX"), (replace(rows[0], sqnr_db=30.0), rows[1]), None, "tflite-micro")
+    assert rows[1].clipped == 2 / 64 and layer is None, "a softmax has its range by definition"
+
+
 def test_calibration_that_leaves_the_range_empty() -> None:
     small = NORMAL / 40
     layer, sentence = found(graph(), [small, small], [quantize(small)] * 2)
