@@ -18,17 +18,22 @@ TEMPLATE, STYLE, SCRIPT = "report/page.html.j2", "report/style.css.j2", "report/
 Json = Mapping[str, Any]
 
 
-def html(measurements: Sequence[Measurement], details: Json | None = None, comparison: Json | None = None) -> str:
+def html(
+    measurements: Sequence[Measurement],
+    details: Json | None = None,
+    comparison: Json | None = None,
+    calibrations: Mapping[str, str] | None = None,
+) -> str:
     """The page: all measurements, oldest first, and the newest in detail.
 
     ``details`` (details.of) and ``comparison`` (Comparison.to_json) are those of the newest measurement, None where
-    there are none.
+    there are none. ``calibrations`` tells which samples made the ranges, by the SHA-256 of the model.
     """
     newest = measurements[-1] if measurements else None
     return render(
         TEMPLATE,
         **frame(),
-        tables=_tables(measurements),
+        tables=_tables(measurements, calibrations or {}),
         trade_offs=_trade_offs(measurements),
         run=None if newest is None else _run(newest, details),
         memory=[] if newest is None else _memory(newest, details),
@@ -54,12 +59,14 @@ def frame() -> dict[str, str]:
 # --- measurements -----------------------------------------------------------------------------------------------------
 
 
-def _tables(measurements: Sequence[Measurement]) -> list[dict[str, Any]]:
+def _tables(measurements: Sequence[Measurement], calibrations: Mapping[str, str]) -> list[dict[str, Any]]:
     """One table per clock, newest first: emulated and real times never share a column."""
     floats = {_family(m): m for m in measurements if m.mode == "float32" and m.accuracy is not None}
     groups: dict[tuple[bool, str], list[dict[str, Any]]] = {}
     for m in reversed(measurements):
-        groups.setdefault((m.emulator is None, m.clock.unit), []).append(_row(m, floats.get(_family(m))))
+        groups.setdefault((m.emulator is None, m.clock.unit), []).append(
+            {**_row(m, floats.get(_family(m))), "calibration": calibrations.get(m.model_sha256, "")}
+        )
     return [
         {"title": "On boards and on this machine" if is_board else "Emulated", "unit": unit, "rows": rows}
         for (is_board, unit), rows in sorted(groups.items())

@@ -558,7 +558,9 @@ def write_report(progress: Progress, out: Path | None = None) -> Path:
     path = out or REPORT
     newest = measurements[-1]
     kept_of_run, compared = (kept.read(KEPT, what, newest) for what in (kept.DETAILS, kept.COMPARISON))
-    files.write(path, page.html(measurements, kept_of_run, compared).encode())
+    runs = {m.model_sha256: kept.read(KEPT, kept.DETAILS, m) for m in measurements}
+    calibrations = {sha: run["calibration"] for sha, run in runs.items() if run and run["calibration"]}
+    files.write(path, page.html(measurements, kept_of_run, compared, calibrations).encode())
     return path
 
 

@@ -160,11 +160,17 @@ def test_emulated_and_real_never_share_a_table_or_a_chart() -> None:
         "instructions per inference, emulated",
         "cycles per inference",
     ]
-    tables = page._tables([RECORD, scored, *others])
+    tables = page._tables([RECORD, scored, *others], {})
     assert [(table["title"], len(table["rows"])) for table in tables] == [
         ("Emulated", 2),
         ("On boards and on this machine", 2),
     ]
+
+
+def test_calibration_is_a_column() -> None:
+    (table,) = page._tables([RECORD, replace(RECORD, model_sha256="cd" * 32)], {RECORD.model_sha256: "one sample"})
+    assert [row["calibration"] for row in table["rows"]] == ["", "one sample"]
+    assert "one sample" in Page(page.html([RECORD], calibrations={RECORD.model_sha256: "one sample"})).text
 
 
 def test_drop_is_against_float32_of_the_same_model_in_points() -> None:
@@ -175,7 +181,7 @@ def test_drop_is_against_float32_of_the_same_model_in_points() -> None:
         *(scored("a", "float32", 0.70), scored("a", "int8", 0.6965), scored("a+sparsity-0.5", "int8", 0.71)),
         scored("b", "int8", 0.5),
     ]
-    (table,) = page._tables(history)
+    (table,) = page._tables(history, {})
     assert [row["drop"] for row in table["rows"]] == ["", "-1.00", "+0.35", "+0.00"]
 
 
