@@ -9,6 +9,7 @@ from ...errors import ModelError
 from ..ir import Graph, KernelCall, Op
 from . import _macs as macs
 from . import _quantized as q
+from ._sparse import compressed
 from ._window import check_window, padding_name, window_axes
 
 SUMMARY = "2D convolution: groups, dilation, fused activation; weights per tensor or per channel"
@@ -96,7 +97,8 @@ def lower(op: Op, graph: Graph) -> KernelCall:
     one_scale = weights.quantization is not None and len(set(weights.quantization.scales)) == 1
     symmetric = one_scale and filter_depth == depth
     image = source.elements // batches
-    return macs.call(op, graph, "Conv2D", params, channels, row=image, row_is_symmetric=symmetric)
+    call = macs.call(op, graph, "Conv2D", params, channels, row=image, row_is_symmetric=symmetric)
+    return compressed(call, weights) if call.function == "conv_2d_int8" else call
 
 
 def in_place(op: Op, graph: Graph) -> tuple[int, ...]:

@@ -9,6 +9,7 @@ from ...errors import ModelError, UnsupportedModel
 from ..ir import Graph, KernelCall, Op, Tensor
 from . import _macs as macs
 from . import _quantized as q
+from ._sparse import compressed
 
 SUMMARY = "dense layer over the last axis: fused activation; weights per tensor or per channel"
 VARIANTS = macs.VARIANTS
@@ -100,7 +101,7 @@ def lower(op: Op, graph: Graph) -> KernelCall:
         "input_depth": depth,
         "output_depth": channels,
     }
-    return macs.call(
+    call = macs.call(
         op,
         graph,
         "FullyConnected",
@@ -110,6 +111,7 @@ def lower(op: Op, graph: Graph) -> KernelCall:
         row_is_symmetric=not attributes.asymmetric_inputs,
         offsets={"filter_offset": -weights.zero_point},
     )
+    return compressed(call, weights) if call.function == "fully_connected_int8" else call
 
 
 def in_place(op: Op, graph: Graph) -> tuple[int, ...]:

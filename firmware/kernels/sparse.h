@@ -1,0 +1,144 @@
+// CONV_2D and FULLY_CONNECTED (a convolution of 1x1 images) over weights of which many are zero: stored as one bit for
+// every weight and the values of those that are not zero, which alone are multiplied. The numbers are conv_2d_int8's.
+//
+//   bitmap  [output_depth][filter_height] rows of filter_width * input_depth bits, each padded to whole bytes, the
+//   first
+//           weight in the lowest bit
+//   values  the weights whose bit is set, in the same order
+//
+// Everything else is as in conv_2d.h, without groups and with dilation_width 1: a filter row reads neighbouring input.
+#pragma once
+
+#include <cstdint>
+
+#include "kernels/conv_2d.h"
+#include "kernels/fixed_point.h"
+#include "kernels/window.h"
+
+namespace kerf {
+namespace internal {
+
+// sums[i] += value * (input[i * step] + offset) for the weights of one filter row, at four neighbours at once, so that
+// a bit is looked for once for all of them. Returns where the next row's values lie.
+inline const int8_t* AddSparseRowToFour(uint32_t (&sums)[4], const int8_t* input, int32_t step, int32_t offset,
+                                        const uint8_t* bitmap, int32_t row_bytes, const int8_t* values) {
+    uint32_t sum0 = sums[0], sum1 = sums[1], sum2 = sums[2], sum3 = sums[3], total = 0;
+    for (const uint8_t* end = bitmap + row_bytes; bitmap < end; ++bitmap) {
+        for (uint32_t bits = *bitmap; bits != 0; bits &= bits - 1) {
+            const int8_t* element = input + __builtin_ctz(bits);
+            const int32_t value = *values++;
+            total += static_cast<uint32_t>(value);
+            sum0 += static_cast<uint32_t>(value * *element);
+            element += step;
+            sum1 += static_cast<uint32_t>(value * *element);
+            element += step;
+            sum2 += static_cast<uint32_t>(value * *element);
+            element += step;
+            sum3 += static_cast<uint32_t>(value * *element);
+        }
+        input += 8;
+    }
+    total *= static_cast<uint32_t>(offset);
+    sums[0] = sum0 + total, sums[1] = sum1 + total, sums[2] = sum2 + total, sums[3] = sum3 + total;
+    return values;
+}
+
+// The same at one position.
+inline const int8_t* AddSparseRow(uint32_t& sum, const int8_t* input, int32_t offset, const uint8_t* bitmap,
+                                  int32_t row_bytes, const int8_t* values) {
+    uint32_t products = 0, total = 0;
+    for (const uint8_t* end = bitmap + row_bytes; bitmap < end; ++bitmap) {
+        for (uint32_t bits = *bitmap; bits != 0; bits &= bits - 1) {
+            const int32_t value = *values++;
+            total += static_cast<uint32_t>(value);
+            products += static_cast<uint32_t>(value * input[__builtin_ctz(bits)]);
+        }
+        input += 8;
+    }
+    sum += products + total * static_cast<uint32_t>(offset);
+    return values;
+}
+
+// The same at one position of which only the elements first … last - 1 lie inside the image; `at` is where the first
+// one would lie.
+inline const int8_t* AddSparseRow(uint32_t& sum, const int8_t* input, int32_t at, int32_t first, int32_t last,
+                                  int32_t offset, const uint8_t* bitmap, int32_t row_bytes, const int8_t* values) {
+    for (int32_t base = 0; base < 8 * row_bytes; base += 8) {
+        for (uint32_t bits = *bitmap; bits != 0; bits &= bits - 1) {
+            const int32_t tap = base + __builtin_ctz(bits);
+            const int32_t value = *values++;
+            if (first <= tap && tap < last) sum += static_cast<uint32_t>(value * (input[at + tap] + offset));
+        }
+        ++bitmap;
+    }
+    return values;
+}
+
+}  // namespace internal
+
+inline void conv_2d_int8_sparse(const Conv2DInt8Params& p, const int8_t* input, const uint8_t* bitmap,
+                                const int8_t* values, const int32_t* bias, const int32_t* multipliers,
+                                const int32_t* shifts, int8_t* output) {
+    constexpr int kPositions = 4;
+    const int32_t row_bytes = (p.filter_width * p.input_depth + 7) / 8;
+    const int32_t row_step = p.dilation_height * p.input_width * p.input_depth;
+    const int32_t step = p.stride_width * p.input_depth;
+    const auto finish = [&](uint32_t sum, int32_t channel) {
+        return RequantizeToInt8(sum, bias != nullptr ? bias[channel] : 0, multipliers[channel], shifts[channel],
+                                p.output_offset, p.activation_min, p.activation_max);
+    };
+
+    for (int32_t batch = 0; batch < p.batches; ++batch) {
+        for (int32_t out_y = 0; out_y < p.output_height; ++out_y) {
+            const int32_t y = out_y * p.stride_height - p.padding_top;
+            const TapRange rows = TapsInside(y, p.input_height, p.filter_height, p.dilation_height);
+            const bool all_rows = rows.first == 0 && rows.last == p.filter_height;
+            for (int32_t out_x = 0; out_x < p.output_width;) {
+                const int32_t x = out_x * p.stride_width - p.padding_left;
+                const int32_t corner = (y * p.input_width + x) * p.input_depth;
+                const uint8_t* row = bitmap;
+                const int8_t* next = values;
+                const bool all_taps = all_rows && x >= 0 && x + p.filter_width <= p.input_width;
+                if (all_taps && out_x + kPositions <= p.output_width &&
+                    x + (kPositions - 1) * p.stride_width + p.filter_width <= p.input_width) {
+                    for (int32_t channel = 0; channel < p.output_depth; ++channel) {
+                        uint32_t sums[kPositions] = {};
+                        const int8_t* in = input + corner;
+                        for (int32_t i = 0; i < p.filter_height; ++i) {
+                            next = internal::AddSparseRowToFour(sums, in, step, p.input_offset, row, row_bytes, next);
+                            row += row_bytes;
+                            in += row_step;
+                        }
+                        for (int32_t i = 0; i < kPositions; ++i) {
+                            output[i * p.output_depth + channel] = finish(sums[i], channel);
+                        }
+                    }
+                    output += kPositions * p.output_depth;
+                    out_x += kPositions;
+                    continue;
+                }
+                const TapRange taps = TapsInside(x, p.input_width, p.filter_width, 1);
+                for (int32_t channel = 0; channel < p.output_depth; ++channel) {
+                    uint32_t sum = 0;
+                    for (int32_t i = 0; i < p.filter_height; ++i) {
+                        const int32_t at = corner + i * row_step;
+                        if (all_taps) {
+                            next = internal::AddSparseRow(sum, input + at, p.input_offset, row, row_bytes, next);
+                        } else {
+                            const bool inside = rows.first <= i && i < rows.last;
+                            next = internal::AddSparseRow(sum, input, at, taps.first * p.input_depth,
+                                                          inside ? taps.last * p.input_depth : 0, p.input_offset, row,
+                                                          row_bytes, next);
+                        }
+                        row += row_bytes;
+                    }
+                    *output++ = finish(sum, channel);
+                }
+                ++out_x;
+            }
+        }
+        input += p.input_height * p.input_width * p.input_depth;
+    }
+}
+
+}  // namespace kerf
