@@ -283,8 +283,7 @@ def render_project(ask: Request, progress: Progress, arena: Arena | None = None)
         progress.warn(
             "the arena is an upper bound, until `inv build` or `inv run` have found the smallest in an emulator"
         )
-    constants = sum(tensor.bytes for tensor in graph.tensors if tensor.data is not None)
-    platformio.check_fits(arena.bytes, constants, target)
+    platformio.check_fits(arena.bytes, program.constants_bytes, target)
     sources = runtime.sources(program, target, arena, mode=mode)
     project = render.project(
         graph,

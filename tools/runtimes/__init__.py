@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from ..graph.ir import Graph, KernelCall, Plan
+from ..graph.ir import Constant, Graph, KernelCall, Plan, TensorRef
 from ..values import Target
 
 
@@ -24,6 +24,17 @@ class Program:
     graph: Graph
     plan: Plan | None
     calls: tuple[KernelCall, ...] = ()
+
+    @property
+    def constants_bytes(self) -> int:
+        """Flash for constants: those that the calls name, packed as they are stored, or all of the graph's."""
+        tensors = self.graph.tensors
+        if not self.calls:
+            return sum(tensor.bytes for tensor in tensors if tensor.data is not None)
+        arguments = [argument for call in self.calls for argument in call.arguments]
+        named = {a.index for a in arguments if isinstance(a, TensorRef) and a.index is not None}
+        computed = sum(int(a.data.nbytes) for a in arguments if isinstance(a, Constant))
+        return computed + sum(tensors[i].bytes for i in named if tensors[i].data is not None)
 
 
 @dataclass(frozen=True)
