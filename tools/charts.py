@@ -91,7 +91,7 @@ def scatter(
                 [point.y],
                 list(MARKERS)[shapes.index(point.shape) % len(MARKERS)],
                 color=SERIES[series.index(point.series) % len(SERIES)],
-                markersize=9 if point in front else 7.5,
+                markersize=10 if point in front else 8,
                 markeredgecolor=INK if point in front else PAPER,
                 markeredgewidth=1.0,
                 linestyle="none",
@@ -104,7 +104,7 @@ def scatter(
         axes.margins(x=0.08)
         axes.yaxis.set_major_locator(MaxNLocator(5))
         low, high = min(p.y for p in points), max(p.y for p in points)
-        room = max(1.0, 0.15 * (high - low))
+        room = max(0.3, 0.15 * (high - low))
         axes.set_ylim(max(0.0, low - room), min(100.0 + 0.2 * room, high + room))
         axes.set_xlabel(x_label)
         axes.set_ylabel(y_label)
@@ -130,7 +130,7 @@ def memory_plan(name: str, label: str, buffers: Sequence[Buffer], steps: Sequenc
     from matplotlib.patches import Rectangle
 
     with rc_context({**_STYLE, "svg.hashsalt": name}):
-        figure, axes = _figure(max(8.0, min(14.0, 1.5 + 0.5 * len(steps))), 4.2)
+        figure, axes = _figure(max(10.0, 1.5 + 0.75 * len(steps)), 4.4)
         titles = {}
         for i, buffer in enumerate(buffers):
             box = Rectangle(
@@ -144,10 +144,11 @@ def memory_plan(name: str, label: str, buffers: Sequence[Buffer], steps: Sequenc
             )
             axes.add_patch(box)
             titles[f"{name}-{i}"] = buffer.title
-            if buffer.bytes > 0.07 * arena_bytes and len(buffer.name) * 0.16 < 0.5 * (buffer.last - buffer.first + 1):
-                middle = (buffer.first + buffer.last + 1) / 2
+            if buffer.bytes > 0.06 * arena_bytes:
+                # in the first column: what takes over the memory later covers the rest
                 centre = buffer.offset + buffer.bytes / 2
-                axes.text(middle, centre, _plain(buffer.name), ha="center", va="center", color=PAPER, fontsize=10)
+                text = _plain(_short(buffer.name, 10))
+                axes.text(buffer.first + 0.08, centre, text, va="center", color=PAPER, fontsize=10, zorder=3)
         axes.set_xlim(0, len(steps))
         axes.set_ylim(0, max(arena_bytes, 1))
         axes.set_xticks([i + 0.5 for i in range(len(steps))], [_plain(_short(step)) for step in steps])
@@ -162,7 +163,7 @@ def sqnr(name: str, label: str, layers: Sequence[tuple[str, float]], limit_db: f
     from matplotlib import rc_context
 
     with rc_context({**_STYLE, "svg.hashsalt": name}):
-        figure, axes = _figure(max(8.0, min(14.0, 1.2 + 0.42 * len(layers))), 3.2)
+        figure, axes = _figure(max(10.0, 1.2 + 0.42 * len(layers)), 3.2)
         values = [value for _, value in layers]
         axes.axhline(limit_db, color=SERIES[4], linewidth=1.0, linestyle=(0, (4, 3)))
         axes.plot(range(len(values)), values, "-o", color=SERIES[0], markersize=5, linewidth=1.4)
@@ -202,12 +203,12 @@ def _figure(width: float, height: float) -> Any:
 
 def _plain_log_ticks(axis: Any, values: Sequence[float]) -> None:
     """Few ticks with plain numbers: 1, 2, 5, 10 … or, over less than a decade, steps of equal size."""
-    from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
+    from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 
     wide = max(values) >= 8 * min(values)
-    axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)) if wide else MaxNLocator(4, steps=[1, 2, 5, 10]))
+    axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)) if wide else MaxNLocator(6, steps=[1, 2, 5, 10]))
     axis.set_major_formatter(lambda value, _: _engineering(value))
-    axis.set_minor_formatter(NullFormatter())
+    axis.set_minor_locator(NullLocator())
 
 
 def _engineering(value: float) -> str:
@@ -218,10 +219,10 @@ def _engineering(value: float) -> str:
     return f"{value:g}"
 
 
-def _short(text: str) -> str:
+def _short(text: str, most: int = 16) -> str:
     """The telling end of a layer's name."""
     last = text.rstrip("/").rpartition("/")[2] or text
-    return last if len(last) <= 16 else f"{last[:15]}…"
+    return last if len(last) <= most else f"{last[: most - 1]}…"
 
 
 def _plain(text: str) -> str:

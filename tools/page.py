@@ -127,7 +127,7 @@ def _trade_offs(measurements: Sequence[Measurement]) -> list[dict[str, Any]]:
     found = []
     for number, family in enumerate(sorted({_family(m) for m in newest})):
         members = [m for m in newest if _family(m) == family]
-        series, shapes = sorted({_series(m) for m in members}), sorted({_shape(m) for m in members})
+        series, shapes = sorted({_series(m) for m in members}, key=_by_mode), sorted({_shape(m) for m in members})
         drawn = [_scatter(f"flash{number}", members, "flash, bytes", _flash, series, shapes)]
         for is_board, unit in sorted({(m.emulator is None, m.clock.unit) for m in members}):
             timed = [m for m in members if (m.emulator is None, m.clock.unit) == (is_board, unit)]
@@ -149,6 +149,11 @@ def _trade_offs(measurements: Sequence[Measurement]) -> list[dict[str, Any]]:
 def _series(m: Measurement) -> str:
     """What was done to the model: its mode, and the steps of compression behind the family's name."""
     return f"{m.mode} {m.model[len(_family(m)) :]}".strip()
+
+
+def _by_mode(series: str) -> tuple[bool, str]:
+    """int8, which most people want, has the first colour."""
+    return not series.startswith("int8"), series
 
 
 def _shape(m: Measurement) -> str:
