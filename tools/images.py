@@ -59,7 +59,9 @@ def load(folder: Path, cache: Path, progress: Progress | None = None, skip_bad: 
         state = {"key": key, "sha256": files.sha256(packed), "skipped": decoded.skipped}
         files.write(state_path, json.dumps(state, indent=1).encode())
     if state["skipped"]:
-        progress.warn(f"{len(state['skipped'])} files of {folder} are left out; the first: {state['skipped'][0]}")
+        count = len(state["skipped"])
+        left_out = f"{count} files of {folder} are" if count > 1 else f"1 file of {folder} is"
+        progress.warn(f"{left_out} left out; the first: {state['skipped'][0]}")
     arrays = files.unpack_arrays(packed)
     return Data(
         _scaled(arrays["train_x"]),

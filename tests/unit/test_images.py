@@ -12,10 +12,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tools import images
-from tools.errors import TrainError
+from tools import images, pipeline
+from tools.errors import TrainError, UsageError
 from tools.models import Augmentation, Data
 from tools.progress import Progress, Step
+from tools.values import Request
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -174,7 +175,7 @@ def test_bad_files_are_named_or_skipped_and_counted(
         data = load(folder, skip_bad=True, progress=heard)
         files = sum(1 for p in folder.rglob("*") if p.parent != folder and p.name[0] != ".")
         assert len(data.train_y) + len(data.test_y) == files - 1
-        assert len(heard.warned) == 1 and heard.warned[0].startswith(f"1 files of {folder} are left out; the first: ")
+        assert len(heard.warned) == 1 and heard.warned[0].startswith(f"1 file of {folder} is left out; the first: ")
         assert str(path) in heard.warned[0]
     with pytest.raises(TrainError):
         load(folder)
@@ -239,6 +240,22 @@ def test_cache_is_used_until_a_file_changes(tmp_path: Path, monkeypatch: pytest.
     load(folder)
     assert len(reads) == 30
     assert len(list((tmp_path / "cache").iterdir())) == 2  # one set of arrays per folder, not one per state
+
+
+def test_what_a_model_of_kerf_takes_as_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pipeline, "BUILD", tmp_path / "build")
+    folder = plain(tmp_path / "set")
+    picture(folder / "dog" / "3.png", 9, (5, 3))
+    with pytest.raises(TrainError, match=r"3\.png has 5x3 pixels but"):
+        pipeline.dataset(Request(data=str(folder)), Progress())
+    data = pipeline.dataset(Request(data=str(folder), skip_bad=True), Progress())
+    assert data is not None and data.classes == ("cat", "dog")
+    assert pipeline.dataset(Request(data=str(tmp_path / "x.npz")), Progress()) is None
+    with pytest.raises(
+        UsageError, match=r"x\.npz is no folder: for digits, --data is a folder with one folder of images"
+    ):
+        pipeline.train(Request(data=str(tmp_path / "x.npz")), Progress())
+    assert not (tmp_path / "build" / "digits").exists()
 
 
 @pytest.mark.parametrize("when", [1, 7, 10])
