@@ -242,7 +242,8 @@ def quantize(ask: Request, progress: Progress) -> Quantized:
 
 def _needs_per_tensor_dense(ask: Request) -> bool:
     """Whether dense layers need one scale for all their weights: their runtime's TFLM would get others wrong."""
-    return ask.per_tensor_dense or not RUNTIMES[ask.runtime].takes_per_channel_dense(choose_target(ask))
+    target = choose_target(ask)
+    return ask.per_tensor_dense or not RUNTIMES[ask.runtime].takes_per_channel_dense(target)
 
 
 def compile(ask: Request, progress: Progress) -> Compiled:
@@ -352,7 +353,7 @@ def run(ask: Request, progress: Progress) -> Outcome:
 
     A board behind a port of this machine is flashed first; behind a URL it is taken as it is.
     """
-    if RUNTIMES[ask.runtime].interprets(choose_target(ask)):
+    if _interprets(ask):
         return _interpret(ask, progress)
     built, line = _ready(ask, progress)
     vectors, project = built.rendered.compiled.quantized.vectors, built.image.project
@@ -374,7 +375,7 @@ def compare(ask: Request, progress: Progress, samples: int = 1) -> Comparison:
     """Layer by layer: the float model, LiteRT, TFLM and the first ``samples`` of the test set on the device."""
     if samples < 1:
         raise UsageError(f"--samples {samples}: at least one sample must go to the device")
-    if RUNTIMES[ask.runtime].interprets(choose_target(ask)):
+    if _interprets(ask):
         raise UsageError(
             f"runtime {ask.runtime} on {ask.target} is TFLM's interpreter, which compare runs in any case; "
             "choose a target with firmware"
@@ -470,10 +471,16 @@ def _outcome(built: Built, device: DeviceRun, emulator: str | None) -> Outcome:
     )
     records.append(measurement, RECORDS)
     compiled, target = built.rendered.compiled, built.rendered.target
-    parts = sections.read(image.elf) if image.elf.is_file() else ()
+    parts = () if RUNTIMES[project.runtime].interprets(target) else sections.read(image.elf)
     found = details.of(compiled.quantized, compiled.graph, compiled.plan, device.outputs, target, parts)
     kept.write(KEPT, kept.DETAILS, measurement, found)
     return Outcome(measurement, built, device.outputs, device.retries)
+
+
+def _interprets(ask: Request) -> bool:
+    """Whether there is no firmware for runtime and target; the names are checked first."""
+    target = choose_target(ask)
+    return RUNTIMES[ask.runtime].interprets(target)
 
 
 def _interpret(ask: Request, progress: Progress) -> Outcome:
@@ -513,7 +520,7 @@ def _size_arena(ask: Request, progress: Progress) -> None:
     For a board without an emulator another target stands in; what it lacks is a warning, as the estimate remains.
     """
     target, tried_on = choose_target(ask), _sizing_target(ask)
-    if RUNTIMES[ask.runtime].interprets(target):
+    if _interprets(ask):
         return
     compiled = compile(ask, progress)
     if not tried_on.emulators or _known_arena(ask, compiled, target) is not None:
