@@ -96,13 +96,14 @@ def examine(
     project: Project,
     emulator: str | None,
 ) -> Comparison:
-    """Runs the interpreters over the first SAMPLES of the test set and compares.
+    """Runs the interpreters over the first SAMPLES of the test set, or as many as the device had, and compares.
 
     ``original`` is the same model in float32 with the same test set, None where there is none; ``device`` has a row of
     every operator's output per sample, for the first samples, None where no firmware ran. Raises ModelError when no
     interpreter can run the model.
     """
-    inputs = [array[:SAMPLES] for array in quantized.vectors.inputs]
+    count = max(SAMPLES, len(device or ()))
+    inputs = [array[:count] for array in quantized.vectors.inputs]
     name = quantized.model
     parties = {}
     refusals = []
@@ -117,7 +118,7 @@ def examine(
     # Integer results are defined by TFLM; its float and hybrid ones, where it has any, by LiteRT.
     defines = oracle.TFLM if signature.read(quantized.tflite, name).is_integer else oracle.LITERT
     chosen = defines if defines in parties else next(iter(parties))
-    floats, weights = (None, None) if original is None else _originals(graph, original)
+    floats, weights = (None, None) if original is None else _originals(graph, original, count)
     on_device = None
     if device is not None:
         on_device = [np.stack(column) for column in zip(*device, strict=True)]
@@ -140,10 +141,11 @@ def examine(
     )
 
 
-def _originals(graph: Graph, original: Quantized) -> tuple[list[Array | None], list[Array | None]]:
-    """For each operator the float model's output, and its weights; None where the float model has no such layer."""
+def _originals(graph: Graph, original: Quantized, count: int) -> tuple[list[Array | None], list[Array | None]]:
+    """For each operator the float model's output for the first ``count`` samples, and its weights; None where the
+    float model has no such layer."""
     own = read.read(original.tflite, original.model, kernels=False)
-    inputs = [array[:SAMPLES] for array in original.vectors.inputs]
+    inputs = [array[:count] for array in original.vectors.inputs]
     found = interpreters.outputs(oracle.LITERT, original.tflite, own, inputs, original.model)
     twins = interpreters.pairs(graph, own)
     weights = [own.optional_input(twin, 1) if twin else None for twin in twins]
@@ -268,7 +270,8 @@ def find(
     """The first layer that diverges, None when there is none, and a sentence with its usual cause.
 
     A device that differs from the reference at all comes first (``exact``: the reference defines its numbers), then
-    a layer whose SQNR is below LOW_SQNR_DB or that clips more than MANY_CLIPPED of its values. ``floats`` are the float model's outputs, ``weights`` its weights.
+    a layer whose SQNR is below LOW_SQNR_DB or that clips more than MANY_CLIPPED of its values. ``floats`` are the float
+    model's outputs, ``weights`` its weights.
     """
     for layer in layers:
         if layer.device is not None and layer.device.share > 0:

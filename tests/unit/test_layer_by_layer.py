@@ -184,6 +184,9 @@ def test_examine_finds_the_kernel_that_is_wrong() -> None:
     assert (clean.layer, clean.samples, clean.device_samples, clean.reference) == (None, 3, 2, "tflite-micro")
     assert [row.device for row in clean.layers] == [Difference(0.0, 0.0)] * len(own.ops)
     assert clean.finding == "No layer diverges."
+    many = replace(quantized, vectors=replace(vectors, inputs=tuple(np.resize(a, (70, *a.shape[1:])) for a in inputs)))
+    longer = compare.examine(many, own, None, [device[i] for i in (0, 1)] + [device[0]] * 68, project, None)
+    assert (longer.samples, longer.device_samples) == (70, 70), "more than SAMPLES where the device had more"
     at = len(own.ops) - 1
     device[1][at].reshape(-1)[0] ^= 1
     spoiled = compare.examine(quantized, own, None, device, project, None)
