@@ -146,5 +146,9 @@ def _counted(array: Array) -> dict[str, Any] | None:
     values = array.astype(np.float64).ravel()
     if not np.isfinite(values).all():
         return None
-    counts, edges = np.histogram(values, bins=HISTOGRAM_BINS)
+    low, high = float(values.min()), float(values.max())
+    if low == high:  # numpy would take half to either side, which is nothing beside 1e16
+        margin = max(0.5, 1e-6 * abs(low))
+        low, high = low - margin, high + margin
+    counts, edges = np.histogram(values, bins=HISTOGRAM_BINS, range=(low, high))
     return {"min": float(edges[0]), "max": float(edges[-1]), "counts": [int(n) for n in counts]}
