@@ -306,7 +306,7 @@ def parse(frame: Frame) -> Message:
 
 @dataclass
 class Decoder:
-    """Finds frames in a stream that also carries text and noise; the C++ one (firmware/bench/frame.h) does the same.
+    """Finds frames in a stream that also carries text and noise; the C++ one (firmware/bench/wire.h) does the same.
 
     ``bad`` counts what began like a frame and was none; ``text`` keeps the latest bytes outside of frames, so that
     an error can show what the other side says instead. A byte above 62 where COBS has a code byte cannot be part of
