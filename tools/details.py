@@ -16,7 +16,6 @@ from .graph.ir import Graph, Plan, Tensor
 from .sections import Section
 from .values import Quantized, Target
 
-VERSION = 1
 Array = npt.NDArray[Any]
 
 MOST_PICTURES = 16  # of right, and as many of wrong answers
@@ -35,7 +34,6 @@ def of(
     """JSON-ready details. ``outputs`` are the device's, one array per model output, first axis = sample."""
     vectors = quantized.vectors
     return {
-        "version": VERSION,
         "oracle": vectors.oracle,
         "calibration": quantized.calibration,
         "flash_limit_bytes": target.flash_bytes,

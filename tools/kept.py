@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from . import files
 
 DETAILS, COMPARISON = "run", "compare"
+VERSION = 1  # of what is in the files; those of another are as good as none
 
 
 class Place(Protocol):
@@ -36,9 +37,11 @@ def path(folder: Path, what: str, place: Place) -> Path:
 
 def write(folder: Path, what: str, place: Place, value: Mapping[str, Any]) -> None:
     """Whole or not at all."""
-    files.write(path(folder, what, place), json.dumps(value, ensure_ascii=False, allow_nan=False).encode())
+    text = json.dumps({"version": VERSION, **value}, ensure_ascii=False, allow_nan=False)
+    files.write(path(folder, what, place), text.encode())
 
 
 def read(folder: Path, what: str, place: Place) -> Mapping[str, Any] | None:
-    """None where nothing was kept, or what is there is no JSON object."""
-    return files.read_json(path(folder, what, place)) or None
+    """None where nothing was kept, or what is there is damaged or of another version of kerf."""
+    found = files.read_json(path(folder, what, place))
+    return {key: found[key] for key in found if key != "version"} if found.get("version") == VERSION else None

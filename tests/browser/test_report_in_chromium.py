@@ -78,7 +78,6 @@ def report() -> str:
         "right": False,
     }
     kept = {
-        "version": details.VERSION,
         "oracle": "tflite-micro",
         "calibration": None,
         "flash_limit_bytes": 1 << 20,

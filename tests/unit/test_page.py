@@ -232,8 +232,10 @@ def test_what_is_kept_comes_back(tmp_path: Path) -> None:
     assert kept.read(tmp_path, kept.DETAILS, RECORD) == kept_details()
     assert kept.read(tmp_path, kept.COMPARISON, RECORD) is None
     assert kept.read(tmp_path, kept.DETAILS, BOARD) is None
-    kept.path(tmp_path, kept.DETAILS, RECORD).write_text("{")
-    assert kept.read(tmp_path, kept.DETAILS, RECORD) is None
+    file = kept.path(tmp_path, kept.DETAILS, RECORD)
+    for text in ("{", "[]", file.read_text().replace(f'"version": {kept.VERSION}', '"version": 0')):
+        file.write_text(text)
+        assert kept.read(tmp_path, kept.DETAILS, RECORD) is None
 
 
 # --- charts -----------------------------------------------------------------------------------------------------------
