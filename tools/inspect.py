@@ -16,6 +16,7 @@ Array = npt.NDArray[Any]
 
 HISTOGRAM_BINS = 16
 _BARS = " ▁▂▃▄▅▆▇█"
+_WEIGHTS = ("int4", "int8", "float16", "float32")  # types that nothing but weights has
 
 
 def _conv_macs(graph: Graph, op: Op) -> int:
@@ -82,7 +83,8 @@ def _layer(graph: Graph, op: Op) -> dict[str, Any]:
         "name": op.name,
         "output_shape": list(output.shape),
         "output_dtype": output.dtype.value,
-        "parameters": sum(t.elements for t in constants if t.dtype.value in ("int8", "float32", "float16", "int32")),
+        # Elsewhere integers are shapes, axes and paddings.
+        "parameters": sum(t.elements for t in constants if op.kind in MACS or t.dtype.value in _WEIGHTS),
         "constant_bytes": sum(t.bytes for t in constants),
         "macs": macs(graph, op),
     }
@@ -137,7 +139,7 @@ def _reals(tensor: Tensor, original: Array | None) -> dict[str, Any] | None:
 
 def _histogram(tensor: Tensor) -> dict[str, Any] | None:
     """Counts over equal bins from the smallest to the largest value; None for what is not a constant of numbers."""
-    if tensor.data is None or tensor.elements == 0 or tensor.dtype.value not in ("int8", "float32", "float16"):
+    if tensor.data is None or tensor.elements == 0 or tensor.dtype.value not in _WEIGHTS:
         return None
     return _counted(tensor.data)
 

@@ -1,4 +1,4 @@
-"""What `inv inspect` says of constants that no trained model has."""
+"""What `inv inspect` says of constants."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -7,7 +7,7 @@ import numpy as np
 
 from tools import inspect
 from tools.graph import read
-from tools.graph.ir import DType
+from tools.graph.ir import DType, Graph
 
 MODEL = Path(__file__).with_name("flatten.tflite")
 
@@ -20,3 +20,19 @@ def test_weights_that_are_all_the_same_huge_number() -> None:
     tensors[at] = replace(tensors[at], dtype=DType.FLOAT32, quantization=None, data=data)
     histogram = inspect.inspect(replace(graph, tensors=tuple(tensors)), None)["tensors"][at]["histogram"]
     assert max(histogram["counts"]) == data.size and histogram["min"] < 3e38 < histogram["max"]
+
+
+def parameters(graph: Graph) -> dict[str, int]:
+    return {layer["op"]: layer["parameters"] for layer in inspect.inspect(graph, None)["layers"]}
+
+
+def test_parameters_are_weights_and_biases_of_any_type_and_no_shapes() -> None:
+    graph = read.read(MODEL.read_bytes(), "flatten")
+    counted = parameters(graph)
+    dense = next(op for op in graph.ops if op.kind == "FULLY_CONNECTED")
+    constants = [graph.tensors[i] for i in dense.inputs[1:] if i is not None]
+    assert counted["FULLY_CONNECTED"] == sum(tensor.elements for tensor in constants) > 0
+    assert counted["RESHAPE"] == 0
+    types = {dense.inputs[1]: DType.INT4, dense.inputs[2]: DType.INT64}
+    tensors = tuple(replace(t, dtype=types.get(t.index, t.dtype)) for t in graph.tensors)
+    assert parameters(replace(graph, tensors=tensors)) == counted, "weights of 4 bits, bias of 64"
