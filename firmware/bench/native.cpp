@@ -43,9 +43,13 @@ enum Code : uint8_t {
 
 enum Object : uint8_t { kOutput = 0, kOpTicks = 1, kText = 2, kInputInfo = 3, kOutputInfo = 4, kPaused = 5 };
 
-constexpr uint16_t kCanProfile = 1;
-constexpr uint16_t kCanCapture = 2;
+constexpr uint16_t kCanProfile = 1, kCanCapture = 2;
 constexpr uint8_t kProfile = 1;
+
+struct Bytes {
+    const void* data;
+    size_t size;
+};
 
 bool session_open = false;
 uint32_t session = 0;
@@ -79,8 +83,7 @@ uint32_t pause_after = kNoOp;
 bool is_paused = false;
 bool is_abandoned = false;  // by a new session: nobody waits for the end of this inference
 uint8_t capture_seq = 0;    // of the latest request about it, which the next pause or the end answers
-const void* paused_output = nullptr;
-uint32_t paused_bytes = 0;
+Bytes paused_output = {nullptr, 0};
 
 void send(uint8_t type, uint8_t seq, const Payload& payload) {
     wire_bytes = encode_frame(type, seq, payload, wire);
@@ -91,8 +94,7 @@ void pause_op(uint32_t op, const void* output, uint32_t bytes) {
     if (op != pause_after) {
         return;
     }
-    paused_output = output;
-    paused_bytes = bytes;
+    paused_output = {output, bytes};
     is_paused = true;
     Payload payload;
     payload.u16(static_cast<uint16_t>(op));
@@ -228,15 +230,6 @@ void resume(const Frame& request) {
     }
 }
 
-struct Bytes {
-    const void* data;
-    size_t size;
-};
-
-Bytes text(const char* s) {
-    return {s, std::strlen(s)};
-}
-
 void describe(const model::Tensor& tensor, Payload& into) {
     uint32_t scale_bits;
     static_assert(sizeof(scale_bits) == sizeof(tensor.scale));
@@ -272,14 +265,14 @@ void read(const Frame& request) {
         case kPaused:
             known = is_paused && index == 0;
             if (known) {
-                from = {paused_output, paused_bytes};
+                from = paused_output;
             }
             break;
         case kText: {
             const char* const texts[] = {model.name, model.mlperf_id, model.runtime, model.kernels};
             known = index < sizeof(texts) / sizeof(texts[0]);
             if (known) {
-                from = text(texts[index]);
+                from = {texts[index], std::strlen(texts[index])};
             }
             break;
         }
