@@ -3,6 +3,7 @@
 The whole model is read by graph/read.py; this also reads files with operators no kernel of kerf covers.
 """
 
+import math
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import tflite
 
-from .errors import ModelError
+from .errors import ModelError, UnsupportedModel
 
 IDENTIFIER = b"TFL3"  # file_identifier of the TFLite schema
 
@@ -28,6 +29,9 @@ _NUMPY = {
     tflite.TensorType.INT64: "int64",
     tflite.TensorType.BOOL: "bool",
 }
+_PORT_TYPES = frozenset(_NUMPY.values()) - {"int4"}
+MAX_TENSOR_BYTES = 1 << 26  # the test set holds many of an input; no microcontroller has memory for one
+_TYPE_NAMES = {number: name for name, number in vars(tflite.TensorType).items() if name.isupper()}
 _BOUNDARY_OPS = (tflite.BuiltinOperator.QUANTIZE, tflite.BuiltinOperator.DEQUANTIZE)
 
 
@@ -78,7 +82,11 @@ class Signature:
 
 
 def read(data: bytes, name: str) -> Signature:
-    """The signature of a .tflite's main subgraph. Raises ModelError, which names the file as ``name``."""
+    """The signature of a .tflite's main subgraph.
+
+    Raises ModelError, which names the file as ``name``, for a damaged one and for tensors of absurd size; its
+    UnsupportedModel for inputs and outputs that no array can hold, such as strings.
+    """
     if data[4:8] != IDENTIFIER:
         raise ModelError(f"{name} is not a .tflite file: it lacks the mark {IDENTIFIER.decode()!r} at byte 4")
     with damage(name):
@@ -107,6 +115,13 @@ def _signature(model: Any, graph: Any, size: int, name: str) -> Signature:
     outputs = [graph.Outputs(i) for i in range(graph.OutputsLength())]
     if not inputs or not outputs:
         raise ModelError(f"{name} has {len(inputs)} inputs and {len(outputs)} outputs: it needs at least one of each")
+    for what, index in [("input", i) for i in inputs] + [("output", i) for i in outputs]:
+        if ports[index].dtype not in _PORT_TYPES:
+            kind = _TYPE_NAMES.get(tensors[index].Type(), f"number {tensors[index].Type()}")
+            raise UnsupportedModel(
+                f"{what} {ports[index].name!r} of {name} is of type {kind}, which kerf cannot send to a device; "
+                "convert the model with numbers of 8, 16 or 32 bits there"
+            )
 
     codes = [model.OperatorCodes(i) for i in range(model.OperatorCodesLength())]
     touched = set()  # (dtype, is a constant) of what the operators proper read and write
@@ -148,7 +163,7 @@ def _mode(touched: set[tuple[str, bool]]) -> str:
 
 def _bytes(port: Port) -> int:
     item = np.dtype(port.dtype).itemsize if port.dtype in _NUMPY.values() and port.dtype != "int4" else 8
-    return int(np.prod(port.shape, dtype=np.int64)) * item
+    return math.prod(port.shape) * item
 
 
 def _is_constant(model: Any, tensor: Any) -> bool:
@@ -160,6 +175,8 @@ def _port(tensor: Any, name: str) -> Port:
     shape = tuple(int(tensor.Shape(i)) for i in range(min(tensor.ShapeLength(), 16)))
     if any(size < 0 for size in shape):
         raise ModelError(f"{name} is damaged or cut off: a tensor has the shape {shape}")
+    if math.prod(shape) > MAX_TENSOR_BYTES:
+        raise ModelError(f"{name} has a tensor of the shape {shape}: too large for any microcontroller")
     quantization = tensor.Quantization()
     is_quantized = quantization is not None and quantization.ScaleLength() == 1
     return Port(

@@ -6,7 +6,7 @@ import tflite
 from raw_tflite import RawModel, RawOp, RawTensor
 
 from tools import signature
-from tools.errors import ModelError
+from tools.errors import ModelError, UnsupportedModel
 
 INT8, INT16, FLOAT32, FLOAT16 = (getattr(tflite.TensorType, n) for n in ("INT8", "INT16", "FLOAT32", "FLOAT16"))
 
@@ -72,3 +72,17 @@ def test_no_cut_and_no_flipped_byte_escapes_as_anything_but_a_model_error() -> N
         except ModelError:
             refused += 1
     assert refused > len(data) / 2
+
+
+@pytest.mark.parametrize(("kind", "named"), [(tflite.TensorType.STRING, "STRING"), (99, "99"), (17, "INT4")])
+def test_an_input_that_no_array_holds_is_refused(kind: int, named: str) -> None:
+    data = RawModel([RawTensor("words", type=kind, scales=()), RawTensor("y")]).data()
+    with pytest.raises(UnsupportedModel, match=f"'words' of m is of type .*{named}"):
+        signature.read(data, "m")
+
+
+@pytest.mark.parametrize("shape", [(1, 1 << 30), (2**31 - 1,) * 2, (2**31 - 1,) * 8])
+def test_a_tensor_of_absurd_size_is_refused_before_anything_is_allocated(shape: tuple[int, ...]) -> None:
+    data = RawModel([RawTensor("x", shape), RawTensor("y", shape)]).data()
+    with pytest.raises(ModelError, match="too large for any microcontroller"):
+        signature.read(data, "m")
