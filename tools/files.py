@@ -4,6 +4,7 @@ import hashlib
 import io
 import json
 import os
+import re
 import shutil
 import zipfile
 from collections.abc import Iterator, Mapping
@@ -21,17 +22,41 @@ _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest date a zip entry can have
 def replacing(path: Path) -> Iterator[Path]:
     """A temporary name next to ``path``, with the same suffix; what is written there becomes ``path`` on success.
 
-    The rename is atomic (POSIX rename, Windows ReplaceFile): a reader sees the old file or the new one. Left-overs of
-    an earlier process that was killed are removed first.
+    The rename is atomic (POSIX rename, Windows ReplaceFile): a reader sees the old file or the new one. The name has
+    this process's number, so that two kerfs at once do not write the same file; left-overs of one that was killed are
+    removed first.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.stem}.partial{path.suffix}")
+    temporary = path.with_name(f".{path.stem}.{os.getpid()}.partial{path.suffix}")
     remove(temporary)
+    for left_over in _left_over(path):
+        remove(left_over)
     try:
         yield temporary
         os.replace(temporary, path)
     finally:
         remove(temporary)
+
+
+def _left_over(path: Path) -> Iterator[Path]:
+    """What processes that are no more left of this file."""
+    name = re.compile(rf"\.{re.escape(path.stem)}\.([0-9]+)\.partial{re.escape(path.suffix)}")
+    for other in list(path.parent.iterdir()):
+        found = name.fullmatch(other.name)
+        if found and not _is_running(int(found[1])):
+            yield other
+
+
+def _is_running(process: int) -> bool:
+    if os.name != "posix":
+        return True  # os.kill would end it
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        pass
+    return True
 
 
 def remove(path: Path) -> None:
@@ -43,7 +68,11 @@ def remove(path: Path) -> None:
 
 
 def write(path: Path, data: bytes) -> None:
-    """Writes a file whole or not at all."""
+    """Writes a file whole or not at all. A device or a pipe (/dev/stdout) is written to, not replaced."""
+    if path.exists() and not path.is_file() and not path.is_dir():
+        with path.open("wb") as device:
+            device.write(data)
+        return
     with replacing(path) as temporary:
         temporary.write_bytes(data)
 

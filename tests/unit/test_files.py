@@ -1,5 +1,7 @@
 """Files appear whole or not at all, and equal content is equal bytes."""
 
+import os
+import re
 import signal
 import subprocess
 import sys
@@ -20,6 +22,8 @@ with files.replacing(Path(sys.argv[1])) as temporary:
     os.kill(os.getpid(), signal.SIGKILL)
 """
 
+WRITING = "import sys; from pathlib import Path; from tools import files; files.write(Path(sys.argv[1]), b'second')"
+
 
 @pytest.mark.parametrize("before", [None, b"old"])
 def test_kill_in_the_middle_leaves_what_was_there(tmp_path: Path, before: bytes | None) -> None:
@@ -29,7 +33,8 @@ def test_kill_in_the_middle_leaves_what_was_there(tmp_path: Path, before: bytes 
     done = subprocess.run([sys.executable, "-c", KILLED_WHILE_WRITING, str(path)], cwd=ROOT, check=False)
     assert done.returncode == -signal.SIGKILL
     assert (path.read_bytes() if path.exists() else None) == before
-    assert [p.name for p in tmp_path.glob(".*")] == [".model.partial.keras"]
+    (left_over,) = tmp_path.glob(".*")
+    assert re.fullmatch(r"\.model\.[0-9]+\.partial\.keras", left_over.name)
     files.write(path, b"whole")
     assert [(p.name, p.read_bytes()) for p in tmp_path.iterdir()] == [("model.keras", b"whole")]
 
@@ -65,6 +70,29 @@ def test_tree_digest_sees_names_and_contents(tmp_path: Path) -> None:
         (folder / "sub" / name).write_bytes(content)
         digests.append(files.tree_digest(folder))
     assert len(set(digests)) == 3
+
+
+def test_two_at_once_do_not_disturb_each_other(tmp_path: Path) -> None:
+    path = tmp_path / "model.keras"
+    with files.replacing(path) as temporary:
+        temporary.write_bytes(b"first")
+        subprocess.run([sys.executable, "-c", WRITING, str(path)], cwd=ROOT, check=True)
+        assert path.read_bytes() == b"second"
+    assert [(p.name, p.read_bytes()) for p in tmp_path.iterdir()] == [("model.keras", b"first")]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes on this system")
+def test_a_pipe_or_device_is_written_to_and_stays(tmp_path: Path) -> None:
+    """As root, --html /dev/stdout would otherwise put a file where the device was."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        files.write(pipe, b"page")
+        assert os.read(reader, 10) == b"page"
+    finally:
+        os.close(reader)
+    assert pipe.is_fifo()
 
 
 @pytest.mark.parametrize("content", [None, b"", b"{", b"[1]", b"\xff"])
