@@ -207,6 +207,11 @@ class _Device:
                 f"the board runs another model (SHA-256 {welcome.model_sha256.hex()[:12]}…, {welcome.ops} operators; "
                 f"expected {self._sha256[:12]}…, {self._op_count}): flash it again"
             )
+        if welcome.tick_unit >= len(protocol.TICK_UNITS) or not welcome.tick_hz:
+            raise DeviceError(
+                f"the device counts in a unit that this kerf does not know (unit {welcome.tick_unit}, "
+                f"{welcome.tick_hz} Hz): flash it again"
+            )
         if welcome.setup_status:
             why = faults.describe_status(welcome.setup_status, welcome.setup_detail)
             raise DeviceError(f"the model could not be set up on the device: {why}")
@@ -310,6 +315,8 @@ class _Device:
         while len(data) < size:
             count = min(protocol.MAX_READ_BYTES, size - len(data))
             part = self.link.ask(Read(object_, index, len(data), count), Data).data
+            if len(part) > count:
+                raise DeviceError(f"the device sent {len(part)} bytes where {count} were asked for: flash it again")
             if not part:
                 raise DeviceError(
                     f"the firmware's output {index} has {len(data)} bytes, the model's {size}: flash it again"

@@ -1,5 +1,6 @@
 """The bench against a firmware in Python: right results, named errors, bounded waits."""
 
+import zlib
 from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
@@ -239,6 +240,43 @@ def test_firmware_that_does_not_fit(firmware: FakeFirmware, sentence: str) -> No
     error, _ = failure(firmware)
     assert isinstance(error, DeviceError)
     assert sentence in str(error)
+
+
+@pytest.mark.parametrize("changes", [{"tick_unit": 9}, {"tick_hz": 0}])
+def test_a_clock_that_is_unknown(changes: dict[str, int]) -> None:
+    def changed(message: protocol.Message) -> protocol.Message:
+        return replace(message, **changes) if isinstance(message, protocol.Welcome) else message
+
+    error, _ = failure(rewritten(changed))
+    assert "counts in a unit that this kerf does not know" in str(error)
+
+
+def test_more_bytes_than_were_asked_for() -> None:
+    """Also where the outputs' CRC agrees with them."""
+
+    def changed(message: protocol.Message) -> protocol.Message:
+        if isinstance(message, protocol.Data) and len(message.data) < protocol.MAX_READ_BYTES:
+            return protocol.Data(message.data + b"\0")
+        if isinstance(message, protocol.Done):
+            return replace(message, outputs_crc32=zlib.crc32(firmware.output + b"\0"))
+        return message
+
+    firmware = FakeFirmware()
+    error, _ = failure(rewritten(changed, firmware))
+    assert "the device sent 16 bytes where 15 were asked for: flash it again" in str(error)
+
+
+def rewritten(
+    change: Callable[[protocol.Message], protocol.Message], firmware: FakeFirmware | None = None
+) -> Callable[[bytes], bytes]:
+    """A firmware that lies: what it answers is changed on its way."""
+    honest = firmware or FakeFirmware()
+
+    def answer(data: bytes) -> bytes:
+        frames = protocol.Decoder().feed(honest(data))
+        return b"".join(protocol.encode(change(protocol.parse(frame)), frame.seq) for frame in frames)
+
+    return answer
 
 
 def test_another_model() -> None:
