@@ -22,6 +22,7 @@ LOG = "build.log"
 CORTEX_M_COMPILER = "arm-none-eabi-g++"
 CORTEX_M_HINT = "sudo apt-get install gcc-arm-none-eabi libnewlib-arm-none-eabi libstdc++-arm-none-eabi-newlib"
 REGISTRY_SECONDS = 2.0
+VERSION_SECONDS = 20.0
 PORT_HINT = "allow it with: sudo usermod -aG dialout $USER, then log in again (docs/boards.md has a udev rule instead)"
 
 # PlatformIO asks nobody anything while kerf runs it: no telemetry, no look for a newer version.
@@ -270,9 +271,16 @@ def shared(cache: Path, project: Project, target: Target) -> Mapping[str, str]:
 def _compiler_digest(target: Target) -> str:
     """Tells the system's compilers apart; those that PlatformIO brings are named by their path."""
     compiler = {"cortexm": CORTEX_M_COMPILER, "host": "g++"}.get(target.port)
-    if compiler is None or not shutil.which(compiler):
+    path = shutil.which(compiler) if compiler else None
+    if compiler is None or path is None:
         return "packaged"
-    said = subprocess.run([compiler, "--version"], capture_output=True, text=True, timeout=20).stdout
+    try:
+        said = subprocess.run(
+            [path, "--version"], stdin=subprocess.DEVNULL, capture_output=True, timeout=VERSION_SECONDS
+        ).stdout
+    except (OSError, subprocess.TimeoutExpired) as error:
+        why = error.strerror if isinstance(error, OSError) else f"no answer for {VERSION_SECONDS:.0f} s"
+        raise MissingTool(f"{path} does not work when asked for its --version ({why}); install it anew") from error
     return files.digest(compiler, said)[:16]
 
 

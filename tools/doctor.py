@@ -89,8 +89,9 @@ def _program_version(program: str, flag: str) -> str | None:
     if path is None:
         return None
     try:
-        done = subprocess.run([path, flag], capture_output=True, text=True, timeout=20, check=False)
+        done = subprocess.run([path, flag], stdin=subprocess.DEVNULL, capture_output=True, timeout=20, check=False)
     except (OSError, subprocess.TimeoutExpired) as error:
         return f"found, but does not run: {error}"
-    lines = done.stdout.strip().splitlines() or done.stderr.strip().splitlines()
+    said = (done.stdout.strip() or done.stderr.strip()).decode("utf-8", "replace")
+    lines = ["".join(letter for letter in line if letter.isprintable())[:200] for line in said.splitlines()]
     return lines[0] if lines else "unknown version"

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -11,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tools import build
+from tools import build, doctor
 from tools.errors import BuildError, DoesNotFit, KerfError, MissingTool
 from tools.progress import Progress
 from tools.values import Project, Target
@@ -301,3 +302,29 @@ def test_what_counts_as_an_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     for error, answers in ((None, True), (not_found, True), (urllib.error.URLError("no route"), False)):
         monkeypatch.setattr(urllib.request, "urlopen", reply(error))
         assert build.registry_answers(1.0) is answers
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the compilers here are shell scripts")
+@pytest.mark.parametrize(
+    ("script", "sentence"),
+    [
+        ("#!/bin/sh\nprintf '\\377\\200'", ""),
+        ("#!/bin/sh\nexec sleep 9", "no answer"),
+        ("\x01junk", "Exec format error"),
+    ],
+    ids=["nonsense", "hangs", "no program"],
+)
+def test_a_broken_compiler_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str, sentence: str
+) -> None:
+    compiler = tmp_path / build.CORTEX_M_COMPILER
+    compiler.write_text(script)
+    compiler.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    monkeypatch.setattr(build, "VERSION_SECONDS", 0.5)
+    if not sentence:
+        build.shared(tmp_path, PROJECT, TARGET)
+        assert doctor.examine()
+        return
+    with pytest.raises(MissingTool, match=f"{re.escape(str(compiler))} does not work .*{sentence}"):
+        build.shared(tmp_path, PROJECT, TARGET)
