@@ -20,6 +20,7 @@ CALIBRATION_SAMPLES = 500  # at most; ranges hardly move beyond
 RANDOM_CALIBRATION_SAMPLES = 100
 RANDOM_TEST_SAMPLES = 32
 SEED = 0
+MAX_DIGITS = 9  # of a number of samples
 
 # What numpy and zipfile raise on files that are no .npz; the last two on an .npy, which is no archive.
 _UNREADABLE = (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error, AttributeError, TypeError)
@@ -88,7 +89,7 @@ def parse_calibration(text: str) -> int | None:
     """The value of --calibration: None for ``balanced``, else how many samples. Raises UsageError."""
     if text == "balanced":
         return None
-    if not text.isdecimal() or int(text) < 1:
+    if not text.isdecimal() or len(text) > MAX_DIGITS or int(text) < 1:
         raise UsageError(f"--calibration is `balanced` or a number of samples, at least 1, not {text!r}")
     return int(text)
 

@@ -13,6 +13,11 @@ from tools.signature import Port
 IMAGE = Port("image", (1, 2, 2, 1), "int8", 0.5, 0)
 
 
+def test_a_calibration_of_very_many_digits_is_wrong_usage() -> None:
+    with pytest.raises(UsageError, match="number of samples"):
+        samples.parse_calibration("9" * 5000)
+
+
 def save(path: Path, **arrays: object) -> Path:
     np.savez(path, **arrays)
     return path
