@@ -4,6 +4,7 @@
 and TensorFlow is loaded only by the stage that needs it.
 """
 
+import sys
 from collections.abc import Callable
 from inspect import Parameter, Signature
 from pathlib import Path
@@ -37,6 +38,16 @@ SOURCE = "model mode data skip_bad calibration strip json"
 FIRMWARE = SOURCE + " runtime target"
 
 
+class Whole(int):
+    """An option's integer: Invoke calls the default's class with what the user typed."""
+
+    def __new__(cls, text: object) -> "Whole":
+        try:
+            return super().__new__(cls, text)  # type: ignore[call-overload, no-any-return]
+        except ValueError:
+            raise Exit(f"kerf: {str(text)[:200]!r} is not a whole number, which this option takes", 2) from None
+
+
 def kerf_task(options: str = "", **own: tuple[Any, str]) -> Callable[[Callable[..., None]], Any]:
     """An Invoke task with the named options of the tables above and its `own` (default, help).
 
@@ -49,14 +60,20 @@ def kerf_task(options: str = "", **own: tuple[Any, str]) -> Callable[[Callable[.
 
     def decorate(function: Callable[..., None]) -> Any:
         def body(_: Context, **values: Any) -> None:
-            from tools.errors import KerfError
+            from tools.errors import KerfError, of_system
             from tools.values import Request
 
+            for stream in filter(None, (sys.stdout, sys.stderr)):  # a name is shown wherever the terminal's letters end
+                stream.reconfigure(errors="backslashreplace")
             asked = {name: values.pop(name) for name in REQUEST if name in values}
             try:
                 function(Request(**{name: value for name, value in asked.items() if value != ""}), **values)
             except KerfError as error:
                 raise Exit(f"kerf: {error}", error.exit_code) from None
+            except BrokenPipeError:
+                raise
+            except OSError as error:
+                raise Exit(f"kerf: {of_system(error)}", KerfError.exit_code) from None
             except KeyboardInterrupt:
                 raise Exit("kerf: interrupted", 130) from None
 
@@ -127,8 +144,8 @@ def ops(ask: Any, json: bool) -> None:
 
 @kerf_task(
     "model data skip_bad json",
-    epochs=(0, "stop after so many epochs (default: the model's own number)"),
-    seed=(1, "of the weights and the order of the data"),
+    epochs=(Whole(0), "stop after so many epochs (default: the model's own number)"),
+    seed=(Whole(1), "of the weights and the order of the data"),
 )
 def train(ask: Any, epochs: int, seed: int, json: bool) -> None:
     """Train a model that comes with kerf."""
@@ -256,7 +273,7 @@ def classify(ask: Any, images: str, json: bool) -> None:
 
 @kerf_task(
     FIRMWARE + " emulator port",
-    samples=(1, "so many samples of the test set go to the device, every layer of each"),
+    samples=(Whole(1), "so many samples of the test set go to the device, every layer of each"),
 )
 def compare(ask: Any, samples: int, json: bool) -> None:
     """Layer by layer: float, LiteRT, TFLM, device; names the first that diverges, and the usual cause."""

@@ -17,9 +17,12 @@
     │   └── DeviceError         the firmware sent an error or fault record
     └── Mismatch                the device's numbers are not the oracle's
 
-Whatever is not a KerfError is a defect of kerf and keeps its traceback.
+A disk that is full, a folder that may not be written and a name that is too long can meet any stage: the command line
+makes a KerfError of the OSError (`of_system`). Whatever else is not a KerfError is a defect of kerf and keeps its
+traceback.
 """
 
+import errno
 from collections.abc import Iterable
 
 
@@ -93,3 +96,24 @@ class DeviceError(ProtocolError):
 
 class Mismatch(KerfError):
     """The device computed other numbers than the oracle."""
+
+
+_REMEDIES = {
+    errno.ENOSPC: "make room on that disk",
+    errno.EDQUOT: "make room on that disk",
+    errno.EROFS: "choose a place that may be written",
+    errno.EACCES: "choose a place that you may read and write, or change its permissions",
+    errno.EPERM: "choose a place that you may read and write, or change its permissions",
+    errno.ENAMETOOLONG: "choose a shorter name",
+    errno.ENOTDIR: "a file is where a folder should be; move it away or choose another name",
+    errno.EEXIST: "a file is where a folder should be; move it away or choose another name",
+    errno.EISDIR: "a folder is where a file should be; choose another name",
+}
+
+
+def of_system(error: OSError) -> KerfError:
+    """What the operating system refused, as a sentence."""
+    named = str(error.filename2 or error.filename or "a file")
+    name = named if len(named) <= 200 else f"{named[:200]}…"
+    remedy = _REMEDIES.get(error.errno or 0, "look whether it is there and may be read and written")
+    return KerfError(f"{name}: {error.strerror or error}; {remedy}")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from command_line import command_line
 from single_op import TensorSpec, single_op
 
 HERE = Path(__file__).parent
@@ -85,3 +86,45 @@ def test_out_is_never_written_over_something_else(kerf, tmp_path: Path) -> None:
 
 def test_data_belongs_to_a_model_of_your_own(kerf, tmp_path: Path) -> None:
     assert "--data" in sentence(kerf("quantize", "--data", str(tmp_path / "x.npz")), 2)
+
+
+def test_names_that_the_terminal_has_no_letters_for(kerf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONIOENCODING", "ascii")
+    (tmp_path / "größe.tflite").write_bytes(FLATTEN.read_bytes())
+    done = kerf("quantize", "--model", str(tmp_path / "größe.tflite"))
+    assert done.returncode == 0, done.stderr
+    assert "gr\\xf6\\xdfe" in done.stdout
+
+
+@pytest.mark.skipif(not Path("/dev/full").is_char_device(), reason="there is no /dev/full on this system")
+def test_a_full_disk_behind_standard_output(checkout: Path) -> None:
+    with open("/dev/full", "w") as full:
+        command = command_line(checkout, ["ops", "--json"])
+        done = subprocess.run(command, cwd=checkout, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert "Traceback" not in done.stderr
+    assert "make room" in done.stderr
+    assert done.returncode == 1
+
+
+def test_a_number_that_is_none(kerf) -> None:
+    assert "'abc' is not a whole number" in sentence(kerf("train", "--epochs", "abc"), 2)
+
+
+def test_a_name_longer_than_the_system_takes(kerf) -> None:
+    text = sentence(kerf("quantize", "--model", "x" * 10_000), 1)
+    assert "shorter name" in text
+    assert len(text) < 400
+
+
+def test_a_page_where_a_folder_is(kerf, tmp_path: Path) -> None:
+    done = kerf("inspect", "--model", str(FLATTEN), "--html", str(tmp_path))
+    assert "folder is where a file should be" in sentence(done, 1)
+    assert str(tmp_path) in done.stderr
+
+
+def test_a_build_folder_that_is_a_file(kerf, checkout: Path) -> None:
+    (checkout / "build" / "in-the-way-tflite").parent.mkdir(exist_ok=True)
+    (checkout / "build" / "in-the-way-tflite").write_text("")
+    model = checkout / "in-the-way.tflite"
+    model.write_bytes(FLATTEN.read_bytes())
+    assert "file is where a folder should be" in sentence(kerf("quantize", "--model", str(model)), 1)
