@@ -145,8 +145,8 @@ def show_comparison(comparison: Comparison, as_json: bool, console: Console | No
         )
     sqnr = "SQNR is against the float model; " if "SQNR dB" in names else "There is no float model to compare with. "
     note = (
-        f"{c.samples} samples on this machine, {c.device_samples} on the device. {sqnr}LiteRT and the device are against "
-        f"{c.reference}: equal, or the share of values that differ and by how much."
+        f"{c.samples} samples on this machine, {c.device_samples} on the device. {sqnr}LiteRT and the device are "
+        f"against {c.reference}: equal, or the share of values that differ and by how much."
     )
     _print(Group(table, Text(note), Text(plain(c.finding), style="bold")), console)
 
