@@ -118,7 +118,7 @@ def examine(
     # Integer results are defined by TFLM; its float and hybrid ones, where it has any, by LiteRT.
     defines = oracle.TFLM if signature.read(quantized.tflite, name).is_integer else oracle.LITERT
     chosen = defines if defines in parties else next(iter(parties))
-    floats, weights = (None, None) if original is None else _originals(graph, original, count)
+    floats, weights = (None, None) if original is None else _originals(graph, quantized, original, count)
     on_device = None
     if device is not None:
         on_device = [np.stack(column) for column in zip(*device, strict=True)]
@@ -141,11 +141,13 @@ def examine(
     )
 
 
-def _originals(graph: Graph, original: Quantized, count: int) -> tuple[list[Array | None], list[Array | None]]:
+def _originals(
+    graph: Graph, quantized: Quantized, original: Quantized, count: int
+) -> tuple[list[Array | None], list[Array | None]]:
     """For each operator the float model's output for the first ``count`` samples, and its weights; None where the
     float model has no such layer."""
     own = read.read(original.tflite, original.model, kernels=False)
-    inputs = [array[:count] for array in original.vectors.inputs]
+    inputs = real_inputs(quantized, original, count)
     found = interpreters.outputs(oracle.LITERT, original.tflite, own, inputs, original.model)
     twins = interpreters.pairs(graph, own)
     weights = [own.optional_input(twin, 1) if twin else None for twin in twins]
@@ -153,6 +155,16 @@ def _originals(graph: Graph, original: Quantized, count: int) -> tuple[list[Arra
         [None if twin is None else found[twin.index] for twin in twins],
         [None if tensor is None else tensor.data for tensor in weights],
     )
+
+
+def real_inputs(quantized: Quantized, original: Quantized, count: int) -> list[Array]:
+    """The float model's test set if it is the quantized one's. Without data both are random numbers, each of its own
+    type: then what the quantized model gets, as real numbers."""
+    ports = signature.read(quantized.tflite, quantized.model).inputs
+    stored, real = ([a[:count] for a in made.vectors.inputs] for made in (quantized, original))
+    if all(np.array_equal(port.quantize(b), a) for port, a, b in zip(ports, stored, real, strict=True)):
+        return real
+    return [port.dequantize(a).astype(b.dtype) for port, a, b in zip(ports, stored, real, strict=True)]
 
 
 def compare(

@@ -193,6 +193,24 @@ def test_examine_finds_the_kernel_that_is_wrong() -> None:
     assert spoiled.layer == own.ops[at].name and "wrong numbers" in spoiled.finding
 
 
+def test_the_float_model_gets_what_the_quantized_one_gets() -> None:
+    """Without data both test sets are random numbers, each of its own type: no two samples would be the same."""
+    from tools import signature
+
+    tflite = (HERE / "flatten.tflite").read_bytes()
+    (port,) = signature.read(tflite, "flatten").inputs
+
+    def made(inputs: np.ndarray) -> Quantized:
+        return Quantized("flatten", "int8", tflite, "", HERE, Vectors((inputs,), (), None, (), "", True))
+
+    real = RNG.random((4, *port.sample_shape)).astype(np.float32)
+    same = made(port.quantize(real))
+    np.testing.assert_array_equal(compare.real_inputs(same, made(real), 3)[0], real[:3])
+    (given,) = compare.real_inputs(same, made(real[::-1]), 3)
+    assert given.dtype == np.float32
+    np.testing.assert_array_equal(port.quantize(given), same.vectors.inputs[0][:3])
+
+
 def test_layers_are_paired_in_order_over_what_only_one_side_has() -> None:
     from tools.layers import pairs
 
