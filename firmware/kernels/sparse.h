@@ -2,8 +2,7 @@
 // every weight and the values of those that are not zero, which alone are multiplied. The numbers are conv_2d_int8's.
 //
 //   bitmap  [output_depth][filter_height] rows of filter_width * input_depth bits, each padded to whole bytes, the
-//   first
-//           weight in the lowest bit
+//           first weight in the lowest bit
 //   values  the weights whose bit is set, in the same order
 //
 // Everything else is as in conv_2d.h, without groups and with dilation_width 1: a filter row reads neighbouring input.
