@@ -14,6 +14,17 @@ from invoke.context import Context
 from invoke.exceptions import Exit
 from invoke.tasks import task
 
+
+class Whole(int):
+    """An option's integer: Invoke calls the default's class with what the user typed."""
+
+    def __new__(cls, text: object) -> "Whole":
+        try:
+            return super().__new__(cls, text)  # type: ignore[call-overload, no-any-return]
+        except ValueError:
+            raise Exit(f"kerf: {str(text)[:200]!r} is not a whole number, which this option takes", 2) from None
+
+
 # What the user asks of the pipeline (tools.values.Request): option → default, help.
 REQUEST: dict[str, tuple[Any, str]] = {
     "model": (
@@ -29,6 +40,7 @@ REQUEST: dict[str, tuple[Any, str]] = {
     "skip_bad": (False, "leave out images of --data that are broken, no images or of another size, and count them"),
     "calibration": ("balanced", "what makes the ranges: 500 samples balanced over the classes, or a number at random"),
     "strip": (False, "remove names and metadata from the .tflite"),
+    "samples": (Whole(0), "how many of the test set go to the device, spread over it (default: all)"),
 }
 # Options of single tasks.
 OTHER: dict[str, tuple[Any, str]] = {
@@ -36,16 +48,6 @@ OTHER: dict[str, tuple[Any, str]] = {
 }
 SOURCE = "model mode data skip_bad calibration strip json"
 FIRMWARE = SOURCE + " runtime target"
-
-
-class Whole(int):
-    """An option's integer: Invoke calls the default's class with what the user typed."""
-
-    def __new__(cls, text: object) -> "Whole":
-        try:
-            return super().__new__(cls, text)  # type: ignore[call-overload, no-any-return]
-        except ValueError:
-            raise Exit(f"kerf: {str(text)[:200]!r} is not a whole number, which this option takes", 2) from None
 
 
 def kerf_task(options: str = "", **own: tuple[Any, str]) -> Callable[[Callable[..., None]], Any]:
@@ -65,7 +67,7 @@ def kerf_task(options: str = "", **own: tuple[Any, str]) -> Callable[[Callable[.
 
             for stream in filter(None, (sys.stdout, sys.stderr)):  # a name is shown wherever the terminal's letters end
                 stream.reconfigure(errors="backslashreplace")
-            asked = {name: values.pop(name) for name in REQUEST if name in values}
+            asked = {name: values.pop(name) for name in REQUEST if name in values and name not in own}
             try:
                 function(Request(**{name: value for name, value in asked.items() if value != ""}), **values)
             except KerfError as error:
@@ -84,7 +86,7 @@ def kerf_task(options: str = "", **own: tuple[Any, str]) -> Callable[[Callable[.
         ]
         body.__name__, body.__doc__ = function.__name__, function.__doc__
         vars(body)["__signature__"] = Signature([Parameter("_", Parameter.POSITIONAL_ONLY), *parameters])
-        return task(help={name: text for name, (_, text) in table.items()})(body)
+        return task(auto_shortflags=False, help={name: text for name, (_, text) in table.items()})(body)
 
     return decorate
 
@@ -233,7 +235,7 @@ def monitor(ask: Any) -> None:
     pipeline.monitor(ask)
 
 
-@kerf_task(FIRMWARE + " emulator port")
+@kerf_task(FIRMWARE + " emulator port samples")
 def run(ask: Any, json: bool) -> None:
     """Build if needed, start the emulator or open the port, send the test set, compare and measure."""
     from tools import pipeline, report
@@ -244,7 +246,7 @@ def run(ask: Any, json: bool) -> None:
 
 
 @kerf_task(
-    "emulator port data skip_bad calibration strip json",
+    "emulator port data skip_bad calibration strip samples json",
     models=("digits", "comma-separated names or paths"),
     modes=("int8", "comma-separated modes"),
     runtimes=("aot", "comma-separated runtimes"),

@@ -4,7 +4,7 @@ The graph has its own values in graph/ir.py; everything else that crosses a stag
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ class Request:
     skip_bad: bool = False
     calibration: str = "balanced"
     strip: bool = False
+    samples: int = 0  # of the test set go to the device; 0: all
     per_tensor_dense: bool = False  # what the runtime and the target cannot do otherwise is done anyway
 
 
@@ -59,6 +60,16 @@ class Vectors:
     @property
     def samples(self) -> int:
         return len(self.inputs[0])
+
+    def spread(self, count: int) -> "Vectors":
+        """``count`` of the samples, evenly over the whole set (which may be sorted by class); all when it has fewer."""
+        if count >= self.samples:
+            return self
+        chosen = np.arange(count) * self.samples // count
+        inputs, expected = (tuple(a[chosen] for a in arrays) for arrays in (self.inputs, self.expected))
+        return replace(
+            self, inputs=inputs, expected=expected, labels=None if self.labels is None else self.labels[chosen]
+        )
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from tools import pipeline
+from tools.pipeline import places
 from tools.progress import Progress
 from tools.values import Request
 
@@ -16,7 +17,7 @@ MODEL = Path(__file__).parents[1] / "unit" / "flatten.tflite"
 
 
 def test_pictures_on_the_device(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pipeline, "BUILD", tmp_path / "build")
+    monkeypatch.setattr(places, "BUILD", tmp_path / "build")
     for i in range(3):
         Image.fromarray(np.full((6 + i, 6 + i), 80 * i, np.uint8)).save(tmp_path / f"{i}.png")
     ask = Request(model=str(MODEL), target="stm32f4")

@@ -13,6 +13,7 @@ from port_project import Silent, require
 
 from tools import bench, build, pipeline, sizing, targets
 from tools.errors import DeviceError
+from tools.pipeline import places
 from tools.runtimes import Arena
 from tools.values import Request
 
@@ -32,7 +33,7 @@ def library() -> None:
 @pytest.fixture(autouse=True)
 def own_build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Everything but the cache is made anew."""
-    monkeypatch.setattr(pipeline, "BUILD", tmp_path)
+    monkeypatch.setattr(places, "BUILD", tmp_path)
     monkeypatch.setattr(pipeline, "RECORDS", tmp_path / "measurements.jsonl")
     monkeypatch.setattr(pipeline, "REPORT", tmp_path / "report.html")
     return tmp_path

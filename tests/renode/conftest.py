@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tools import pipeline, targets
+from tools.pipeline import places
 from tools.progress import Progress
 from tools.transports import renode
 from tools.values import Request
@@ -25,7 +26,7 @@ def program() -> Path:
 def build_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """A build/ of its own, for all targets: the model is trained and converted once."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(pipeline, "BUILD", tmp_path_factory.mktemp("build"))
+        patch.setattr(places, "BUILD", tmp_path_factory.mktemp("build"))
         yield
 
 

@@ -8,6 +8,7 @@ from PIL import Image
 
 from tools import classify, oracle, pipeline, signature
 from tools.errors import TrainError, UsageError
+from tools.pipeline import places
 from tools.progress import Progress
 from tools.values import Quantized, Request, Vectors
 
@@ -94,7 +95,7 @@ def test_names_of_classes(tmp_path: Path) -> None:
 
 
 def test_the_whole_way_in_an_interpreter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pipeline, "BUILD", tmp_path / "build")
+    monkeypatch.setattr(places, "BUILD", tmp_path / "build")
     path = picture(tmp_path / "a.png", np.arange(36).reshape(6, 6) * 7)
     ask = Request(model=str(MODEL), target=pipeline.INTERPRETER)
     (found,) = pipeline.classify(ask, str(path), Progress())

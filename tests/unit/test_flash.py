@@ -10,6 +10,7 @@ import pytest
 from tools import boards, build, flash, pipeline, targets
 from tools.boards import Board
 from tools.errors import BuildError, KerfError, TransportError, UsageError
+from tools.pipeline import firmware
 from tools.progress import Progress
 from tools.values import Request, Target
 
@@ -224,8 +225,8 @@ def test_run_flashes_a_board_but_not_what_is_behind_a_url(
     desk: list[Board], monkeypatch: pytest.MonkeyPatch, port: str | None, where: str
 ) -> None:
     desk[:] = [Board("/dev/ttyUSB0", "0403:6001", "FT232")]
-    monkeypatch.setattr(pipeline, "build", stop("build"))
-    monkeypatch.setattr(pipeline, "flash", stop("flash"))
+    monkeypatch.setattr(firmware, "build", stop("build"))
+    monkeypatch.setattr(firmware, "flash", stop("flash"))
     with pytest.raises(Reached, match=where):
         pipeline.run(Request(target="stm32f4", port=port), Progress())
 
@@ -234,7 +235,7 @@ def test_run_flashes_a_board_but_not_what_is_behind_a_url(
 def test_a_board_that_is_not_there_is_known_before_anything_is_built(
     desk: list[Board], monkeypatch: pytest.MonkeyPatch, command: Callable[[Request, Progress], object]
 ) -> None:
-    monkeypatch.setattr(pipeline, "build", stop("build"))
+    monkeypatch.setattr(firmware, "build", stop("build"))
     with pytest.raises(TransportError, match="no esp32 is plugged in"):
         command(Request(target="esp32", port="auto"), Progress())
 

@@ -15,6 +15,7 @@ from PIL import Image
 from tools import images, pipeline
 from tools.errors import TrainError, UsageError
 from tools.models import Augmentation, Data
+from tools.pipeline import origin, places
 from tools.progress import Progress, Step
 from tools.values import Request
 
@@ -243,14 +244,14 @@ def test_cache_is_used_until_a_file_changes(tmp_path: Path, monkeypatch: pytest.
 
 
 def test_what_a_model_of_kerf_takes_as_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pipeline, "BUILD", tmp_path / "build")
+    monkeypatch.setattr(places, "BUILD", tmp_path / "build")
     folder = plain(tmp_path / "set")
     picture(folder / "dog" / "3.png", 9, (5, 3))
     with pytest.raises(TrainError, match=r"3\.png has 5x3 pixels but"):
-        pipeline.dataset(Request(data=str(folder)), Progress())
-    data = pipeline.dataset(Request(data=str(folder), skip_bad=True), Progress())
+        origin.dataset(Request(data=str(folder)), Progress())
+    data = origin.dataset(Request(data=str(folder), skip_bad=True), Progress())
     assert data is not None and data.classes == ("cat", "dog")
-    assert pipeline.dataset(Request(data=str(tmp_path / "x.npz")), Progress()) is None
+    assert origin.dataset(Request(data=str(tmp_path / "x.npz")), Progress()) is None
     with pytest.raises(
         UsageError, match=r"x\.npz is no folder: for digits, --data is a folder with one folder of images"
     ):

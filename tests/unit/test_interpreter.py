@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from tools import oracle, pipeline
+from tools import oracle, pipeline, records
 from tools.errors import UnknownName
+from tools.pipeline import places
 from tools.progress import Progress
 from tools.values import Request
 
@@ -14,8 +15,7 @@ MODEL = Path(__file__).with_name("flatten.tflite")
 
 @pytest.fixture(autouse=True)
 def build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, place in (("BUILD", "build"), ("RECORDS", "records.jsonl"), ("KEPT", "details")):
-        monkeypatch.setattr(pipeline, name, tmp_path / place)
+    monkeypatch.setattr(places, "BUILD", tmp_path / "build")
 
 
 @pytest.mark.skipif(not oracle.is_installed(oracle.TFLM), reason="there is no TFLM interpreter for this machine")
@@ -24,7 +24,7 @@ def test_run_measures_the_interpreter() -> None:
     found = outcome.measurement
     assert (found.samples, found.mismatches, found.emulator, found.clock.unit) == (32, 0, None, "us")
     assert found.flash_bytes == {"total": found.model_bytes, "code": 0, "model": found.model_bytes}
-    assert len(pipeline.records.load(pipeline.RECORDS, pytest.fail)) == 1
+    assert len(records.load(places.records(), pytest.fail)) == 1
 
 
 def test_an_unknown_runtime_is_named_before_anything_else() -> None:

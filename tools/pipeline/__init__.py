@@ -1,0 +1,64 @@
+"""The table of contents: from a model's name or file to a measurement.
+
+    train → compress → quantize     origin.py      which model and data the user means → Quantized
+    → compile → render → build      firmware.py    → a PlatformIO project → firmware, on its board
+    → run → record                  runs.py        the test set through it → Measurement, report
+
+    choices.py says which runtime, target and line the names in a Request stand for, places.py where things lie:
+
+    build/<model>/                              trained model; build/<model>+<how>/ compressed
+    build/<model>-<mode>/                       .tflite, vectors; …-per-tensor-dense/ for a TFLM that knows no better
+    build/<model>-<mode>/<runtime>-<target>/    PlatformIO project
+    build/.cache/                               compiled objects, libraries and arena sizes, for all of them
+    build/measurements.jsonl, build/report.html
+
+Each function does its stage and, before it, whatever earlier stage is not up to date. This package alone imports every
+stage.
+"""
+
+from .choices import EMULATORS, RUNTIMES, choose_line, choose_target
+from .firmware import (
+    Built,
+    Compiled,
+    Rendered,
+    build,
+    compile,
+    flash,
+    inspect,
+    monitor,
+    render_project,
+    render_to_disk,
+    view,
+)
+from .origin import compress, quantize, train
+from .runs import INTERPRETER, Outcome, bench_all, classify, clean, compare, require_match, run, write_report
+
+__all__ = [
+    "EMULATORS",
+    "INTERPRETER",
+    "RUNTIMES",
+    "Built",
+    "Compiled",
+    "Outcome",
+    "Rendered",
+    "bench_all",
+    "build",
+    "choose_line",
+    "choose_target",
+    "classify",
+    "clean",
+    "compare",
+    "compile",
+    "compress",
+    "flash",
+    "inspect",
+    "monitor",
+    "quantize",
+    "render_project",
+    "render_to_disk",
+    "require_match",
+    "run",
+    "train",
+    "view",
+    "write_report",
+]

@@ -1,0 +1,60 @@
+"""What the names in a Request stand for: the runtime, the target, and the line to its firmware."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+
+from .. import boards, targets
+from ..errors import UnknownName, UsageError
+from ..runtimes import Runtime, aot, tflm
+from ..transports import Transport, host, qemu, renode
+from ..values import Request, Target
+
+RUNTIMES: dict[str, Runtime] = {"aot": aot, "tflm": tflm}
+EMULATORS = {"qemu": qemu.open, "renode": renode.open}
+
+
+@dataclass(frozen=True)
+class Line:
+    """How a firmware is reached; ``emulator`` is None on a real board and on this machine."""
+
+    emulator: str | None
+    open: Callable[[Path], AbstractContextManager[Transport]]
+
+
+def choose_target(ask: Request) -> Target:
+    """The target, if the runtime can be built for it."""
+    if ask.runtime not in RUNTIMES:
+        raise UnknownName("runtime", ask.runtime, RUNTIMES)
+    target = targets.find(ask.target)
+    if ask.runtime not in target.runtimes:
+        raise UsageError(
+            f"runtime {ask.runtime} cannot be built for {target.name}; it has: {', '.join(target.runtimes)}"
+        )
+    return target
+
+
+def choose_line(ask: Request) -> Line:
+    """The port the user named, else the emulator they named or the target's first, else this machine."""
+    target = choose_target(ask)
+    if ask.port and ask.emulator:
+        raise UsageError("--port means a real board and --emulator none: give one of them")
+    if ask.port:
+        port = boards.resolve(ask.port, target)
+        return Line(None, lambda elf: boards.open(port, target))
+    if target.port == "host":
+        return Line(None, host.open)
+    if ask.emulator and ask.emulator not in target.emulators:
+        raise UnknownName(f"emulator for {target.name}", ask.emulator, target.emulators)
+    if not target.emulators:
+        raise UsageError(f"{target.name} has no emulator: plug the board in and give --port auto, or its serial port")
+    emulator = target.emulators[ask.emulator or next(iter(target.emulators))]
+    start = EMULATORS[emulator.name]
+    return Line(emulator.name, lambda elf: start(elf, emulator))
+
+
+def interprets(ask: Request) -> bool:
+    """Whether there is no firmware for runtime and target; the names are checked first."""
+    target = choose_target(ask)
+    return RUNTIMES[ask.runtime].interprets(target)

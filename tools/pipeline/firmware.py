@@ -1,0 +1,216 @@
+"""The .tflite → firmware: compiled by its runtime, rendered as a project, linked, on its board."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from .. import __version__, boards, render, sizing, targets, viewer
+from .. import build as platformio
+from .. import flash as flasher
+from .. import inspect as inspector
+from .. import interpreter as tflm_interpreter
+from .. import monitor as terminal
+from ..errors import BuildError, MissingTool, TransportError, UsageError
+from ..graph import read
+from ..graph.ir import Graph, Plan
+from ..progress import Progress
+from ..runtimes import Arena, Program
+from ..values import Image, Project, Quantized, Request, Target
+from . import places
+from .choices import RUNTIMES, Line, choose_line, choose_target, interprets
+from .origin import in_float32, quantize
+
+ARENAS = "arenas.json"
+
+
+@dataclass(frozen=True, eq=False)
+class Compiled:
+    """A model on its way to one runtime: what it computes, and what that runtime makes of it."""
+
+    quantized: Quantized
+    program: Program
+
+    @property
+    def graph(self) -> Graph:
+        return self.program.graph
+
+    @property
+    def plan(self) -> Plan | None:
+        return self.program.plan
+
+
+@dataclass(frozen=True, eq=False)
+class Rendered:
+    """A compiled model as a PlatformIO project, and the folder it was written to, if it was."""
+
+    compiled: Compiled
+    target: Target
+    project: Project
+    directory: Path | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Built:
+    """A rendered project and the firmware linked from it."""
+
+    rendered: Rendered
+    image: Image
+
+
+def compile(ask: Request, progress: Progress) -> Compiled:
+    """The graph, the kernels it calls, its memory plan; each operator is checked before anything is rendered."""
+    target = choose_target(ask)
+    quantized = quantize(ask, progress)
+    return Compiled(quantized, RUNTIMES[ask.runtime].compile(quantized.tflite, quantized.model, target))
+
+
+def inspect(ask: Request, progress: Progress, with_original: bool = False) -> Mapping[str, Any]:
+    """What is inside a model; ``with_original`` also converts it to float32, for the real values of its weights."""
+    compiled = compile(ask, progress)
+    original = in_float32(ask, progress) if with_original else None
+    floats = read.read(original.tflite, original.model, kernels=False) if original else None
+    return inspector.inspect(compiled.graph, compiled.plan, floats)
+
+
+def view(ask: Request, progress: Progress) -> None:
+    """Opens the .tflite in Netron, until Ctrl-C."""
+    viewer.open(quantize(ask, progress).path)
+
+
+def render_project(ask: Request, progress: Progress, arena: Arena | None = None) -> Rendered:
+    """The PlatformIO project, not yet on disk; DoesNotFit before any compiler runs.
+
+    ``arena`` replaces the one that is known for the model.
+    """
+    target, runtime = choose_target(ask), RUNTIMES[ask.runtime]
+    if runtime.interprets(target):
+        raise UsageError(
+            f"there is no firmware of runtime {ask.runtime} for {target.name}: `inv run` runs the .tflite itself there"
+        )
+    compiled = compile(ask, progress)
+    graph, program, mode = compiled.graph, compiled.program, compiled.quantized.mode
+    arena = arena or _known_arena(ask, compiled, target)
+    if arena is None:
+        arena = tflm_interpreter.estimate(compiled.quantized, graph)
+        progress.warn(
+            "the arena is an upper bound, until `inv build` or `inv run` have found the smallest in an emulator"
+        )
+    platformio.check_fits(arena.bytes, program.constants_bytes, target)
+    sources = runtime.sources(program, target, arena, mode=mode)
+    project = render.project(
+        graph,
+        program.plan or Plan(arena.bytes, {}),
+        target,
+        sources.files,
+        runtime=ask.runtime,
+        mode=mode,
+        kernels=sources.kernels,
+        kernel_symbols=sources.kernel_symbols,
+        options=sources.options,
+        library=sources.options.get("lib_deps", ""),
+    )
+    return Rendered(compiled, target, project)
+
+
+def render_to_disk(ask: Request, progress: Progress, out: Path | None = None, arena: Arena | None = None) -> Rendered:
+    """The project in the folder ``out``, or under build/."""
+    rendered = render_project(ask, progress, arena)
+    target, project = rendered.target, rendered.project
+    directory = out or rendered.compiled.quantized.path.parent / f"{project.runtime}-{target.name}"
+    changed = render.write(project, directory)
+    platformio.bootstrap(progress)  # so that a plain `pio run` in the folder works, too
+    progress.say(f"rendered {project.runtime} for {target.name}: {directory} ({changed or 'no'} files changed)")
+    return replace(rendered, directory=directory)
+
+
+def _sizing_target(ask: Request) -> Target:
+    """Where the arena is tried: the target itself if it has an emulator, else the one that the board table names."""
+    target = choose_target(ask)
+    return target if target.emulators else targets.find(target.tflm.get("sized_on", target.name))
+
+
+def _arena_key(ask: Request, compiled: Compiled, target: Target) -> str:
+    library = RUNTIMES[ask.runtime].library(target)
+    return " ".join((compiled.quantized.sha256, ask.runtime, target.name, library, __version__))
+
+
+def _known_arena(ask: Request, compiled: Compiled, target: Target) -> Arena | None:
+    """The planned arena, or the one that was found by trying; None when it was not tried yet."""
+    if compiled.plan is not None:
+        return Arena(compiled.plan.arena_bytes, "planned")
+    tried_on = _sizing_target(ask)
+    return sizing.recall(places.cache() / ARENAS, _arena_key(ask, compiled, tried_on), tried_on.name, target.name)
+
+
+def _size_arena(ask: Request, progress: Progress) -> None:
+    """Finds the smallest arena by trying, where it is neither planned nor known, and remembers it.
+
+    For a board without an emulator another target stands in; what it lacks is a warning, as the estimate remains.
+    """
+    target, tried_on = choose_target(ask), _sizing_target(ask)
+    if interprets(ask):
+        return
+    compiled = compile(ask, progress)
+    if not tried_on.emulators or _known_arena(ask, compiled, target) is not None:
+        return
+    stand_in = replace(
+        ask, target=tried_on.name, port=None, emulator=ask.emulator if tried_on.name == target.name else None
+    )
+    try:
+        trial = _link(render_to_disk(stand_in, progress, arena=Arena(sizing.STEP_BYTES, "For trials alone.")), progress)
+        line = choose_line(stand_in)
+        progress.say(f"looking for the smallest arena in {line.emulator}")
+        found = sizing.find(trial.image.elf, line.open)
+    except (BuildError, MissingTool, TransportError) as error:
+        if tried_on.name == target.name:
+            raise
+        progress.warn(f"the arena for {target.name} could not be found by trying on {tried_on.name}: {error}")
+        return
+    sizing.remember(places.cache() / ARENAS, _arena_key(ask, compiled, tried_on), found)
+
+
+def build(ask: Request, progress: Progress) -> Built:
+    """The linked firmware; compiles only what changed.
+
+    Where the arena's size is not known yet, it is found first, by trying in an emulator.
+    """
+    _size_arena(ask, progress)
+    return _link(render_to_disk(ask, progress), progress)
+
+
+def _link(rendered: Rendered, progress: Progress) -> Built:
+    assert rendered.directory is not None
+    image = platformio.build(
+        rendered.directory, rendered.project, rendered.target, progress, platformio_settings(rendered)
+    )
+    return Built(rendered, image)
+
+
+def platformio_settings(rendered: Rendered) -> Mapping[str, str]:
+    """PlatformIO's, for building and uploading: what projects have in common is compiled once."""
+    return platformio.shared(places.cache(), rendered.project, rendered.target)
+
+
+def flash(ask: Request, progress: Progress) -> tuple[Built, str | None]:
+    """Builds if needed and writes the firmware to the board; also returns the port the board has afterwards."""
+    flasher.find(choose_target(ask), ask.port)  # a board that is not there is known before anything is built
+    built = build(ask, progress)
+    assert built.rendered.directory is not None
+    upload = partial(platformio.upload, settings=platformio_settings(built.rendered))
+    return built, flasher.flash(built.rendered.directory, built.rendered.target, ask.port, progress, upload)
+
+
+def monitor(ask: Request) -> None:
+    """Shows what the board says until Ctrl-C."""
+    terminal.monitor(ask.port or boards.AUTO, targets.find(ask.target))
+
+
+def ready(ask: Request, progress: Progress) -> "tuple[Built, Line]":
+    """The firmware, on its board where there is one, and how it is reached."""
+    line = choose_line(ask)
+    if ask.port and not boards.is_url(ask.port):
+        built, port = flash(ask, progress)
+        return built, choose_line(replace(ask, port=port))
+    return build(ask, progress), line

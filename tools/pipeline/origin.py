@@ -1,0 +1,162 @@
+"""Request → the .tflite and its vectors: which model and data the user means, trained, compressed, quantized."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from .. import compress as compressor
+from .. import images, models, samples
+from .. import quantize as converter
+from .. import train as trainer
+from ..compress import Compressed
+from ..compress.data import read_npz
+from ..errors import UnknownName, UsageError
+from ..models import Data
+from ..progress import Progress
+from ..values import MODES, Quantized, Request, Trained
+from . import places
+from .choices import RUNTIMES, choose_target
+
+
+def dataset(ask: Request, progress: Progress) -> Data | None:
+    """The folder of images behind --data; None where --data is something else or absent."""
+    if not ask.data or not Path(ask.data).is_dir():
+        return None
+    return images.load(Path(ask.data), places.BUILD / "data", progress, ask.skip_bad)
+
+
+def train(ask: Request, progress: Progress, epochs: int | None = None, seed: int = trainer.SEED) -> Trained:
+    """Trains a model that comes with kerf; a path is a model that is trained already."""
+    if compressor.parse(ask.model)[1]:
+        raise UsageError(f"{ask.model} is made by `inv compress --model {ask.model}`, which trains what it needs")
+    if is_path(ask.model):
+        raise UsageError(f"{ask.model} is a file and trained already; go on with `inv quantize --model {ask.model}`")
+    return _train(ask, _own_data(ask, progress), progress, epochs, seed)
+
+
+def _train(
+    ask: Request, data: Data | None, progress: Progress, epochs: int | None = None, seed: int = trainer.SEED
+) -> Trained:
+    return trainer.train(ask.model, places.BUILD / ask.model, progress, seed, epochs, data)
+
+
+def _own_data(ask: Request, progress: Progress) -> Data | None:
+    """What stands in for the data of a model that comes with kerf: a folder of images, or nothing."""
+    models.find(ask.model)
+    data = dataset(ask, progress)
+    if ask.data and data is None:
+        raise UsageError(
+            f"{ask.data} is no folder: for {ask.model}, --data is a folder with one folder of images per class "
+            "(an .npz is for a model of your own)"
+        )
+    return data
+
+
+def compress(
+    ask: Request,
+    progress: Progress,
+    channels: float = 0.0,
+    sparsity: float = 0.0,
+    qat: bool = False,
+    epochs: int | None = None,
+) -> tuple[Compressed, ...]:
+    """The model after each step that its name and the options ask for."""
+    base, named = compressor.parse(ask.model)
+    steps = (*named, *compressor.steps(channels, sparsity, qat))
+    compressor.check(steps)
+    if not steps:
+        raise UsageError("there is nothing to do: give --channels, --sparsity, --qat or several of them")
+    return _compress(replace(ask, model=base), steps, progress, epochs)[0]
+
+
+def _compress(
+    ask: Request, steps: Sequence[compressor.Step], progress: Progress, epochs: int | None = None
+) -> tuple[tuple[Compressed, ...], Data]:
+    """Each step from the result of the one before, and the data that all of them are trained and tested with."""
+    if is_path(ask.model):
+        path = Path(ask.model)
+        source, recipe = Trained(path.stem, path, None), compressor.Recipe()
+        pictures = dataset(ask, progress)
+        if not ask.data:
+            raise UsageError(f"{ask.model} is trained on when it is compressed: give --data, a folder or an .npz")
+        data = pictures or read_npz(Path(ask.data))
+    else:
+        module = models.find(ask.model)
+        own = _own_data(ask, progress)
+        data = own or module.data()
+        data = replace(data, classes=data.classes or module.CLASSES)
+        recipe = compressor.Recipe(module.EPOCHS, module.BATCH, module.LEARNING_RATE, module.AUGMENTATION)
+        source = _train(ask, own, progress)
+    made: list[Compressed] = []
+    for step in steps:
+        directory = places.BUILD / folder_name(compressor.name(source.model, [step]))
+        suited = compressor.recipe(step, recipe, epochs)
+        made.append(compressor.compress(source, step, data, suited, directory, progress))
+        source = made[-1].trained
+    return tuple(made), data
+
+
+def quantize(ask: Request, progress: Progress) -> Quantized:
+    """The .tflite in the mode asked for, and the vectors that prove it."""
+    if ask.mode is not None and ask.mode not in MODES:
+        raise UnknownName("mode", ask.mode, MODES)
+    count = samples.parse_calibration(ask.calibration)
+    if ask.samples < 0:
+        raise UsageError(f"--samples {ask.samples}: give a number above 0, or leave it away for all of them")
+    base, steps = compressor.parse(ask.model)
+    if steps:
+        made, used = _compress(replace(ask, model=base), steps, progress)
+        source = made[-1].trained
+        mode: str | None = ask.mode or "int8"
+        directory = places.BUILD / f"{folder_name(source.model)}-{mode}"
+        data: Data | Path | None = used
+        classes = used.classes
+    elif is_path(ask.model):
+        path = Path(ask.model)
+        source = Trained(path.stem, path, None)
+        # A .tflite has a mode already: whatever is asked for must be that.
+        mode = ask.mode if path.suffix == ".tflite" else ask.mode or "int8"
+        directory = places.BUILD / f"{folder_name(path.stem)}-{mode or 'tflite'}"
+        pictures = dataset(ask, progress)
+        data = pictures or (Path(ask.data) if ask.data else None)
+        classes = pictures.classes if pictures else ()
+    else:
+        module = models.find(ask.model)
+        own = _own_data(ask, progress)
+        source = _train(ask, own, progress)
+        mode = ask.mode or "int8"
+        directory = places.BUILD / f"{ask.model}-{mode}"
+        data = own or module.data()
+        classes = data.classes or module.CLASSES
+    per_tensor_dense = source.path.suffix != ".tflite" and mode in converter.CALIBRATED and needs_per_tensor_dense(ask)
+    if per_tensor_dense:
+        directory = directory.with_name(f"{directory.name}-per-tensor-dense")
+    quantized = converter.quantize(source, mode, data, directory, progress, classes, count, ask.strip, per_tensor_dense)
+    return replace(quantized, vectors=quantized.vectors.spread(ask.samples)) if ask.samples else quantized
+
+
+def needs_per_tensor_dense(ask: Request) -> bool:
+    """Whether dense layers need one scale for all their weights: their runtime's TFLM would get others wrong."""
+    target = choose_target(ask)
+    return ask.per_tensor_dense or not RUNTIMES[ask.runtime].takes_per_channel_dense(target)
+
+
+def in_float32(ask: Request, progress: Progress) -> Quantized | None:
+    """The model in float32; None where it is asked for itself, or only a .tflite is known."""
+    steps = compressor.parse(ask.model)[1]
+    is_tflite = steps[-1].way == "qat" if steps else is_path(ask.model) and Path(ask.model).suffix == ".tflite"
+    if ask.mode == "float32" or is_tflite:
+        return None
+    return quantize(replace(ask, mode="float32"), progress)
+
+
+def is_path(model: str) -> bool:
+    """Whether --model is a file or folder: it has a separator or a suffix, or is no known name but exists."""
+    path = Path(model)
+    return bool(path.suffix) or len(path.parts) > 1 or (model not in models.known() and path.exists())
+
+
+def folder_name(stem: str) -> str:
+    """A model's name as a folder below build/: letters, digits, dot, dash, underscore, plus."""
+    return re.sub(r"[^\w.+-]+", "_", stem, flags=re.ASCII).strip(".") or "model"
