@@ -1,6 +1,7 @@
 """Measurement records: one JSON object per line, appended whole, read back with care (docs/records.md)."""
 
 import json
+import math
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -53,9 +54,47 @@ def from_json(record: Mapping[str, Any]) -> Measurement:
         complete = to_json(measurement) == dict(record)
     except (AttributeError, KeyError, TypeError) as error:
         raise ValueError(f"{type(error).__name__}: {error}") from None
-    if not complete or not isinstance(measurement.samples, int):
+    if not complete:
         raise ValueError("it has other fields than a measurement")
+    if wrong := _wrong_types(measurement):
+        raise ValueError(f"not what they should be: {', '.join(wrong)}")
     return measurement
+
+
+def _wrong_types(m: Measurement) -> list[str]:
+    """The fields whose values a report could not print."""
+    numbers: dict[str, Any] = {
+        "model_bytes": m.model_bytes,
+        "setup": m.setup,
+        "samples": m.samples,
+        "mismatches": m.mismatches,
+        **{f"flash_bytes.{name}": value for name, value in m.flash_bytes.items()},
+        **{f"ram_bytes.{name}": value for name, value in m.ram_bytes.items()},
+        **{f"invoke.{name}": getattr(m.invoke, name) for name in ("min", "median", "p99", "n")},
+        **{f"accuracy.{name}": value for name, value in (m.accuracy or {}).items()},
+        "tolerance": m.tolerance,
+    }
+    texts = {
+        name: getattr(m, name) for name in ("model", "mode", "model_sha256", "runtime", "target", "kernels", "kerf")
+    }
+    texts |= {"emulator": m.emulator or "", "commit": m.commit or "", "clock.unit": m.clock.unit}
+    for i, op in enumerate(m.per_op or ()):
+        texts |= {f"per_op {i} {name}": op[name] for name in ("name", "op")}
+        numbers[f"per_op {i} median"] = op["median"]
+    if m.clock.hz is not None:
+        numbers["clock.hz"] = m.clock.hz or None  # times are divided by it
+    return [name for name, value in numbers.items() if not _is_number(value)] + [
+        name for name, value in texts.items() if not _is_text(value)
+    ]
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value) and value >= 0
+
+
+def _is_text(value: Any) -> bool:
+    """Whether it is text that can be written as UTF-8: no half of a surrogate pair."""
+    return isinstance(value, str) and value == value.encode("utf-8", "replace").decode()
 
 
 def append(measurement: Measurement, path: Path) -> None:

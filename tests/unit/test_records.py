@@ -161,3 +161,39 @@ def test_every_field_is_documented() -> None:
         assert re.search(rf"`{field}[`.\[]", page), field
         for name in names or []:
             assert re.search(rf"`{field}\.{name}`|`{field}\.[a-z]+`.*`\.{name}`", page), f"{field}.{name}"
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"model": None}, "model"),
+        ({"model": "\ud800"}, "model"),
+        ({"model_sha256": 5}, "model_sha256"),
+        ({"target": []}, "target"),
+        ({"commit": 2}, "commit"),
+        ({"emulator": ["qemu"]}, "emulator"),
+        ({"setup": "a"}, "setup"),
+        ({"samples": True}, "samples"),
+        ({"samples": -1}, "samples"),
+        ({"mismatches": None}, "mismatches"),
+        ({"invoke": {"min": "x", "median": 1, "p99": 1, "n": 1}}, "invoke.min"),
+        ({"invoke": {"min": float("inf"), "median": 1, "p99": 1, "n": 1}}, "invoke.min"),
+        ({"clock": {"unit": "cycles", "hz": 0}}, "clock.hz"),
+        ({"clock": {"unit": 5, "hz": None}}, "clock.unit"),
+        ({"accuracy": {"device": "a", "host": 1.0}}, "accuracy.device"),
+        ({"flash_bytes": {"total": "a", "code": 1, "model": 1}}, "flash_bytes.total"),
+        ({"per_op": [{"name": 1, "op": "ADD", "median": 1}]}, "per_op 0 name"),
+        ({"per_op": [{"name": "a", "op": "ADD", "median": "x"}]}, "per_op 0 median"),
+    ],
+)
+def test_a_line_with_values_of_other_types_is_left_out(tmp_path: Path, changes: dict[str, Any], named: str) -> None:
+    """The report would fail on them, for ever."""
+    path = tmp_path / "m.jsonl"
+    records.append(RECORD, path)
+    with path.open("a", encoding="utf-8") as file:
+        file.write(json.dumps(records.to_json(RECORD) | changes) + "\n")
+    warnings: list[str] = []
+    assert records.load(path, warnings.append) == [RECORD]
+    assert len(warnings) == 1
+    assert "line 2" in warnings[0]
+    assert named in warnings[0]
