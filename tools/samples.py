@@ -20,10 +20,14 @@ CALIBRATION_SAMPLES = 500  # at most; ranges hardly move beyond
 RANDOM_CALIBRATION_SAMPLES = 100
 RANDOM_TEST_SAMPLES = 32
 SEED = 0
+MAX_CLASS = 2**31 - 1
 MAX_DIGITS = 9  # of a number of samples
 
 # What numpy and zipfile raise on files that are no .npz; the last two on an .npy, which is no archive.
-_UNREADABLE = (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error, AttributeError, TypeError)
+_UNREADABLE = (
+    *(OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error, AttributeError, TypeError),
+    *(MemoryError, RuntimeError, NotImplementedError),  # a size that is a lie; an entry that is encrypted, or packed
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,9 +56,11 @@ def read_npz(path: Path, classes: Sequence[str]) -> Samples:
     """
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in archive.files}
+            # What has no .npy in its name is bytes.
+            arrays = {name: array for name in archive.files if isinstance(array := archive[name], np.ndarray)}
     except _UNREADABLE as error:
-        raise QuantizeError(f"cannot read {path} as .npz: {error}; write it with numpy.savez(FILE, x=…, y=…)") from None
+        why = (str(error).splitlines() or [type(error).__name__])[0]
+        raise QuantizeError(f"cannot read {path} as .npz: {why}; write it with numpy.savez(FILE, x=…, y=…)") from None
     names = ["x"] if "x" in arrays else sorted((n for n in arrays if n[:1] == "x" and n[1:].isdecimal()), key=_number)
     if not names:
         raise QuantizeError(f"{path} holds no array x, only {', '.join(sorted(arrays)) or 'nothing'}")
@@ -82,6 +88,8 @@ def _labels(y: Array, count: int, path: Path) -> npt.NDArray[np.int64] | None:
         return None
     if y.min() < 0:
         raise QuantizeError(f"{path}: y holds the negative class index {y.min()}")
+    if y.max() > MAX_CLASS:
+        raise QuantizeError(f"{path}: y holds the class index {y.max()}, and no model has so many classes")
     return y.reshape(-1).astype(np.int64)
 
 

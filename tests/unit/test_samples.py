@@ -1,5 +1,7 @@
 """Calibration and test data: a user's .npz, balance, random stand-ins."""
 
+import io
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -138,3 +140,26 @@ def test_calibration_as_the_user_writes_it() -> None:
     for text in ("0", "-3", "1.5", "all", ""):
         with pytest.raises(UsageError, match="--calibration is `balanced` or a number of samples"):
             samples.parse_calibration(text)
+
+
+def test_an_npz_that_lies_about_its_size_or_holds_no_array(tmp_path: Path) -> None:
+    header = io.BytesIO()
+    shape = (10**14, 36)
+    np.lib.format.write_array_header_1_0(header, {"descr": "<f8", "fortran_order": False, "shape": shape})
+    for name, entry, sentence in (
+        ("x.npy", header.getvalue() + bytes(100), "cannot read .*lie.npz as .npz"),
+        ("x.npy", b"\x93NUMPY\x01\x00\xff\xff" + b"{" * 70_000, "cannot read .*lie.npz as .npz"),
+        ("x", b"hello", "holds no array x"),
+    ):
+        with zipfile.ZipFile(tmp_path / "lie.npz", "w") as archive:
+            archive.writestr(name, entry)
+        with pytest.raises(QuantizeError, match=sentence) as caught:
+            samples.read_npz(tmp_path / "lie.npz", ())
+        assert "\n" not in str(caught.value)
+
+
+def test_a_class_index_beyond_any_model(tmp_path: Path) -> None:
+    """2^64 - 1 is no -1, which would be nobody's label."""
+    path = save(tmp_path / "d.npz", x=np.zeros((2, 4)), y=np.array([0, 2**64 - 1], np.uint64))
+    with pytest.raises(QuantizeError, match="class index 18446744073709551615"):
+        samples.read_npz(path, ())
