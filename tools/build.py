@@ -79,7 +79,11 @@ def build(
     if code != 0:
         raise _failure(log, directory / LOG, target)
     elf = directory / ".pio" / "build" / target.name / "firmware.elf"
-    return measure(elf, project, rebuilt=compiled > 0)
+    try:
+        return measure(elf, project, rebuilt=compiled > 0)
+    except BuildError as error:
+        files.remove(elf)  # or PlatformIO would never link it again
+        raise BuildError(f"{error}; it is removed, so build again") from error
 
 
 def upload(

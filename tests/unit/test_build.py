@@ -185,8 +185,9 @@ def test_a_linked_file_that_is_no_elf(tmp_path: Path, monkeypatch: pytest.Monkey
         build.build(tmp_path, PROJECT, TARGET, Progress())
     elf.parent.mkdir(parents=True)
     elf.write_bytes(b"hello")
-    with pytest.raises(BuildError, match=r"firmware\.elf is not an ELF file"):
+    with pytest.raises(BuildError, match=r"firmware\.elf is not an ELF file.*build again"):
         build.build(tmp_path, PROJECT, TARGET, Progress())
+    assert not elf.exists(), "PlatformIO takes it for up to date and never links it again"
 
 
 @pytest.fixture
