@@ -113,7 +113,8 @@ def demo(ask: Any, json: bool) -> None:
 @kerf_task("json")
 def doctor(ask: Any, json: bool) -> None:
     """What is installed, what is missing and how to get it, and which boards are plugged in."""
-    from tools import boards, describe, doctor, report, targets
+    from tools import boards, doctor, report, targets
+    from tools.report import describe
 
     findings = doctor.examine()
     report.show_doctor(findings, describe.all_boards(boards.plugged_in(), targets.load()), json)
@@ -123,7 +124,8 @@ def doctor(ask: Any, json: bool) -> None:
 @kerf_task("json")
 def models(ask: Any, json: bool) -> None:
     """The models that come with kerf."""
-    from tools import describe, report
+    from tools import report
+    from tools.report import describe
 
     report.show_rows(describe.all_models(), json)
 
@@ -131,7 +133,8 @@ def models(ask: Any, json: bool) -> None:
 @kerf_task("json")
 def targets(ask: Any, json: bool) -> None:
     """The boards and emulated machines of platformio.ini."""
-    from tools import describe, report, targets
+    from tools import report, targets
+    from tools.report import describe
 
     report.show_rows(describe.all_targets(targets.load()), json)
 
@@ -139,7 +142,8 @@ def targets(ask: Any, json: bool) -> None:
 @kerf_task("json")
 def ops(ask: Any, json: bool) -> None:
     """Operator x type x runtime: what runs where."""
-    from tools import describe, pipeline, report
+    from tools import pipeline, report
+    from tools.report import describe
 
     report.show_rows(describe.all_ops({name: runtime.types() for name, runtime in pipeline.RUNTIMES.items()}), json)
 
@@ -151,7 +155,8 @@ def ops(ask: Any, json: bool) -> None:
 )
 def train(ask: Any, epochs: int, seed: int, json: bool) -> None:
     """Train a model that comes with kerf."""
-    from tools import describe, pipeline, report
+    from tools import pipeline, report
+    from tools.report import describe
 
     trained = pipeline.train(ask, progress(), epochs=epochs or None, seed=seed)
     report.show_rows([describe.trained(trained)], json)
@@ -166,7 +171,8 @@ def train(ask: Any, epochs: int, seed: int, json: bool) -> None:
 )
 def compress(ask: Any, channels: float, sparsity: float, qat: bool, epochs: int, json: bool) -> None:
     """Make a smaller network of a trained one, and train on; digits becomes digits+sparse0.8, or the like."""
-    from tools import describe, pipeline, report
+    from tools import pipeline, report
+    from tools.report import describe
 
     made = pipeline.compress(ask, progress(), channels, sparsity, qat, epochs or None)
     report.show_compressed([describe.compressed(step) for step in made], json)
@@ -175,7 +181,8 @@ def compress(ask: Any, channels: float, sparsity: float, qat: bool, epochs: int,
 @kerf_task(SOURCE)
 def quantize(ask: Any, json: bool) -> None:
     """Convert to .tflite, and compute the reference vectors."""
-    from tools import describe, pipeline, report
+    from tools import pipeline, report
+    from tools.report import describe
 
     report.show_rows([describe.quantized(pipeline.quantize(ask, progress()))], json)
 
@@ -187,7 +194,8 @@ def quantize(ask: Any, json: bool) -> None:
 )
 def inspect(ask: Any, html: str, open: bool, json: bool) -> None:
     """Layers, tensors, quantization, weight histograms, sizes and the memory plan of a model."""
-    from tools import files, inspect_page, pipeline, report
+    from tools import files, pipeline, report
+    from tools.report import inspect_page
 
     if open:
         pipeline.view(ask, progress())
@@ -203,7 +211,8 @@ def inspect(ask: Any, html: str, open: bool, json: bool) -> None:
 @kerf_task(FIRMWARE, out=("", "the folder to write (default: under build/)"))
 def render(ask: Any, out: str, json: bool) -> None:
     """Render a complete PlatformIO project; `pio run` works inside it, away from this repository."""
-    from tools import describe, pipeline, report
+    from tools import pipeline, report
+    from tools.report import describe
 
     rendered = pipeline.render_to_disk(ask, progress(), Path(out) if out else None)
     report.show_rows([describe.rendered(rendered.project, str(rendered.directory))], json)
@@ -212,7 +221,8 @@ def render(ask: Any, out: str, json: bool) -> None:
 @kerf_task(FIRMWARE)
 def build(ask: Any, json: bool) -> None:
     """Build the firmware with PlatformIO; sizes against the board's limits."""
-    from tools import describe, pipeline, report
+    from tools import pipeline, report
+    from tools.report import describe
 
     built = pipeline.build(ask, progress())
     report.show_rows([describe.image(built.image, built.rendered.target)], json)
@@ -221,7 +231,8 @@ def build(ask: Any, json: bool) -> None:
 @kerf_task(FIRMWARE + " port")
 def flash(ask: Any, json: bool) -> None:
     """Build if needed and write the firmware to the board (found by its USB id without --port)."""
-    from tools import describe, pipeline, report
+    from tools import pipeline, report
+    from tools.report import describe
 
     built, port = pipeline.flash(ask, progress())
     report.show_rows([describe.flashed(built.image, port)], json)

@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tools import compare, details, page
+from tools import compare
 from tools.compare import Comparison, Difference, Layer
+from tools.report import details, page
 from tools.values import Clock, Measurement, Timing
 
 CHROMIUM = next(

@@ -6,9 +6,10 @@ import numpy as np
 import port_project
 import pytest
 
-from tools import bench, build, compare, details, oracle, render, sections, signature, targets
+from tools import bench, build, compare, oracle, render, signature, targets
 from tools.compare import Difference
 from tools.graph.ir import Graph
+from tools.report import details, sections
 from tools.runtimes import Arena, aot
 from tools.transports import qemu
 from tools.values import Image, Quantized, Vectors

@@ -13,9 +13,10 @@ import numpy as np
 import pytest
 from fake_firmware import SHA256, FakeFirmware
 
-from tools import bench, boards, describe, monitor, protocol, targets
-from tools.boards import Board, Follower
+from tools import bench, boards, protocol, targets
+from tools.boards import Board, Follower, monitor
 from tools.errors import DeviceError, KerfError, TransportError, UsageError
+from tools.report import describe
 from tools.transports import Transport, fake, serial
 from tools.transports.fake import FakeTarget, Faults, Unreliable
 from tools.values import Vectors

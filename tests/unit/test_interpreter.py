@@ -4,10 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from tools import oracle, pipeline, records
+from tools import oracle, pipeline
 from tools.errors import UnknownName
 from tools.pipeline import places
 from tools.progress import Progress
+from tools.report import records
 from tools.values import Request
 
 MODEL = Path(__file__).with_name("flatten.tflite")

@@ -7,10 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tools import compare, oracle, sections
+from tools import compare, oracle
 from tools.compare import EXACT_DB, Difference, difference, sqnr_db
 from tools.errors import BuildError
 from tools.graph.ir import DType, Graph, Op, Quantization, Tensor
+from tools.report import sections
 from tools.values import Project, Quantized, Vectors
 
 RNG = np.random.default_rng(0)

@@ -15,9 +15,10 @@ from PIL import Image
 from test_records import BOARD, RECORD
 from test_report import COMPARISON, EVIL
 
-from tools import charts, details, inspect, inspect_page, kept, page
+from tools import inspect
 from tools.graph.ir import DType, Graph, Op, Placement, Plan, Quantization, Tensor
-from tools.sections import Section
+from tools.report import charts, details, inspect_page, kept, page
+from tools.report.sections import Section
 from tools.values import Measurement, Quantized, Target, Vectors
 
 SCORES = Quantization((1 / 256,), (-128,))

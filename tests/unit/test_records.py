@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tools import records
+from tools.report import records
 from tools.values import Clock, Measurement, Timing
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -9,8 +9,9 @@ import pytest
 from rich.console import Console
 from test_records import BOARD, RECORD
 
-from tools import records, report
+from tools import report
 from tools.compare import Comparison, Difference, Layer
+from tools.report import records
 from tools.values import Measurement
 
 EVIL = "\"'</script><script>alert(1)</script>&\\ */\n\x1b[2J ünï"

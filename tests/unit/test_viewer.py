@@ -7,8 +7,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from tools import viewer
 from tools.errors import MissingTool
+from tools.report import viewer
 
 
 @pytest.fixture

@@ -6,16 +6,17 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from .. import __version__, boards, render, sizing, targets, viewer
+from .. import __version__, boards, render, sizing, targets
 from .. import build as platformio
-from .. import flash as flasher
 from .. import inspect as inspector
 from .. import interpreter as tflm_interpreter
-from .. import monitor as terminal
+from ..boards import flash as flasher
+from ..boards import monitor as terminal
 from ..errors import BuildError, MissingTool, TransportError, UsageError
 from ..graph import read
 from ..graph.ir import Graph, Plan
 from ..progress import Progress
+from ..report import viewer
 from ..runtimes import Arena, Program
 from ..values import Image, Project, Quantized, Request, Target
 from . import places

@@ -11,13 +11,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .. import __version__, bench, details, files, kept, oracle, page, records, sections
+from .. import __version__, bench, files, oracle
 from .. import classify as classifier
 from .. import compare as comparison
 from .. import interpreter as tflm_interpreter
 from ..compare import Comparison
 from ..errors import Mismatch, UsageError
 from ..progress import Progress
+from ..report import details, kept, page, records, sections
 from ..values import DeviceRun, Measurement, Request
 from . import places
 from .choices import RUNTIMES, choose_line, choose_target, interprets

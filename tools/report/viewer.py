@@ -3,7 +3,7 @@
 import webbrowser
 from pathlib import Path
 
-from .errors import MissingTool
+from ..errors import MissingTool
 
 
 def open(path: Path) -> None:

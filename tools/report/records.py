@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from .errors import KerfError
-from .values import Clock, Measurement, Timing
+from ..errors import KerfError
+from ..values import Clock, Measurement, Timing
 
 
 def to_json(measurement: Measurement) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
-from . import files
+from .. import files
 
 DETAILS, COMPARISON = "run", "compare"
 VERSION = 1  # of what is in the files; those of another are as good as none

@@ -11,11 +11,11 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from .compare import EXACT_DB, Comparison, Difference, Layer
-from .doctor import Finding
-from .inspect import sparkline
+from ..compare import EXACT_DB, Comparison, Difference, Layer
+from ..doctor import Finding
+from ..inspect import sparkline
+from ..values import Measurement
 from .records import to_json
-from .values import Measurement
 
 
 class HasMeasurement(Protocol):

@@ -9,9 +9,10 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from . import __version__, charts
-from .render import render
-from .values import Measurement
+from .. import __version__
+from ..render import render
+from ..values import Measurement
+from . import charts
 
 TEMPLATE, STYLE, SCRIPT = "report/page.html.j2", "report/style.css.j2", "report/sort.js.j2"
 

@@ -3,11 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from . import models
-from .boards import Board
-from .compress import Compressed
-from .graph import ops
-from .values import Image, Project, Quantized, Target, Trained
+from .. import models
+from ..boards import Board
+from ..compress import Compressed
+from ..graph import ops
+from ..values import Image, Project, Quantized, Target, Trained
 
 Row = dict[str, Any]
 

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .graph.ir import Graph, Plan, Tensor
+from ..graph.ir import Graph, Plan, Tensor
+from ..values import Quantized, Target
 from .sections import Section
-from .values import Quantized, Target
 
 Array = npt.NDArray[Any]
 

@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
+from ..render import render
 from . import charts
 from .page import frame
-from .render import render
 
 TEMPLATE = "report/inspect.html.j2"
 
