@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tools import boards, build, flash, pipeline, targets
-from tools.boards import Board
+from tools import boards, build, pipeline, targets
+from tools.boards import Board, flash
 from tools.errors import BuildError, KerfError, TransportError, UsageError
 from tools.pipeline import firmware
 from tools.progress import Progress

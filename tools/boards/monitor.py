@@ -3,9 +3,9 @@
 import sys
 from typing import BinaryIO
 
-from . import boards
-from .transports import Transport, serial
-from .values import Target
+from .. import boards
+from ..transports import Transport, serial
+from ..values import Target
 
 
 def monitor(port: str, target: Target) -> None:

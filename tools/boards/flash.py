@@ -8,12 +8,12 @@ the board is found by its serial number or its socket, and the second attempt me
 from collections.abc import Callable
 from pathlib import Path
 
-from . import boards
-from . import build as platformio
-from .boards import Board
-from .errors import BuildError, KerfError, TransportError, UsageError
-from .progress import Progress
-from .values import Target
+from .. import boards
+from .. import build as platformio
+from ..errors import BuildError, KerfError, TransportError, UsageError
+from ..progress import Progress
+from ..values import Target
+from . import Board
 
 BOOTLOADER_SECONDS = 10.0
 

@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
-from .errors import TransportError, UsageError
-from .transports import Transport, serial
-from .values import Target
+from ..errors import TransportError, UsageError
+from ..transports import Transport, serial
+from ..values import Target
 
 AUTO = "auto"
 COME_BACK_SECONDS = 6.0
