@@ -4,6 +4,7 @@
 and TensorFlow is loaded only by the stage that needs it.
 """
 
+import signal
 import sys
 from collections.abc import Callable
 from inspect import Parameter, Signature
@@ -65,6 +66,7 @@ def kerf_task(options: str = "", **own: tuple[Any, str]) -> Callable[[Callable[.
             from tools.errors import KerfError, of_system
             from tools.values import Request
 
+            signal.signal(signal.SIGTERM, signal.default_int_handler)  # children and temporary files end as with Ctrl-C
             for stream in filter(None, (sys.stdout, sys.stderr)):  # a name is shown wherever the terminal's letters end
                 stream.reconfigure(errors="backslashreplace")
             asked = {name: values.pop(name) for name in REQUEST if name in values and name not in own}

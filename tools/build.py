@@ -6,10 +6,12 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -318,6 +320,7 @@ def _logged(
             env=environment,
             encoding="utf-8",
             errors="replace",
+            start_new_session=True,  # SCons and its compilers are in it too, and end with it
         ) as process,
     ):
         assert process.stdout is not None
@@ -328,7 +331,11 @@ def _logged(
                 watch(line)
             return process.wait()
         except BaseException:
-            process.terminate()
+            with suppress(ProcessLookupError):
+                if os.name == "posix":
+                    os.killpg(process.pid, signal.SIGTERM)
+                else:
+                    process.terminate()
             raise
 
 

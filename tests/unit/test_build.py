@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -329,3 +330,34 @@ def test_a_broken_compiler_is_named(
         return
     with pytest.raises(MissingTool, match=f"{re.escape(str(compiler))} does not work .*{sentence}"):
         build.shared(tmp_path, PROJECT, TARGET)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no process groups")
+def test_an_interrupt_ends_what_platformio_started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = subprocess.Popen
+
+    def popen(command: list[str], **options: Any) -> Any:
+        return real(["sh", "-c", "sleep 60 & echo $!; wait"], **options)
+
+    monkeypatch.setattr(subprocess, "Popen", popen)
+    compilers: list[int] = []
+
+    def interrupted(line: str) -> None:
+        compilers.append(int(line))
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        build._platformio(tmp_path, ["run"], interrupted)
+    for _ in range(50):
+        if not _runs(compilers[0]):
+            return
+        time.sleep(0.1)
+    raise AssertionError("the compiler is an orphan")
+
+
+def _runs(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+        return "Z" not in Path(f"/proc/{process}/stat").read_text().split()[2]
+    except (ProcessLookupError, FileNotFoundError):
+        return False
