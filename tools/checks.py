@@ -17,7 +17,8 @@ def test(only: str, port: str, target: str) -> int:
 def check(fix: bool) -> int:
     """Runs every checker, also after one has failed; returns 0 when all are content."""
     cpp = sorted(str(p) for p in (ROOT / "firmware").rglob("*") if p.suffix in (".h", ".cpp"))
-    cpp += sorted(str(p) for p in (ROOT / "tests").rglob("*.cpp"))
+    golden = ROOT / "tests" / "golden"  # rendered: held by equality
+    cpp += sorted(str(p) for p in (ROOT / "tests").rglob("*.cpp") if golden not in p.parents)
     commands = {
         "ruff": ["ruff", "check", *(["--fix"] if fix else []), "."],
         "ruff format": ["ruff", "format", *([] if fix else ["--check"]), "."],
