@@ -185,6 +185,7 @@ def import_tensorflow(log: Path) -> Any:
     with quiet(log):
         import tensorflow
 
+        tensorflow.get_logger().setLevel("ERROR")  # its advice is not for the user
     return tensorflow
 
 

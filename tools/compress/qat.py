@@ -1,36 +1,25 @@
 """Quantization-aware training: the network learns with int8's rounding in place, and becomes an int8 .tflite.
 
-tensorflow-model-optimization inserts the rounding. It takes models of Keras 2 alone, so that everything here but
-`train_aware` runs in a process of its own, in which ``tf.keras`` is Keras 2.
+tensorflow-model-optimization, which inserts the rounding, takes models of Keras 2 alone. aware.py runs it in a process
+of its own, in which ``tf.keras`` is Keras 2.
 """
 
 import json
-import os
-import sys
 import tempfile
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from .. import files, signature
 from ..child import follow
 from ..errors import CompressError
-from ..models import Augmentation, Data
+from ..models import Data
 from ..progress import Step
-from ..quiet import failures_as
-from ..train import import_tensorflow
 from . import network as networks
-from . import sparsity, tuning
 from .network import Network
 from .tuning import Recipe
 
-VALIDATION_SHARE = 0.1  # of the training set: judges which epoch is the best
-CALIBRATION_SAMPLES = 500
-CALIBRATION_PASSES = 20  # at most; each makes one more layer's range right
-EMA_DECAY = 0.999  # of tensorflow-model-optimization's moving ranges (quant_ops.MovingAvgQuantize)
-_ARRAYS = ("train_x", "train_y", "test_x", "test_y")
+ARRAYS = ("train_x", "train_y", "test_x", "test_y")
 
 
 def train_aware(network: Network, data: Data, recipe: Recipe, log: Path, step: Step) -> tuple[bytes, float]:
@@ -42,7 +31,7 @@ def train_aware(network: Network, data: Data, recipe: Recipe, log: Path, step: S
     with tempfile.TemporaryDirectory(prefix="kerf-qat-") as name:
         folder = Path(name)
         networks.dump(network, folder / "network.npz")
-        for array in _ARRAYS:
+        for array in ARRAYS:
             np.save(folder / f"{array}.npy", getattr(data, array))
         (folder / "recipe.json").write_text(json.dumps(asdict(recipe)))
 
@@ -51,7 +40,7 @@ def train_aware(network: Network, data: Data, recipe: Recipe, log: Path, step: S
             step(int(done), note)
 
         with log.open("a", encoding="utf-8") as output:
-            code = follow(__name__, name, str(log), log=output, tell=tell)
+            code = follow(f"{__package__}.aware", name, str(log), log=output, tell=tell)
         if (folder / "refusal.txt").is_file():
             raise CompressError((folder / "refusal.txt").read_text(encoding="utf-8"))
         if code != 0:
@@ -59,159 +48,3 @@ def train_aware(network: Network, data: Data, recipe: Recipe, log: Path, step: S
                 f"training {network.name} for int8 broke off (exit code {code}); everything it said: {log}"
             )
         return (folder / "model.tflite").read_bytes(), json.loads((folder / "score.json").read_text())
-
-
-def _serve(folder: Path, log: Path) -> None:
-    """The child: what `train_aware` put into ``folder`` → model.tflite and score.json, or the reason in refusal.txt."""
-    output = os.fdopen(os.dup(1), "w", encoding="utf-8")  # the parent's, while libraries write to the log
-
-    def step(done: int, note: str) -> None:
-        print(done, note, file=output, flush=True)
-
-    network = networks.load(folder / "network.npz")
-    recipe = json.loads((folder / "recipe.json").read_text())
-    recipe = Recipe(**{**recipe, "augmentation": Augmentation(**recipe["augmentation"])})
-    data = Data(*(np.load(folder / f"{array}.npy", mmap_mode="r") for array in _ARRAYS))
-    try:
-        with failures_as(CompressError, f"{network.name} cannot be trained for int8", log):
-            tflite = _trained(network, data, recipe, log, step)
-            found = tuning.score(network, lambda x: _run(tflite, x, log), data)
-    except CompressError as error:
-        files.write(folder / "refusal.txt", str(error).encode())
-    else:
-        files.write(folder / "model.tflite", tflite)
-        files.write(folder / "score.json", json.dumps(found).encode())
-
-
-def _trained(network: Network, data: Data, recipe: Recipe, log: Path, step: Step) -> bytes:
-    tf = import_tensorflow(log)
-    from tensorflow_model_optimization.quantization.keras import quantize_model
-
-    keras = tf.keras
-    tuning.seed(tf)
-    train, validation = _split(data)
-    model = quantize_model(networks.build(_steady(network), keras))
-    _calibrate(model, train.train_x)
-    best = _Best(keras, model, network, validation)
-    kernels = [variable for variable in model.trainable_variables if "kernel" in variable.name]
-    callbacks = [sparsity.keeping_zeros(keras, kernels), best.callback]
-    tuning.fit(keras, model, network, train, recipe, callbacks, step, validation)
-    model.set_weights(best.weights)
-    return _convert(tf, model, network, log)
-
-
-def _steady(network: Network) -> Network:
-    """Without dropout: what it blows up would widen the ranges."""
-    passed: dict[str, str] = {}
-    layers = []
-    for layer in network.layers:
-        inputs = tuple(passed.get(name, name) for name in layer.inputs)
-        if layer.kind in ("Dropout", "SpatialDropout2D"):
-            passed[layer.name] = inputs[0]
-        else:
-            layers.append(replace(layer, inputs=inputs))
-    return Network(network.name, tuple(layers))
-
-
-def _split(data: Data) -> tuple[Data, Data]:
-    """The data with a smaller training set, and what was taken from it, as the training set of the second."""
-    order = np.random.default_rng(tuning.SEED).permutation(len(data.train_x))
-    count = max(int(VALIDATION_SHARE * len(order)), 1)
-    parts = [np.sort(order[count:]), np.sort(order[:count])]
-    if not len(parts[0]):
-        raise CompressError("one sample is not enough to train with: give more data")
-    rest, taken = (
-        replace(data, train_x=np.asarray(data.train_x[part]), train_y=np.asarray(data.train_y[part])) for part in parts
-    )
-    return rest, taken
-
-
-def _calibrate(model: Any, x: Any) -> None:
-    """Sets the ranges of activations to those of real samples: they start at ±6, and move by a thousandth a step.
-
-    A training pass moves each range 1 - EMA_DECAY of the way to what it sees, so what it saw can be computed from
-    where the range was and is. What a layer sees is right once all ranges before it are, hence several passes. All
-    other variables are put back: batch normalization moves its own.
-    """
-    picked = np.random.default_rng(tuning.SEED).permutation(len(x))[:CALIBRATION_SAMPLES]
-    chosen = np.asarray(x[np.sort(picked)])
-    ranges = [v for v in model.non_trainable_variables if _is_range(v.name)]
-    others = [v for v in model.non_trainable_variables if "moving_" in v.name]
-    kept = [v.numpy() for v in others]
-    for _ in range(CALIBRATION_PASSES):
-        before = [v.numpy() for v in ranges]
-        model(chosen, training=True)
-        largest = 0.0
-        for variable, was in zip(ranges, before, strict=True):
-            seen = was + (variable.numpy() - was) / (1 - EMA_DECAY)
-            largest = max(largest, float(np.max(np.abs(seen - was) / (np.abs(seen) + 1e-3))))
-            variable.assign(seen)
-        for variable, was in zip(others, kept, strict=True):
-            variable.assign(was)
-        if largest < 0.01:
-            return
-
-
-def _is_range(name: str) -> bool:
-    """Whether a variable is one end of a moving range; those of kernels and of the input take what they see at once."""
-    return name.split(":")[0].endswith(("_min", "_max")) and "kernel" not in name and "quantize_layer" not in name
-
-
-class _Best:
-    """Remembers the weights of the epoch with the smallest loss on the validation set.
-
-    The network has seen that set when it was trained from scratch, and is judged kindly before the first epoch: where
-    training for int8 gains little, what is known to be good is kept.
-    """
-
-    def __init__(self, keras: Any, model: Any, network: Network, validation: Data) -> None:
-        self.callback = keras.callbacks.LambdaCallback(on_epoch_end=self._judge)
-        self.weights = model.get_weights()
-        self._model = model
-        loss, metrics = tuning.objective(keras, network, validation)
-        model.compile(loss=loss, metrics=metrics)
-        judged = model.evaluate(validation.train_x, validation.train_y, verbose=0, return_dict=True)
-        self._loss = judged["loss"]
-
-    def _judge(self, epoch: int, logs: dict[str, float]) -> None:
-        if logs["val_loss"] < self._loss:
-            self._loss, self.weights = logs["val_loss"], self._model.get_weights()
-
-
-def _convert(tf: Any, model: Any, network: Network, log: Path) -> bytes:
-    """The .tflite at batch size 1, as quantize makes it, with the layers' own names."""
-    for layer in model.layers:
-        layer._name = layer.name.removeprefix("quant_")
-    name = network.layers[0].name
-    spec = tf.TensorSpec([1, *network.layers[0].shape], tf.float32, name=name)
-    function = tf.function(lambda x: model(x, training=False), input_signature=[spec]).get_concrete_function()
-    converter = tf.lite.TFLiteConverter.from_concrete_functions([function])
-    converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    converter.inference_input_type = converter.inference_output_type = tf.int8
-    tflite = bytes(converter.convert())
-    if not signature.read(tflite, network.name).is_integer:
-        raise CompressError(
-            f"{network.name} has a layer that stays float when it is trained for int8: convert it without, "
-            "`inv quantize --mode int8`"
-        )
-    return tflite
-
-
-def _run(tflite: bytes, x: Any, log: Path) -> Any:
-    """The outputs of an int8 .tflite for real inputs, as LiteRT computes them."""
-    tf = import_tensorflow(log)
-    ports = signature.read(tflite, "model.tflite")
-    interpreter = tf.lite.Interpreter(model_content=tflite)
-    interpreter.allocate_tensors()
-    entry, exit_ = (side[0]["index"] for side in (interpreter.get_input_details(), interpreter.get_output_details()))
-    outputs = []
-    for sample in ports.inputs[0].quantize(np.asarray(x)):
-        interpreter.set_tensor(entry, sample[np.newaxis])
-        interpreter.invoke()
-        outputs.append(interpreter.get_tensor(exit_)[0])
-    return ports.outputs[0].dequantize(np.stack(outputs))
-
-
-if __name__ == "__main__":
-    os.environ["TF_USE_LEGACY_KERAS"] = "1"  # before TensorFlow is imported
-    _serve(Path(sys.argv[1]), Path(sys.argv[2]))
