@@ -4,10 +4,11 @@
 and TensorFlow is loaded only by the stage that needs it.
 """
 
+import re
 import signal
 import sys
 from collections.abc import Callable
-from inspect import Parameter, Signature
+from inspect import Parameter, Signature, signature
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +18,25 @@ from invoke.tasks import task
 
 
 class Whole(int):
-    """An option's integer: Invoke calls the default's class with what the user typed."""
+    """A count or a seed; made of what the user typed."""
 
     def __new__(cls, text: object) -> "Whole":
+        if not re.fullmatch("[0-9]{1,9}", str(text)):
+            raise Exit(f"kerf: {str(text)[:200]!r} is no whole number from 0 on, which this option takes", 2)
+        return super().__new__(cls, str(text))
+
+
+class Share(float):
+    """A part of a whole; made of what the user typed."""
+
+    def __new__(cls, text: object) -> "Share":
         try:
-            return super().__new__(cls, text)  # type: ignore[call-overload, no-any-return]
+            share = super().__new__(cls, str(text))
         except ValueError:
-            raise Exit(f"kerf: {str(text)[:200]!r} is not a whole number, which this option takes", 2) from None
+            share = super().__new__(cls, "nan")
+        if not 0 <= share <= 1:
+            raise Exit(f"kerf: {str(text)[:200]!r} is no number from 0 to 1, which this option takes", 2)
+        return share
 
 
 # What the user asks of the pipeline (tools.values.Request): option → default, help.
@@ -32,10 +45,10 @@ REQUEST: dict[str, tuple[Any, str]] = {
         "digits",
         "a name from `inv models`, or a path to a .keras, .h5, SavedModel folder or .tflite; +sparse0.8 …: compressed",
     ),
-    "mode": ("", "float32, float16, dynamic, int8 (default) or int16x8; a .tflite brings its own"),
+    "mode": ("", "float32, float16, dynamic, int8 (default), int16x8 or int4; a .tflite brings its own"),
     "runtime": ("aot", "what runs the model on the target: aot or tflm"),
     "target": ("stm32f4", "a name from `inv targets`"),
-    "emulator": ("", "run without a board in: qemu (default where the target has it)"),
+    "emulator": ("", "run without a board in: qemu (default where the target has it) or renode"),
     "port": ("", "a real board: its serial port, a pyserial URL, or auto to find it by its USB id"),
     "data": ("", "a folder with one folder of images per class; for a model of your own also an .npz with x and y"),
     "skip_bad": (False, "leave out images of --data that are broken, no images or of another size, and count them"),
@@ -56,8 +69,8 @@ def kerf_task(options: str = "", **own: tuple[Any, str]) -> Callable[[Callable[.
 
     An option with the default `...` must be given, and needs no name.
 
-    The function gets a Request made of the first table's options, and the others by name. A KerfError becomes one
-    sentence on standard error and its exit code.
+    The function gets by name what it names, and a Request made of the first table's other options. A KerfError becomes
+    one sentence on standard error and its exit code.
     """
     table = {name: (REQUEST | OTHER)[name] for name in options.split()} | own
 
@@ -69,8 +82,9 @@ def kerf_task(options: str = "", **own: tuple[Any, str]) -> Callable[[Callable[.
             signal.signal(signal.SIGTERM, signal.default_int_handler)  # children and temporary files end as with Ctrl-C
             for stream in filter(None, (sys.stdout, sys.stderr)):  # a name is shown wherever the terminal's letters end
                 stream.reconfigure(errors="backslashreplace")
-            asked = {name: values.pop(name) for name in REQUEST if name in values and name not in own}
             try:
+                values = {name: _convert(value, table[name][0]) for name, value in values.items()}
+                asked = {name: values.pop(name) for name in REQUEST if name in values and name not in wanted}
                 function(Request(**{name: value for name, value in asked.items() if value != ""}), **values)
             except KerfError as error:
                 raise Exit(f"kerf: {error}", error.exit_code) from None
@@ -81,16 +95,25 @@ def kerf_task(options: str = "", **own: tuple[Any, str]) -> Callable[[Callable[.
             except KeyboardInterrupt:
                 raise Exit("kerf: interrupted", 130) from None
 
+        wanted = signature(function).parameters
         keyword = Parameter.KEYWORD_ONLY
-        parameters = [
-            Parameter(name, keyword, default=Parameter.empty if default is ... else default)
-            for name, (default, _) in table.items()
-        ]
+        parameters = [Parameter(name, keyword, default=_shown(default)) for name, (default, _) in table.items()]
         body.__name__, body.__doc__ = function.__name__, function.__doc__
         vars(body)["__signature__"] = Signature([Parameter("_", Parameter.POSITIONAL_ONLY), *parameters])
         return task(auto_shortflags=False, help={name: text for name, (_, text) in table.items()})(body)
 
     return decorate
+
+
+def _shown(default: Any) -> Any:
+    """A default as Invoke gets it: numbers as text, or --help would not say that the option takes a value."""
+    if default is ...:
+        return Parameter.empty
+    return default if isinstance(default, bool) else str(default)
+
+
+def _convert(value: Any, default: Any) -> Any:
+    return type(default)(value) if isinstance(default, (Whole, Share)) else value
 
 
 def progress() -> Any:
@@ -151,7 +174,9 @@ def ops(ask: Any, json: bool) -> None:
 
 
 @kerf_task(
-    "model data skip_bad json",
+    "skip_bad json",
+    model=("digits", "a name from `inv models`"),
+    data=("", "a folder with one folder of images per class, instead of the model's own data"),
     epochs=(Whole(0), "stop after so many epochs (default: the model's own number)"),
     seed=(Whole(1), "of the weights and the order of the data"),
 )
@@ -166,10 +191,10 @@ def train(ask: Any, epochs: int, seed: int, json: bool) -> None:
 
 @kerf_task(
     "model data skip_bad json",
-    channels=(0.0, "remove this share of the filters of each layer, smallest first: 0.25 … 0.75"),
-    sparsity=(0.0, "make this share of the weights zero, smallest first: 0.5 … 0.9"),
+    channels=(Share(0), "remove this share of the filters of each layer, smallest first: 0.25 … 0.75"),
+    sparsity=(Share(0), "make this share of the weights zero, smallest first: 0.5 … 0.9"),
     qat=(False, "train for int8, with its rounding in place; the result is an int8 .tflite"),
-    epochs=(0, "train on for so many epochs after each of them (default: as the model is trained)"),
+    epochs=(Whole(0), "train on for so many epochs after each of them (default: as the model is trained)"),
 )
 def compress(ask: Any, channels: float, sparsity: float, qat: bool, epochs: int, json: bool) -> None:
     """Make a smaller network of a trained one, and train on; digits becomes digits+sparse0.8, or the like."""
@@ -331,3 +356,18 @@ def clean(ask: Any) -> None:
     from tools import pipeline
 
     pipeline.clean()
+
+
+def main() -> None:
+    """What ./kerf starts: Invoke, but a command line that it does not understand is wrong usage, exit code 2."""
+    from invoke.exceptions import ParseError
+    from invoke.main import program
+
+    try:
+        program.run()
+    except SystemExit as end:
+        sys.exit(2 if isinstance(end.__context__, ParseError) else end.code)
+
+
+if __name__ == "__main__":
+    main()

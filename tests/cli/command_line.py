@@ -6,4 +6,4 @@ from pathlib import Path
 
 
 def command_line(checkout: Path, arguments: Sequence[str]) -> list[str]:
-    return [sys.executable, "-m", "invoke", "--search-root", str(checkout), *arguments]
+    return [sys.executable, str(checkout / "tasks.py"), "--search-root", str(checkout), *arguments]

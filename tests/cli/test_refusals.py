@@ -106,8 +106,39 @@ def test_a_full_disk_behind_standard_output(checkout: Path) -> None:
     assert done.returncode == 1
 
 
-def test_a_number_that_is_none(kerf) -> None:
-    assert "'abc' is not a whole number" in sentence(kerf("train", "--epochs", "abc"), 2)
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [
+        (("train", "--epochs", "abc"), "'abc' is no whole number"),
+        (("train", "--epochs", "-1"), "'-1' is no whole number"),
+        (("compress", "--epochs", "2.5"), "'2.5' is no whole number"),
+        (("compress", "--sparsity", "80%"), "'80%' is no number from 0 to 1"),
+        (("compress", "--channels", "nan"), "'nan' is no number from 0 to 1"),
+    ],
+)
+def test_a_number_that_is_none(kerf, arguments: tuple[str, ...], why: str) -> None:
+    assert why in sentence(kerf(*arguments), 2)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "what"),
+    [(("run", "--speed", "9"), "--speed"), (("fly",), "fly"), (("classify",), "images"), (("run", "--mode"), "mode")],
+)
+def test_a_command_line_that_is_none(kerf, arguments: tuple[str, ...], what: str) -> None:
+    done = kerf(*arguments)
+    assert done.returncode == 2 and what in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_help_says_which_options_take_a_value(kerf) -> None:
+    for name, options in (("train", ("epochs", "seed", "model")), ("compress", ("channels", "sparsity", "epochs"))):
+        text = kerf(name, "--help").stdout
+        assert [option for option in options if f"--{option}=" not in text] == []
+    assert ".tflite" not in kerf("train", "--help").stdout
+
+
+def test_images_that_are_not_there(kerf) -> None:
+    assert "nowhere.png" in sentence(kerf("classify", "--images", "nowhere.png"), 1)
 
 
 def test_a_name_longer_than_the_system_takes(kerf) -> None:
