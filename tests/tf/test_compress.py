@@ -15,11 +15,11 @@ import numpy as np
 import pytest
 import tflite
 
-from tools.oracle import signature
 from tools import compress, models, quantize, train
 from tools.compress import Recipe, Step, channels, network, sparsity
 from tools.errors import CompressError, QuantizeError
 from tools.models import Data
+from tools.oracle import signature
 from tools.progress import Progress
 from tools.quiet import without_warnings
 from tools.values import Trained, Vectors
@@ -284,17 +284,6 @@ def test_result_is_the_same_again_and_reused_until_something_changes(
     assert first.trained.path.read_bytes() == content
     compress.compress(digits, Step("channels", 0.25), data, QUICK, tmp_path / "a", heard)
     assert first.trained.path.read_bytes() != content
-
-
-def test_average_pooling_trains_on_however_many_samples_there_are(tf: Any, tmp_path: Path) -> None:
-    """An odd last batch makes TensorFlow crash: in a process of its own, so that a crash is seen."""
-    train.save_keras(residual(tf), tmp_path / "mine.keras")
-    random = np.random.default_rng(0)
-    x, y = random.random((55, 8, 8, 3), np.float32), random.integers(0, 4, 55)
-    data = Data(x, y, x[:8], y[:8])
-    made = compress.compress(Trained("mine", tmp_path / "mine.keras", None), Step("qat"), data, QUICK, tmp_path / "out")
-    read = signature.read(made.trained.path.read_bytes(), "mine")
-    assert read.is_integer
 
 
 def test_refusals_name_the_layer_and_the_way_out(tf: Any, data: Data, tmp_path: Path) -> None:

@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from .. import files, signature
+from .. import files
 from ..errors import CompressError
 from ..models import Augmentation, Data
+from ..oracle import signature
 from ..progress import Step
 from ..quiet import failures_as
 from ..train import import_tensorflow

@@ -61,7 +61,7 @@ def fit(
     validation: Data | None = None,
 ) -> None:
     """Trains ``model`` (made of ``network``) in place; with ``validation`` its training set is judged each epoch."""
-    data = _even(data, recipe)
+    data = even(data, recipe)
     steps = steps_per_epoch(data, recipe)
     schedule = keras.optimizers.schedules.CosineDecay(recipe.learning_rate, recipe.epochs * steps)
     loss, metrics = objective(keras, network, data)
@@ -82,7 +82,7 @@ def fit(
         raise CompressError(f"training {network.name} on diverged (weights are not finite): compress less, or in steps")
 
 
-def _even(data: Data, recipe: Recipe) -> Data:
+def even(data: Data, recipe: Recipe) -> Data:
     """Without the last training sample where the last batch would be odd.
 
     TensorFlow 2.21 with oneDNN writes beyond its memory in the gradient of an average pooling of an odd batch.
