@@ -173,8 +173,11 @@ def compare(vectors: Vectors, outputs: Arrays, tolerance: float = TOLERANCE) -> 
     return tuple(int(sample) for sample in np.flatnonzero(wrong))
 
 
-def largest_difference(vectors: Vectors, outputs: Arrays) -> float:
-    """The largest absolute difference from the oracle, in the outputs' own steps, for oracles that are not exact."""
+def largest_difference(vectors: Vectors, outputs: Arrays) -> float | None:
+    """The largest absolute difference from the oracle in steps of integer outputs, where the oracle is not exact and
+    equality therefore proves nothing; None where `compare` decides."""
+    if vectors.exact or tolerance(vectors) > 0:
+        return None
     return max(
         float(np.max(np.abs(got.astype(np.float64) - expected.astype(np.float64)), initial=0.0))
         for expected, got in zip(vectors.expected, outputs, strict=True)

@@ -311,7 +311,16 @@ def test_compare_floats_by_tolerance() -> None:
     vectors = replace(VECTORS, inputs=(expected,), expected=(expected,))
     assert bench.compare(vectors, (floats(10.0009, 0.0009, np.nan, np.inf),)) == ()
     assert bench.compare(vectors, (floats(10.0011, -0.0011, 0.0, -np.inf),)) == (0, 1, 2, 3)
-    assert bench.largest_difference(VECTORS, (VECTORS.expected[0],)) == 0.0
+
+
+def test_steps_are_counted_where_integers_are_not_exact() -> None:
+    near = (VECTORS.expected[0] - np.uint8(1),)
+    inexact = replace(VECTORS, exact=False)
+    assert bench.largest_difference(VECTORS, near) is None
+    assert bench.largest_difference(inexact, near) in (1.0, 255.0) and len(bench.compare(inexact, near)) == 20
+    assert bench.largest_difference(inexact, VECTORS.expected) == 0.0
+    real = floats(1.0, 2.0)
+    assert bench.largest_difference(replace(inexact, inputs=(real,), expected=(real,)), (real,)) is None
 
 
 def test_accuracy_counts_the_largest_output() -> None:

@@ -2,14 +2,17 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from tools import oracle, pipeline
+from tools import oracle, pipeline, report
 from tools.errors import UnknownName
+from tools.graph.ir import Graph
+from tools.oracle import interpreter
 from tools.pipeline import places
 from tools.progress import Progress
-from tools.report import records
-from tools.values import Request
+from tools.report import records, wording
+from tools.values import Clock, DeviceRun, Image, Project, Quantized, Request, Target, Timing
 
 MODEL = Path(__file__).with_name("flatten.tflite")
 
@@ -26,6 +29,27 @@ def test_run_measures_the_interpreter() -> None:
     assert (found.samples, found.mismatches, found.emulator, found.clock.unit) == (32, 0, None, "us")
     assert found.flash_bytes == {"total": found.model_bytes, "code": 0, "model": found.model_bytes}
     assert len(records.load(places.records(), pytest.fail)) == 1
+
+
+def test_without_tflm_a_step_is_reported_and_no_mismatch(monkeypatch: pytest.MonkeyPatch) -> None:
+    """LiteRT is the oracle then, whose int8 is not TFLM's to the last bit."""
+    monkeypatch.setattr(oracle, "is_installed", lambda package: package == oracle.LITERT)
+
+    def a_step_away(quantized: Quantized, graph: Graph, runtime: str, target: Target) -> tuple[Image, DeviceRun]:
+        expected = quantized.vectors.expected[0]
+        off = np.where(expected < 0, expected + 1, expected - 1).astype(expected.dtype)
+        project = Project({}, "m", "int8", quantized.sha256, 9, runtime, target.name, "none", 0, ())
+        image = Image(MODEL, project, {"total": 9, "code": 0, "model": 9}, 0, 0, True, "none")
+        return image, DeviceRun(Clock("us", 1), (off,), Timing(1, 1, 1, len(off)), 0, None, 0, 0, 0)
+
+    monkeypatch.setattr(interpreter, "measure", a_step_away)
+    outcome = pipeline.run(Request(model=str(MODEL), runtime="tflm", target="host"), Progress())
+    assert outcome.measurement.mismatches == 32
+    assert outcome.measurement.extra[wording.STEPS] == 1
+    pipeline.require_match([outcome])
+    assert "by at most 1 step" in report.verdict(outcome.measurement).plain
+    pipeline.write_report(Progress())
+    assert "by at most 1 step" in places.report().read_text()
 
 
 def test_an_unknown_runtime_is_named_before_anything_else() -> None:

@@ -17,7 +17,7 @@ from test_report import COMPARISON, EVIL
 
 from tools import inspect
 from tools.graph.ir import DType, Graph, Op, Placement, Plan, Quantization, Tensor
-from tools.report import charts, details, inspect_page, kept, page
+from tools.report import charts, details, inspect_page, kept, page, wording
 from tools.report.sections import Section
 from tools.values import Measurement, Quantized, Target, Vectors
 
@@ -107,6 +107,12 @@ def test_page_shows_run_and_history() -> None:
         "99.44 %",
     ):
         assert part in text
+
+
+def test_page_says_where_litert_stood_in_for_tflm() -> None:
+    found = {**kept_details(), wording.STEPS: 2.0}
+    text = page.html([replace(RECORD, mismatches=3)], found)
+    assert "3 of 360 samples differ from LiteRT&#39;s, by at most 2 steps" in text and "bit for bit" not in text
 
 
 def test_what_users_name_stays_text() -> None:

@@ -11,7 +11,7 @@ from test_records import BOARD, RECORD
 
 from tools import report
 from tools.compare import Comparison, Difference, Layer
-from tools.report import records
+from tools.report import records, wording
 from tools.values import Measurement
 
 EVIL = "\"'</script><script>alert(1)</script>&\\ */\n\x1b[2J ünï"
@@ -56,6 +56,14 @@ def test_run_on_a_board_gives_time() -> None:
 def test_mismatches_are_said() -> None:
     text = shown(report.show_run, Outcome(replace(RECORD, mismatches=7, tolerance=1e-4)))
     assert "7 of 360 samples do not equal the oracle (integers exactly, floats within 0.0001 relative)." in text
+
+
+def test_litert_in_tflms_place_proves_nothing() -> None:
+    steps = {wording.STEPS: 1.0}
+    text = shown(report.show_run, Outcome(replace(RECORD, mismatches=7, extra=steps)))
+    assert "7 of 360 samples differ from LiteRT's, by at most 1 step; TFLM defines the result" in text
+    text = shown(report.show_run, Outcome(replace(RECORD, extra={wording.STEPS: 0.0})))
+    assert "All 360 samples equal LiteRT's; TFLM defines" in text and "bit for bit" not in text
 
 
 def test_names_cannot_move_the_terminals_cursor() -> None:

@@ -15,6 +15,7 @@ from ..compare import EXACT_DB, Comparison, Difference, Layer
 from ..doctor import Finding
 from ..inspect import sparkline
 from ..values import Measurement
+from . import wording
 from .records import to_json
 
 
@@ -218,11 +219,8 @@ def run_view(measurement: Measurement, retries: int = 0) -> RenderableType:
 
 def verdict(measurement: Measurement) -> Text:
     """One sentence: did the device compute what it must?"""
-    m = measurement
-    how = "bit for bit" if m.tolerance == 0 else f"(integers exactly, floats within {m.tolerance:g} relative)"
-    if m.mismatches == 0:
-        return Text(f"All {m.samples:,} samples equal the oracle {how}.", style="bold green")
-    return Text(f"{m.mismatches:,} of {m.samples:,} samples do not equal the oracle {how}.", style="bold red")
+    sentence, kind = wording.verdict(measurement, steps=measurement.extra.get(wording.STEPS))
+    return Text(sentence, style={"good": "bold green", "bad": "bold red", "faint": "yellow"}[kind])
 
 
 def measurement_tables(measurements: Sequence[Measurement]) -> list[Table]:

@@ -12,7 +12,7 @@ from typing import Any
 from .. import __version__
 from ..render import render
 from ..values import Measurement
-from . import charts
+from . import charts, wording
 
 TEMPLATE, STYLE, SCRIPT = "report/page.html.j2", "report/style.css.j2", "report/sort.js.j2"
 
@@ -194,9 +194,7 @@ def _scatter(
 
 def _run(m: Measurement, details: Json | None) -> dict[str, Any]:
     oracle = f"the oracle ({details['oracle']})" if details else "the oracle"
-    how = "bit for bit" if m.tolerance == 0 else f"(integers exactly, floats within {m.tolerance:g} relative)"
-    equal = f"All {m.samples:,} samples equal {oracle} {how}."
-    differ = f"{m.mismatches:,} of {m.samples:,} samples do not equal {oracle} {how}."
+    verdict, kind = wording.verdict(m, oracle, details.get(wording.STEPS) if details else None)
     return {
         **_row(m),
         "sha256": m.model_sha256,
@@ -205,7 +203,8 @@ def _run(m: Measurement, details: Json | None) -> dict[str, Any]:
         "hz": f"{m.clock.hz:,}" if m.clock.hz else "",
         "n": f"{m.invoke.n:,}",
         "setup": f"{m.setup:,}",
-        "verdict": equal if m.mismatches == 0 else differ,
+        "verdict": verdict,
+        "verdict_class": kind,
         "calibration": (details["calibration"] or "") if details else "",
     }
 
