@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from . import images
 from .errors import UsageError
-from .signature import Signature, read
+from .oracle.signature import Signature, read
 from .values import Quantized
 
 Array = npt.NDArray[Any]

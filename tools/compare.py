@@ -12,11 +12,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from . import layers as interpreters
-from . import oracle, signature
+from . import oracle
 from .errors import ModelError
 from .graph import read
 from .graph.ir import Graph, Op, Tensor
+from .oracle import layers as interpreters
+from .oracle import signature
 from .values import Project, Quantized
 
 Array = npt.NDArray[Any]

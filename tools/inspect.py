@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .graph.ir import Graph, Op, Plan, Tensor
-from .layers import pairs
+from .oracle.layers import pairs
 
 Array = npt.NDArray[Any]
 

@@ -10,15 +10,16 @@ from typing import Any
 
 import numpy as np
 
-from . import __version__, files, oracle, samples, signature
+from . import __version__, files, oracle, samples
 from . import strip as stripping
 from .child import run
 from .errors import ModelError, QuantizeError, UsageError
 from .models import Data
+from .oracle import signature
+from .oracle.signature import Signature
 from .progress import Progress
 from .quiet import failures_as, quiet
 from .samples import Samples
-from .signature import Signature
 from .train import Loaded, check_path, import_tensorflow, load
 from .values import MODES, Quantized, Trained, Vectors
 

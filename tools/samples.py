@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from .errors import QuantizeError, UsageError
 from .models import Data
-from .signature import Port
+from .oracle.signature import Port
 
 Array = npt.NDArray[Any]
 

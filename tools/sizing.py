@@ -13,13 +13,12 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 from . import faults, files
+from .arena import STEP_BYTES, Arena, smallest
 from .errors import BuildError, DeviceError, DoesNotFit
 from .link import Link
 from .protocol import Welcome
-from .runtimes import Arena
 from .transports import Transport
 
-STEP_BYTES = 16  # TFLM aligns what it allocates to this
 MARGIN_BYTES = 256  # added where the very target was tried …
 OTHER_MARGIN_BYTES = 2048  # … and where it was another one, whose kernels may ask for less working memory
 
@@ -28,19 +27,6 @@ UNUSED_BEGIN, UNUSED_END = "__bss_end", "__ram_end"
 ARENA_TOO_SMALL = 1  # model.h's Status
 
 Start = Callable[[Path], AbstractContextManager[Transport]]
-
-
-def smallest(works: Callable[[int], bool], least: int, most: int) -> int:
-    """The smallest multiple of STEP_BYTES in [least, most] that works, if ``most`` does and what works at n works
-    above it. ``works`` is not asked about ``most``."""
-    low, high = -(-least // STEP_BYTES), most // STEP_BYTES
-    while low < high:
-        middle = (low + high) // 2
-        if works(middle * STEP_BYTES):
-            high = middle
-        else:
-            low = middle + 1
-    return high * STEP_BYTES
 
 
 def find(elf: Path, start: Start) -> int:

@@ -5,7 +5,7 @@ from typing import Any
 import flatbuffers
 import numpy as np
 
-from . import signature
+from .oracle import signature
 
 ALIGNMENT = 16  # of buffers, as the TFLite schema asks for (Buffer.data, force_align)
 

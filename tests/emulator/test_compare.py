@@ -6,11 +6,13 @@ import numpy as np
 import port_project
 import pytest
 
-from tools import bench, build, compare, oracle, render, signature, targets
+from tools import bench, build, compare, oracle, render, targets
+from tools.arena import Arena
 from tools.compare import Difference
 from tools.graph.ir import Graph
+from tools.oracle import signature
 from tools.report import details, sections
-from tools.runtimes import Arena, aot
+from tools.runtimes import aot
 from tools.transports import qemu
 from tools.values import Image, Quantized, Vectors
 

@@ -12,9 +12,9 @@ import pytest
 from port_project import Silent, require
 
 from tools import bench, build, pipeline, sizing, targets
+from tools.arena import Arena
 from tools.errors import DeviceError
 from tools.pipeline import places
-from tools.runtimes import Arena
 from tools.values import Request
 
 FLATTEN = Path(__file__).parents[1] / "unit" / "flatten_per_tensor.tflite"

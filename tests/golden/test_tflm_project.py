@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from tools import render, targets
+from tools.arena import Arena
 from tools.graph.ir import Plan
-from tools.runtimes import Arena, tflm
+from tools.runtimes import tflm
 
 FLATTEN = Path(__file__).parents[1] / "unit" / "flatten_per_tensor.tflite"
 

@@ -123,7 +123,7 @@ def run_tflm(data: bytes, samples: Sequence[np.ndarray], outputs: int) -> tuple[
 
 
 def run_litert(data: bytes, samples: Sequence[np.ndarray], outputs: int) -> tuple[np.ndarray, ...]:
-    """What LiteRT's reference kernels compute, run as tools/oracle.py does: an array of all samples per output."""
+    """What LiteRT's reference kernels compute, run as tools/oracle/ does: an array of all samples per output."""
     litert = pytest.importorskip("ai_edge_litert.interpreter", reason="needs the ai-edge-litert package")
     interpreter = litert.Interpreter(
         model_content=data, experimental_op_resolver_type=litert.OpResolverType.BUILTIN_REF, num_threads=1

@@ -9,7 +9,8 @@ from test_int4 import narrow
 from test_sparse import thin
 
 from tools import targets
-from tools.runtimes import Arena, aot
+from tools.arena import Arena
+from tools.runtimes import aot
 
 CASES = {
     "dense": conv(1, depth=16, channels=32),

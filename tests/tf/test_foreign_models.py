@@ -9,8 +9,9 @@ import h5py
 import numpy as np
 import pytest
 
-from tools import files, quantize, signature, train
+from tools import files, quantize, train
 from tools.errors import QuantizeError
+from tools.oracle import signature
 from tools.quiet import without_warnings
 from tools.values import Trained
 

@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 import tflite
 
-from tools import models, oracle, quantize, signature, train
+from tools import models, oracle, quantize, train
 from tools.errors import ModelError, QuantizeError, UsageError
 from tools.graph import read
 from tools.graph.ir import DType
+from tools.oracle import signature
 from tools.progress import Progress
 from tools.quiet import without_warnings
 from tools.values import MODES, Quantized, Trained

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tools import classify, oracle, pipeline, signature
+from tools import classify, oracle, pipeline
 from tools.errors import TrainError, UsageError
+from tools.oracle import signature
 from tools.pipeline import places
 from tools.progress import Progress
 from tools.values import Quantized, Request, Vectors

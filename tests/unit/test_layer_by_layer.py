@@ -166,8 +166,8 @@ needs_tflm = pytest.mark.skipif(
 @needs_tflm
 def test_examine_finds_the_kernel_that_is_wrong() -> None:
     """flatten.tflite on TFLM and LiteRT; the device's numbers are TFLM's own but for one value."""
-    from tools import layers, signature
     from tools.graph import read
+    from tools.oracle import layers, signature
 
     tflite = (HERE / "flatten.tflite").read_bytes()
     model = signature.read(tflite, "flatten")
@@ -196,7 +196,7 @@ def test_examine_finds_the_kernel_that_is_wrong() -> None:
 
 def test_the_float_model_gets_what_the_quantized_one_gets() -> None:
     """Without data both test sets are random numbers, each of its own type: no two samples would be the same."""
-    from tools import signature
+    from tools.oracle import signature
 
     tflite = (HERE / "flatten.tflite").read_bytes()
     (port,) = signature.read(tflite, "flatten").inputs
@@ -213,7 +213,7 @@ def test_the_float_model_gets_what_the_quantized_one_gets() -> None:
 
 
 def test_layers_are_paired_in_order_over_what_only_one_side_has() -> None:
-    from tools.layers import pairs
+    from tools.oracle.layers import pairs
 
     mine = graph()
     quantize_op = Op(0, "QUANTIZE", "q", (0,), (1,))

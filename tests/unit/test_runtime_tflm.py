@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 
 from tools import build, render, sizing, targets
+from tools.arena import Arena, smallest
 from tools.errors import MissingTool, UnsupportedModel, UsageError
 from tools.graph import ops
 from tools.graph.ir import DType, Graph, Op, Plan, Quantization, Tensor
 from tools.progress import Progress
-from tools.runtimes import Arena, Program, _tflm_library, _tflm_support, tflm
+from tools.runtimes import Program, _tflm_library, _tflm_support, tflm
 from tools.values import Target
 
 SHAPE = (1, 4, 4, 3)
@@ -244,7 +245,7 @@ def test_bisection_finds_the_smallest(needed: int) -> None:
         asked.append(arena_bytes)
         return arena_bytes >= needed
 
-    found = sizing.smallest(works, 16, 4096)
+    found = smallest(works, 16, 4096)
     assert found == -(-needed // 16) * 16
     assert len(asked) <= 8
     assert all(n % 16 == 0 for n in asked)

@@ -10,7 +10,7 @@ import pytest
 from tools import samples
 from tools.errors import QuantizeError, UsageError
 from tools.models import Data
-from tools.signature import Port
+from tools.oracle.signature import Port
 
 IMAGE = Port("image", (1, 2, 2, 1), "int8", 0.5, 0)
 

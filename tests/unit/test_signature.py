@@ -5,8 +5,8 @@ import pytest
 import tflite
 from raw_tflite import RawModel, RawOp, RawTensor
 
-from tools import signature
 from tools.errors import ModelError, UnsupportedModel
+from tools.oracle import signature
 
 INT8, INT16, FLOAT32, FLOAT16 = (getattr(tflite.TensorType, n) for n in ("INT8", "INT16", "FLOAT32", "FLOAT16"))
 

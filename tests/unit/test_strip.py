@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 import tflite
 
-from tools import oracle, signature, strip
+from tools import oracle, strip
 from tools.errors import ModelError
 from tools.graph import read
+from tools.oracle import signature
 
 FLATTEN = (Path(__file__).parent / "flatten.tflite").read_bytes()
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "models"

@@ -9,15 +9,16 @@ from typing import Any
 from .. import __version__, boards, render, sizing, targets
 from .. import build as platformio
 from .. import inspect as inspector
-from .. import interpreter as tflm_interpreter
+from ..arena import STEP_BYTES, Arena
 from ..boards import flash as flasher
 from ..boards import monitor as terminal
 from ..errors import BuildError, MissingTool, TransportError, UsageError
 from ..graph import read
 from ..graph.ir import Graph, Plan
+from ..oracle import interpreter
 from ..progress import Progress
 from ..report import viewer
-from ..runtimes import Arena, Program
+from ..runtimes import Program
 from ..values import Image, Project, Quantized, Request, Target
 from . import places
 from .choices import RUNTIMES, Line, choose_line, choose_target, interprets
@@ -94,7 +95,7 @@ def render_project(ask: Request, progress: Progress, arena: Arena | None = None)
     graph, program, mode = compiled.graph, compiled.program, compiled.quantized.mode
     arena = arena or _known_arena(ask, compiled, target)
     if arena is None:
-        arena = tflm_interpreter.estimate(compiled.quantized, graph)
+        arena = interpreter.estimate(compiled.quantized, graph)
         progress.warn(
             "the arena is an upper bound, until `inv build` or `inv run` have found the smallest in an emulator"
         )
@@ -160,7 +161,7 @@ def _size_arena(ask: Request, progress: Progress) -> None:
         ask, target=tried_on.name, port=None, emulator=ask.emulator if tried_on.name == target.name else None
     )
     try:
-        trial = _link(render_to_disk(stand_in, progress, arena=Arena(sizing.STEP_BYTES, "For trials alone.")), progress)
+        trial = _link(render_to_disk(stand_in, progress, arena=Arena(STEP_BYTES, "For trials alone.")), progress)
         line = choose_line(stand_in)
         progress.say(f"looking for the smallest arena in {line.emulator}")
         found = sizing.find(trial.image.elf, line.open)

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from ..arena import Arena
 from ..graph.ir import Constant, Graph, KernelCall, Plan, TensorRef
 from ..values import Target
 
@@ -35,14 +36,6 @@ class Program:
         named = {a.index for a in arguments if isinstance(a, TensorRef) and a.index is not None}
         computed = sum(int(a.data.nbytes) for a in arguments if isinstance(a, Constant))
         return computed + sum(tensors[i].bytes for i in named if tensors[i].data is not None)
-
-
-@dataclass(frozen=True)
-class Arena:
-    """Memory for tensors: how much, and in a sentence where the number comes from."""
-
-    bytes: int
-    origin: str
 
 
 @dataclass(frozen=True)

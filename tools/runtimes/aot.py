@@ -4,12 +4,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .. import cpp_text
+from ..arena import Arena
 from ..graph import ops, read
 from ..graph.ir import Argument, Constant, Graph, KernelCall, Op, Plan, Scratch, Tensor, TensorRef
 from ..graph.plan import plan as place_tensors
 from ..render import render
 from ..values import Target
-from . import Arena, Program, Sources, _descriptor
+from . import Program, Sources, _descriptor
 
 SUMMARY = "the model compiled ahead of time to plain C++: no interpreter, no library, no heap"
 ROLES = {kind: {1: "weights", 2: "bias"} for kind in ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")}

@@ -7,12 +7,13 @@ from typing import Any
 import numpy as np
 
 from .. import cpp_text
+from ..arena import Arena
 from ..errors import UnsupportedModel
 from ..graph import ops, read
 from ..graph.ir import DType, Graph, Op, Tensor
 from ..render import render
 from ..values import Target
-from . import Arena, Program, Sources, _descriptor, _tflm_library
+from . import Program, Sources, _descriptor, _tflm_library
 from ._tflm_support import DATA_INPUT, INTERPRETER, LIBRARIES, NARROW, WEIGHTS_INPUT, Library, adder
 
 SUMMARY = "TFLite Micro's interpreter with the vendor's kernels, from a published library"

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import tflite
 
-from .errors import ModelError, UnsupportedModel
+from ..errors import ModelError, UnsupportedModel
 
 IDENTIFIER = b"TFL3"  # file_identifier of the TFLite schema
 

@@ -11,10 +11,11 @@ import numpy.typing as npt
 import tflite
 from flatbuffers.number_types import UOffsetTFlags
 
-from . import oracle, signature
-from .errors import ModelError
-from .graph import read
-from .graph.ir import Graph, Op, Tensor
+from .. import oracle
+from ..errors import ModelError
+from ..graph import read
+from ..graph.ir import Graph, Op, Tensor
+from . import signature
 
 _OUTPUTS_FIELD = 8  # of the table SubGraph: 4 + 2 * the field's number in the schema
 

@@ -1,0 +1,173 @@
+"""What the device must answer: the model run by a trusted interpreter on this machine.
+
+TFLM's own interpreter (PyPI tflite-micro) defines the result of integer models to the last bit. LiteRT runs float and
+hybrid models, and integer models where there is no TFLM; then results may differ from TFLM's by a few steps.
+
+The interpreters are C++ and may abort on a model that is not sound. They run in a process of their own (this package
+as a program), which costs about 0.4 s, so that such a model becomes an error and not the end of kerf.
+"""
+
+import importlib.util
+import json
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .. import child, files
+from ..errors import MissingTool, ModelError
+from . import signature
+from .signature import Signature
+
+Array = npt.NDArray[Any]
+
+TFLM, LITERT = "tflite-micro", "ai-edge-litert"
+TIMEOUT_S = 600.0
+REFUSED = 3  # exit code of the child when an interpreter said why it cannot run the model
+
+
+@dataclass(frozen=True, eq=False)
+class Expected:
+    """What `expected` found: one array per model output (first axis = sample), and who computed it.
+
+    ``exact``: the device must equal it bit for bit. ``note`` says in a sentence why not, where that is a surprise.
+    """
+
+    outputs: tuple[Array, ...]
+    oracle: str
+    exact: bool
+    note: str | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """What one interpreter did: ``outputs`` as in `Expected`, ``invoke_us`` the time of each sample.
+
+    ``arena_bytes`` is what TFLM's interpreter got for its tensors, ``setup_us`` how long it took to get ready.
+    """
+
+    outputs: tuple[Array, ...]
+    invoke_us: tuple[int, ...]
+    setup_us: int
+    arena_bytes: int
+
+
+def expected(tflite: bytes, inputs: Sequence[Array], name: str = "the model", timeout_s: float = TIMEOUT_S) -> Expected:
+    """Runs every sample. ``inputs`` has one array per model input in the .tflite's dtype, first axis = sample.
+
+    Raises ModelError when the file is damaged, the inputs do not fit it, or no interpreter can run it within
+    ``timeout_s`` seconds; MissingTool when there is no interpreter at all.
+    """
+    model = signature.read(tflite, name)
+    fitted = [_fit(array, port, name) for array, port in zip(inputs, model.inputs, strict=True)]
+    candidates = [package for package in _preferred(model) if is_installed(package)]
+    if not candidates:
+        raise MissingTool(f"no interpreter to compare {name} with: pip install {LITERT} (or, on Linux x86-64, {TFLM})")
+    refusals = []
+    for package in candidates:
+        try:
+            outputs = _run(package, tflite, fitted, model, name, timeout_s).outputs
+        except ModelError as error:
+            refusals.append(str(error))
+            continue
+        oracle = f"{package} {version(package)}"
+        note = _note(model, package, refusals)
+        return Expected(outputs, oracle, package == TFLM and model.is_integer, note)
+    raise ModelError("; ".join(refusals))
+
+
+def outputs(
+    package: str, tflite: bytes, inputs: Sequence[Array], name: str, timeout_s: float = TIMEOUT_S
+) -> tuple[Array, ...]:
+    """What one interpreter, TFLM or LITERT, computes; arrays and errors as in `expected`."""
+    return run(package, tflite, inputs, name, timeout_s).outputs
+
+
+def run(
+    package: str,
+    tflite: bytes,
+    inputs: Sequence[Array],
+    name: str,
+    timeout_s: float = TIMEOUT_S,
+    least_arena: bool = False,
+) -> Run:
+    """Every sample in one interpreter; arrays and errors as in `expected`. With ``least_arena``, TFLM gets no more
+    memory than it needs: that takes some trials."""
+    if not is_installed(package):
+        where = " (Linux on x86-64 only)" if package == TFLM else ""
+        raise MissingTool(f"{package} is not installed; get it with: pip install {package}{where}")
+    model = signature.read(tflite, name)
+    fitted = [_fit(array, port, name) for array, port in zip(inputs, model.inputs, strict=True)]
+    return _run(package, tflite, fitted, model, name, timeout_s, least_arena)
+
+
+def is_installed(package: str) -> bool:
+    """Whether an interpreter's package is there; it is not imported."""
+    return importlib.util.find_spec({TFLM: "tflite_micro", LITERT: "ai_edge_litert"}[package]) is not None
+
+
+def _preferred(model: Signature) -> tuple[str, ...]:
+    return (TFLM, LITERT) if model.is_integer else (LITERT,)
+
+
+def _note(model: Signature, package: str, refusals: list[str]) -> str | None:
+    if package == TFLM or not model.is_integer:
+        return None
+    why = f" ({refusals[0]})" if refusals else f": there is no {TFLM} package for this machine"
+    return f"compared with LiteRT instead of TFLM{why}; a few outputs may differ by a step or two"
+
+
+def _fit(array: Array, port: signature.Port, name: str) -> Array:
+    """Samples in the shape the interpreter wants, each with the leading batch axis."""
+    if array.dtype != port.dtype or array.shape[1:] not in (port.shape, port.sample_shape):
+        raise ModelError(
+            f"input {port.name!r} of {name} takes {port.dtype} of shape {port.sample_shape} per sample, "
+            f"not {array.dtype} of shape {array.shape[1:]}"
+        )
+    return array.reshape(len(array), *port.shape)
+
+
+def _run(
+    package: str,
+    tflite: bytes,
+    inputs: Sequence[Array],
+    model: Signature,
+    name: str,
+    timeout_s: float,
+    least_arena: bool = False,
+) -> Run:
+    with tempfile.TemporaryDirectory(prefix="kerf-oracle-") as directory:
+        folder = Path(directory)
+        (folder / "model.tflite").write_bytes(tflite)
+        (folder / "inputs.npz").write_bytes(files.pack_arrays({f"{i}": a for i, a in enumerate(inputs)}))
+        # The interpreter allocates nothing beyond its arena: all tensors side by side, their book-keeping (in 64-bit
+        # structures) and scratch buffers fit in this many bytes.
+        most = 4 * model.tensor_bytes + 10 * len(tflite) + (4 << 20)
+        size = "least" if least_arena else "most"
+        try:
+            done = child.run(__name__, package, directory, str(most), size, timeout_s=timeout_s)
+        except subprocess.TimeoutExpired:
+            raise ModelError(f"{package} did not finish {name} within {timeout_s:g} s: use fewer samples") from None
+        if done.returncode == REFUSED:
+            raise ModelError(f"{package} cannot run {name}: {done.stdout.strip()}")
+        if done.returncode != 0:
+            raise ModelError(f"{package} crashed on {name}, exit code {done.returncode}: {_last_line(done.stderr)}")
+        told = json.loads((folder / "told.json").read_text())
+        with np.load(folder / "outputs.npz", allow_pickle=False) as arrays:
+            outputs = tuple(
+                arrays[str(i)].reshape(-1, *port.sample_shape)
+                for i, port in enumerate(model.outputs)
+                if str(i) in arrays
+            )
+    return Run(outputs, tuple(told["invoke_us"]), told["setup_us"], told["arena_bytes"])
+
+
+def _last_line(text: str) -> str:
+    lines = text.strip().splitlines()
+    return lines[-1] if lines else "it said nothing"

@@ -1,0 +1,113 @@
+"""The program that the oracle starts for every model: an interpreter, which may abort on one that is not sound."""
+
+import json
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from .. import files
+from ..arena import STEP_BYTES, smallest
+from . import REFUSED, TFLM, Array, signature
+
+
+class _Tflm:
+    """TFLM's interpreter behind the calls that `_serve` needs."""
+
+    def __init__(self, tflite: bytes, arena_bytes: int) -> None:
+        from tflite_micro.python.tflite_micro import runtime
+
+        self._interpreter = runtime.Interpreter.from_bytes(tflite, arena_size=arena_bytes)
+
+    def feed(self, inputs: Sequence[Array]) -> None:
+        self._interpreter.reset()  # variables of stateful operators start anew with every sample
+        for i, array in enumerate(inputs):
+            self._interpreter.set_input(array, i)
+
+    def invoke(self) -> None:
+        self._interpreter.invoke()
+
+    def outputs(self, count: int) -> list[Array]:
+        return [self._interpreter.get_output(i).copy() for i in range(count)]
+
+
+class _LiteRt:
+    """LiteRT's interpreter with its portable kernels on one thread, so that every machine computes the same."""
+
+    def __init__(self, tflite: bytes) -> None:
+        from ai_edge_litert.interpreter import Interpreter, OpResolverType
+
+        self._interpreter = Interpreter(
+            model_content=tflite, experimental_op_resolver_type=OpResolverType.BUILTIN_REF, num_threads=1
+        )
+        self._interpreter.allocate_tensors()
+        self._inputs = [detail["index"] for detail in self._interpreter.get_input_details()]
+        self._outputs = [detail["index"] for detail in self._interpreter.get_output_details()]
+
+    def feed(self, inputs: Sequence[Array]) -> None:
+        self._interpreter.reset_all_variables()
+        for index, array in zip(self._inputs, inputs, strict=True):
+            self._interpreter.set_tensor(index, array)
+
+    def invoke(self) -> None:
+        self._interpreter.invoke()
+
+    def outputs(self, count: int) -> list[Array]:
+        return [self._interpreter.get_tensor(index) for index in self._outputs[:count]]
+
+
+def _smallest(tflite: bytes, most: int) -> int:
+    """The smallest arena with which TFLM's interpreter gets ready. Raises RuntimeError when ``most`` is too little."""
+    _Tflm(tflite, most)
+
+    def works(arena_bytes: int) -> bool:
+        try:
+            _Tflm(tflite, arena_bytes)
+        except RuntimeError:
+            return False
+        return True
+
+    return smallest(works, STEP_BYTES, most)
+
+
+def _serve(package: str, folder: Path, arena_bytes: int, least: bool) -> int:
+    """folder/model.tflite and inputs.npz → outputs.npz and told.json. 0, or REFUSED with the reason on stdout.
+
+    With ``least``, TFLM runs in the smallest arena instead of one of ``arena_bytes``.
+    """
+    tflite = (folder / "model.tflite").read_bytes()
+    with np.load(folder / "inputs.npz", allow_pickle=False) as archive:
+        inputs = [archive[str(i)] for i in range(len(archive.files))]
+    count = len(signature.read(tflite, "model").outputs)
+    rows, invoke_us = [], []
+    try:
+        if least:
+            arena_bytes = _smallest(tflite, arena_bytes)
+        begin = time.perf_counter_ns()
+        interpreter = _Tflm(tflite, arena_bytes) if package == TFLM else _LiteRt(tflite)
+        setup_us = (time.perf_counter_ns() - begin) // 1000
+        for sample in zip(*inputs, strict=True):
+            interpreter.feed(sample)
+            begin = time.perf_counter_ns()
+            interpreter.invoke()
+            invoke_us.append((time.perf_counter_ns() - begin) // 1000)
+            rows.append(interpreter.outputs(count))
+    except (ImportError, RuntimeError, ValueError) as error:
+        print(_first_sentence(error))
+        return REFUSED
+    stacked = {str(i): np.stack([row[i] for row in rows]) for i in range(count) if rows}
+    (folder / "outputs.npz").write_bytes(files.pack_arrays(stacked))
+    told = {"arena_bytes": arena_bytes, "setup_us": setup_us, "invoke_us": invoke_us}
+    (folder / "told.json").write_text(json.dumps(told))
+    return 0
+
+
+def _first_sentence(error: Exception) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[0] if lines else type(error).__name__
+
+
+if __name__ == "__main__":
+    sys.exit(_serve(sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]), sys.argv[4] == "least"))
