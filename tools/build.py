@@ -15,7 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from . import files
+from . import child, files
 from .errors import BuildError, DoesNotFit, MissingTool, TransportError
 from .progress import Progress
 from .values import Image, Project, Target
@@ -321,6 +321,7 @@ def _logged(
             encoding="utf-8",
             errors="replace",
             start_new_session=True,  # SCons and its compilers are in it too, and end with it
+            preexec_fn=child.die_with_parent(),
         ) as process,
     ):
         assert process.stdout is not None

@@ -1,11 +1,29 @@
-"""Runs a module of kerf as a program of its own, for C++ libraries that may crash on a user's model."""
+"""Programs that kerf starts end with it; modules of kerf run as programs where C++ may crash on a user's model."""
 
+import ctypes
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import IO
+
+_PR_SET_PDEATHSIG = 1  # linux/prctl.h
+_LIBC = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
+
+
+def die_with_parent() -> Callable[[], None]:
+    """For Popen's preexec_fn: the kernel kills the child should this process be killed (Linux; elsewhere nothing)."""
+    parent = os.getpid()
+
+    def in_child() -> None:
+        if _LIBC is not None:
+            _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+            if os.getppid() != parent:  # the parent died before prctl could see it
+                os._exit(1)
+
+    return in_child
 
 
 def run(
@@ -29,6 +47,7 @@ def run(
         errors="replace",
         timeout=timeout_s,
         check=False,
+        preexec_fn=die_with_parent(),
     )
 
 
@@ -45,6 +64,7 @@ def follow(module: str, *arguments: str, log: IO[str], tell: Callable[[str], Non
         stderr=log,
         encoding="utf-8",
         errors="replace",
+        preexec_fn=die_with_parent(),
     ) as child:
         try:
             assert child.stdout is not None

@@ -4,11 +4,9 @@ The child never outlives its transport: its whole process group is killed on lea
 kills it should kerf itself be killed (Linux).
 """
 
-import ctypes
 import os
 import signal
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -16,11 +14,10 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
+from .. import child
 from ..errors import MissingTool, TransportError
 from .serial import SerialTransport
 
-_PR_SET_PDEATHSIG = 1  # linux/prctl.h
-_LIBC = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
 _FAREWELL_SECONDS = 5.0
 
 
@@ -50,13 +47,6 @@ class Child:
         return " | ".join(self._errors.read()[-600:].decode(errors="replace").split("\n")[-6:]).strip(" |")
 
 
-def _die_with_parent(parent: int) -> None:
-    if _LIBC is not None:
-        _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != parent:  # the parent died before prctl could see it
-            os._exit(1)
-
-
 def _part(process: "subprocess.Popen[bytes]", farewell: bytes) -> None:
     """Says goodbye and waits for the program to leave, if it is still there and does."""
     with suppress(OSError, subprocess.TimeoutExpired):
@@ -78,7 +68,6 @@ def running(
     subprocess.STDOUT: kept together with stderr. With a ``farewell`` its stdin stays open and empty; in the end it is
     told this, and has five seconds to leave by itself.
     """
-    parent = os.getpid()
     with tempfile.TemporaryFile() as errors:
         try:
             process = subprocess.Popen(
@@ -88,7 +77,7 @@ def running(
                 stderr=errors,
                 start_new_session=True,
                 pass_fds=tuple(pass_fds),
-                preexec_fn=lambda: _die_with_parent(parent),
+                preexec_fn=child.die_with_parent(),
                 cwd=cwd,
             )
         except FileNotFoundError as error:
