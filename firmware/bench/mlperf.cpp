@@ -86,16 +86,18 @@ void fill_input() {
         std::memcpy(to, from, input.bytes);
     } else {
         const bool is_int16 = input.dtype == DType::kInt16;
-        const float lowest = is_int16 ? -32768.0f : -128.0f;
-        const float highest = is_int16 ? 32767.0f : 127.0f;
+        const bool is_uint8 = input.dtype == DType::kUint8;
+        const float lowest = is_int16 ? -32768.0f : (is_uint8 ? 0.0f : -128.0f);
+        const float highest = is_int16 ? 32767.0f : (is_uint8 ? 255.0f : 127.0f);
         for (size_t i = 0; i < input.bytes / element_bytes(input.dtype); ++i) {
             const float q = std::round(db_float(i) / input.scale) + static_cast<float>(input.zero_point);
-            const float clamped = q < lowest ? lowest : (q > highest ? highest : q);
-            const auto quantized = static_cast<int16_t>(clamped);
+            // Whatever bytes the host sends may be NaN, which no integer can hold: it becomes the lowest one.
+            const float clamped = q > highest ? highest : (q >= lowest ? q : lowest);
+            const auto quantized = static_cast<int32_t>(clamped);
             if (is_int16) {
-                static_cast<int16_t*>(input.data)[i] = quantized;
+                static_cast<int16_t*>(input.data)[i] = static_cast<int16_t>(quantized);
             } else {
-                static_cast<int8_t*>(input.data)[i] = static_cast<int8_t>(quantized);
+                to[i] = static_cast<uint8_t>(quantized);  // int8 in two's complement
             }
         }
     }

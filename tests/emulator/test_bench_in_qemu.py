@@ -22,6 +22,7 @@ SHA256 = "deadbeef00010203" + "00" * 24
 DEFINES = b"""#define FAKE_SETUP_STATUS Status::kOk
 #define FAKE_MLPERF_ID "fake01"
 #define FAKE_DB_ENCODING DbEncoding::kAsIs
+#define FAKE_DTYPE DType::kInt8
 """
 
 

@@ -26,12 +26,15 @@ def compile_cpp(out: Path, *arguments: str | Path) -> Path:
     return out
 
 
-def build_fake(folder: Path, status: str = "kOk", mlperf_id: str = "fake01", encoding: str = "kAsIs") -> Path:
-    """The whole firmware for this machine, with fake_model.cpp."""
+def build_fake(
+    folder: Path, status: str = "kOk", mlperf_id: str = "fake01", encoding: str = "kAsIs", dtype: str = "kInt8"
+) -> Path:
+    """The whole firmware for this machine, with fake_model.cpp; ``dtype`` is that of input 0."""
     defines = (
         f"-DFAKE_SETUP_STATUS=Status::{status}",
         f'-DFAKE_MLPERF_ID="{mlperf_id}"',
         f"-DFAKE_DB_ENCODING=DbEncoding::{encoding}",
+        f"-DFAKE_DTYPE=DType::{dtype}",
     )
     sources = sorted((FIRMWARE / "bench").glob("*.cpp"))
     return compile_cpp(

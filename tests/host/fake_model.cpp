@@ -29,7 +29,7 @@ uint32_t detail() {
 }
 
 Tensor input(uint32_t i) {
-    return i == 0 ? Tensor{image, sizeof image, DType::kInt8, 0.5f, -3} : Tensor{offset, 3, DType::kInt8, 1.0f, 0};
+    return i == 0 ? Tensor{image, sizeof image, FAKE_DTYPE, 0.5f, -3} : Tensor{offset, 3, DType::kInt8, 1.0f, 0};
 }
 
 Tensor output(uint32_t i) {

@@ -134,3 +134,17 @@ def test_mlperf_float32_is_quantized(tmp_path: Path, mlperf_id: str) -> None:
             assert float(said.removeprefix("m-results-[").removesuffix("]")) == pytest.approx(
                 mean_square_error, rel=1e-5
             )
+
+
+@pytest.mark.parametrize(("dtype", "type_"), [("kInt8", np.int8), ("kUint8", np.uint8), ("kInt16", np.int16)])
+def test_mlperf_float32_is_clamped_to_the_input(tmp_path: Path, dtype: str, type_: type) -> None:
+    """Beyond the type at both ends; not a number becomes the lowest one."""
+    limits = np.iinfo(type_)
+    ends = np.array([np.nan, -np.inf, np.inf, -1e9, 1e9, 0, 1, -1, 60, 100], np.float32)
+    reals = np.resize(ends, 130 // np.dtype(type_).itemsize)
+    steps = np.where(np.isnan(reals), -np.inf, reals) * 2 - 3
+    image = np.clip(steps, limits.min, limits.max).astype(type_).view(np.int8)
+    with host.open(build_fake(tmp_path, encoding="kFloat32", dtype=dtype)) as device:
+        settle(device)
+        load(device, reals.tobytes())
+        assert say(device, "infer 1 0%")[-1] == results(*dequantized_output(image))
