@@ -40,6 +40,18 @@ void count(uint64_t begin, const std::vector<uint64_t>& after) {
     }
 }
 
+// Nobody asks for so long; the main loop goes round every 100 s.
+void wait(uint64_t seconds) {
+    constexpr uint64_t kSecond = 64'000'000;
+    set_clock(0);
+    kerf::port::start_ticks();
+    for (uint64_t passed = 100; passed <= seconds; passed += 100) {
+        set_clock(passed * kSecond);
+        kerf::port::idle();
+    }
+    std::printf("waited %llu\n", static_cast<unsigned long long>(kerf::port::ticks() / kSecond));
+}
+
 void crash(int status, bool fatal) {
     const mbed_error_ctx error = {status, 0x1234, 0, 0x20001000};
     error_in_progress = fatal;
@@ -60,6 +72,8 @@ int main() {
     count(0, {0, 1, 1000, 30 * second, 67 * second, 68 * second, 300 * second, 700 * second, 1200 * second});
     count(500 * second + 12'345, {7, 33 * second, 34 * second, 400 * second, 900 * second});
     count(0xFFFF'FFFF, {1, 2, 500 * second});
+
+    wait(5000);
 
     for (const size_t size : {1, 63, 64, 126, 128}) {
         _SerialUSB.packets.clear();

@@ -32,6 +32,7 @@ def test_arduino(tmp_path: Path) -> None:
     counts += [1, 2, 500 * second]
     assert run("arduino_port.cpp", tmp_path) == [
         *(f"ticks {count}" for count in counts),
+        "waited 5000",
         "write 1: 1",
         "write 63: 63",
         "write 64: 63 1",  # a full packet would wait in the host for the next one
