@@ -3,6 +3,7 @@
 What platformio.ini must hold is written at its top.
 """
 
+import configparser
 import json
 import os
 import re
@@ -38,9 +39,11 @@ def load(path: Path = TABLE) -> Mapping[str, Target]:
     try:
         config = ProjectConfig(str(path))
         sections = {name: {key: _text(value) for key, value in config.items(env=name)} for name in config.envs()}
-    except PlatformioException as error:
+    except (PlatformioException, UnicodeDecodeError, configparser.Error) as error:
         reason = " ".join(str(error).split())
         raise UsageError(f"{path.name} cannot be read: {reason}") from error
+    if not sections:
+        raise UsageError(f"{path.name} has no target: a target is a section [env:NAME] (docs/add-a-board.md)")
     return {name: _Section(path, name, items).target() for name, items in sections.items()}
 
 

@@ -135,3 +135,19 @@ def test_each_chip_driver_belongs_to_a_target() -> None:
     chips = {path.name for path in (targets.ROOT / "firmware" / "ports" / "cortexm" / "chips").glob("*.cpp")}
     filters = " ".join(target.options.get("build_src_filter", "") for target in targets.load().values())
     assert {chip for chip in chips if f"+<ports/cortexm/chips/{chip}>" in filters} == chips
+
+
+@pytest.mark.parametrize(
+    ("contents", "said"),
+    [
+        (b"", "has no target"),
+        (b"[env:x]\nboard = \xff\xfe\n", "cannot be read"),
+        (b"junk\n", "cannot be read"),
+        (b"[env:x]\na = 1\n[env:x]\nb = 2\n", "cannot be read"),
+    ],
+    ids=["empty", "not UTF-8", "no section", "twice"],
+)
+def test_a_broken_table_is_one_sentence(tmp_path: Path, contents: bytes, said: str) -> None:
+    (tmp_path / "platformio.ini").write_bytes(contents)
+    with pytest.raises(UsageError, match=said):
+        targets.load(tmp_path / "platformio.ini")
