@@ -295,7 +295,7 @@ def bench(ask: Any, models: str, modes: str, runtimes: str, targets: str, json: 
     from tools import pipeline, report
 
     results = pipeline.bench_all(ask, models, modes, runtimes, targets, progress())
-    report.show_measurements([result.measurement for result in results], json)
+    report.show_bench(results, json)
     pipeline.require_match(results)
 
 

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from tools import oracle, pipeline, report
-from tools.errors import UnknownName
+from tools.errors import KerfError, UnknownName, UsageError
 from tools.graph.ir import Graph
 from tools.oracle import interpreter
-from tools.pipeline import places
+from tools.pipeline import places, runs
 from tools.progress import Progress
 from tools.report import records, wording
 from tools.values import Clock, DeviceRun, Image, Project, Quantized, Request, Target, Timing
@@ -50,6 +50,27 @@ def test_without_tflm_a_step_is_reported_and_no_mismatch(monkeypatch: pytest.Mon
     assert "by at most 1 step" in report.verdict(outcome.measurement).plain
     pipeline.write_report(Progress())
     assert "by at most 1 step" in places.report().read_text()
+
+
+def test_bench_goes_on_after_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    def some(ask: Request, progress: Progress) -> pipeline.Outcome:
+        if ask.mode == "int8":
+            raise KerfError("It is too hot.")
+        return done
+
+    done = object.__new__(pipeline.Outcome)
+    monkeypatch.setattr(runs, "run", some)
+    results = pipeline.bench_all(Request(), "digits", "int8,float32", "aot", "stm32f4", Progress())
+    assert results[1] is done and isinstance(results[0], pipeline.Failure)
+    assert results[0].row()["error"] == "It is too hot."
+    with pytest.raises(KerfError, match="1 of 2 runs failed") as caught:
+        pipeline.require_match(results)
+    assert caught.value.exit_code == 1
+
+
+def test_bench_of_nothing_is_wrong_usage() -> None:
+    with pytest.raises(UsageError, match="--models names nothing"):
+        pipeline.bench_all(Request(), ",", "int8", "aot", "stm32f4", Progress())
 
 
 def test_an_unknown_runtime_is_named_before_anything_else() -> None:

@@ -19,7 +19,7 @@ from tools import inspect
 from tools.graph.ir import DType, Graph, Op, Placement, Plan, Quantization, Tensor
 from tools.report import charts, details, inspect_page, kept, page, wording
 from tools.report.sections import Section
-from tools.values import Measurement, Quantized, Target, Vectors
+from tools.values import Clock, Measurement, Quantized, Target, Vectors
 
 SCORES = Quantization((1 / 256,), (-128,))
 SECTIONS = (Section(".text", 0x08000000, 24_000, 0), Section(".data", 0x20000000, 100, 100))
@@ -99,7 +99,7 @@ def test_page_shows_run_and_history() -> None:
         "5,000 bytes, 3.8 % of 131,072",
         "0x08000000",
         "Emulated, instructions",
-        "On boards and on this machine, cycles",
+        "On boards, cycles",
         "The arena of 48 bytes",
         "first: 16 bytes at 16, first … ",
         "scratch 0 of ",
@@ -169,9 +169,20 @@ def test_emulated_and_real_never_share_a_table_or_a_chart() -> None:
     ]
     tables = page._tables([RECORD, scored, *others], {})
     assert [(table["title"], len(table["rows"])) for table in tables] == [
+        ("On boards", 2),
         ("Emulated", 2),
-        ("On boards and on this machine", 2),
     ]
+
+
+def test_this_machine_is_no_microcontroller() -> None:
+    host = replace(BOARD, target="host", clock=Clock("us", 1_000_000), accuracy={"device": 0.9, "host": 0.9})
+    rivals = [replace(RECORD, accuracy={"device": a, "host": a}, mode=str(a)) for a in (0.5, 0.7)]
+    assert "on host" not in "".join(page._trade_offs([*rivals, host])[0]["charts"])
+    text = Page(page.html([RECORD, host], kept_details())).text
+    assert "on this machine; model" in re.sub(r"\s+", " ", text) and "On this machine, us" in text
+    assert "real board" not in text and "clock, Hz" not in text and "Sections" not in text
+    (_, here) = page._tables([RECORD, host], {})
+    assert (here["rows"][0]["flash"], here["rows"][0]["ram"]) == ("", "")
 
 
 def test_calibration_is_a_column() -> None:

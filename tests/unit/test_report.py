@@ -9,10 +9,11 @@ import pytest
 from rich.console import Console
 from test_records import BOARD, RECORD
 
-from tools import report
+from tools import pipeline, report
 from tools.compare import Comparison, Difference, Layer
+from tools.errors import KerfError
 from tools.report import records, wording
-from tools.values import Measurement
+from tools.values import Clock, Measurement, Request
 
 EVIL = "\"'</script><script>alert(1)</script>&\\ */\n\x1b[2J ünï"
 
@@ -75,15 +76,31 @@ def test_names_cannot_move_the_terminals_cursor() -> None:
 def test_json_is_the_record(capsys: pytest.CaptureFixture[str]) -> None:
     report.show_run(Outcome(RECORD), True)
     assert json.loads(capsys.readouterr().out) == records.to_json(RECORD)
-    report.show_measurements([RECORD, BOARD], True)
+    report.show_bench([Outcome(RECORD), Outcome(BOARD)], True)
     assert [json.loads(line)["emulator"] for line in capsys.readouterr().out.splitlines()] == ["qemu", None]
 
 
 def test_emulated_and_real_never_share_a_table() -> None:
-    text = shown(report.show_measurements, [RECORD, BOARD, RECORD])
+    text = shown(report.show_bench, [Outcome(m) for m in (RECORD, BOARD, RECORD)])
     board, emulated = text.split("emulated, instructions")
     assert "boards, cycles" in board
     assert (board.count("3,000,100"), emulated.count("3,000,100")) == (1, 2)
+
+
+def test_this_machine_is_no_board() -> None:
+    host = replace(BOARD, target="host", clock=Clock("us", 1_000_000))
+    text = shown(report.show_run, Outcome(host))
+    assert "host, this machine" in text and "real board" not in text and "3,600 bytes" in text
+    assert " ms" not in text and "flash" not in text and "RAM" not in text
+    board, here = shown(report.show_bench, [Outcome(BOARD), Outcome(host)]).split("this machine, us")
+    assert "boards, cycles" in board and "24,000" in board and "24,000" not in here
+
+
+def test_bench_shows_where_and_with_what_and_why_not() -> None:
+    failed = pipeline.Failure(Request(model="big", mode="int8"), KerfError("It does not fit."))
+    text = shown(report.show_bench, [Outcome(RECORD), failed], width=250)
+    assert re.search(r"kernels +target +emulator +flash", text) and re.search(r"stm32f4 +qemu", text)
+    assert re.search(r"(?s)failed.*big +int8 +aot +stm32f4 +It does not fit\.", text)
 
 
 def test_rows() -> None:

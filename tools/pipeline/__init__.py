@@ -31,7 +31,7 @@ from .firmware import (
     view,
 )
 from .origin import compress, quantize, train
-from .runs import INTERPRETER, Outcome, bench_all, classify, clean, compare, require_match, run, write_report
+from .runs import INTERPRETER, Failure, Outcome, bench_all, classify, clean, compare, require_match, run, write_report
 
 __all__ = [
     "EMULATORS",
@@ -39,6 +39,7 @@ __all__ = [
     "RUNTIMES",
     "Built",
     "Compiled",
+    "Failure",
     "Outcome",
     "Rendered",
     "bench_all",

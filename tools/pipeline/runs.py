@@ -15,7 +15,7 @@ from .. import __version__, bench, files, oracle
 from .. import classify as classifier
 from .. import compare as comparison
 from ..compare import Comparison
-from ..errors import Mismatch, UsageError
+from ..errors import KerfError, Mismatch, UsageError
 from ..oracle import interpreter
 from ..progress import Progress
 from ..report import details, kept, page, records, sections, wording
@@ -36,6 +36,19 @@ class Outcome:
     built: Built
     outputs: tuple[npt.NDArray[Any], ...]
     retries: int
+
+
+@dataclass(frozen=True, eq=False)
+class Failure:
+    """A run that came to nothing, and why."""
+
+    ask: Request
+    error: KerfError
+
+    def row(self) -> dict[str, str]:
+        ask = self.ask
+        named = {"model": ask.model, "mode": ask.mode or "", "runtime": ask.runtime, "target": ask.target}
+        return {**named, "error": str(self.error)}
 
 
 def run(ask: Request, progress: Progress) -> Outcome:
@@ -101,7 +114,9 @@ def classify(ask: Request, wanted: str, progress: Progress) -> tuple[classifier.
         device = bench.run(transport, vectors, project.model_sha256, len(project.op_labels), progress)
     differing, steps = bench.compare(vectors, device.outputs), bench.largest_difference(vectors, device.outputs)
     if differing and steps is not None:
-        progress.warn(f"{where} differs from {found.oracle} by at most {steps:.0f} steps; {found.note}")
+        progress.warn(
+            f"{where} differs from {found.oracle} by at most {steps:.0f} steps, which proves nothing: it is not TFLM"
+        )
     elif differing:
         raise Mismatch(f"{where} computed other numbers than {found.oracle} for {paths[differing[0]]}")
     return classifier.predict(pictures, device.outputs[0], quantized, where)
@@ -109,25 +124,42 @@ def classify(ask: Request, wanted: str, progress: Progress) -> tuple[classifier.
 
 def bench_all(
     ask: Request, model: str, mode: str, runtime: str, target: str, progress: Progress
-) -> tuple[Outcome, ...]:
+) -> tuple[Outcome | Failure, ...]:
     """A run for each combination of the comma-separated names; a wrong name ends it before the first run.
+
+    A run that fails does not keep the others from being measured.
 
     All runs of a model and mode are of the same .tflite: what one of them cannot take, none gets.
     """
-    lists = [[name.strip() for name in names.split(",") if name.strip()] for names in (model, mode, runtime, target)]
+    given = {"models": model, "modes": mode, "runtimes": runtime, "targets": target}
+    lists = [[name.strip() for name in names.split(",") if name.strip()] for names in given.values()]
+    for option, names in zip(given, lists, strict=True):
+        if not names:
+            raise UsageError(f"--{option} names nothing: give at least one name, with a comma between two")
     asks = [replace(ask, model=a, mode=b, runtime=c, target=d) for a, b, c, d in product(*lists)]
     for each in asks:
         choose_line(each)
     per_tensor_dense = any(needs_per_tensor_dense(each) for each in asks)
-    return tuple(run(replace(each, per_tensor_dense=per_tensor_dense), progress) for each in asks)
+
+    def attempt(each: Request) -> Outcome | Failure:
+        try:
+            return run(replace(each, per_tensor_dense=per_tensor_dense), progress)
+        except KerfError as error:
+            return Failure(each, error)
+
+    return tuple(map(attempt, asks))
 
 
-def require_match(outcomes: Sequence[Outcome]) -> None:
-    """Raises Mismatch unless every output of every run was the oracle's.
+def require_match(outcomes: Sequence[Outcome | Failure]) -> None:
+    """Raises KerfError where a run failed, and Mismatch unless every output of every run was the oracle's.
 
     LiteRT's integers are not TFLM's: where it stands in, a difference is reported and proves nothing.
     """
+    failed = [outcome for outcome in outcomes if isinstance(outcome, Failure)]
+    if failed:
+        raise KerfError(f"{len(failed)} of {len(outcomes)} runs failed, as the table says; the other records are kept")
     for outcome in outcomes:
+        assert isinstance(outcome, Outcome)
         m = outcome.measurement
         if m.mismatches and wording.STEPS not in m.extra:
             oracle = outcome.built.rendered.compiled.quantized.vectors.oracle

@@ -4,7 +4,7 @@ import json
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from rich import box
 from rich.console import Console, Group, RenderableType
@@ -37,13 +37,27 @@ def show_run(outcome: HasMeasurement, as_json: bool, console: Console | None = N
     _print(run_view(outcome.measurement, outcome.retries), console)
 
 
-def show_measurements(measurements: Sequence[Measurement], as_json: bool, console: Console | None = None) -> None:
-    """Several measurements: JSON lines, or one table per clock (emulated and real never share a column)."""
+@runtime_checkable
+class HasError(Protocol):
+    """What `show_bench` needs of a run that failed."""
+
+    def row(self) -> Mapping[str, str]: ...
+
+
+def show_bench(outcomes: Sequence[HasMeasurement | HasError], as_json: bool, console: Console | None = None) -> None:
+    """Several runs: JSON lines, or one table per clock (emulated and real never share a column), then what failed."""
+    measured = [outcome.measurement for outcome in outcomes if not isinstance(outcome, HasError)]
+    failed = [outcome.row() for outcome in outcomes if isinstance(outcome, HasError)]
     if as_json:
-        for measurement in measurements:
-            _print_json(to_json(measurement))
+        for line in [*map(to_json, measured), *failed]:
+            _print_json(line)
         return
-    _print(Group(*measurement_tables(measurements)), console)
+    tables = measurement_tables(measured)
+    if failed:
+        tables.append(_table("failed", *failed[0]))
+        for row in failed:
+            tables[-1].add_row(*map(_cell, row.values()))
+    _print(Group(*tables), console)
 
 
 def show_rows(rows: Sequence[Mapping[str, Any]], as_json: bool, console: Console | None = None) -> None:
@@ -195,13 +209,19 @@ def run_view(measurement: Measurement, retries: int = 0) -> RenderableType:
     m = measurement
     facts = _table(None)
     facts.show_header = False
-    where = f"{m.target} in {m.emulator}" if m.emulator else f"{m.target}, a real board"
+    is_host = wording.place(m) == wording.HOST
+    where = (
+        f"{m.target} in {m.emulator}" if m.emulator else f"{m.target}, {'this machine' if is_host else 'a real board'}"
+    )
     facts.add_row("model", Text(plain(f"{m.model} {m.mode}, {m.model_bytes:,} bytes, sha256 {m.model_sha256[:12]}…")))
     facts.add_row("where", Text(plain(f"{where}, runtime {m.runtime}, {m.kernels} kernels")))
-    facts.add_row("flash", "{total:,} bytes = {code:,} code + {model:,} model".format(**m.flash_bytes))
-    facts.add_row(
-        "RAM", "{total:,} bytes = {static:,} static + {arena:,} arena + {stack:,} stack".format(**m.ram_bytes)
-    )
+    if is_host:
+        facts.add_row("arena", f"{m.ram_bytes['arena']:,} bytes")
+    else:
+        facts.add_row("flash", "{total:,} bytes = {code:,} code + {model:,} model".format(**m.flash_bytes))
+        facts.add_row(
+            "RAM", "{total:,} bytes = {static:,} static + {arena:,} arena + {stack:,} stack".format(**m.ram_bytes)
+        )
     if (used := m.extra.get("arena_used_bytes", m.ram_bytes["arena"])) != m.ram_bytes["arena"]:
         facts.add_row("", f"{used:,} bytes of the arena are in use once the model is set up")
     facts.add_row(
@@ -224,27 +244,42 @@ def verdict(measurement: Measurement) -> Text:
 
 
 def measurement_tables(measurements: Sequence[Measurement]) -> list[Table]:
-    """One table per unit of time."""
-    units = sorted({(m.emulator is not None, m.clock.unit) for m in measurements})
+    """One table per place and unit of time."""
     tables = []
-    for emulated, unit in units:
-        title = f"emulated, {unit}" if emulated else f"boards, {unit}"
-        table = _table(title, *_COLUMNS, numbers=range(4, len(_COLUMNS)))
+    for place, unit in sorted({(wording.place(m), m.clock.unit) for m in measurements}):
+        title = f"{'boards' if place == wording.BOARD else place}, {unit}"
+        table = _table(title, *_COLUMNS, numbers=range(6, len(_COLUMNS)))
         for m in measurements:
-            if (m.emulator is not None, m.clock.unit) == (emulated, unit):
+            if (wording.place(m), m.clock.unit) == (place, unit):
                 table.add_row(*(_cell(value) for value in _row(m)))
         tables.append(table)
     return tables
 
 
-_COLUMNS = ("model", "mode", "runtime", "target", "flash", "RAM", "median", "p99", "samples", "differ", "accuracy")
+_COLUMNS = (
+    *("model", "mode", "runtime", "kernels", "target", "emulator"),
+    *("flash", "RAM", "median", "p99", "samples", "differ", "accuracy"),
+)
 
 
 def _row(m: Measurement) -> tuple[Any, ...]:
     accuracy = "" if m.accuracy is None else f"{m.accuracy['device']:.4f}"
     times = (m.invoke.median, m.invoke.p99)
-    sizes = (m.flash_bytes["total"], m.ram_bytes["total"])
-    return (m.model, m.mode, m.runtime, m.target, *sizes, *times, m.samples, m.mismatches, accuracy)
+    is_host = wording.place(m) == wording.HOST
+    sizes = ("", "") if is_host else (m.flash_bytes["total"], m.ram_bytes["total"])
+    return (
+        m.model,
+        m.mode,
+        m.runtime,
+        m.kernels,
+        m.target,
+        m.emulator or "",
+        *sizes,
+        *times,
+        m.samples,
+        m.mismatches,
+        accuracy,
+    )
 
 
 def _per_op(m: Measurement) -> Table:
@@ -256,8 +291,12 @@ def _per_op(m: Measurement) -> Table:
 
 
 def _milliseconds(m: Measurement) -> str:
-    """Real boards only: an emulator's instructions are no time."""
-    return "" if m.emulator is not None or not m.clock.hz else f" = {1000 * m.invoke.median / m.clock.hz:.3f} ms"
+    """Real boards only: an emulator's instructions are no time, and this machine's is another's."""
+    return (
+        ""
+        if wording.place(m) != wording.BOARD or not m.clock.hz
+        else f" = {1000 * m.invoke.median / m.clock.hz:.3f} ms"
+    )
 
 
 def plain(text: str) -> str:

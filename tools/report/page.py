@@ -31,14 +31,15 @@ def html(
     there are none. ``calibrations`` tells which samples made the ranges, by the SHA-256 of the model.
     """
     newest = measurements[-1] if measurements else None
+    is_host = newest is not None and wording.place(newest) == wording.HOST
     return render(
         TEMPLATE,
         **frame(),
         tables=_tables(measurements, calibrations or {}),
         trade_offs=_trade_offs(measurements),
         run=None if newest is None else _run(newest, details),
-        memory=[] if newest is None else _memory(newest, details),
-        sections=[] if details is None else _sections(details),
+        memory=[] if newest is None or is_host else _memory(newest, details),
+        sections=[] if details is None or is_host else _sections(details),
         plan=_plan(details["plan"]) if details is not None and details["plan"] else None,
         operators=_operators(newest) if newest is not None and newest.per_op else [],
         comparison=None if comparison is None else _comparison(comparison),
@@ -63,15 +64,13 @@ def frame() -> dict[str, str]:
 def _tables(measurements: Sequence[Measurement], calibrations: Mapping[str, str]) -> list[dict[str, Any]]:
     """One table per clock, newest first: emulated and real times never share a column."""
     floats = {_family(m): m for m in measurements if m.mode == "float32" and m.accuracy is not None}
-    groups: dict[tuple[bool, str], list[dict[str, Any]]] = {}
+    groups: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    titles = {wording.BOARD: "On boards", wording.EMULATED: "Emulated", wording.HOST: "On this machine"}
     for m in reversed(measurements):
-        groups.setdefault((m.emulator is None, m.clock.unit), []).append(
+        groups.setdefault((wording.place(m), m.clock.unit), []).append(
             {**_row(m, floats.get(_family(m))), "calibration": calibrations.get(m.model_sha256, "")}
         )
-    return [
-        {"title": "On boards and on this machine" if is_board else "Emulated", "unit": unit, "rows": rows}
-        for (is_board, unit), rows in sorted(groups.items())
-    ]
+    return [{"title": titles[place], "unit": unit, "rows": rows} for (place, unit), rows in sorted(groups.items())]
 
 
 def _family(m: Measurement) -> str:
@@ -80,7 +79,7 @@ def _family(m: Measurement) -> str:
 
 
 def _row(m: Measurement, in_float: Measurement | None = None) -> dict[str, Any]:
-    drop = None
+    drop, is_host = None, wording.place(m) == wording.HOST
     if m.accuracy is not None and in_float is not None and in_float.accuracy is not None:
         drop = 100 * (in_float.accuracy["device"] - m.accuracy["device"])
     return {
@@ -92,8 +91,8 @@ def _row(m: Measurement, in_float: Measurement | None = None) -> dict[str, Any]:
         "emulator": m.emulator or "",
         "place": f"{m.target} ({m.emulator})" if m.emulator else m.target,
         "bytes": f"{m.model_bytes:,}",
-        "flash": f"{m.flash_bytes['total']:,}",
-        "ram": f"{m.ram_bytes['total']:,}",
+        "flash": "" if is_host else f"{m.flash_bytes['total']:,}",
+        "ram": "" if is_host else f"{m.ram_bytes['total']:,}",
         "min": f"{m.invoke.min:,}",
         "median": f"{m.invoke.median:,}",
         "p99": f"{m.invoke.p99:,}",
@@ -120,10 +119,12 @@ def _row(m: Measurement, in_float: Measurement | None = None) -> dict[str, Any]:
 def _trade_offs(measurements: Sequence[Measurement]) -> list[dict[str, Any]]:
     """Accuracy against bytes and against time, one pair of charts per family of models, each with two or more points.
 
-    A configuration counts with its newest measurement.
+    A configuration counts with its newest measurement; this machine is no microcontroller to compare with.
     """
     newest = {
-        (m.model, m.mode, m.runtime, m.target, m.emulator): m for m in measurements if m.accuracy is not None
+        (m.model, m.mode, m.runtime, m.target, m.emulator): m
+        for m in measurements
+        if m.accuracy is not None and wording.place(m) != wording.HOST
     }.values()
     found = []
     for number, family in enumerate(sorted({_family(m) for m in newest})):
@@ -194,13 +195,15 @@ def _scatter(
 
 def _run(m: Measurement, details: Json | None) -> dict[str, Any]:
     oracle = f"the oracle ({details['oracle']})" if details else "the oracle"
+    is_board = wording.place(m) == wording.BOARD
     verdict, kind = wording.verdict(m, oracle, details.get(wording.STEPS) if details else None)
     return {
         **_row(m),
         "sha256": m.model_sha256,
         "model_bytes": f"{m.model_bytes:,}",
+        "where": f"emulated by {m.emulator}" if m.emulator else "on a real board" if is_board else "on this machine",
         "unit": m.clock.unit,
-        "hz": f"{m.clock.hz:,}" if m.clock.hz else "",
+        "hz": f"{m.clock.hz:,}" if m.clock.hz and is_board else "",
         "n": f"{m.invoke.n:,}",
         "setup": f"{m.setup:,}",
         "verdict": verdict,
