@@ -11,7 +11,7 @@ from .cifar10 import AUGMENTATION, CLASSES, data
 __all__ = ["ACCURACY_FLOOR", "AUGMENTATION", "BATCH", "CLASSES", "EPOCHS", "LEARNING_RATE", "SUMMARY", "build", "data"]
 
 SUMMARY = "MobileNet v1, a quarter as wide, on CIFAR-10"
-ACCURACY_FLOOR = 0.60
+ACCURACY_FLOOR = 0.63
 EPOCHS = 6
 BATCH = 64
 LEARNING_RATE = 3e-3
