@@ -138,7 +138,8 @@ def _reals(tensor: Tensor, original: Array | None) -> dict[str, Any] | None:
 
 
 def _histogram(tensor: Tensor) -> dict[str, Any] | None:
-    """Counts over equal bins from the smallest to the largest value; None for what is not a constant of numbers."""
+    """Counts over equal bins from the smallest to the largest value, one bin where these are the same; None for what
+    is not a constant of numbers."""
     if tensor.data is None or tensor.elements == 0 or tensor.dtype.value not in _WEIGHTS:
         return None
     return _counted(tensor.data)
@@ -149,8 +150,7 @@ def _counted(array: Array) -> dict[str, Any] | None:
     if not np.isfinite(values).all():
         return None
     low, high = float(values.min()), float(values.max())
-    if low == high:  # numpy would take half to either side, which is nothing beside 1e16
-        margin = max(0.5, 1e-6 * abs(low))
-        low, high = low - margin, high + margin
+    if low == high:
+        return {"min": low, "max": high, "counts": [values.size]}
     counts, edges = np.histogram(values, bins=HISTOGRAM_BINS, range=(low, high))
     return {"min": float(edges[0]), "max": float(edges[-1]), "counts": [int(n) for n in counts]}

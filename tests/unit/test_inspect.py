@@ -1,13 +1,16 @@
 """What `inv inspect` says of constants."""
 
 from dataclasses import replace
+from io import StringIO
 from pathlib import Path
 
 import numpy as np
+from rich.console import Console
 
-from tools import inspect
+from tools import inspect, report
 from tools.graph import read
-from tools.graph.ir import DType, Graph
+from tools.graph.ir import DType, Graph, Placement, Plan
+from tools.report import inspect_page
 
 MODEL = Path(__file__).with_name("flatten.tflite")
 
@@ -19,7 +22,24 @@ def test_weights_that_are_all_the_same_huge_number() -> None:
     tensors = list(graph.tensors)
     tensors[at] = replace(tensors[at], dtype=DType.FLOAT32, quantization=None, data=data)
     histogram = inspect.inspect(replace(graph, tensors=tuple(tensors)), None)["tensors"][at]["histogram"]
-    assert max(histogram["counts"]) == data.size and histogram["min"] < 3e38 < histogram["max"]
+    assert histogram["counts"] == [data.size] and histogram["min"] == histogram["max"] == float(data.flat[0])
+    tensors[at] = replace(tensors[at], data=np.zeros_like(data))
+    found = inspect.inspect(replace(graph, tensors=tuple(tensors)), None)
+    assert found["tensors"][at]["histogram"] == {"min": 0, "max": 0, "counts": [data.size]}
+    assert "all 0" in inspect_page.html(found)
+    text = StringIO()
+    report.show_inspection(found, False, Console(file=text, width=200))
+    assert "all 0" in text.getvalue() and "-0.5" not in text.getvalue()
+
+
+def test_the_arena_is_told_in_words() -> None:
+    graph = read.read(MODEL.read_bytes(), "flatten")
+    last = len(graph.ops)
+    places = {graph.inputs[0]: Placement(16, 36, -1, 0), graph.outputs[0]: Placement(0, 3, last - 1, last)}
+    found = inspect.inspect(graph, Plan(64, places, {}))
+    text = StringIO()
+    report.show_inspection(found, False, Console(file=text, width=200))
+    assert "16, input to #0" in text.getvalue() and f"0, #{last - 1} to output" in text.getvalue()
 
 
 def parameters(graph: Graph) -> dict[str, int]:

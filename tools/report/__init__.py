@@ -132,9 +132,11 @@ def show_inspection(inspection: Mapping[str, Any], as_json: bool, console: Conso
         output = f"{_shape(layer['output_shape'])} {layer['output_dtype']}"
         counts = (layer["parameters"], layer["constant_bytes"], layer["macs"])
         layers.add_row(str(layer["index"]), layer["op"], _cell(layer["name"]), output, *(f"{n:,}" for n in counts))
-    tensors = _table("tensors", "#", "name", "type", "bytes", "scale", "zero", "arena", "weights", numbers=(3,))
+    tensors = _table(
+        "tensors", "#", "name", "type", "bytes", "scale", "zero", "at byte, from … to layer", "weights", numbers=(3,)
+    )
     for tensor in inspection["tensors"]:
-        tensors.add_row(*_tensor_cells(tensor))
+        tensors.add_row(*_tensor_cells(tensor, len(inspection["layers"])))
     facts = _table(None)
     facts.show_header = False
     for key in ("model", "model_sha256", "model_bytes", "parameters", "macs", "constant_bytes", "arena_bytes"):
@@ -182,16 +184,18 @@ def _difference(found: Difference | None) -> str:
     return "equal" if found.share == 0 else f"{found.share:.2%} by {found.largest:.4g}"
 
 
-def _tensor_cells(tensor: Mapping[str, Any]) -> list[RenderableType]:
+def _tensor_cells(tensor: Mapping[str, Any], layers: int) -> list[RenderableType]:
     scales, zero_points, place = tensor["scales"] or [], tensor["zero_points"] or [], tensor["arena"]
     scale = f"{scales[0]:.6g}" if len(scales) == 1 else f"{len(scales)} channels" if scales else ""
-    arena = f"{place['offset']:,} at {place['first_op']}…{place['last_op']}" if place else ""
+    names = {-1: "input", layers: "output"}
+    first, last = (names.get(place[end], f"#{place[end]}") for end in ("first_op", "last_op")) if place else ("", "")
+    arena = f"{place['offset']:,}, {first} to {last}" if place else ""
     histogram = tensor["histogram"]
-    weights = (
-        f"{histogram['min']:.4g} {sparkline(histogram['counts'])} {histogram['max']:.4g}"
-        if histogram is not None
-        else ""
-    )
+    weights = ""
+    if histogram is not None and histogram["min"] == histogram["max"]:
+        weights = f"all {histogram['min']:.4g}"
+    elif histogram is not None:
+        weights = f"{histogram['min']:.4g} {sparkline(histogram['counts'])} {histogram['max']:.4g}"
     return [
         str(tensor["index"]),
         _cell(tensor["name"]),

@@ -1,5 +1,6 @@
 """What there is and what a stage made, as rows that `report` prints or gives out as JSON. Bytes are bytes."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -17,7 +18,8 @@ def all_models() -> list[Row]:
     rows = []
     for name in models.known():
         module = models.find(name)
-        rows.append({"model": name, "what": module.SUMMARY, "accuracy_floor": module.ACCURACY_FLOOR})
+        measure = "accuracy" if module.CLASSES else "R²"
+        rows.append({"model": name, "what": module.SUMMARY, "trained_to": f"{measure} {module.ACCURACY_FLOOR:g}"})
     return rows
 
 
@@ -54,7 +56,10 @@ def all_ops(runtimes: Mapping[str, Mapping[str, Sequence[str]]]) -> list[Row]:
     """Operator x runtime: the types each has kernels for; ``runtimes`` maps a runtime to that by operator."""
     rows = []
     for kind in sorted({kind for types in runtimes.values() for kind in types}):
-        variants: Row = {runtime: list(types.get(kind, ())) for runtime, types in runtimes.items()}
+        variants: Row = {
+            runtime: [re.sub(r"\bint16\b", "int16x8", name) for name in types.get(kind, ())]
+            for runtime, types in runtimes.items()
+        }
         rows.append({"op": kind, **variants, "what": ops.find(kind).SUMMARY if kind in ops.known() else ""})
     return rows
 
@@ -106,12 +111,15 @@ def rendered(project: Project, directory: str) -> Row:
 
 def image(value: Image, target: Target) -> Row:
     """Flash and RAM against the target's; the stack is known only after a run."""
+    flash, ram = value.flash_bytes["total"], value.static_bytes + value.arena_bytes
     return {
         "elf": str(value.elf),
         "flash_bytes": dict(value.flash_bytes),
         "flash_limit_bytes": target.flash_bytes,
+        "flash_percent": round(100 * flash / target.flash_bytes, 1) if target.flash_bytes else None,
         "ram_bytes": {"static": value.static_bytes, "arena": value.arena_bytes},
         "ram_limit_bytes": target.ram_bytes,
+        "ram_percent": round(100 * ram / target.ram_bytes, 1) if target.ram_bytes else None,
         "compiled": value.rebuilt,
     }
 

@@ -64,6 +64,8 @@ def _tensor(tensor: Mapping[str, Any]) -> dict[str, Any]:
 
 def _chart(name: str, histogram: Mapping[str, Any], series: int) -> str:
     low, high, counts = histogram["min"], histogram["max"], histogram["counts"]
+    if low == high:
+        return f"all {low:.4g}"
     edges = [float(edge) for edge in np.linspace(low, high, len(counts) + 1)]
     label = f"histogram from {low:.4g} to {high:.4g}: {', '.join(str(count) for count in counts)}"
     return charts.histogram(name, label, edges, counts, series)
