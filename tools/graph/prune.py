@@ -20,7 +20,6 @@ from .ops._window import window_axes
 
 FILTERS = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
 POOLS = ("MAX_POOL_2D", "AVERAGE_POOL_2D")
-FLOATS = (DType.FLOAT32, DType.FLOAT16)
 
 # Position along a tensor's last dimension → the stored number that is there, always.
 Constants = dict[int, int]

@@ -30,20 +30,6 @@ MAX_OPS = 0xFFFF  # the model facade counts operators in 16 bits …
 MAX_PORTS = 0xFF  # … and inputs and outputs in 8
 CUSTOM = 32  # BuiltinOperator of everything that is none
 
-# Operators that TFLM has and a project of runtime tflm can therefore run: tensorflow/lite/micro/
-# micro_mutable_op_resolver.h. Custom operators are not among them.
-TFLM_OPS = """
-    ABS ADD ADD_N ARG_MAX ARG_MIN ASSIGN_VARIABLE AVERAGE_POOL_2D BATCH_MATMUL BATCH_TO_SPACE_ND BROADCAST_ARGS
-    BROADCAST_TO CALL_ONCE CAST CEIL CONCATENATION CONV_2D COS CUMSUM DEPTHWISE_CONV_2D DEPTH_TO_SPACE DEQUANTIZE DIV
-    DYNAMIC_UPDATE_SLICE ELU EMBEDDING_LOOKUP EQUAL EXP EXPAND_DIMS FILL FLOOR FLOOR_DIV FLOOR_MOD FULLY_CONNECTED
-    GATHER GATHER_ND GREATER GREATER_EQUAL HARD_SWISH IF L2_NORMALIZATION L2_POOL_2D LEAKY_RELU LESS LESS_EQUAL LOG
-    LOGICAL_AND LOGICAL_NOT LOGICAL_OR LOGISTIC LOG_SOFTMAX MAXIMUM MAX_POOL_2D MEAN MINIMUM MIRROR_PAD MUL NEG
-    NOT_EQUAL PACK PAD PADV2 PRELU QUANTIZE READ_VARIABLE REDUCE_ALL REDUCE_MAX REDUCE_MIN RELU RELU6 RESHAPE
-    RESIZE_BILINEAR RESIZE_NEAREST_NEIGHBOR REVERSE_V2 ROUND RSQRT SELECT_V2 SHAPE SIN SLICE SOFTMAX SPACE_TO_BATCH_ND
-    SPACE_TO_DEPTH SPLIT SPLIT_V SQRT SQUARE SQUARED_DIFFERENCE SQUEEZE STRIDED_SLICE SUB SUM SVDF TANH TRANSPOSE
-    TRANSPOSE_CONV UNIDIRECTIONAL_SEQUENCE_LSTM UNPACK VAR_HANDLE WHILE ZEROS_LIKE
-"""
-
 _DTYPES = {
     tflite.TensorType.FLOAT32: DType.FLOAT32,
     tflite.TensorType.FLOAT16: DType.FLOAT16,
@@ -372,11 +358,8 @@ def check_kernels(graph: Graph) -> None:
             raise UnsupportedModel(f"output {graph.tensors[index].name!r} is a constant; remove it from the model")
     for op in graph.ops:
         if op.kind not in ops.known():
-            raise UnsupportedModel(f"{op.where} has no kernel in runtime aot; {_way_out(op.kind)}")
+            raise UnsupportedModel(
+                f"{op.where} has no kernel in runtime aot; replace the layer in the Keras model "
+                "(`inv ops` lists what there is)"
+            )
         ops.find(op.kind).check(op, graph)
-
-
-def _way_out(kind: str) -> str:
-    if kind in TFLM_OPS.split():
-        return "use --runtime tflm, which has it"
-    return "no runtime of kerf has one, so replace the layer in the Keras model (`inv ops` lists what there is)"

@@ -12,7 +12,7 @@ from .. import inspect as inspector
 from ..arena import STEP_BYTES, Arena
 from ..boards import flash as flasher
 from ..boards import monitor as terminal
-from ..errors import BuildError, MissingTool, TransportError, UsageError
+from ..errors import BuildError, MissingTool, TransportError, UnsupportedModel, UsageError
 from ..graph import read
 from ..graph.ir import Graph, Plan
 from ..oracle import interpreter
@@ -69,11 +69,20 @@ def compile(ask: Request, progress: Progress) -> Compiled:
 
 
 def inspect(ask: Request, progress: Progress, with_original: bool = False) -> Mapping[str, Any]:
-    """What is inside a model; ``with_original`` also converts it to float32, for the real values of its weights."""
-    compiled = compile(ask, progress)
+    """What is inside a model; ``with_original`` also converts it to float32, for the real values of its weights.
+
+    A model that the runtime cannot run is shown without a memory plan, and a warning says why.
+    """
+    target, quantized, plan = choose_target(ask), quantize(ask, progress), None
+    try:
+        program = RUNTIMES[ask.runtime].compile(quantized.tflite, quantized.model, target)
+        graph, plan = program.graph, program.plan
+    except UnsupportedModel as error:
+        graph = read.read(quantized.tflite, quantized.model, kernels=False)
+        progress.warn(f"without a memory plan: {error}")
     original = in_float32(ask, progress) if with_original else None
     floats = read.read(original.tflite, original.model, kernels=False) if original else None
-    return inspector.inspect(compiled.graph, compiled.plan, floats)
+    return inspector.inspect(graph, plan, floats)
 
 
 def view(ask: Request, progress: Progress) -> None:

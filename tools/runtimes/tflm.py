@@ -8,7 +8,7 @@ import numpy as np
 
 from .. import cpp_text
 from ..arena import Arena
-from ..errors import UnsupportedModel
+from ..errors import UnsupportedModel, UsageError
 from ..graph import ops, read
 from ..graph.ir import DType, Graph, Op, Tensor
 from ..render import render
@@ -54,7 +54,21 @@ def check(graph: Graph, target: Target) -> None:
     """Raises UnsupportedModel for the first operator that the target's library cannot run, or gets wrong."""
     title, chosen = _library(target)
     for op in graph.ops:
-        _check(op, graph, chosen, title)
+        _check_type(op, graph, chosen, title)
+        _check_scales(op, graph, chosen, title)
+
+
+def has_kernels(tflite: bytes, name: str, target: Target) -> bool:
+    """Whether the target's library has a kernel for every operator of a file, in the operator's type. Dense layers are
+    not asked for their scales: kerf converts a Keras model for this runtime with the ones that the library takes."""
+    try:
+        graph = read.read(tflite, name, kernels=False, folded=False)
+        title, chosen = _library(target)
+        for op in graph.ops:
+            _check_type(op, graph, chosen, title)
+    except (UnsupportedModel, UsageError):
+        return False
+    return True
 
 
 def sources(program: Program, target: Target, arena: Arena, *, mode: str) -> Sources:
@@ -149,7 +163,7 @@ def _library(target: Target) -> tuple[str, Library]:
     return package.title, package.library
 
 
-def _check(op: Op, graph: Graph, chosen: Library, title: str) -> None:
+def _check_type(op: Op, graph: Graph, chosen: Library, title: str) -> None:
     known = chosen.types(op.kind)
     found = variant(op, graph)
     if not known:
@@ -168,6 +182,9 @@ def _check(op: Op, graph: Graph, chosen: Library, title: str) -> None:
             f"{op.where} works on {found}, but {title} ({chosen.tflm}) has kernels for {', '.join(known)} only; "
             f"{_way_out(op, found, known)}"
         )
+
+
+def _check_scales(op: Op, graph: Graph, chosen: Library, title: str) -> None:
     if op.kind == "FULLY_CONNECTED" and not chosen.per_channel_dense:
         quantization = graph.input(op, 1).quantization
         if quantization is not None and quantization.per_channel:
