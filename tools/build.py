@@ -88,6 +88,12 @@ def build(
         raise BuildError(f"{error}; it is removed, so build again") from error
 
 
+def require_uploader(target: Target) -> None:
+    """Raises MissingTool without OpenOCD for a bare-metal target, where PlatformIO cannot fetch it either."""
+    if target.port == "cortexm" and not shutil.which("openocd") and not registry_answers():
+        raise MissingTool("openocd, which writes to the board, is not installed; get it with: sudo apt install openocd")
+
+
 def upload(
     directory: Path,
     target: Target,
@@ -103,9 +109,8 @@ def upload(
     BuildError when the uploader fails.
     """
     _require_compiler(target)
+    require_uploader(target)
     bootstrap(progress)
-    if target.port == "cortexm" and not shutil.which("openocd") and not registry_answers():
-        raise MissingTool("openocd, which writes to the board, is not installed; get it with: sudo apt install openocd")
     progress.say(f"uploading to {target.name}")
     arguments = ["run", "-e", target.name, "-t", "upload", *(["--upload-port", port] if port else [])]
     if _platformio(directory, arguments, lambda line: None, settings) != 0:

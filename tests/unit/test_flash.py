@@ -9,9 +9,10 @@ import pytest
 
 from tools import boards, build, pipeline, targets
 from tools.boards import Board, flash
-from tools.errors import BuildError, KerfError, TransportError, UsageError
-from tools.pipeline import firmware
+from tools.errors import BuildError, KerfError, MissingTool, TransportError, UsageError
+from tools.pipeline import firmware, runs
 from tools.progress import Progress
+from tools.transports import qemu
 from tools.values import Request, Target
 
 NANO = targets.find("nano33ble")
@@ -45,6 +46,7 @@ def desk(monkeypatch: pytest.MonkeyPatch) -> list[Board]:
     """What is plugged in; a test changes it."""
     found = [FIRMWARE]
     monkeypatch.setattr(boards, "plugged_in", lambda: list(found))
+    monkeypatch.setattr(build, "require_uploader", lambda target: None)
     return found
 
 
@@ -227,6 +229,7 @@ def test_run_flashes_a_board_but_not_what_is_behind_a_url(
     desk[:] = [Board("/dev/ttyUSB0", "0403:6001", "FT232")]
     monkeypatch.setattr(firmware, "build", stop("build"))
     monkeypatch.setattr(firmware, "flash", stop("flash"))
+    monkeypatch.setattr(qemu, "require", lambda: None)
     with pytest.raises(Reached, match=where):
         pipeline.run(Request(target="stm32f4", port=port), Progress())
 
@@ -238,6 +241,31 @@ def test_a_board_that_is_not_there_is_known_before_anything_is_built(
     monkeypatch.setattr(firmware, "build", stop("build"))
     with pytest.raises(TransportError, match="no esp32 is plugged in"):
         command(Request(target="esp32", port="auto"), Progress())
+
+
+@pytest.mark.parametrize("command", [pipeline.run, pipeline.compare])
+@pytest.mark.parametrize("emulator", ["qemu", "renode"])
+def test_an_emulator_that_is_missing_is_known_before_anything_is_trained(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, emulator: str, command: Callable[[Request, Progress], object]
+) -> None:
+    for module in (firmware, runs):
+        for name in ("quantize", "in_float32"):
+            monkeypatch.setattr(module, name, stop("training"))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.delenv("RENODE", raising=False)
+    with pytest.raises(MissingTool, match="is not installed"):
+        command(Request(emulator=emulator), Progress())
+
+
+@pytest.mark.parametrize("command", [pipeline.flash, pipeline.run])
+def test_openocd_that_is_missing_is_known_before_anything_is_built(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, command: Callable[[Request, Progress], object]
+) -> None:
+    monkeypatch.setattr(firmware, "build", stop("build"))
+    monkeypatch.setattr(build, "registry_answers", lambda: False)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(MissingTool, match="sudo apt install openocd"):
+        command(Request(target="stm32f4", port="/dev/ttyUSB0"), Progress())
 
 
 def test_a_board_without_emulator_wants_a_port(desk: list[Board]) -> None:

@@ -24,10 +24,12 @@ FindAgain = Callable[[Board, float], Board | None]
 def find(target: Target, port: str | None) -> str | None:
     """The port to upload through, ``port`` as --port, "auto" when None; None for a board that is written to by a probe.
 
-    Raises UsageError for a target without a board or a URL, TransportError when the board is not there.
+    Raises UsageError for a target without a board or a URL, TransportError when the board is not there, MissingTool
+    when the program that writes to it is not.
     """
     boards.require_board(target)
     if target.port == "cortexm":
+        platformio.require_uploader(target)
         return None  # OpenOCD finds its probe itself
     if port and boards.is_url(port):
         raise UsageError(f"nothing can be flashed through {port}; give the serial port of the board itself, or auto")

@@ -8,11 +8,11 @@ from pathlib import Path
 from .. import boards, targets
 from ..errors import UnknownName, UsageError
 from ..runtimes import Runtime, aot, tflm
-from ..transports import Transport, host, qemu, renode
+from ..transports import Emulation, Transport, host, qemu, renode
 from ..values import Request, Target
 
 RUNTIMES: dict[str, Runtime] = {"aot": aot, "tflm": tflm}
-EMULATORS = {"qemu": qemu.open, "renode": renode.open}
+EMULATORS: dict[str, Emulation] = {"qemu": qemu, "renode": renode}
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,10 @@ def choose_target(ask: Request) -> Target:
 
 
 def choose_line(ask: Request) -> Line:
-    """The port the user named, else the emulator they named or the target's first, else this machine."""
+    """The port the user named, else the emulator they named or the target's first, else this machine.
+
+    Raises MissingTool when that emulator is not installed.
+    """
     target = choose_target(ask)
     if ask.port and ask.emulator:
         raise UsageError("--port means a real board and --emulator none: give one of them")
@@ -50,8 +53,9 @@ def choose_line(ask: Request) -> Line:
     if not target.emulators:
         raise UsageError(f"{target.name} has no emulator: plug the board in and give --port auto, or its serial port")
     emulator = target.emulators[ask.emulator or next(iter(target.emulators))]
-    start = EMULATORS[emulator.name]
-    return Line(emulator.name, lambda elf: start(elf, emulator))
+    emulation = EMULATORS[emulator.name]
+    emulation.require()  # before anything is trained or built for it
+    return Line(emulator.name, lambda elf: emulation.open(elf, emulator))
 
 
 def interprets(ask: Request) -> bool:

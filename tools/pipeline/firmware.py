@@ -170,8 +170,8 @@ def _size_arena(ask: Request, progress: Progress) -> None:
         ask, target=tried_on.name, port=None, emulator=ask.emulator if tried_on.name == target.name else None
     )
     try:
-        trial = _link(render_to_disk(stand_in, progress, arena=Arena(STEP_BYTES, "For trials alone.")), progress)
         line = choose_line(stand_in)
+        trial = _link(render_to_disk(stand_in, progress, arena=Arena(STEP_BYTES, "For trials alone.")), progress)
         progress.say(f"looking for the smallest arena in {line.emulator}")
         found = sizing.find(trial.image.elf, line.open)
     except (BuildError, MissingTool, TransportError) as error:

@@ -74,8 +74,8 @@ def compare(ask: Request, progress: Progress, samples: int = 1) -> Comparison:
             f"runtime {ask.runtime} on {ask.target} is TFLM's interpreter, which compare runs in any case; "
             "choose a target with firmware"
         )
-    original = in_float32(ask, progress)
     built, line = ready(ask, progress)
+    original = in_float32(ask, progress)
     compiled, project = built.rendered.compiled, built.image.project
     vectors, graph = compiled.quantized.vectors, compiled.graph
     like = tuple(np.zeros(graph.output(op).shape, graph.output(op).dtype.value) for op in graph.ops)

@@ -4,7 +4,12 @@ A transport module has ``open(…)``, a context manager that yields a Transport;
 what it gives does not. Leaving the context ends whatever it started, also on exceptions and Ctrl-C.
 """
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import Protocol
+
+from ..values import Emulator
 
 
 class Transport(Protocol):
@@ -24,3 +29,14 @@ class Transport(Protocol):
 
     def now(self) -> float:
         """Seconds on the clock that ``read`` waits by; a fake has its own."""
+
+
+class Emulation(Protocol):
+    """The interface of a module of this folder that is an emulator."""
+
+    @property
+    def open(self) -> Callable[[Path, Emulator], AbstractContextManager[Transport]]:
+        """Runs an ELF and gives the line to it; MissingTool without the emulator's program."""
+
+    def require(self) -> object:
+        """Raises MissingTool without the emulator's program."""

@@ -31,6 +31,12 @@ def command(elf: Path, settings: Mapping[str, str], listening_fd: int) -> list[s
     ]
 
 
+def require() -> None:
+    """Raises MissingTool without QEMU."""
+    if shutil.which(PROGRAM) is None:
+        raise MissingTool(MISSING)
+
+
 @contextmanager
 def open(elf: Path, emulator: Emulator) -> Iterator[ChildTransport]:
     """Runs ``elf`` and yields its UART; MissingTool without QEMU, TransportError when it ends early.
@@ -38,8 +44,7 @@ def open(elf: Path, emulator: Emulator) -> Iterator[ChildTransport]:
     kerf itself binds the socket and hands it over, so no other program can take the port in between, and a client can
     connect before the first instruction: nothing the firmware says at boot is lost.
     """
-    if shutil.which(PROGRAM) is None:
-        raise MissingTool(MISSING)
+    require()
     with socket.create_server(("127.0.0.1", 0), backlog=1) as listener:
         host, port = listener.getsockname()
         with (

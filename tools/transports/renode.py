@@ -58,6 +58,14 @@ def find(environment: Mapping[str, str] = os.environ) -> Path | None:
     return Path(found).absolute() if found else None
 
 
+def require() -> Path:
+    """What `find` finds; MissingTool when that is nothing."""
+    program = find()
+    if program is None:
+        raise MissingTool(MISSING)
+    return program
+
+
 def command(program: Path) -> list[str]:
     """The command line, to be run in the folder that holds machine.resc."""
     return [str(program), "--console", "--disable-xwt", "--plain", "-e", "include @machine.resc"]
@@ -97,9 +105,7 @@ def machine(elf: Path, settings: Mapping[str, str], port: int) -> dict[str, byte
 def open(elf: Path, emulator: Emulator) -> Iterator[ChildTransport]:
     """Runs ``elf`` and yields its UART; MissingTool without Renode, TransportError when it ends early or never
     listens. What the firmware says before the client is connected is kept for it."""
-    program = find()
-    if program is None:
-        raise MissingTool(MISSING)
+    program = require()
     port = _free_port()
     contents = machine(elf, emulator.settings, port)
     with tempfile.TemporaryDirectory(prefix="kerf-renode-", ignore_cleanup_errors=True) as name:
