@@ -11,7 +11,7 @@ from typing import Any, TypeVar, overload
 
 from . import faults, protocol
 from .errors import DeviceError, ProtocolError, TransportError
-from .protocol import Boot, Decoder, Fault, Frame, Hello, Message, Refusal, Started, Welcome
+from .protocol import Boot, Decoder, Fault, Frame, Hello, Invoke, Message, Refusal, Started, Welcome
 from .transports import Transport
 
 M = TypeVar("M", bound=Message)
@@ -22,7 +22,9 @@ LONGEST_WAIT_SECONDS = 2.0
 ANSWER_SECONDS = 8.0
 HELLO_SECONDS = 12.0
 BOOT_SECONDS = 1.0
-EMULATED_DONE_SECONDS = 30.0  # an emulator's line loses nothing, and a byte that arrives would count as instructions
+# An emulator's line loses nothing, and a byte that arrives during an inference would count as instructions.
+EMULATED_INVOKE_SECONDS = 5.0
+EMULATED_DONE_SECONDS = 30.0
 MAX_BOOTS = 6
 
 
@@ -102,13 +104,15 @@ class Link:
         now = self.transport.now
         end = now() + seconds
         wait = FIRST_WAIT_SECONDS
+        if self.transport.emulated and isinstance(request, Invoke):
+            wait = EMULATED_INVOKE_SECONDS
         first = True
         while now() < end:
             self.retries += not first
             first = False
             self.transport.write(wire)
             resend = min(end, now() + wait)
-            wait = min(2 * wait, LONGEST_WAIT_SECONDS)
+            wait = max(wait, min(2 * wait, LONGEST_WAIT_SECONDS))
             while (left := resend - now()) > 0:
                 for message in self._receive(left):
                     yield message
