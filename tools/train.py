@@ -111,7 +111,7 @@ def _fit(
                 augment.batches(data, module.BATCH, module.AUGMENTATION, seed), steps_per_epoch=epoch_steps, **watched
             )
         accuracy = _score(module, network.predict(data.test_x, verbose=0), data.test_y)
-    if not np.isfinite(network.get_weights()[0]).all():
+    if not all(np.isfinite(weights).all() for weights in network.get_weights()):
         raise TrainError(f"training {model} diverged (weights are not finite): lower LEARNING_RATE")
     bare = _build(model, module, data)  # without the optimizer and its state: nobody trains on from here
     bare.set_weights(network.get_weights())

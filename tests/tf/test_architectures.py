@@ -24,6 +24,7 @@ def tf(tmp_path_factory: pytest.TempPathFactory) -> Any:
     [
         ("cifar10", 167_562),  # the lecture's
         ("digits", 6_090),
+        ("empty", 0),
         ("mobilenet_v1", 221_114),
         ("mobilenet_v2", 44_186),
         ("resnet8", 78_666),  # MLPerf Tiny's
@@ -32,6 +33,10 @@ def tf(tmp_path_factory: pytest.TempPathFactory) -> Any:
 )
 def test_number_of_parameters(name: str, parameters: int) -> None:
     assert models.find(name).build().count_params() == parameters
+
+
+def test_a_model_without_weights_is_trained_too(tmp_path: Path) -> None:
+    assert train.train("empty", tmp_path).accuracy == 1
 
 
 @pytest.mark.parametrize("name", models.known())

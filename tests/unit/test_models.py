@@ -34,7 +34,7 @@ def test_listing_imports_nothing_heavy() -> None:
     assert done.stdout.splitlines()[-1] == "[]"
 
 
-@pytest.mark.parametrize("name", ["digits", "sine"])
+@pytest.mark.parametrize("name", ["digits", "empty", "sine"])
 def test_data_that_need_no_download(name: str) -> None:
     module = models.find(name)
     data, again = module.data(), module.data()
