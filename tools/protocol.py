@@ -24,8 +24,6 @@ MIN_BODY_BYTES = 1 + 2 + 4
 OUTPUT, OP_TICKS, TEXT, INPUT_INFO, OUTPUT_INFO, PAUSED_OUTPUT = range(6)
 # Capabilities in HELLO's answer, a bit each.
 CAN_PROFILE, CAN_CAPTURE = 1, 2
-# model.h's kerf::model::DType, by its number.
-DTYPES = ("float32", "int8", "uint8", "int16", "int32", "int64", "bool", "float16")
 # port.h's TickUnit, by its number.
 TICK_UNITS = ("cycles", "us")
 

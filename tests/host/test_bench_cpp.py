@@ -117,6 +117,9 @@ def test_what_cannot_be_is_refused(device: Transport, request_: protocol.Message
         link.ask(request_, protocol.Done)
 
 
+INT8, INT32 = 1, 4  # of model.h's DType
+
+
 def test_texts_and_tensors_can_be_read(device: Transport) -> None:
     link = Link(device)
     link.hello()
@@ -125,8 +128,8 @@ def test_texts_and_tensors_can_be_read(device: Transport) -> None:
         return link.ask(protocol.Read(kind, index, 0, 55), protocol.Data).data
 
     assert [read(protocol.TEXT, i) for i in range(4)] == [b"fake", b"fake01", b"aot", b"portable"]
-    assert struct.unpack("<IBfi", read(protocol.INPUT_INFO, 0)) == (130, protocol.DTYPES.index("int8"), 0.5, -3)
-    assert struct.unpack("<IBfi", read(protocol.OUTPUT_INFO, 1)) == (4, protocol.DTYPES.index("int32"), 0.0, 0)
+    assert struct.unpack("<IBfi", read(protocol.INPUT_INFO, 0)) == (130, INT8, 0.5, -3)
+    assert struct.unpack("<IBfi", read(protocol.OUTPUT_INFO, 1)) == (4, INT32, 0.0, 0)
 
 
 LAYERS = (np.zeros(130, np.int8), np.zeros(1, np.int32))

@@ -75,6 +75,22 @@ def test_operator_nobody_has() -> None:
         oracle.expected(model, [X], "m")
 
 
+@needs_tflm
+def test_the_least_arena_computes_the_same_and_needs_no_samples() -> None:
+    roomy, tight = (oracle.run(oracle.TFLM, RELU, [X], "m", least_arena=least) for least in (False, True))
+    assert tight.arena_bytes < roomy.arena_bytes and len(tight.invoke_us) == len(X)
+    np.testing.assert_array_equal(tight.outputs[0], roomy.outputs[0])
+    none = oracle.run(oracle.TFLM, RELU, [X[:0]], "m", least_arena=True)
+    assert none.arena_bytes == tight.arena_bytes and none.invoke_us == ()
+
+
+@needs_tflm
+def test_an_operator_that_tflm_has_no_kernel_for_is_a_sentence() -> None:
+    model = RawModel(ops=[RawOp(kind="TOPK_V2")]).data()
+    with pytest.raises(ModelError, match=r"tflite-micro cannot run m: .+"):
+        oracle.run(oracle.TFLM, model, [X], "m", least_arena=True)
+
+
 def test_time_limit() -> None:
     with pytest.raises(ModelError, match=r"did not finish m within 0\.001 s"):
         oracle.expected(RELU, [X], "m", timeout_s=0.001)
