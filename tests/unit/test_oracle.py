@@ -85,9 +85,9 @@ def test_the_least_arena_computes_the_same_and_needs_no_samples() -> None:
 
 
 @needs_tflm
-def test_an_operator_that_tflm_has_no_kernel_for_is_a_sentence() -> None:
+def test_an_operator_that_tflm_has_no_kernel_for_is_named() -> None:
     model = RawModel(ops=[RawOp(kind="TOPK_V2")]).data()
-    with pytest.raises(ModelError, match=r"tflite-micro cannot run m: .+"):
+    with pytest.raises(ModelError, match=r"^tflite-micro cannot run m: .*Didn't find op .*'TOPK_V2'$"):
         oracle.run(oracle.TFLM, model, [X], "m", least_arena=True)
 
 

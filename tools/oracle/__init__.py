@@ -155,7 +155,8 @@ def _run(
         except subprocess.TimeoutExpired:
             raise ModelError(f"{package} did not finish {name} within {timeout_s:g} s: use fewer samples") from None
         if done.returncode == REFUSED:
-            raise ModelError(f"{package} cannot run {name}: {done.stdout.strip()}")
+            said = done.stderr.strip().splitlines() if package == TFLM else []  # it raises the same for all reasons
+            raise ModelError(f"{package} cannot run {name}: {': '.join([done.stdout.strip(), *said[:1]])}")
         if done.returncode != 0:
             raise ModelError(f"{package} crashed on {name}, exit code {done.returncode}: {_last_line(done.stderr)}")
         told = json.loads((folder / "told.json").read_text())
