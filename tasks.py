@@ -52,6 +52,7 @@ REQUEST: dict[str, tuple[Any, str]] = {
     "port": ("", "a real board: its serial port, a pyserial URL, or auto to find it by its USB id"),
     "data": ("", "a folder with one folder of images per class; for a model of your own also an .npz with x and y"),
     "skip_bad": (False, "leave out images of --data that are broken, no images or of another size, and count them"),
+    "pixels": ("", "what images' pixels become: 0..1, 0..255 or -1..1 (default: as the model's first layers show)"),
     "calibration": ("balanced", "what makes the ranges: 500 samples balanced over the classes, or a number at random"),
     "strip": (False, "remove names and metadata from the .tflite"),
     "samples": (Whole(0), "how many of the test set go to the device, spread over it (default: all)"),
@@ -60,7 +61,7 @@ REQUEST: dict[str, tuple[Any, str]] = {
 OTHER: dict[str, tuple[Any, str]] = {
     "json": (False, "print the result as JSON on standard output"),
 }
-SOURCE = "model mode data skip_bad calibration strip json"
+SOURCE = "model mode data skip_bad pixels calibration strip json"
 FIRMWARE = SOURCE + " runtime target"
 
 
@@ -190,7 +191,7 @@ def train(ask: Any, epochs: int, seed: int, json: bool) -> None:
 
 
 @kerf_task(
-    "model data skip_bad json",
+    "model data skip_bad pixels json",
     channels=(Share(0), "remove this share of the filters of each layer, smallest first: 0.25 … 0.75"),
     sparsity=(Share(0), "make this share of the weights zero, smallest first: 0.5 … 0.9"),
     qat=(False, "train for int8, with its rounding in place; the result is an int8 .tflite"),
@@ -284,7 +285,7 @@ def run(ask: Any, json: bool) -> None:
 
 
 @kerf_task(
-    "emulator port data skip_bad calibration strip samples json",
+    "emulator port data skip_bad pixels calibration strip samples json",
     models=("digits", "comma-separated names or paths"),
     modes=("int8", "comma-separated modes"),
     runtimes=("aot", "comma-separated runtimes"),
@@ -306,8 +307,12 @@ def bench(ask: Any, models: str, modes: str, runtimes: str, targets: str, json: 
 )
 def classify(ask: Any, images: str, json: bool) -> None:
     """Say what a model sees in images, with probabilities; on this machine, or on a target."""
+    from invoke.main import program
+
     from tools import pipeline, report
 
+    if images in ("-h", "--help"):  # Invoke takes whatever comes first for what needs no name
+        program.run(["inv", "--help", "classify"])
     report.show_rows([prediction.row() for prediction in pipeline.classify(ask, images, progress())], json)
 
 

@@ -10,8 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from . import images
+from . import pixels as pixel_ranges
 from .errors import UsageError
-from .oracle.signature import Signature, read
+from .oracle.signature import Signature, last_operator, read
 from .values import Quantized
 
 Array = npt.NDArray[Any]
@@ -19,11 +20,15 @@ Array = npt.NDArray[Any]
 
 @dataclass(frozen=True, eq=False)
 class Pictures:
-    """Pictures as a model takes them: ``inputs`` in its type, first axis = picture; ``notes`` say what was done."""
+    """Pictures as a model takes them: ``inputs`` in its type, first axis = picture; ``notes`` say what was done.
+
+    ``pixels`` is the name of the range that the 256 levels became.
+    """
 
     paths: tuple[Path, ...]
     inputs: Array
     notes: tuple[str, ...]
+    pixels: str
 
 
 @dataclass(frozen=True)
@@ -35,6 +40,7 @@ class Prediction:
     index: int
     probability: float
     where: str
+    pixels: str
     note: str
 
     def row(self) -> dict[str, Any]:
@@ -54,32 +60,36 @@ def find(wanted: str) -> tuple[Path, ...]:
         else:
             members = [path] if path.is_file() else [Path(match) for match in sorted(glob(name))]
         if not members:
-            hint = "; `inv --help classify` prints the options" if name[0] == "-" else ""
-            raise UsageError(f"there is no image {name}{hint}")
+            raise UsageError(f"there is no image {name}")
         found += members
     if not found:
         raise UsageError("give at least one image: inv classify IMAGE,IMAGE")
     return tuple(found)
 
 
-def prepare(paths: Sequence[Path], model: Quantized) -> Pictures:
-    """Pixels 0 … 1 (of 0 … 255), quantized as the model's input is.
+def prepare(paths: Sequence[Path], model: Quantized, pixels: str) -> Pictures:
+    """The pictures with pixels in the range ``pixels`` (one of pixels.RANGES), quantized as the model's input is.
 
     A picture of other proportions is cropped around its middle, a larger one shrunk to the mean of the area under each
     pixel. Grey becomes three equal channels, and colour grey (ITU-R 601-2 luma), where the model wants it.
 
-    Raises UsageError for a model that does not make one output of one picture, and for a picture that is smaller than
-    the model's input; TrainError for a file that is no image.
+    Raises UsageError for a model that does not make one output of one picture, for a picture that is smaller than the
+    model's input, and for pixels that the input cannot hold; TrainError for a file that is no image.
     """
     port = _signature(model).inputs[0]
+    if pixels == pixel_ranges.BYTES and port.highest < 2:
+        raise UsageError(
+            f"the input of {model.model} holds numbers up to {port.highest:.3g} and the pixels are {pixels}: give "
+            "--data with real images, or another --pixels"
+        )
     shape = port.sample_shape
     if len(shape) != 3 or shape[2] not in (1, 3):
         raise UsageError(
             f"{model.model} takes {shape} per sample, which is no picture: height, width and 1 or 3 channels would be"
         )
     fitted = [_fit(path, shape) for path in paths]
-    real = np.stack([pixels for pixels, _ in fitted]).astype(np.float32) / np.float32(255)
-    return Pictures(tuple(paths), port.quantize(real), tuple(note for _, note in fitted))
+    real = pixel_ranges.scaled(np.stack([levels for levels, _ in fitted]), pixels)
+    return Pictures(tuple(paths), port.quantize(real), tuple(note for _, note in fitted), pixels)
 
 
 def _signature(model: Quantized) -> Signature:
@@ -121,29 +131,26 @@ def predict(pictures: Pictures, outputs: Array, model: Quantized, where: str) ->
     """
     classes = model.vectors.classes
     scores = _signature(model).outputs[0].dequantize(outputs.reshape(len(outputs), -1))
-    probabilities = _probabilities(scores)
+    probabilities = _probabilities(scores, last_operator(model.tflite, model.model))
     if classes and len(classes) != probabilities.shape[1]:
         raise UsageError(f"the model tells {probabilities.shape[1]} classes apart, but {len(classes)} have names")
     names = tuple(classes) or tuple(str(i) for i in range(probabilities.shape[1]))
     best = probabilities.argmax(axis=1)
     return tuple(
-        Prediction(str(path), names[index], int(index), float(row[index]), where, note)
+        Prediction(str(path), names[index], int(index), float(row[index]), where, pictures.pixels, note)
         for path, index, row, note in zip(pictures.paths, best, probabilities, pictures.notes, strict=True)
     )
 
 
-def _probabilities(scores: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Scores that are probabilities already, give or take their rounding, stay; others go through softmax.
+def _probabilities(scores: npt.NDArray[np.float64], operator: str) -> npt.NDArray[np.float64]:
+    """Scores that SOFTMAX or LOGISTIC made are probabilities already; those of any other operator are logits.
 
-    One number per picture is the probability of the second of two classes (a sigmoid's), or, where it is outside
-    0 … 1, its logit.
+    One number per picture tells of the second of two classes.
     """
-    is_unit = bool(scores.min() >= 0 and scores.max() <= 1)
-    if scores.shape[1] == 1:
-        second = scores if is_unit else 1 / (1 + np.exp(-scores))
-        return np.concatenate([1 - second, second], axis=1)
-    if is_unit and bool(np.abs(scores.sum(axis=1) - 1).max() <= scores.shape[1] / 256):
-        return scores
-    powers = np.exp(scores - scores.max(axis=1, keepdims=True))
-    normalised: npt.NDArray[np.float64] = powers / powers.sum(axis=1, keepdims=True)
-    return normalised
+    is_one = scores.shape[1] == 1
+    if operator not in ("SOFTMAX", "LOGISTIC"):
+        logits = np.concatenate([np.zeros_like(scores), scores], axis=1) if is_one else scores
+        powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+        normalised: npt.NDArray[np.float64] = powers / powers.sum(axis=1, keepdims=True)
+        return normalised
+    return np.concatenate([1 - scores, scores], axis=1) if is_one else scores

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from . import files
+from . import files, pixels
 from .errors import TrainError
 from .models import Data
 from .progress import Progress
@@ -34,8 +34,16 @@ _COLOUR_MODES = ("P", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr")
 _UNREADABLE = (OSError, ValueError, SyntaxError, EOFError, IndexError, KeyError, TypeError, struct.error, Warning)
 
 
-def load(folder: Path, cache: Path, progress: Progress | None = None, skip_bad: bool = False) -> Data:
-    """All images below ``folder``, pixels 0 … 1 as float32 (n, height, width, channels); classes in order of name.
+def load(
+    folder: Path,
+    cache: Path,
+    progress: Progress | None = None,
+    skip_bad: bool = False,
+    pixel_range: str = pixels.UNIT,
+) -> Data:
+    """All images below ``folder`` as float32 (n, height, width, channels); classes in order of name.
+
+    ``pixel_range`` is one of pixels.RANGES.
 
     One channel when every image is grey, else three (red, green, blue; transparency is dropped). All images must have
     one size. What was decoded is kept in the folder ``cache`` and used again until a file's name, size or time of
@@ -64,24 +72,18 @@ def load(folder: Path, cache: Path, progress: Progress | None = None, skip_bad: 
         progress.warn(f"{left_out} left out; the first: {state['skipped'][0]}")
     arrays = files.unpack_arrays(packed)
     return Data(
-        _scaled(arrays["train_x"]),
+        pixels.scaled(arrays["train_x"], pixel_range),
         arrays["train_y"],
-        _scaled(arrays["test_x"]),
+        pixels.scaled(arrays["test_x"], pixel_range),
         arrays["test_y"],
         classes=listing.classes,
-        sha256=files.digest(state["sha256"], *listing.classes),
+        sha256=files.digest(state["sha256"], pixel_range, *listing.classes),
     )
 
 
 def _described(path: Path) -> str:
     state = path.stat() if path.exists() else path.lstat()  # a link to nowhere has no other
     return f"{path.parent.name}/{path.name} {state.st_size} {state.st_mtime_ns}"
-
-
-def _scaled(pixels: Pixels) -> npt.NDArray[np.float32]:
-    scaled = pixels.astype(np.float32)
-    scaled /= np.float32(255)
-    return scaled
 
 
 # --- which files ------------------------------------------------------------------------------------------------------
@@ -233,11 +235,11 @@ def read(path: Path) -> Pixels:
                 if image.mode not in (*_GREY_MODES, *_COLOUR_MODES):
                     raise TrainError(f"{path} has pixels of the type {image.mode}: save it with 8 bits per channel")
                 upright = ImageOps.exif_transpose(image)
-                pixels = np.asarray(upright.convert("L" if image.mode in _GREY_MODES else "RGB"))
+                levels = np.asarray(upright.convert("L" if image.mode in _GREY_MODES else "RGB"))
     except UnidentifiedImageError:
         raise TrainError(
             f"{path} is no image that can be read ({', '.join(FORMATS)}); --skip-bad leaves such files out"
         ) from None
     except (*_UNREADABLE, Image.DecompressionBombError) as error:
         raise TrainError(f"{path} is damaged or cut off ({error}); --skip-bad leaves such files out") from None
-    return pixels.reshape(*pixels.shape[:2], -1)
+    return levels.reshape(*levels.shape[:2], -1)

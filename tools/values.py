@@ -26,6 +26,7 @@ class Request:
     port: str | None = None
     data: str | None = None
     skip_bad: bool = False
+    pixels: str = ""  # the range of images' pixels, one of pixels.RANGES; "": what the model's file shows
     calibration: str = "balanced"
     strip: bool = False
     samples: int = 0  # of the test set go to the device; 0: all

@@ -39,7 +39,6 @@ def test_files_folders_and_patterns(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         ("a.png,d.png", "there is no image d.png"),
         ("*.gif", "there is no image"),
         (",", "give at least one image"),
-        ("--help", "`inv --help classify` prints the options"),
     ):
         with pytest.raises(UsageError) as caught:
             classify.find(wanted)
@@ -48,7 +47,7 @@ def test_files_folders_and_patterns(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 def test_a_picture_of_the_right_size_is_scaled_and_quantized(tmp_path: Path) -> None:
     pixels = np.arange(36).reshape(6, 6) * 7
-    found = classify.prepare([picture(tmp_path / "a.png", pixels)], model())
+    found = classify.prepare([picture(tmp_path / "a.png", pixels)], model(), "0..1")
     port = signature.read(MODEL.read_bytes(), "m").inputs[0]
     assert found.notes == ("",) and found.inputs.dtype == np.int8
     np.testing.assert_array_equal(found.inputs[0, ..., 0], port.quantize(pixels.astype(np.float32) / np.float32(255)))
@@ -60,7 +59,7 @@ def test_larger_pictures_are_cropped_and_shrunk(tmp_path: Path) -> None:
     wide = np.concatenate([np.full((12, 5), 255), double, np.full((12, 5), 255)], axis=1)
     colour = np.stack([tile] * 3, axis=-1)
     paths = [picture(tmp_path / f"{i}.png", p) for i, p in enumerate((tile, double, wide, colour))]
-    found = classify.prepare(paths, model())
+    found = classify.prepare(paths, model(), "0..1")
     assert found.notes == ("", "12x12 shrunk to 6x6", "22x12 cropped to 12x12 and shrunk to 6x6", "")
     for i in (1, 2, 3):
         np.testing.assert_array_equal(found.inputs[i], found.inputs[0])
@@ -69,27 +68,40 @@ def test_larger_pictures_are_cropped_and_shrunk(tmp_path: Path) -> None:
 def test_what_is_refused(tmp_path: Path) -> None:
     small = picture(tmp_path / "small.png", np.zeros((6, 5)))
     with pytest.raises(UsageError, match=r"small\.png has 5x6 pixels and the model takes 6x6: give a larger picture"):
-        classify.prepare([small], model())
+        classify.prepare([small], model(), "0..1")
     text = tmp_path / "notes.txt"
     text.write_text("no picture")
     with pytest.raises(TrainError, match=r"notes\.txt is no image that can be read"):
-        classify.prepare([text], model())
+        classify.prepare([text], model(), "0..1")
 
 
 def test_probabilities() -> None:
     sure = np.array([[0.99609375, 0.0, 0.0]])  # int8 softmax ends at 255/256
-    np.testing.assert_array_equal(classify._probabilities(sure), sure)
-    logits = classify._probabilities(np.array([[2.0, 0.0, -800.0]]))
+    np.testing.assert_array_equal(classify._probabilities(sure, "SOFTMAX"), sure)
+    logits = classify._probabilities(np.array([[2.0, 0.0, -800.0]]), "FULLY_CONNECTED")
     assert logits[0].tolist() == [1 / (1 + np.exp(-2.0)), np.exp(-2.0) / (1 + np.exp(-2.0)), 0]
-    assert classify._probabilities(np.array([[0.25], [0.75]])).tolist() == [[0.75, 0.25], [0.25, 0.75]]
-    assert classify._probabilities(np.array([[0.0], [2.0]]))[0].tolist() == [0.5, 0.5]
+    second = classify._probabilities(np.array([[0.25], [0.75]]), "LOGISTIC")
+    assert second.tolist() == [[0.75, 0.25], [0.25, 0.75]]
+
+
+def test_a_logit_is_one_whatever_its_neighbours_are() -> None:
+    alone = classify._probabilities(np.array([[0.3]]), "FULLY_CONNECTED")
+    beside = classify._probabilities(np.array([[0.3], [5.0]]), "FULLY_CONNECTED")
+    assert alone[0].tolist() == beside[0].tolist() and alone[0, 1] == pytest.approx(1 / (1 + np.exp(-0.3)))
+
+
+def test_pixels_that_the_input_cannot_hold(tmp_path: Path) -> None:
+    path = picture(tmp_path / "a.png", np.zeros((6, 6)))
+    with pytest.raises(UsageError, match=r"the input of insects holds numbers up to .* and the pixels are 0\.\.255"):
+        classify.prepare([path], model(), "0..255")
 
 
 def test_names_of_classes(tmp_path: Path) -> None:
-    pictures = classify.prepare([picture(tmp_path / "a.png", np.zeros((6, 6)))], model())
+    pictures = classify.prepare([picture(tmp_path / "a.png", np.zeros((6, 6)))], model(), "0..1")
     outputs = np.array([[-128, 127, -128]], np.int8)
     (named,) = classify.predict(pictures, outputs, model(), "here")
     assert (named.image, named.label, named.index, named.where) == (str(tmp_path / "a.png"), "bee", 1, "here")
+    assert named.row()["pixels"] == "0..1"
     assert classify.predict(pictures, outputs, model(()), "here")[0].label == "1"
     with pytest.raises(UsageError, match="tells 3 classes apart, but 2 have names"):
         classify.predict(pictures, outputs, model(("a", "b")), "here")
@@ -100,7 +112,7 @@ def test_the_whole_way_in_an_interpreter(tmp_path: Path, monkeypatch: pytest.Mon
     path = picture(tmp_path / "a.png", np.arange(36).reshape(6, 6) * 7)
     ask = Request(model=str(MODEL), target=pipeline.INTERPRETER)
     (found,) = pipeline.classify(ask, str(path), Progress())
-    inputs = classify.prepare([path], model()).inputs
+    inputs = classify.prepare([path], model(), "0..1").inputs
     expected = oracle.expected(MODEL.read_bytes(), [inputs])
     assert (found.where, found.index) == (expected.oracle, expected.outputs[0].argmax())
     with pytest.raises(UsageError, match="--port and --emulator need --target"):

@@ -86,3 +86,17 @@ def test_a_tensor_of_absurd_size_is_refused_before_anything_is_allocated(shape: 
     data = RawModel([RawTensor("x", shape), RawTensor("y", shape)]).data()
     with pytest.raises(ModelError, match="too large for any microcontroller"):
         signature.read(data, "m")
+
+
+@pytest.mark.parametrize("kind", ["LOGISTIC", "SOFTMAX", "FULLY_CONNECTED"])
+def test_last_operator_that_computes(kind: str) -> None:
+    tensors = [RawTensor(name) for name in "abcd"]
+    ops = [RawOp((0,), (1,), kind), RawOp((1,), (2,), "RESHAPE"), RawOp((2,), (3,), "DEQUANTIZE")]
+    assert signature.last_operator(RawModel(tensors, ops, outputs=(3,)).data(), "m") == kind
+
+
+def test_last_operator_of_odd_models() -> None:
+    circle = [RawOp((1,), (2,), "RESHAPE"), RawOp((2,), (1,), "RESHAPE")]
+    tensors = [RawTensor(name) for name in "abc"]
+    assert signature.last_operator(RawModel(tensors, circle, outputs=(2,)).data(), "m") == "RESHAPE"
+    assert signature.last_operator(RawModel(outputs=(0,)).data(), "m") == ""

@@ -32,6 +32,7 @@ _NUMPY = {
 _PORT_TYPES = frozenset(_NUMPY.values()) - {"int4"}
 MAX_TENSOR_BYTES = 1 << 26  # the test set holds many of an input; no microcontroller has memory for one
 _TYPE_NAMES = {number: name for name, number in vars(tflite.TensorType).items() if name.isupper()}
+_OPERATORS = {number: name for name, number in vars(tflite.BuiltinOperator).items() if name.isupper()}
 _BOUNDARY_OPS = (tflite.BuiltinOperator.QUANTIZE, tflite.BuiltinOperator.DEQUANTIZE)
 
 
@@ -59,6 +60,12 @@ class Port:
         limits = np.iinfo(self.dtype)
         clipped: npt.NDArray[Any] = np.clip(rounded, limits.min, limits.max).astype(self.dtype)
         return clipped
+
+    @property
+    def highest(self) -> float:
+        """The largest real number that the tensor holds; infinite where it is not quantized."""
+        is_quantized = self.scale and self.dtype in ("int8", "uint8", "int16")
+        return float((np.iinfo(self.dtype).max - self.zero_point) * self.scale) if is_quantized else math.inf
 
     def dequantize(self, values: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
         """The real values of the tensor's own type, float64."""
@@ -94,6 +101,22 @@ def read(data: bytes, name: str) -> Signature:
         if model.SubgraphsLength() < 1:
             raise ModelError(f"{name} holds no graph")
         return _signature(model, model.Subgraphs(0), len(data), name)
+
+
+def last_operator(data: bytes, name: str) -> str:
+    """The operator that computes the first output of a readable .tflite, past those that only change its form."""
+    with damage(name):
+        model = tflite.Model.GetRootAs(data, 0)
+        graph = model.Subgraphs(0)
+        makers = {o.Outputs(0): o for o in map(graph.Operators, range(graph.OperatorsLength())) if o.OutputsLength()}
+        tensor, kind = graph.Outputs(0), ""
+        while operator := makers.pop(tensor, None):
+            code = model.OperatorCodes(operator.OpcodeIndex())
+            kind = _OPERATORS.get(max(code.BuiltinCode(), code.DeprecatedBuiltinCode()), "")
+            if kind not in ("QUANTIZE", "DEQUANTIZE", "RESHAPE", "SQUEEZE"):
+                break
+            tensor = operator.Inputs(0)
+        return kind
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from ..compress import Compressed
 from ..compress.data import read_npz
 from ..errors import UnknownName, UsageError
 from ..models import Data
+from ..pixels import Range, choose
 from ..progress import Progress
 from ..values import MODES, Quantized, Request, Trained
 from . import places
@@ -23,7 +24,15 @@ def dataset(ask: Request, progress: Progress) -> Data | None:
     """The folder of images behind --data; None where --data is something else or absent."""
     if not ask.data or not Path(ask.data).is_dir():
         return None
-    return images.load(Path(ask.data), places.BUILD / "data", progress, ask.skip_bad)
+    pixels = pixel_range(ask)
+    progress.say(str(pixels))
+    return images.load(Path(ask.data), places.BUILD / "data", progress, ask.skip_bad, pixels.name)
+
+
+def pixel_range(ask: Request) -> Range:
+    """Which numbers the model takes for the pixels of images."""
+    base = compressor.parse(ask.model)[0]
+    return choose(ask.pixels, Path(base) if is_path(base) else None)
 
 
 def train(ask: Request, progress: Progress, epochs: int | None = None, seed: int = trainer.SEED) -> Trained:
@@ -101,6 +110,7 @@ def quantize(ask: Request, progress: Progress) -> Quantized:
     """The .tflite in the mode asked for, and the vectors that prove it."""
     if ask.mode is not None and ask.mode not in MODES:
         raise UnknownName("mode", ask.mode, MODES)
+    choose(ask.pixels, None)
     count = samples.parse_calibration(ask.calibration)
     if ask.samples < 0:
         raise UsageError(f"--samples {ask.samples}: give a number above 0, or leave it away for all of them")

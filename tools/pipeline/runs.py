@@ -23,7 +23,7 @@ from ..values import DeviceRun, Measurement, Request
 from . import places
 from .choices import RUNTIMES, choose_line, choose_target, interprets
 from .firmware import Built, Rendered, compile, ready
-from .origin import in_float32, needs_per_tensor_dense, quantize
+from .origin import in_float32, needs_per_tensor_dense, pixel_range, quantize
 
 INTERPRETER = "interpreter"  # where classify runs when no target is asked for
 
@@ -102,7 +102,7 @@ def classify(ask: Request, wanted: str, progress: Progress) -> tuple[classifier.
     else:
         built, line = ready(ask, progress)
         quantized = built.rendered.compiled.quantized
-    pictures = classifier.prepare(paths, quantized)
+    pictures = classifier.prepare(paths, quantized, pixel_range(ask).name)
     found = oracle.expected(quantized.tflite, [pictures.inputs], quantized.model)
     if built is None:
         return classifier.predict(pictures, found.outputs[0], quantized, found.oracle)

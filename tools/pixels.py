@@ -1,0 +1,150 @@
+"""Which numbers a model takes for the 256 levels of a pixel: 0 … 1, 0 … 255 or -1 … 1."""
+
+import json
+import zipfile
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .errors import ModelError, UnknownName
+from .oracle import signature
+
+RANGES = {"0..1": (0.0, 1.0), "0..255": (0.0, 255.0), "-1..1": (-1.0, 1.0)}
+UNIT, BYTES, SIGNED = RANGES
+
+MAX_CONFIG_BYTES = 1 << 26
+# Keras layers that hand pixels on as they are, besides Random…, and those that compute with a constant.
+_PASSING = ("InputLayer", "Resizing", "CenterCrop", "ZeroPadding2D", "Reshape", "GetItem", "SlicingOpLambda")
+_SCALING = ("Rescaling", "Normalization", "TrueDivide", "Divide", "Multiply", "Subtract", "Add", "TFOpLambda")
+_LARGE = 16.0  # a number that is added to or divides pixels of 0 … 1 is smaller, one that multiplies them above 1 / 16
+# What zipfile, h5py and a strange configuration raise; whoever converts the file says what is wrong with it.
+_UNREADABLE = (
+    *(OSError, ValueError, LookupError, TypeError, AttributeError, RuntimeError, EOFError),
+    *(zipfile.BadZipFile, zlib.error),
+)
+
+
+@dataclass(frozen=True)
+class Range:
+    """One of RANGES by its name, and in words why it is this one."""
+
+    name: str
+    why: str
+
+    def __str__(self) -> str:
+        return f"pixels are {self.name}: {self.why}"
+
+
+def scaled(levels: npt.NDArray[np.uint8], name: str) -> npt.NDArray[np.float32]:
+    """Levels 0 … 255 as numbers of the range ``name``."""
+    real = levels.astype(np.float32)
+    if name == UNIT:
+        real /= np.float32(255)
+    elif name == SIGNED:
+        real /= np.float32(127.5)
+        real -= np.float32(1)
+    return real
+
+
+def choose(wanted: str, model: Path | None) -> Range:
+    """The range that the user wants, or else the one that the model's file shows; None is a model of kerf.
+
+    Raises UnknownName.
+    """
+    if wanted:
+        if wanted not in RANGES:
+            raise UnknownName("range of pixels", wanted, RANGES)
+        return Range(wanted, "asked for with --pixels")
+    if model is None:
+        return Range(UNIT, "what the models of kerf take")
+    if model.suffix == ".tflite":
+        return _of_tflite(model)
+    try:
+        config = _keras_config(model)
+        return _of_layers(_layers(config)) if config else Range(UNIT, f"{model} does not say; --pixels would")
+    except _UNREADABLE:
+        return Range(UNIT, f"nothing can be read in {model}; --pixels would say")
+
+
+def _of_tflite(path: Path) -> Range:
+    unknown = Range(UNIT, f"the input of {path.name} does not say; --pixels would")
+    try:
+        port = signature.read(path.read_bytes(), path.name).inputs[0]
+    except (OSError, ModelError):
+        return unknown
+    if port.dtype == "uint8" and not port.scale:
+        return Range(BYTES, f"the input of {path.name} is uint8")
+    if port.dtype not in ("int8", "uint8", "int16") or not port.scale:
+        return unknown
+    limits = np.iinfo(port.dtype)
+    low, high = ((limit - port.zero_point) * port.scale for limit in (limits.min, limits.max))
+    what = f"the input of {path.name} holds {low:.3g} … {high:.3g}"
+    if high > _LARGE:
+        return Range(BYTES, what)
+    # An int16 input is always symmetrical, so of 0 … 1 as well.
+    is_signed = port.dtype != "int16" and -1.5 < low < -0.75 and 0.75 < high < 1.5
+    return Range(SIGNED if is_signed else UNIT, what)
+
+
+# --- what a Keras model does first ------------------------------------------------------------------------------------
+
+
+def _keras_config(path: Path) -> Any:
+    """The configuration in a .keras or .h5; None in a SavedModel, which has operators and no layers."""
+    if path.is_dir():
+        return None
+    if path.suffix == ".keras":
+        with zipfile.ZipFile(path) as archive, archive.open("config.json") as file:
+            return json.loads(file.read(MAX_CONFIG_BYTES))
+    import h5py
+
+    with h5py.File(path) as file:
+        return json.loads(file.attrs["model_config"])
+
+
+def _layers(model: Any) -> Iterator[Any]:
+    """The layers in their order; those of a model within the model in its place."""
+    for layer in model["config"]["layers"]:
+        if "layers" in layer["config"]:
+            yield from _layers(layer)
+        else:
+            yield layer
+
+
+def _of_layers(layers: Iterator[Any]) -> Range:
+    for layer in layers:
+        kind, config = layer["class_name"], layer["config"]
+        if kind == "InputLayer" and config.get("dtype") == "uint8":
+            return Range(BYTES, "the model's input is uint8")
+        if kind in _PASSING or kind.startswith("Random"):
+            continue
+        if kind not in _SCALING:
+            break
+        if _takes_bytes(kind, config, layer.get("inbound_nodes")):
+            return Range(BYTES, f"the model starts with {kind}")
+    return Range(UNIT, "the model's first layers do not scale them down")
+
+
+def _takes_bytes(kind: str, config: Any, calls: Any) -> bool:
+    if kind == "Normalization":  # what it has learnt is among the weights
+        return config.get("mean") is None or any(abs(mean) > _LARGE for mean in _numbers(config["mean"]))
+    if kind == "Rescaling":
+        scales, offsets = _numbers(config["scale"]), _numbers(config["offset"])
+        return any(abs(s) < 1 / _LARGE for s in scales) or any(abs(o) > _LARGE for o in offsets)
+    return any(abs(n) > _LARGE or 0 < abs(n) < 1 / _LARGE for n in _numbers(calls))
+
+
+def _numbers(value: Any) -> Iterator[float]:
+    """All numbers in lists and objects, but for those that describe a tensor."""
+    if isinstance(value, (int, float)):
+        yield value
+    elif isinstance(value, list):
+        for each in value:
+            yield from _numbers(each)
+    elif isinstance(value, dict) and value.get("class_name") != "__keras_tensor__":
+        yield from _numbers(list(value.values()))
