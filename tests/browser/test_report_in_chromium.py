@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -172,6 +173,16 @@ def test_headings_are_reached_by_keyboard_and_say_so(ask: Callable[..., Any]) ->
                         "return [document.activeElement === button, button.tabIndex, style.outlineStyle,"
                         "[...document.querySelectorAll('.scroll')].every((area) => area.tabIndex === 0)];")  # fmt: skip
     assert told[0] is True and told[1] == 0 and told[3] is True
+
+
+def test_measurements_need_no_sideways_scrolling_on_a_screen(ask: Callable[..., Any], monkeypatch: Any) -> None:
+    """With names and numbers as large as they are in practice."""
+    large = replace(MEASUREMENTS[3], model="mobilenet_v1+sparse0.8", mode="int16x8", kernels="CMSIS-NN")
+    monkeypatch.setattr(f"{__name__}.MEASUREMENTS", [replace(large, invoke=Timing(1, 116_039_225, 2, 360))])
+    told = ask(
+        "const table = document.querySelector('#table1 + .scroll'); return [table.scrollWidth, table.clientWidth];"
+    )
+    assert told[0] == told[1]
 
 
 @pytest.mark.parametrize("width", [500, 800, 1200])

@@ -169,8 +169,8 @@ def test_emulated_and_real_never_share_a_table_or_a_chart() -> None:
     ]
     tables = page._tables([RECORD, scored, *others], {})
     assert [(table["title"], len(table["rows"])) for table in tables] == [
-        ("On boards", 2),
         ("Emulated", 2),
+        ("On boards", 2),
     ]
 
 

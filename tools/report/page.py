@@ -65,12 +65,17 @@ def _tables(measurements: Sequence[Measurement], calibrations: Mapping[str, str]
     """One table per clock, newest first: emulated and real times never share a column."""
     floats = {_family(m): m for m in measurements if m.mode == "float32" and m.accuracy is not None}
     groups: dict[tuple[str, str], list[dict[str, Any]]] = {}
-    titles = {wording.BOARD: "On boards", wording.EMULATED: "Emulated", wording.HOST: "On this machine"}
+    titles = {wording.EMULATED: "Emulated", wording.BOARD: "On boards", wording.HOST: "On this machine"}
     for m in reversed(measurements):
         groups.setdefault((wording.place(m), m.clock.unit), []).append(
             {**_row(m, floats.get(_family(m))), "calibration": calibrations.get(m.model_sha256, "")}
         )
-    return [{"title": titles[place], "unit": unit, "rows": rows} for (place, unit), rows in sorted(groups.items())]
+    return [
+        {"title": titles[place], "unit": unit, "rows": rows}
+        for place in titles
+        for (found, unit), rows in sorted(groups.items())
+        if found == place
+    ]
 
 
 def _family(m: Measurement) -> str:
@@ -101,16 +106,18 @@ def _row(m: Measurement, in_float: Measurement | None = None) -> dict[str, Any]:
         "device": "" if m.accuracy is None else f"{100 * m.accuracy['device']:.2f}",
         "host": "" if m.accuracy is None else f"{100 * m.accuracy['host']:.2f}",
         "drop": "" if drop is None else f"{drop:+.2f}",
-        "commit": (m.commit or "")[:10],
+        "details": ", ".join(
+            [f"p99 {m.invoke.p99:,} {m.clock.unit}"]
+            + ([f"accuracy on the host {100 * m.accuracy['host']:.2f} %"] if m.accuracy else [])
+            + ([f"commit {m.commit[:10]}"] if m.commit else [])
+        ),
         "sort": {  # numbers to sort by, where the text does not do
             "bytes": m.model_bytes,
             "flash": m.flash_bytes["total"],
             "ram": m.ram_bytes["total"],
             "median": m.invoke.median,
-            "p99": m.invoke.p99,
             "mismatches": m.mismatches,
             "device": "" if m.accuracy is None else m.accuracy["device"],
-            "host": "" if m.accuracy is None else m.accuracy["host"],
             "drop": "" if drop is None else f"{drop:.6f}",
         },
     }
