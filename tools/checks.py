@@ -9,7 +9,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 def test(only: str, port: str, target: str) -> int:
     """Runs pytest; returns its exit code. ``port`` and ``target`` reach the board tests."""
-    # A board is one; everything else is spread over two cores, a file at a time, because its tests share what they built.
+    # A board is one. The rest is spread over two cores, a file at a time, because its tests share what they built.
     options = [] if port else ["-n", "2", "--dist", "loadfile"]
     options += [*(["-k", only] if only else []), *(["--port", port] if port else [])]
     options += ["--target", target] if target else []
