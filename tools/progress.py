@@ -4,8 +4,9 @@ A stage gets a Progress and never prints. Everything goes to stderr, so that res
 """
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
+from functools import cached_property
 from typing import TextIO
 
 from rich.console import Console
@@ -18,7 +19,7 @@ Step = Callable[[int, str], None]
 
 
 class Progress:
-    """The silent one, and the interface of the others."""
+    """The silent one, and the interface of the others. It lasts as long as one command."""
 
     def say(self, text: str) -> None:
         """One line about what is going on."""
@@ -31,6 +32,16 @@ class Progress:
         """A bar for ``total`` equal steps, as long as the context lasts."""
         yield lambda done, note: None
 
+    @cached_property
+    def _known(self) -> set[Hashable]:
+        return set()
+
+    def is_news(self, what: Hashable) -> bool:
+        """Whether this is the first time in this command; a result that several stages ask for is told once."""
+        is_first = what not in self._known
+        self._known.add(what)
+        return is_first
+
 
 class TerminalProgress(Progress):
     """Bars where ``file`` (default: stderr) is a terminal; elsewhere one line at every quarter of the way."""
@@ -42,7 +53,8 @@ class TerminalProgress(Progress):
         self._console.print(Text(text))
 
     def warn(self, text: str) -> None:
-        self._console.print(Text.assemble(("warning: ", "bold yellow"), text))
+        if self.is_news(text):
+            self._console.print(Text.assemble(("warning: ", "bold yellow"), text))
 
     @contextmanager
     def bar(self, title: str, total: int) -> Iterator[Step]:

@@ -58,9 +58,10 @@ def quantize(
     key = _key(source, mode, data, classes, calibration, strip, per_tensor_dense)
     kept = _reuse(source, directory, key)
     if kept is not None:
-        progress.say(f"{source.model} {kept.mode} is quantized already: {kept.path}")
-        for text in files.read_json(directory / "quantize.json")["warnings"]:
-            progress.warn(text)
+        if progress.is_news(kept.path):
+            progress.say(f"{source.model} {kept.mode} is quantized already: {kept.path}")
+            for text in files.read_json(directory / "quantize.json")["warnings"]:
+                progress.warn(text)
         return kept
 
     warnings: list[str] = []
@@ -87,6 +88,7 @@ def quantize(
     vectors = _vectors(source, tflite, provided, classes, warn)
 
     path = directory / "model.tflite"
+    progress.is_news(path)
     files.write(path, tflite)
     files.write(directory / "vectors.npz", _pack(vectors))
     sha256 = files.sha256(tflite)

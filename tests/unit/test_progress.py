@@ -26,6 +26,16 @@ def test_plain_lines_where_there_is_no_terminal() -> None:
     assert lines[3:] == ["work [x]: 25/25 note 25", "[bold]as it is[/bold]", "warning: careful"]
 
 
+def test_a_warning_is_given_once() -> None:
+    """Stages ask earlier ones several times in one command."""
+    file = StringIO()
+    progress = TerminalProgress(file)
+    for text in ("careful", "careful", "hot"):
+        progress.warn(text)
+    assert file.getvalue() == "warning: careful\nwarning: hot\n"
+    assert [Progress().is_news("x"), progress.is_news("y"), progress.is_news("y")] == [True, True, False]
+
+
 def test_the_silent_one(capfd: pytest.CaptureFixture[str]) -> None:
     progress = Progress()
     with progress.bar("work", 2) as step:
