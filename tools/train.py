@@ -34,12 +34,14 @@ def train(
     seed: int = SEED,
     epochs: int | None = None,
     data: Data | None = None,
+    keep: bool = False,
 ) -> Trained:
     """Trains a model of tools/models and saves it as ``directory/<model>.keras``.
 
     ``data`` stand in for the model's own; the network is built for their shape and number of classes. The same seed
     gives the same file on the same machine. A file that is there already and was made from the same model source,
-    recipe, data, seed, epochs and TensorFlow is used again. Nothing is left behind by an interrupt.
+    recipe, data, seed, epochs and TensorFlow is used again. With ``keep``, seed and epochs are those it was made with:
+    what a later stage asks for is what the user trained. Nothing is left behind by an interrupt.
 
     Raises UnknownName; TrainError when the data cannot be used, or when the result is below the model's accuracy
     floor (with ``epochs`` given, a quick try, that is only a warning; data of other classes have no floor).
@@ -49,20 +51,43 @@ def train(
     directory.mkdir(parents=True, exist_ok=True)
     path = directory / f"{model}.keras"
     state_path = directory / f"{model}.train.json"
+    state = files.read_json(state_path)
+    if keep:
+        seed, epochs = state.get("seed", seed), state.get("epochs", epochs)
     chosen_epochs = module.EPOCHS if epochs is None else epochs
     if chosen_epochs < 1:
         raise TrainError(f"cannot train {model} for {chosen_epochs} epochs: give at least 1")
     frameworks = [f"{name} {version(name)}" for name in ("tensorflow", "keras", "numpy")]
     recipe = repr((seed, chosen_epochs, module.BATCH, module.LEARNING_RATE, module.AUGMENTATION))
-    key = files.digest(models.source(model).read_bytes(), recipe, data.digest() if data else "", *frameworks)
+    source, data_digest = models.source(model), data.digest() if data else ""
+    made_from = {  # what makes it another model without anybody asking for one
+        f"{source.name} has changed": files.digest(source.read_bytes()),
+        "the data have changed": data_digest,
+        "TensorFlow, Keras or numpy is another version": " ".join(frameworks),
+    }
+    key = files.digest(source.read_bytes(), recipe, data_digest, *frameworks)
 
-    state = files.read_json(state_path)
-    if state.get("key") == key and path.is_file() and files.tree_digest(path) == state.get("sha256"):
-        progress.say(f"{model} is trained already: {path}")
+    is_whole = path.is_file() and files.tree_digest(path) == state.get("sha256")
+    if is_whole and state.get("key") == key:
+        if progress.is_news(path):
+            progress.say(f"{model} is trained already: {path}")
         trained = Trained(model, path, state["accuracy"])
     else:
+        if state:
+            was = state.get("made_from", made_from)
+            changes = [change for change in made_from if was.get(change) != made_from[change]]
+            changes += [] if is_whole else [f"{path} is not the file it was"]
+            progress.say(f"training {model} again: {', '.join(changes) or 'with other epochs or another seed'}")
         trained = Trained(model, path, _fit(model, module, data, path, seed, chosen_epochs, progress))
-        record = {"key": key, "sha256": files.tree_digest(path), "accuracy": trained.accuracy}
+        progress.is_news(path)
+        record = {
+            "key": key,
+            "sha256": files.tree_digest(path),
+            "accuracy": trained.accuracy,
+            "seed": seed,
+            "epochs": epochs,
+            "made_from": made_from,
+        }
         files.write(state_path, json.dumps(record, indent=1).encode())
     if data is None or data.classes in ((), module.CLASSES):
         _check_floor(trained, module, is_try=epochs is not None, progress=progress)

@@ -15,14 +15,15 @@ import numpy as np
 import pytest
 import tflite
 
-from tools import compress, models, quantize, train
+from tools import compress, models, pipeline, quantize, train
 from tools.compress import Recipe, Step, channels, network, sparsity
 from tools.errors import CompressError, QuantizeError
 from tools.models import Data
 from tools.oracle import signature
+from tools.pipeline import places
 from tools.progress import Progress
 from tools.quiet import without_warnings
-from tools.values import Trained, Vectors
+from tools.values import Request, Trained, Vectors
 
 pytestmark = pytest.mark.tf
 ROOT = Path(__file__).resolve().parents[2]
@@ -268,12 +269,24 @@ def test_training_for_int8_wins_where_conversion_alone_loses(
     assert aware.accuracy[1] > accuracy(plain.vectors) + 0.05
 
 
+def test_later_stages_keep_the_epochs_that_the_user_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(places, "BUILD", tmp_path)
+    ask = Request("sine")
+    pipeline.train(ask, Progress(), epochs=1)
+    (made,) = pipeline.compress(ask, Progress(), sparsity=0.5, epochs=2)
+    content = made.trained.path.read_bytes()
+    heard = Heard()
+    (again,) = pipeline.compress(replace(ask, model="sine+sparse0.5"), heard)
+    assert again == made and made.trained.path.read_bytes() == content
+    assert heard.said[-1] == f"sine+sparse0.5 is compressed already: {made.trained.path}"
+
+
 def test_result_is_the_same_again_and_reused_until_something_changes(
     digits: Trained, data: Data, tmp_path: Path
 ) -> None:
     heard = Heard()
     step = Step("channels", 0.5)
-    first = compress.compress(digits, step, data, QUICK, tmp_path / "a", heard)
+    first = compress.compress(digits, step, data, QUICK, tmp_path / "a")
     stamp = first.trained.path.stat().st_mtime_ns
     assert compress.compress(digits, step, data, QUICK, tmp_path / "a", heard) == first
     assert heard.said[-1] == f"digits+channels0.5 is compressed already: {first.trained.path}"

@@ -7,13 +7,18 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from itertools import product
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
-from tools import files, models, train
+from tools import files, models, pipeline, train
 from tools.errors import TrainError, UnknownName
+from tools.pipeline import origin, places
 from tools.progress import Progress, Step
+from tools.values import Request
 
 pytestmark = pytest.mark.tf
 ROOT = Path(__file__).resolve().parents[2]
@@ -46,11 +51,64 @@ def test_result_is_reused_until_something_changes(tmp_path: Path) -> None:
     stamp = first.path.stat().st_mtime_ns
     assert train.train("sine", tmp_path, heard, epochs=2) == first
     assert first.path.stat().st_mtime_ns == stamp
-    assert heard.said[-1] == f"sine is trained already: {first.path}"
+    assert "already" not in "".join(heard.said), "it was trained in this very command"
+    later = Heard()
+    train.train("sine", tmp_path, later, epochs=2)
+    train.train("sine", tmp_path, later, epochs=2)
+    assert later.said == [f"sine is trained already: {first.path}"]
     first.path.write_bytes(b"damaged")
     again = train.train("sine", tmp_path, heard, epochs=2)
+    assert f"training sine again: {first.path} is not the file it was" in heard.said
     assert again == first and again.path.read_bytes() != b"damaged"
     assert train.train("sine", tmp_path, heard, epochs=1).accuracy != first.accuracy
+
+
+def test_later_stages_keep_what_the_user_trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(places, "BUILD", tmp_path)
+    ask = Request("sine")
+    for wish in ({"epochs": 2}, {"seed": 5, "epochs": 1}):
+        heard = Heard()
+        trained = pipeline.train(ask, heard, **wish)
+        content = trained.path.read_bytes()
+        assert len(heard.warned) == 1
+        later = Heard()
+        pipeline.quantize(replace(ask, mode="float32"), later)
+        assert trained.path.read_bytes() == content
+        assert f"sine is trained already: {trained.path}" in later.said
+    assert heard.said[0] == "training sine again: with other epochs or another seed"
+
+
+def test_a_change_is_a_reason_to_train_again_in_the_same_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = train.train("sine", tmp_path, epochs=1, seed=3)
+    state = files.read_json(tmp_path / "sine.train.json")
+    own = tmp_path / "sine.py"
+    own.write_bytes(models.source("sine").read_bytes() + b"# edited")
+    monkeypatch.setattr(models, "source", lambda _: own)
+    heard = Heard()
+    again = train.train("sine", tmp_path, heard, keep=True)
+    assert heard.said[0] == "training sine again: sine.py has changed"
+    assert again == first
+    now = files.read_json(tmp_path / "sine.train.json")
+    assert (now["seed"], now["epochs"], now["sha256"]) == (3, 1, state["sha256"])
+
+
+def test_own_data_do_not_replace_what_was_trained_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(places, "BUILD", tmp_path / "build")
+    folders = [tmp_path / where / "pictures" for where in ("a", "b")]
+    for folder, kind in product(folders, ("cat", "dog")):
+        (folder / kind).mkdir(parents=True)
+        for i in range(5):
+            Image.new("L", (8, 8), i + (200 if kind == "dog" else 0)).save(folder / kind / f"{i}.png")
+    asks = [Request("digits"), *(Request("digits", data=str(folder)) for folder in folders)]
+    made = [pipeline.train(ask, Progress(), epochs=1) for ask in asks]
+    assert len({trained.path.parent for trained in made}) == 3
+    assert made[1].path.parent.name.startswith("digits@pictures-")
+    quantized = pipeline.quantize(replace(asks[1], mode="float32"), Progress())
+    assert quantized.path.parent.name == made[1].path.parent.name.replace("digits", "digits-float32")
+    heard = Heard()
+    for ask, trained in zip(asks, made, strict=True):
+        assert train.train("digits", trained.path.parent, heard, data=origin.dataset(ask, heard), keep=True) == trained
+    assert all("already" in text for text in heard.said)
 
 
 def test_below_the_floor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

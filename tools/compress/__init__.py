@@ -30,6 +30,7 @@ from .network import Network
 from .tuning import Recipe as Recipe
 
 MIN_SHARE, MAX_SHARE = 0.05, 0.95
+STATE = "compress.json"
 
 
 @dataclass(frozen=True)
@@ -143,11 +144,18 @@ def recipe(step: Step, base: Recipe, epochs: int | None = None) -> Recipe:
 
 
 def compress(
-    source: Trained, step: Step, data: Data, recipe: Recipe, directory: Path, progress: Progress | None = None
+    source: Trained,
+    step: Step,
+    data: Data,
+    recipe: Recipe,
+    directory: Path,
+    progress: Progress | None = None,
+    asked_epochs: int | None = None,
 ) -> Compressed:
     """Takes one step from ``source`` and trains on. The file has the name of ``directory``: .keras, after qat .tflite.
 
-    What is there already and was made from the same inputs is used again; an interrupt leaves nothing behind. Raises
+    ``asked_epochs`` are those of the recipe if the user asked for them, to be found by `asked_epochs` later. What is
+    there already and was made from the same inputs is used again; an interrupt leaves nothing behind. Raises
     QuantizeError for a file that cannot be read, CompressError for a network that cannot be compressed.
     """
     progress = progress or Progress()
@@ -159,22 +167,30 @@ def compress(
     directory.mkdir(parents=True, exist_ok=True)
     model = name(source.model, [step])
     path = directory / f"{directory.name}{'.tflite' if step.way == 'qat' else '.keras'}"
-    state_path = directory / "compress.json"
+    state_path = directory / STATE
     packages = [f"{package} {version(package)}" for package in _packages(step)]
     chosen = json.dumps([str(step), asdict(recipe), source.path.suffix, __version__])
     key = files.digest(files.tree_digest(source.path), chosen, data.digest(), *packages)
 
     state = files.read_json(state_path)
     if state.get("key") == key and path.is_file() and files.tree_digest(path) == state.get("sha256"):
-        progress.say(f"{model} is compressed already: {path}")
+        if progress.is_news(path):
+            progress.say(f"{model} is compressed already: {path}")
         return _result(model, path, state["result"])
     result = _take(source, step, data, recipe, path, model, progress)
-    record = {"key": key, "sha256": files.tree_digest(path), "result": result}
+    progress.is_news(path)
+    record = {"key": key, "sha256": files.tree_digest(path), "epochs": asked_epochs, "result": result}
     files.write(state_path, json.dumps(record, indent=1).encode())
     done = _result(model, path, result)
     before, after = done.accuracy
     progress.say(f"{model}: {after:.4f} on {len(data.test_x)} test samples, {before:.4f} before")
     return done
+
+
+def asked_epochs(directory: Path) -> int | None:
+    """The epochs that were asked for when what is in the folder was made."""
+    epochs = files.read_json(directory / STATE).get("epochs")
+    return epochs if isinstance(epochs, int) else None
 
 
 def _packages(step: Step) -> tuple[str, ...]:

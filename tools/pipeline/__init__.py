@@ -8,6 +8,7 @@
 
     build/<model>/                              trained model; build/<model>+<how>/ compressed
     build/<model>-<mode>/                       .tflite, vectors; …-per-tensor-dense/ for a TFLM that knows no better
+    build/<…>@<folder>-<digest>/                the same, made with the user's own --data
     build/<model>-<mode>/<runtime>-<target>/    PlatformIO project
     build/.cache/                               compiled objects, libraries and arena sizes, for all of them
     build/measurements.jsonl, build/report.html

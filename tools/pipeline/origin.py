@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from .. import compress as compressor
-from .. import images, models, samples
+from .. import files, images, models, samples
 from .. import quantize as converter
 from .. import train as trainer
 from ..compress import Compressed
@@ -41,13 +41,20 @@ def train(ask: Request, progress: Progress, epochs: int | None = None, seed: int
         raise UsageError(f"{ask.model} is made by `inv compress --model {ask.model}`, which trains what it needs")
     if is_path(ask.model):
         raise UsageError(f"{ask.model} is a file and trained already; go on with `inv quantize --model {ask.model}`")
-    return _train(ask, _own_data(ask, progress), progress, epochs, seed)
+    return trainer.train(ask.model, _folder(ask, ask.model), progress, seed, epochs, _own_data(ask, progress))
 
 
-def _train(
-    ask: Request, data: Data | None, progress: Progress, epochs: int | None = None, seed: int = trainer.SEED
-) -> Trained:
-    return trainer.train(ask.model, places.BUILD / ask.model, progress, seed, epochs, data)
+def _trained(ask: Request, data: Data | None, progress: Progress) -> Trained:
+    """What `inv train` made, with the epochs and the seed that it was given; trained now where there is nothing."""
+    return trainer.train(ask.model, _folder(ask, ask.model), progress, data=data, keep=True)
+
+
+def _folder(ask: Request, name: str) -> Path:
+    """Where the model of this name lies; with --data apart from the others, for to train again may take hours."""
+    if not ask.data:
+        return places.BUILD / folder_name(name)
+    where = Path(ask.data).resolve()
+    return places.BUILD / f"{folder_name(name)}@{folder_name(where.stem)}-{files.digest(str(where))[:8]}"
 
 
 def _own_data(ask: Request, progress: Progress) -> Data | None:
@@ -72,17 +79,24 @@ def compress(
 ) -> tuple[Compressed, ...]:
     """The model after each step that its name and the options ask for."""
     base, named = compressor.parse(ask.model)
-    steps = (*named, *compressor.steps(channels, sparsity, qat))
-    compressor.check(steps)
-    if not steps:
+    more = compressor.steps(channels, sparsity, qat)
+    compressor.check((*named, *more))
+    if not (named or more):
         raise UsageError("there is nothing to do: give --channels, --sparsity, --qat or several of them")
-    return _compress(replace(ask, model=base), steps, progress, epochs)[0]
+    return _compress(replace(ask, model=base), named, progress, more, epochs)[0]
 
 
 def _compress(
-    ask: Request, steps: Sequence[compressor.Step], progress: Progress, epochs: int | None = None
+    ask: Request,
+    named: Sequence[compressor.Step],
+    progress: Progress,
+    more: Sequence[compressor.Step] = (),
+    epochs: int | None = None,
 ) -> tuple[tuple[Compressed, ...], Data]:
-    """Each step from the result of the one before, and the data that all of them are trained and tested with."""
+    """Each step from the result of the one before, and the data that all of them are trained and tested with.
+
+    What is ``named`` may be there already: without ``epochs`` it keeps those that it was made with.
+    """
     if is_path(ask.model):
         path = Path(ask.model)
         source, recipe = Trained(path.stem, path, None), compressor.Recipe()
@@ -96,12 +110,13 @@ def _compress(
         data = own or module.data()
         data = replace(data, classes=data.classes or module.CLASSES)
         recipe = compressor.Recipe(module.EPOCHS, module.BATCH, module.LEARNING_RATE, module.AUGMENTATION)
-        source = _train(ask, own, progress)
+        source = _trained(ask, own, progress)
     made: list[Compressed] = []
-    for step in steps:
-        directory = places.BUILD / folder_name(compressor.name(source.model, [step]))
-        suited = compressor.recipe(step, recipe, epochs)
-        made.append(compressor.compress(source, step, data, suited, directory, progress))
+    for i, step in enumerate((*named, *more)):
+        directory = _folder(ask, compressor.name(source.model, [step]))
+        asked = compressor.asked_epochs(directory) if epochs is None and i < len(named) else epochs
+        suited = compressor.recipe(step, recipe, asked)
+        made.append(compressor.compress(source, step, data, suited, directory, progress, asked))
         source = made[-1].trained
     return tuple(made), data
 
@@ -119,7 +134,7 @@ def quantize(ask: Request, progress: Progress) -> Quantized:
         made, used = _compress(replace(ask, model=base), steps, progress)
         source = made[-1].trained
         mode: str | None = ask.mode or "int8"
-        directory = places.BUILD / f"{folder_name(source.model)}-{mode}"
+        directory = _folder(ask, f"{source.model}-{mode}")
         data: Data | Path | None = used
         classes = used.classes
     elif is_path(ask.model):
@@ -127,16 +142,16 @@ def quantize(ask: Request, progress: Progress) -> Quantized:
         source = Trained(path.stem, path, None)
         # A .tflite has a mode already: whatever is asked for must be that.
         mode = ask.mode if path.suffix == ".tflite" else ask.mode or "int8"
-        directory = places.BUILD / f"{folder_name(path.stem)}-{mode or 'tflite'}"
+        directory = _folder(ask, f"{path.stem}-{mode or 'tflite'}")
         pictures = dataset(ask, progress)
         data = pictures or (Path(ask.data) if ask.data else None)
         classes = pictures.classes if pictures else ()
     else:
         module = models.find(ask.model)
         own = _own_data(ask, progress)
-        source = _train(ask, own, progress)
+        source = _trained(ask, own, progress)
         mode = ask.mode or "int8"
-        directory = places.BUILD / f"{ask.model}-{mode}"
+        directory = _folder(ask, f"{ask.model}-{mode}")
         data = own or module.data()
         classes = data.classes or module.CLASSES
     per_tensor_dense = source.path.suffix != ".tflite" and mode in converter.CALIBRATED and needs_per_tensor_dense(ask)
