@@ -69,7 +69,7 @@ def find(elf: Path, start: Start) -> int:
 
 def recall(cache: Path, key: str, tried_on: str, target: str) -> Arena | None:
     """The arena for ``target`` by what `remember` was told, margin included; None when it was told nothing."""
-    found = files.read_json(cache).get(key)
+    found = files.read_json(_finding(cache, key)).get(key)
     if not isinstance(found, int):
         return None
     margin = MARGIN_BYTES if tried_on == target else OTHER_MARGIN_BYTES
@@ -81,7 +81,12 @@ def recall(cache: Path, key: str, tried_on: str, target: str) -> Arena | None:
 
 def remember(cache: Path, key: str, arena_bytes: int) -> None:
     """Keeps a finding: it takes an emulator some seconds."""
-    files.write(cache, json.dumps({**files.read_json(cache), key: arena_bytes}, indent=1).encode())
+    files.write(_finding(cache, key), json.dumps({key: arena_bytes}, indent=1).encode())
+
+
+def _finding(cache: Path, key: str) -> Path:
+    """A file for each, in the folder: two kerfs at once would lose what the other added to a common one."""
+    return cache / f"{files.digest(key)[:16]}.json"
 
 
 def _symbols(elf: Path) -> tuple[Mapping[str, int], int]:

@@ -1,6 +1,9 @@
 """Runtime tflm: what it refuses and why, what it registers, which package it names, how big an arena it asks for."""
 
+import itertools
 import re
+import subprocess
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -252,7 +255,7 @@ def test_bisection_finds_the_smallest(needed: int) -> None:
 
 
 def test_a_finding_is_kept_with_its_margin(tmp_path: Path) -> None:
-    cache = tmp_path / "arenas.json"
+    cache = tmp_path / "arenas"
     assert sizing.recall(cache, "a", "stm32f4", "stm32f4") is None
     sizing.remember(cache, "a", 1600)
     sizing.remember(cache, "b", 3200)
@@ -261,6 +264,21 @@ def test_a_finding_is_kept_with_its_margin(tmp_path: Path) -> None:
     assert here.bytes == 1600 + sizing.MARGIN_BYTES
     assert there.bytes == 1600 + sizing.OTHER_MARGIN_BYTES
     assert "1,600 bytes is the smallest arena that works, found by trying on stm32f4; 256 are added" in here.origin
+
+
+REMEMBERING = (
+    "import sys; from pathlib import Path; from tools import sizing\n"
+    "for i in range(50): sizing.remember(Path(sys.argv[1]), f'{sys.argv[2]} {i}', i)"
+)
+
+
+def test_two_at_once_both_keep_what_they_find(tmp_path: Path) -> None:
+    root = Path(__file__).resolve().parents[2]
+    commands = [[sys.executable, "-c", REMEMBERING, str(tmp_path), who] for who in ("one", "other")]
+    both = [subprocess.Popen(command, cwd=root) for command in commands]
+    assert [each.wait(timeout=60) for each in both] == [0, 0]
+    for who, i in itertools.product(("one", "other"), range(50)):
+        assert sizing.recall(tmp_path, f"{who} {i}", "stm32f4", "stm32f4") is not None
 
 
 def test_sources_do_not_depend_on_anything_but_the_model_and_the_target(stm32f4: Target) -> None:

@@ -24,7 +24,7 @@ from . import places
 from .choices import RUNTIMES, Line, choose_line, choose_target, interprets
 from .origin import in_float32, quantize
 
-ARENAS = "arenas.json"
+ARENAS = "arenas"
 
 
 @dataclass(frozen=True, eq=False)
