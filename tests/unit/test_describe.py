@@ -1,10 +1,13 @@
 """The rows of what there is and what was made."""
 
+from dataclasses import replace
 from pathlib import Path
+
+import numpy as np
 
 from tools import targets
 from tools.report import describe
-from tools.values import Image, Project
+from tools.values import Image, Project, Quantized, Vectors
 
 
 def test_a_regressions_floor_is_no_accuracy() -> None:
@@ -25,3 +28,12 @@ def test_sizes_are_shares_of_the_limits() -> None:
         Image(Path("m.elf"), project, sizes, target.ram_bytes // 4, target.ram_bytes // 4, True), target
     )
     assert (row["flash_percent"], row["ram_percent"]) == (25.0, 50.0)
+
+
+def test_what_quantization_costs() -> None:
+    outputs = np.array([[3, 1], [1, 3], [2, 3], [3, 2]], np.int8)
+    vectors = Vectors((outputs,), (outputs,), np.array([0, 1, 0, 0]), ("a", "b"), "oracle", True)
+    made = Quantized("m", "int8", b"", "ab", Path("model.tflite"), vectors, trained_accuracy=0.99999)
+    assert describe.quantized(made)["accuracy"] == {"host": 0.75, "float32": 1.0, "drop": 0.25}
+    assert describe.quantized(replace(made, trained_accuracy=None))["accuracy"] == {"host": 0.75}
+    assert describe.quantized(replace(made, vectors=replace(vectors, labels=None)))["accuracy"] is None
