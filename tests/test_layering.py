@@ -61,6 +61,7 @@ MAY_IMPORT = {
     "boards.monitor": {"boards", "transports"},
     "doctor": {"transports"},
     "report": {
+        "bench",
         "doctor",
         "inspect",
         "compare",

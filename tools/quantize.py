@@ -105,7 +105,8 @@ def quantize(
         "stripped_bytes": full_bytes - len(tflite),
     }
     files.write(state, json.dumps(record, indent=1).encode())
-    return Quantized(source.model, chosen, tflite, sha256, path, vectors, ranges, full_bytes - len(tflite))
+    stripped_bytes = full_bytes - len(tflite)
+    return Quantized(source.model, chosen, tflite, sha256, path, vectors, ranges, stripped_bytes, _accuracy(source))
 
 
 def _key(source: Trained, mode: str | None, data: Data | Path | None, classes: Sequence[str], *options: Any) -> str:
@@ -141,7 +142,13 @@ def _reuse(source: Trained, directory: Path, key: str) -> Quantized | None:
         return None
     vectors = _unpack(packed, tuple(state["classes"]), state["oracle"], state["exact"])
     ranges, stripped_bytes = state["calibration"], state["stripped_bytes"]
-    return Quantized(source.model, state["mode"], tflite, state["model_sha256"], path, vectors, ranges, stripped_bytes)
+    sha256, mode = state["model_sha256"], state["mode"]
+    return Quantized(source.model, mode, tflite, sha256, path, vectors, ranges, stripped_bytes, _accuracy(source))
+
+
+def _accuracy(source: Trained) -> float | None:
+    """What training reached in float32; a .tflite is what it is."""
+    return None if source.path.suffix == ".tflite" else source.accuracy
 
 
 def _adopt(path: Path, mode: str | None) -> tuple[bytes, str]:

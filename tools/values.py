@@ -78,7 +78,8 @@ class Quantized:
     """A .tflite and the vectors to prove it with.
 
     ``calibration`` says which samples made the ranges, None where the mode needs none or kerf did not convert.
-    ``stripped_bytes`` is what --strip took away, 0 without it.
+    ``stripped_bytes`` is what --strip took away, 0 without it. ``trained_accuracy`` is that of the Keras model it was
+    converted from, on the same test set; None where nobody knows.
     """
 
     model: str
@@ -89,6 +90,7 @@ class Quantized:
     vectors: Vectors
     calibration: str | None = None
     stripped_bytes: int = 0
+    trained_accuracy: float | None = None
 
 
 @dataclass(frozen=True)

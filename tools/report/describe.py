@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .. import models
+from .. import bench, models
 from ..boards import Board
 from ..compress import Compressed
 from ..graph import ops
@@ -83,7 +83,13 @@ def compressed(value: Compressed) -> Row:
 
 
 def quantized(value: Quantized) -> Row:
-    vectors = value.vectors
+    """``accuracy`` is that of the .tflite on the whole test set, of the Keras model in float32, and what was lost."""
+    vectors, accuracy = value.vectors, None
+    host, before = bench.accuracy(vectors, vectors.expected), value.trained_accuracy
+    if host is not None:
+        accuracy = {"host": round(host, 4)}
+        if before is not None:
+            accuracy |= {"float32": round(before, 4), "drop": round(before - host, 4)}
     return {
         "model": value.model,
         "mode": value.mode,
@@ -94,6 +100,7 @@ def quantized(value: Quantized) -> Row:
         "model_sha256": value.sha256,
         "samples": vectors.samples,
         "oracle": vectors.oracle,
+        "accuracy": accuracy,
     }
 
 
