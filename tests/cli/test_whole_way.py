@@ -59,6 +59,8 @@ def test_the_numbers_add_up(demo) -> None:
 def test_a_second_run_gives_the_same_instructions_and_compiles_nothing(demo, kerf) -> None:
     built = kerf("build", "--json")
     assert json.loads(built.stdout)[0]["compiled"] is False
+    told = built.stderr.splitlines()
+    assert sum("digits is trained already" in line for line in told) == 1 and len(told) == len(set(told))
     again = json.loads(kerf("run", "--json").stdout)
     assert {k: again[k] for k in ("invoke", "setup", "per_op")} == {k: demo[k] for k in ("invoke", "setup", "per_op")}
 

@@ -243,6 +243,16 @@ def test_cache_is_used_until_a_file_changes(tmp_path: Path, monkeypatch: pytest.
     assert len(list((tmp_path / "cache").iterdir())) == 2  # one set of arrays per folder, not one per state
 
 
+def test_the_range_of_pixels_is_told_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(places, "BUILD", tmp_path / "build")
+    told: list[str] = []
+    progress = Heard()
+    monkeypatch.setattr(progress, "say", told.append)
+    for _ in range(2):
+        origin.dataset(Request(data=str(plain(tmp_path / "set"))), progress)
+    assert len(told) == 1 and told[0].startswith("pixels are 0..1")
+
+
 def test_what_a_model_of_kerf_takes_as_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(places, "BUILD", tmp_path / "build")
     folder = plain(tmp_path / "set")

@@ -25,7 +25,8 @@ def dataset(ask: Request, progress: Progress) -> Data | None:
     if not ask.data or not Path(ask.data).is_dir():
         return None
     pixels = pixel_range(ask)
-    progress.say(str(pixels))
+    if progress.is_news(pixels):
+        progress.say(str(pixels))
     return images.load(Path(ask.data), places.BUILD / "data", progress, ask.skip_bad, pixels.name)
 
 
