@@ -138,3 +138,16 @@ def read_json(path: Path) -> dict[str, Any]:
     except (OSError, ValueError):
         return {}
     return value if isinstance(value, dict) else {}
+
+
+def write_sealed(path: Path, record: Mapping[str, Any]) -> None:
+    """Writes a JSON object together with its own digest, for `read_sealed`."""
+    body = json.dumps(record, indent=1)
+    write(path, json.dumps({"digest": digest(body), **record}, indent=1).encode())
+
+
+def read_sealed(path: Path) -> dict[str, Any]:
+    """The object that `write_sealed` wrote; {} when there is none, or anything in it has changed since."""
+    record = read_json(path)
+    seal = record.pop("digest", None)
+    return record if seal == digest(json.dumps(record, indent=1)) else {}

@@ -60,7 +60,7 @@ def quantize(
     if kept is not None:
         if progress.is_news(kept.path):
             progress.say(f"{source.model} {kept.mode} is quantized already: {kept.path}")
-            for text in files.read_json(directory / "quantize.json")["warnings"]:
+            for text in files.read_sealed(directory / "quantize.json")["warnings"]:
                 progress.warn(text)
         return kept
 
@@ -104,7 +104,7 @@ def quantize(
         "calibration": ranges,
         "stripped_bytes": full_bytes - len(tflite),
     }
-    files.write(state, json.dumps(record, indent=1).encode())
+    files.write_sealed(state, record)
     stripped_bytes = full_bytes - len(tflite)
     return Quantized(source.model, chosen, tflite, sha256, path, vectors, ranges, stripped_bytes, _accuracy(source))
 
@@ -133,7 +133,7 @@ def _version(package: str) -> str:
 
 def _reuse(source: Trained, directory: Path, key: str) -> Quantized | None:
     """The result of an earlier run, if it was made from the same inputs and nobody touched it."""
-    state = files.read_json(directory / "quantize.json")
+    state = files.read_sealed(directory / "quantize.json")
     path, vectors_path = directory / "model.tflite", directory / "vectors.npz"
     if state.get("key") != key or not path.is_file() or not vectors_path.is_file():
         return None

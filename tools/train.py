@@ -57,6 +57,8 @@ def train(
     chosen_epochs = module.EPOCHS if epochs is None else epochs
     if chosen_epochs < 1:
         raise TrainError(f"cannot train {model} for {chosen_epochs} epochs: give at least 1")
+    if not 0 <= seed < 1 << 32:
+        raise TrainError(f"cannot train {model} with seed {seed}: numpy takes 0 to 4,294,967,295")
     frameworks = [f"{name} {version(name)}" for name in ("tensorflow", "keras", "numpy")]
     recipe = repr((seed, chosen_epochs, module.BATCH, module.LEARNING_RATE, module.AUGMENTATION))
     source, data_digest = models.source(model), data.digest() if data else ""

@@ -100,3 +100,15 @@ def test_unreadable_json_is_empty(tmp_path: Path, content: bytes | None) -> None
     if content is not None:
         (tmp_path / "s.json").write_bytes(content)
     assert files.read_json(tmp_path / "s.json") == {}
+
+
+@pytest.mark.parametrize("spoil", [b'{"a": 2}', b"[]", b"junk", b'{"digest": 5, "a": 1}', b"\xff"])
+def test_a_sealed_record_is_whole_or_nothing(tmp_path: Path, spoil: bytes) -> None:
+    path = tmp_path / "state.json"
+    assert files.read_sealed(path) == {}
+    files.write_sealed(path, {"a": 1, "b": [True, None, "é"]})
+    assert files.read_sealed(path) == {"a": 1, "b": [True, None, "é"]}
+    path.write_bytes(path.read_bytes().replace(b'"a": 1', b'"a": 3'))
+    assert files.read_sealed(path) == {}
+    path.write_bytes(spoil)
+    assert files.read_sealed(path) == {}

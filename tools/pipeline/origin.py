@@ -100,7 +100,7 @@ def _compress(
     """
     if is_path(ask.model):
         path = Path(ask.model)
-        source, recipe = Trained(path.stem, path, None), compressor.Recipe()
+        source, recipe = Trained(shown(path), path, None), compressor.Recipe()
         pictures = dataset(ask, progress)
         if not ask.data:
             raise UsageError(f"{ask.model} is trained on when it is compressed: give --data, a folder or an .npz")
@@ -140,7 +140,7 @@ def quantize(ask: Request, progress: Progress) -> Quantized:
         classes = used.classes
     elif is_path(ask.model):
         path = Path(ask.model)
-        source = Trained(path.stem, path, None)
+        source = Trained(shown(path), path, None)
         # A .tflite has a mode already: whatever is asked for must be that.
         mode = ask.mode if path.suffix == ".tflite" else ask.mode or "int8"
         directory = _folder(ask, f"{path.stem}-{mode or 'tflite'}")
@@ -181,6 +181,11 @@ def is_path(model: str) -> bool:
     """Whether --model is a file or folder: it has a separator or a suffix, or is no known name but exists."""
     path = Path(model)
     return bool(path.suffix) or len(path.parts) > 1 or (model not in models.known() and path.exists())
+
+
+def shown(path: Path) -> str:
+    """A model's name from its file's, which on Linux may be bytes that no text stands for."""
+    return path.stem.encode("utf-8", "replace").decode()
 
 
 def folder_name(stem: str) -> str:

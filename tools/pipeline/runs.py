@@ -1,6 +1,5 @@
 """Firmware → what it measures: the test set through it, compared with the oracle, kept and reported."""
 
-import shutil
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -245,7 +244,7 @@ def commit() -> str | None:
     """The checkout's commit, with a + when files differ from it; None outside a checkout."""
     command = ["git", "-C", str(places.ROOT), "describe", "--always", "--abbrev=12", "--dirty=+", "--exclude=*"]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=20)
+        done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=True, timeout=20)
     except (OSError, subprocess.SubprocessError):
         return None
     return done.stdout.strip() or None
@@ -253,4 +252,4 @@ def commit() -> str | None:
 
 def clean() -> None:
     """Removes build/."""
-    shutil.rmtree(places.BUILD, ignore_errors=True)
+    files.remove(places.BUILD)
