@@ -114,7 +114,7 @@ def _fit(
     model: str, module: ModelModule, given: Data | None, path: Path, seed: int, epochs: int, progress: Progress
 ) -> float:
     """Trains, saves whole or not at all, and returns the accuracy (R² for a regression) on the test set."""
-    data = given or module.data()
+    data = given.even(module.BATCH) if given else module.data()
     _check_data(model, data)
     tf = import_tensorflow(path.with_suffix(".log"))
     keras: Any = tf.keras

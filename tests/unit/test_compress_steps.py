@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tools import compress
-from tools.compress import Recipe, Step, channels, sparsity, tuning
+from tools.compress import Recipe, Step, channels, sparsity
 from tools.compress.data import read_npz
 from tools.compress.network import INPUT, Layer, Network, dump, load
 from tools.errors import CompressError, UnknownName, UsageError
@@ -135,7 +135,7 @@ def test_a_network_outlives_its_process(tmp_path: Path) -> None:
 @given(st.integers(1, 200), st.integers(1, 64).map(lambda half: 2 * half))
 def test_no_batch_is_odd_and_at_most_one_sample_is_left_out(count: int, batch: int) -> None:
     x, y = np.zeros((count, 1), np.float32), np.zeros(count, np.int64)
-    kept = len(tuning.even(Data(x, y, x, y), Recipe(batch=batch)).train_x)
+    kept = len(Data(x, y, x, y).even(batch).train_x)
     assert kept % batch % 2 == 0 or count == 1
     assert 0 <= count - kept <= 1 and kept
 

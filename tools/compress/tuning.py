@@ -1,7 +1,7 @@
 """Training a compressed network on: what loss, which data, how fast. The same in Keras 3 and Keras 2."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -61,7 +61,7 @@ def fit(
     validation: Data | None = None,
 ) -> None:
     """Trains ``model`` (made of ``network``) in place; with ``validation`` its training set is judged each epoch."""
-    data = even(data, recipe)
+    data = data.even(recipe.batch)
     steps = steps_per_epoch(data, recipe)
     schedule = keras.optimizers.schedules.CosineDecay(recipe.learning_rate, recipe.epochs * steps)
     loss, metrics = objective(keras, network, data)
@@ -80,17 +80,6 @@ def fit(
         model.fit(batches, steps_per_epoch=steps, **watched)
     if not all(np.isfinite(array).all() for array in model.get_weights()):
         raise CompressError(f"training {network.name} on diverged (weights are not finite): compress less, or in steps")
-
-
-def even(data: Data, recipe: Recipe) -> Data:
-    """Without the last training sample where the last batch would be odd.
-
-    TensorFlow 2.21 with oneDNN writes beyond its memory in the gradient of an average pooling of an odd batch.
-    """
-    count = len(data.train_x)
-    if count % recipe.batch % 2 == 0 or count == 1:
-        return data
-    return replace(data, train_x=data.train_x[:-1], train_y=data.train_y[:-1])
 
 
 def objective(keras: Any, network: Network, data: Data) -> tuple[Any, list[Any]]:
