@@ -233,3 +233,21 @@ def test_unreliable_without_faults_is_transparent() -> None:
     line.write(b"all of it")
     assert line.read(1.0) == b"all of it"
     assert line.injected == 0
+
+
+def test_what_a_socket_says_first_is_never_lost() -> None:
+    """Often enough to meet the moment between connecting and being ready."""
+
+    def serve(listener: socket.socket) -> None:
+        connection, _ = listener.accept()
+        with connection:
+            connection.sendall(b"boot")
+            connection.recv(1)  # until the client leaves
+
+    for _ in range(100):
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            server = threading.Thread(target=serve, args=(listener,))
+            server.start()
+            with serial.open(f"socket://127.0.0.1:{listener.getsockname()[1]}") as line:
+                assert line.read(5.0) == b"boot"
+            server.join()

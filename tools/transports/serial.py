@@ -70,6 +70,9 @@ def connect(name: str, baud: int = 115200, low_control_lines: bool = True) -> se
         port = serial.serial_for_url(name, do_not_open=True, baudrate=baud, timeout=_SLICE_SECONDS, write_timeout=5)
         if low:
             port.rts = False
+        if name.startswith("socket://"):
+            # Opening empties the buffer, and with it what an emulated firmware said as soon as it was connected.
+            port.reset_input_buffer = lambda: None
         port.open()
         if low:
             with suppress(OSError):  # a pseudo-terminal has no such line
