@@ -14,7 +14,7 @@ from port_project import Silent, require
 from tools import bench, build, pipeline, sizing, targets
 from tools.arena import Arena
 from tools.errors import DeviceError
-from tools.pipeline import places
+from tools.pipeline import Outcome, firmware, places
 from tools.values import Request
 
 FLATTEN = Path(__file__).parents[1] / "unit" / "flatten_per_tensor.tflite"
@@ -33,9 +33,9 @@ def library() -> None:
 @pytest.fixture(autouse=True)
 def own_build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Everything but the cache is made anew."""
+    cache = places.cache()
     monkeypatch.setattr(places, "BUILD", tmp_path)
-    monkeypatch.setattr(pipeline, "RECORDS", tmp_path / "measurements.jsonl")
-    monkeypatch.setattr(pipeline, "REPORT", tmp_path / "report.html")
+    monkeypatch.setattr(places, "cache", lambda: cache)
     return tmp_path
 
 
@@ -44,13 +44,15 @@ def ask(model: str | Path = FLATTEN) -> Request:
 
 
 def compiled_of_library(log: Path) -> list[str]:
-    return re.findall(r"^Compiling (\S*/lib\w+/\S+)", log.read_text(), re.MULTILINE)
+    """PlatformIO keeps a library's objects in lib and three digits of a hash; src/library is the project's own."""
+    return re.findall(r"^Compiling (\S*/lib[0-9a-f]{3}/\S+)", log.read_text(), re.MULTILINE)
 
 
 @pytest.mark.tf
 def test_all_digits_equal_the_oracle_beside_aot() -> None:
     """The same .tflite on both runtimes: the same operators in the same order, the same numbers."""
     tflm, aot = pipeline.bench_all(ask("digits"), "digits", "int8", "tflm,aot", "stm32f4", Silent())
+    assert isinstance(tflm, Outcome) and isinstance(aot, Outcome)
     for outcome in (tflm, aot):
         m = outcome.measurement
         assert (m.samples, m.mismatches, m.tolerance) == (360, 0, 0)
@@ -59,7 +61,9 @@ def test_all_digits_equal_the_oracle_beside_aot() -> None:
     assert (tflm.measurement.kernels, aot.measurement.kernels) == ("CMSIS-NN", "portable")
     assert tflm.measurement.per_op is not None and aot.measurement.per_op is not None
     assert [op["op"] for op in tflm.measurement.per_op] == [op["op"] for op in aot.measurement.per_op]
-    assert sum(op["median"] for op in tflm.measurement.per_op) < tflm.measurement.invoke.median
+    # The operators are those of the first sample, the median that of all: CMSIS-NN's times depend on the numbers.
+    invoke = tflm.measurement.invoke
+    assert invoke.min < sum(op["median"] for op in tflm.measurement.per_op) <= 1.01 * invoke.median
 
 
 def test_times_are_the_same_in_every_run_and_nothing_is_compiled_again(own_build: Path) -> None:
@@ -96,7 +100,7 @@ def test_an_arena_that_is_too_small_says_by_how_much() -> None:
         rendered = pipeline.render_to_disk(ask(), Silent(), arena=Arena(arena - less, "Too small."))
         assert rendered.directory is not None
         image = build.build(
-            rendered.directory, rendered.project, rendered.target, Silent(), pipeline.platformio_settings(rendered)
+            rendered.directory, rendered.project, rendered.target, Silent(), firmware.platformio_settings(rendered)
         )
         vectors = rendered.compiled.quantized.vectors
         said = r"could not be set up on the device: the arena is too small: (\d+) bytes are missing"
