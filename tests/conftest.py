@@ -1,6 +1,12 @@
 """Options of the test run: a board is used only where it is asked for by name."""
 
+import signal
+
 import pytest
+
+# A shell starts its background jobs deaf to Ctrl-C, and so their children; what is interrupted here must hear it.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
