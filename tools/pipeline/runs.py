@@ -61,6 +61,8 @@ def run(ask: Request, progress: Progress) -> Outcome:
     vectors, project = built.rendered.compiled.quantized.vectors, built.image.project
     with line.open(built.image.elf) as transport:
         device = bench.run(transport, vectors, project.model_sha256, len(project.op_labels), progress)
+    for note in device.notes:
+        progress.warn(note)
     return _outcome(built, device, line.emulator)
 
 
