@@ -9,11 +9,13 @@ import signal
 import sys
 from collections.abc import Callable
 from inspect import Parameter, Signature, signature
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from invoke.context import Context
-from invoke.exceptions import Exit
+from invoke.exceptions import Exit, ParseError
+from invoke.main import program
 from invoke.tasks import task
 
 
@@ -68,8 +70,6 @@ FIRMWARE = SOURCE + " runtime target"
 def kerf_task(options: str = "", **own: tuple[Any, str]) -> Callable[[Callable[..., None]], Any]:
     """An Invoke task with the named options of the tables above and its `own` (default, help).
 
-    An option with the default `...` must be given, and needs no name.
-
     The function gets by name what it names, and a Request made of the first table's other options. A KerfError becomes
     one sentence on standard error and its exit code.
     """
@@ -101,16 +101,16 @@ def kerf_task(options: str = "", **own: tuple[Any, str]) -> Callable[[Callable[.
         parameters = [Parameter(name, keyword, default=_shown(default)) for name, (default, _) in table.items()]
         body.__name__, body.__doc__ = function.__name__, function.__doc__
         vars(body)["__signature__"] = Signature([Parameter("_", Parameter.POSITIONAL_ONLY), *parameters])
-        return task(auto_shortflags=False, help={name: text for name, (_, text) in table.items()})(body)
+        lists = [name for name, (default, _) in table.items() if isinstance(default, list)]
+        texts = {name: text for name, (_, text) in table.items()}
+        return task(auto_shortflags=False, iterable=lists, help=texts)(body)
 
     return decorate
 
 
 def _shown(default: Any) -> Any:
     """A default as Invoke gets it: numbers as text, or --help would not say that the option takes a value."""
-    if default is ...:
-        return Parameter.empty
-    return default if isinstance(default, bool) else str(default)
+    return default if isinstance(default, (bool, list)) else str(default)
 
 
 def _convert(value: Any, default: Any) -> Any:
@@ -303,16 +303,12 @@ def bench(ask: Any, models: str, modes: str, runtimes: str, targets: str, json: 
 @kerf_task(
     FIRMWARE + " emulator port",
     target=("interpreter", "a name from `inv targets`; by default TFLM's or LiteRT's interpreter on this machine"),
-    images=(..., "image files, folders of them, or quoted patterns; a comma between two"),
+    images=([], "image files, folders of them, or quoted patterns; `classify IMAGE…` does without the option's name"),
 )
-def classify(ask: Any, images: str, json: bool) -> None:
-    """Say what a model sees in images, with probabilities; on this machine, or on a target."""
-    from invoke.main import program
-
+def classify(ask: Any, images: list[str], json: bool) -> None:
+    """Say what a model sees in IMAGE…, with probabilities; on this machine, or on a target."""
     from tools import pipeline, report
 
-    if images in ("-h", "--help"):  # Invoke takes whatever comes first for what needs no name
-        program.run(["inv", "--help", "classify"])
     report.show_rows([prediction.row() for prediction in pipeline.classify(ask, images, progress())], json)
 
 
@@ -363,11 +359,24 @@ def clean(ask: Any) -> None:
     pipeline.clean()
 
 
+def _name_images(words: list[str]) -> None:
+    """`classify A B` becomes `classify --images A --images B`, in place: Invoke has no list without a name."""
+    if "classify" not in words:
+        return
+    takes_value = {f"--{name}": option.takes_value for option in classify.get_arguments() for name in option.names}
+    start = words.index("classify") + 1
+    rest, named = iter(words[start:]), []
+    for word in rest:
+        named += [word, *islice(rest, takes_value.get(word, False))] if word[:1] == "-" else ["--images", word]
+    words[start:] = named
+
+
+if hasattr(program, "core"):  # Invoke is loading this file, and reads the words of the command line next
+    _name_images(program.core.unparsed)
+
+
 def main() -> None:
     """What ./kerf starts: Invoke, but a command line that it does not understand is wrong usage, exit code 2."""
-    from invoke.exceptions import ParseError
-    from invoke.main import program
-
     try:
         program.run()
     except SystemExit as end:

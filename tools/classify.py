@@ -47,13 +47,13 @@ class Prediction:
         return {**asdict(self), "probability": round(self.probability, 4)}
 
 
-def find(wanted: str) -> tuple[Path, ...]:
-    """The files that ``wanted`` names, separated by commas: files, folders (all files in them), patterns (``*.png``).
+def find(wanted: Sequence[str]) -> tuple[Path, ...]:
+    """The files that ``wanted`` names: files, folders (all files in them), patterns (``*.png``).
 
     Raises UsageError for a name without a file.
     """
     found: list[Path] = []
-    for name in filter(None, (part.strip() for part in wanted.split(","))):
+    for name in wanted:
         path = Path(name)
         if path.is_dir():
             members = sorted(p for p in path.iterdir() if p.is_file() and p.name[0] != ".")
@@ -63,7 +63,7 @@ def find(wanted: str) -> tuple[Path, ...]:
             raise UsageError(f"there is no image {name}")
         found += members
     if not found:
-        raise UsageError("give at least one image: inv classify IMAGE,IMAGE")
+        raise UsageError("give at least one image: inv classify IMAGE…")
     return tuple(found)
 
 

@@ -122,7 +122,7 @@ def test_a_number_that_is_none(kerf, arguments: tuple[str, ...], why: str) -> No
 
 @pytest.mark.parametrize(
     ("arguments", "what"),
-    [(("run", "--speed", "9"), "--speed"), (("fly",), "fly"), (("classify",), "images"), (("run", "--mode"), "mode")],
+    [(("run", "--speed", "9"), "--speed"), (("fly",), "fly"), (("classify",), "IMAGE"), (("run", "--mode"), "mode")],
 )
 def test_a_command_line_that_is_none(kerf, arguments: tuple[str, ...], what: str) -> None:
     done = kerf(*arguments)
@@ -139,6 +139,8 @@ def test_help_says_which_options_take_a_value(kerf) -> None:
 
 def test_images_that_are_not_there(kerf) -> None:
     assert "nowhere.png" in sentence(kerf("classify", "--images", "nowhere.png"), 2)
+    for words in (("no, where.png", "--json"), ("--model", "digits", "no, where.png"), (".", "no, where.png")):
+        assert sentence(kerf("classify", *words), 2) == "kerf: there is no image no, where.png"
 
 
 def test_a_name_longer_than_the_system_takes(kerf) -> None:

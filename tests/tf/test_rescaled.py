@@ -42,9 +42,9 @@ def test_rescaling(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
     heard = Heard()
     ask = Request(model=str(path), data=str(tmp_path / "set"), target=pipeline.INTERPRETER)
-    found = pipeline.classify(ask, str(tmp_path / "set" / "*" / "0.png"), heard)
+    found = pipeline.classify(ask, [str(tmp_path / "set" / "*" / "0.png")], heard)
     assert [(p.label, p.pixels) for p in found] == [("a", "0..255"), ("b", "0..255")]
     assert all(p.probability > 0.9 for p in found)
     assert "pixels are 0..255: the model starts with Rescaling" in heard.said
     wrong = Request(model=str(path), data=str(tmp_path / "set"), target=pipeline.INTERPRETER, pixels="0..1")
-    assert {p.label for p in pipeline.classify(wrong, str(tmp_path / "set" / "*" / "0.png"), heard)} == {"a"}
+    assert {p.label for p in pipeline.classify(wrong, [str(tmp_path / "set" / "*" / "0.png")], heard)} == {"a"}

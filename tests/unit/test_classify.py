@@ -32,13 +32,13 @@ def test_files_folders_and_patterns(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     for name in ("a.png", "b.png", "c.jpg", ".hidden"):
         (tmp_path / name).touch()
     monkeypatch.chdir(tmp_path)
-    assert [p.name for p in classify.find("c.jpg, a.png")] == ["c.jpg", "a.png"]
-    assert [p.name for p in classify.find("*.png")] == ["a.png", "b.png"]
-    assert [p.name for p in classify.find(str(tmp_path))] == ["a.png", "b.png", "c.jpg"]
+    assert [p.name for p in classify.find(["c.jpg", "a.png"])] == ["c.jpg", "a.png"]
+    assert [p.name for p in classify.find(["*.png"])] == ["a.png", "b.png"]
+    assert [p.name for p in classify.find([str(tmp_path)])] == ["a.png", "b.png", "c.jpg"]
     for wanted, message in (
-        ("a.png,d.png", "there is no image d.png"),
-        ("*.gif", "there is no image"),
-        (",", "give at least one image"),
+        (["a.png", "d.png"], "there is no image d.png"),
+        (["*.gif"], "there is no image"),
+        ([], "give at least one image"),
     ):
         with pytest.raises(UsageError) as caught:
             classify.find(wanted)
@@ -111,9 +111,9 @@ def test_the_whole_way_in_an_interpreter(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr(places, "BUILD", tmp_path / "build")
     path = picture(tmp_path / "a.png", np.arange(36).reshape(6, 6) * 7)
     ask = Request(model=str(MODEL), target=pipeline.INTERPRETER)
-    (found,) = pipeline.classify(ask, str(path), Progress())
+    (found,) = pipeline.classify(ask, [str(path)], Progress())
     inputs = classify.prepare([path], model(), "0..1").inputs
     expected = oracle.expected(MODEL.read_bytes(), [inputs])
     assert (found.where, found.index) == (expected.oracle, expected.outputs[0].argmax())
     with pytest.raises(UsageError, match="--port and --emulator need --target"):
-        pipeline.classify(Request(model=str(MODEL), target=pipeline.INTERPRETER, port="auto"), str(path), Progress())
+        pipeline.classify(Request(model=str(MODEL), target=pipeline.INTERPRETER, port="auto"), [str(path)], Progress())

@@ -89,7 +89,7 @@ def compare(ask: Request, progress: Progress, samples: int = 1) -> Comparison:
     return found
 
 
-def classify(ask: Request, wanted: str, progress: Progress) -> tuple[classifier.Prediction, ...]:
+def classify(ask: Request, wanted: Sequence[str], progress: Progress) -> tuple[classifier.Prediction, ...]:
     """What the model sees in pictures: in an interpreter of this machine, or on the target where ``ask`` names one.
 
     What a device answers must be what the interpreter does; raises Mismatch otherwise.
