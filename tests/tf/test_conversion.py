@@ -121,6 +121,15 @@ def test_int4_leaves_depthwise_weights_at_8_bits(tf: Any, tmp_path: Path) -> Non
     ]
 
 
+def test_int4_keeps_8_bits_for_the_convolution_that_sees_the_pixels(tf: Any, tmp_path: Path) -> None:
+    layers = tf.keras.layers
+    image = [tf.keras.Input((4, 4, 2)), layers.Conv2D(3, 3), layers.Conv2D(3, 1), layers.Flatten(), layers.Dense(2)]
+    made = convert(save(tf.keras.Sequential(image), tmp_path / "m.keras"), tmp_path / "out", mode="int4")
+    graph = read.read(made.tflite, "m")
+    weights = [graph.input(op, 1).dtype for op in graph.ops if op.kind in ("CONV_2D", "FULLY_CONNECTED")]
+    assert weights == [DType.INT8, DType.INT4, DType.INT4]
+
+
 def test_int8_graph_is_what_the_kernels_expect(digits: Trained, tmp_path: Path) -> None:
     made = quantize.quantize(digits, "int8", models.find("digits").data(), tmp_path)
     pooled = ["CONV_2D", "MAX_POOL_2D"]

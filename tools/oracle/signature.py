@@ -32,7 +32,7 @@ _NUMPY = {
 _PORT_TYPES = frozenset(_NUMPY.values()) - {"int4"}
 MAX_TENSOR_BYTES = 1 << 26  # the test set holds many of an input; no microcontroller has memory for one
 _TYPE_NAMES = {number: name for name, number in vars(tflite.TensorType).items() if name.isupper()}
-_OPERATORS = {number: name for name, number in vars(tflite.BuiltinOperator).items() if name.isupper()}
+_OPERATORS: dict[int, str] = {number: name for name, number in vars(tflite.BuiltinOperator).items() if name.isupper()}
 _BOUNDARY_OPS = (tflite.BuiltinOperator.QUANTIZE, tflite.BuiltinOperator.DEQUANTIZE)
 
 
@@ -111,12 +111,25 @@ def last_operator(data: bytes, name: str) -> str:
         makers = {o.Outputs(0): o for o in map(graph.Operators, range(graph.OperatorsLength())) if o.OutputsLength()}
         tensor, kind = graph.Outputs(0), ""
         while operator := makers.pop(tensor, None):
-            code = model.OperatorCodes(operator.OpcodeIndex())
-            kind = _OPERATORS.get(max(code.BuiltinCode(), code.DeprecatedBuiltinCode()), "")
+            kind = _kind(model, operator)
             if kind not in ("QUANTIZE", "DEQUANTIZE", "RESHAPE", "SQUEEZE"):
                 break
             tensor = operator.Inputs(0)
         return kind
+
+
+def operators(data: bytes, name: str) -> list[tuple[str, str]]:
+    """The operators of a readable .tflite in their order, each as its kind and the name of its first output."""
+    with damage(name):
+        model = tflite.Model.GetRootAs(data, 0)
+        graph = model.Subgraphs(0)
+        found = [graph.Operators(i) for i in range(graph.OperatorsLength())]
+        return [(_kind(model, made), (graph.Tensors(made.Outputs(0)).Name() or b"").decode()) for made in found]
+
+
+def _kind(model: Any, operator: Any) -> str:
+    code = model.OperatorCodes(operator.OpcodeIndex())
+    return _OPERATORS.get(max(code.BuiltinCode(), code.DeprecatedBuiltinCode()), "")
 
 
 @contextmanager
