@@ -81,6 +81,8 @@ def _layer(graph: Graph, op: Op) -> dict[str, Any]:
         "index": op.index,
         "op": op.kind,
         "name": op.name,
+        "inputs": [i for i in op.inputs if i is not None],
+        "outputs": list(op.outputs),
         "output_shape": list(output.shape),
         "output_dtype": output.dtype.value,
         # Elsewhere integers are shapes, axes and paddings.

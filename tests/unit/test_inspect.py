@@ -42,6 +42,20 @@ def test_the_arena_is_told_in_words() -> None:
     assert "16, input to #0" in text.getvalue() and f"0, #{last - 1} to output" in text.getvalue()
 
 
+def test_the_page_says_which_layer_a_tensor_belongs_to() -> None:
+    """A constant to its reader, any other tensor to its maker; the converter's joined names are cut short."""
+    graph = read.read(MODEL.read_bytes(), "flatten")
+    dense = next(op for op in graph.ops if op.kind == "FULLY_CONNECTED")
+    weights = dense.inputs[1]
+    joined = tuple(replace(t, name="a/b;c;d") if t.index == weights else t for t in graph.tensors)
+    text = inspect_page.html(inspect.inspect(replace(graph, tensors=joined), None))
+    assert f'<td title="a/b;c;d">{dense.name}<br><span class="faint small">a/b; 2 more</span></td>' in text
+    made = graph.tensors[dense.outputs[0]].name
+    assert f'<td title="{made}">{dense.name}<br>' in text
+    given = graph.tensors[graph.inputs[0]].name
+    assert f'<td title="{given}"><span class="faint small">{given}<' in text
+
+
 def parameters(graph: Graph) -> dict[str, int]:
     return {layer["op"]: layer["parameters"] for layer in inspect.inspect(graph, None)["layers"]}
 

@@ -1,6 +1,6 @@
 """What is inside a model as one HTML page: layers, tensors, and the weights' histograms, float beside integer."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -25,8 +25,14 @@ def html(inspection: Mapping[str, Any]) -> str:
             if not isinstance(value, (list, dict))
         },
         layers=[_layer(layer) for layer in inspection["layers"]],
-        tensors=[_tensor(tensor) for tensor in inspection["tensors"]],
+        tensors=[_tensor(tensor, _owner(tensor, inspection["layers"])) for tensor in inspection["tensors"]],
     )
+
+
+def _owner(tensor: Mapping[str, Any], layers: Sequence[Mapping[str, Any]]) -> str:
+    """The layer that reads a constant, or makes any other tensor; "" for what the graph is given."""
+    end = "inputs" if tensor["constant"] else "outputs"
+    return next((layer["name"] for layer in layers if tensor["index"] in layer[end]), "")
 
 
 def _layer(layer: Mapping[str, Any]) -> dict[str, Any]:
@@ -41,15 +47,18 @@ def _layer(layer: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _tensor(tensor: Mapping[str, Any]) -> dict[str, Any]:
+def _tensor(tensor: Mapping[str, Any], owner: str) -> dict[str, Any]:
     scales, zero_points = tensor["scales"] or [], tensor["zero_points"] or []
     scale = f"{scales[0]:.6g}" if len(scales) == 1 else ""
     if len(scales) > 1:
         scale = f"{len(scales)} channels, {min(scales):.3g} … {max(scales):.3g}"
     place, reals = tensor["arena"], tensor["reals"]
+    first, *others = tensor["name"].split(";")  # the converter joins the names of what it fuses
     return {
         "index": tensor["index"],
+        "layer": owner,
         "name": tensor["name"],
+        "short": f"{first}; {len(others)} more" if others else first,
         "type": f"{_shape(tensor['shape'])} {tensor['dtype']}",
         "bytes": f"{tensor['bytes']:,}",
         "size": tensor["bytes"],
