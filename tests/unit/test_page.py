@@ -229,7 +229,18 @@ def test_pictures_are_the_inputs_wrong_ones_first() -> None:
     ]
 
 
-def test_every_class_has_its_turn_among_the_right_pictures() -> None:
+def test_wrong_pictures_are_of_every_class() -> None:
+    """With twenty wrong answers for the first class alone."""
+    labels = np.array([0] * 20 + [1])
+    outputs = (np.array([[-128, 127]] * 20 + [[127, -128]], np.int8),)
+    vectors = Vectors((np.zeros((21, 8, 8, 1), np.int8),), outputs, labels, ("a", "b"), "tflite-micro 1", True)
+    quantized = Quantized("m", "int8", b"", "ab" * 32, Path("m.tflite"), vectors)
+    pictures = details.of(quantized, graph(), None, outputs, TARGET, ())["pictures"]
+    assert len(pictures) == details.MOST_PICTURES
+    assert [p["label"] for p in pictures[:2]] == ["a", "b"]
+
+
+def test_every_class_has_its_turn_among_the_pictures() -> None:
     labels = np.array([0] * 40 + [1, 2, 1])
     picked = details._spread(np.arange(43), labels)
     assert picked[:5] == [0, 40, 41, 1, 42]
