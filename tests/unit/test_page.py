@@ -275,6 +275,22 @@ def test_pareto_front_is_what_no_other_beats() -> None:
     assert [(p.x, p.y) for p in charts.pareto(points)] == [(1, 5), (2, 7), (4, 9)]
 
 
+def test_the_front_is_named_in_the_chart() -> None:
+    """Where names would lie on each other, one of them is left to the legend."""
+    at = [(20_000.0, 70.0, "cheap"), (40_000.0, 90.0, "dear"), (40_100.0, 90.01, "dearer"), (60_000.0, 80.0, "beaten")]
+    points = [charts.Point(x, y, series, "aot", "") for x, y, series in at]
+    drawn = Page(charts.scatter("s", "", points, "x", "y", [series for _, _, series in at], ["aot"]))
+    names = [name for name in ("cheap", "dear", "dearer", "beaten") if re.search(rf"\b{name}\b", drawn.text)]
+    assert names == ["cheap", "dear"]
+
+
+def test_names_of_columns_are_level_where_there_is_room() -> None:
+    def upright(names: list[str]) -> bool:
+        return "rotate(-90)" in charts.sqnr("s", "", [(name, 30.0) for name in names]).partition("SQNR, dB")[0]
+
+    assert not upright(["conv1"] * 9) and upright(["conv1"] * 40)
+
+
 def test_charts_follow_the_pages_colours_and_say_what_they_show() -> None:
     box = charts.Buffer(EVIL, 0, 16, 0, 1, EVIL)
     drawn = Page(charts.memory_plan("plan", EVIL, [box], ["input", "$a_1$", "日本"], 16))

@@ -15,7 +15,7 @@ from typing import Any
 
 # Stand-in → CSS variable of templates/report/style.css.j2.
 INK, FAINT, LINE, PAPER = "#010101", "#020202", "#030303", "#040404"
-SERIES = ("#0a0000", "#0a0101", "#0a0202", "#0a0303", "#0a0404", "#0a0505")
+SERIES = tuple(f"#0a{i:02}{i:02}" for i in range(10))
 _VARIABLES = {INK: "--ink", FAINT: "--faint", LINE: "--line", PAPER: "--paper"} | {
     colour: f"--c{i}" for i, colour in enumerate(SERIES)
 }
@@ -82,20 +82,20 @@ def scatter(
     with rc_context({**_STYLE, "svg.hashsalt": name}):
         figure, axes = _figure(5.4, 3.4)
         front = pareto(points)
-        # A step: between two configurations there is none.
-        axes.step([p.x for p in front], [p.y for p in front], where="post", color=FAINT, linewidth=1.2, zorder=1)
         titles = {}
         for i, point in enumerate(points):
+            place = series.index(point.series)
+            colour, is_front = SERIES[place % len(SERIES)], point in front
             (drawn,) = axes.plot(
                 [point.x],
                 [point.y],
                 list(MARKERS)[shapes.index(point.shape) % len(MARKERS)],
-                color=SERIES[series.index(point.series) % len(SERIES)],
-                markersize=10 if point in front else 8,
-                markeredgecolor=INK if point in front else PAPER,
-                markeredgewidth=1.0,
+                color=PAPER if is_hollow(place) else colour,
+                markersize=10 if is_front else 8,
+                markeredgecolor=colour if is_hollow(place) else INK if is_front else PAPER,
+                markeredgewidth=2.0 if is_hollow(place) else 1.0,
                 linestyle="none",
-                zorder=3,
+                zorder=4 if is_front else 3,
             )
             drawn.set_gid(f"{name}-{i}")
             titles[f"{name}-{i}"] = point.title
@@ -109,7 +109,47 @@ def scatter(
         axes.set_xlabel(x_label)
         axes.set_ylabel(y_label)
         axes.grid(True, which="major")
+        # A step: between two configurations there is none; what costs more than the last must beat its accuracy too.
+        corners = [*((p.x, p.y) for p in front), (axes.get_xlim()[1], front[-1].y)]
+        axes.step(*zip(*corners, strict=True), where="post", color=FAINT, linewidth=1.2, zorder=1)
+        _name_front(figure, axes, front)
         return _svg(figure, label, titles)
+
+
+def _name_front(figure: Any, axes: Any, front: Sequence[Point]) -> None:
+    """The series' names beside the points of the front: above and left, where no point can be, else below and right.
+
+    A name that would lie on another is left out; the legend has it.
+    """
+    size, gap = 10.0, 5.0  # points
+    figure.draw_without_rendering()  # lays the axes out
+    scale = 72.0 / figure.dpi
+    left, right = (scale * edge for edge in (axes.bbox.x0, axes.bbox.x1))
+    taken: list[tuple[float, float, float]] = []
+    for point in front:
+        x, y = scale * axes.transData.transform((point.x, point.y))
+        width = 0.55 * size * len(point.series)
+        is_above = x - gap - width >= left
+        is_right = not is_above and x + gap + width <= right
+        start, height = (x + gap if is_right else x - gap - width), y + (gap if is_above else -gap - size)
+        if all(start + width < a or b < start or abs(height - h) > size for a, b, h in taken):
+            taken.append((start, start + width, height))
+            text = axes.annotate(
+                _plain(point.series),
+                (point.x, point.y),
+                (gap if is_right else -gap, gap if is_above else -gap),
+                textcoords="offset points",
+                ha="left" if is_right else "right",
+                va="bottom" if is_above else "top",
+                fontsize=size,
+                zorder=5,
+            )
+            text.set_in_layout(False)
+
+
+def is_hollow(series: int) -> bool:
+    """Whether the series at this position is drawn hollow: there are more of them than colours."""
+    return series // len(SERIES) % 2 == 1
 
 
 @dataclass(frozen=True)
@@ -151,8 +191,8 @@ def memory_plan(name: str, label: str, buffers: Sequence[Buffer], steps: Sequenc
                 axes.text(buffer.first + 0.08, centre, text, va="center", color=PAPER, fontsize=10, zorder=3)
         axes.set_xlim(0, len(steps))
         axes.set_ylim(0, max(arena_bytes, 1))
-        axes.set_xticks([i + 0.5 for i in range(len(steps))], [_plain(_short(step)) for step in steps])
-        axes.tick_params(axis="x", rotation=90 if len(steps) > 6 else 0, length=0)
+        _name_columns(axes, [i + 0.5 for i in range(len(steps))], steps)
+        axes.set_xlabel("operator, in the order they run")
         axes.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
         axes.set_ylabel("arena, bytes")
         return _svg(figure, label, titles)
@@ -166,10 +206,21 @@ def sqnr(name: str, label: str, layers: Sequence[tuple[str, float]], limit_db: f
         figure, axes = _figure(max(10.0, 1.2 + 0.42 * len(layers)), 3.2)
         values = [value for _, value in layers]
         axes.axhline(limit_db, color=SERIES[4], linewidth=1.0, linestyle=(0, (4, 3)))
+        axes.annotate(
+            f"diverged below {limit_db:g} dB",
+            (1.0, limit_db),
+            (-2, -3),
+            xycoords=("axes fraction", "data"),
+            textcoords="offset points",
+            ha="right",
+            va="top",
+            color=SERIES[4],
+            fontsize=10,
+        )
         axes.plot(range(len(values)), values, "-o", color=SERIES[0], markersize=5, linewidth=1.4)
         axes.set_ylim(min(0.0, *values), max(limit_db, *values) * 1.1)
-        axes.set_xticks(range(len(values)), [_plain(_short(layer)) for layer, _ in layers])
-        axes.tick_params(axis="x", rotation=90 if len(layers) > 5 else 0, length=0)
+        _name_columns(axes, range(len(values)), [layer for layer, _ in layers])
+        axes.set_xlabel("layer")
         axes.set_ylabel("SQNR, dB")
         axes.grid(True, axis="y")
         return _svg(figure, label, {})
@@ -187,6 +238,15 @@ def histogram(name: str, label: str, edges: Sequence[float], counts: Sequence[in
         axes.set_xticks([edges[0], edges[-1]], [f"{edges[0]:.4g}", f"{edges[-1]:.4g}"])
         axes.margins(0.02, 0.05)
         return _svg(figure, label, {})
+
+
+def _name_columns(axes: Any, positions: Sequence[float], names: Sequence[str]) -> None:
+    """Names under the columns of a chart, upright where they would touch each other."""
+    short = [_plain(_short(name)) for name in names]
+    width = 72 * axes.figure.get_figwidth() / len(short)  # points, a little more than a column has
+    is_wide = max(map(len, short)) * 7.0 > width
+    axes.set_xticks(positions, short)
+    axes.tick_params(axis="x", rotation=90 if is_wide else 0, length=0)
 
 
 def _figure(width: float, height: float) -> Any:
