@@ -206,13 +206,16 @@ def compress(ask: Any, channels: float, sparsity: float, qat: bool, epochs: int,
     report.show_compressed([describe.compressed(step) for step in made], json)
 
 
-@kerf_task(SOURCE)
+@kerf_task(
+    SOURCE,
+    mode=("", "float32, float16, dynamic, int8 (default), int16x8, int4, several with commas, or all"),
+)
 def quantize(ask: Any, json: bool) -> None:
     """Convert to .tflite, and compute the reference vectors."""
     from tools import pipeline, report
     from tools.report import describe
 
-    report.show_rows([describe.quantized(pipeline.quantize(ask, progress()))], json)
+    report.show_quantized([describe.quantized(made) for made in pipeline.quantize_all(ask, progress())], json)
 
 
 @kerf_task(
@@ -287,7 +290,7 @@ def run(ask: Any, json: bool) -> None:
 @kerf_task(
     "emulator port data skip_bad pixels calibration strip samples json",
     models=("digits", "comma-separated names or paths"),
-    modes=("int8", "comma-separated modes"),
+    modes=("int8", "comma-separated modes, or all"),
     runtimes=("aot", "comma-separated runtimes"),
     targets=("stm32f4", "comma-separated targets"),
 )

@@ -30,6 +30,7 @@ def sentence(done: "subprocess.CompletedProcess[str]", code: int) -> str:
         (("run", "--runtime", "tvm"), "unknown runtime 'tvm'", "aot"),
         (("run", "--emulator", "bochs"), "unknown emulator for stm32f4 'bochs'", "qemu"),
         (("quantize", "--mode", "int7"), "unknown mode 'int7'", "int8"),
+        (("bench", "--modes", "int8,int7"), "unknown mode 'int7'", "all"),
     ],
 )
 def test_an_unknown_name_lists_the_known_ones(kerf, arguments: tuple[str, ...], what: str, known: str) -> None:

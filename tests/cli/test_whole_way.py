@@ -74,6 +74,15 @@ def test_records_and_report_are_kept(demo, checkout: Path, kerf) -> None:
     assert (checkout / "other.html").read_text().startswith("<!DOCTYPE html>")
 
 
+def test_modes_are_converted_one_after_the_other(demo, kerf) -> None:
+    rows = json.loads(kerf("quantize", "--mode", "float32, int8", "--json").stdout)
+    assert [(row["mode"], row["model_sha256"] == demo["model_sha256"]) for row in rows] == [
+        ("float32", False),
+        ("int8", True),
+    ]
+    assert all(row["accuracy"]["drop"] == 0 for row in rows)
+
+
 def without_program(folder: Path, name: str) -> str:
     """A PATH that has everything of today's but one program."""
     for directory in os.environ["PATH"].split(os.pathsep):

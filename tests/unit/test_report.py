@@ -99,8 +99,33 @@ def test_this_machine_is_no_board() -> None:
 def test_bench_shows_where_and_with_what_and_why_not() -> None:
     failed = pipeline.Failure(Request(model="big", mode="int8"), KerfError("It does not fit."))
     text = shown(report.show_bench, [Outcome(RECORD), failed], width=250)
-    assert re.search(r"kernels +target +emulator +flash", text) and re.search(r"stm32f4 +qemu", text)
+    assert re.search(r"kernels +target +emulator +bytes +flash", text) and re.search(r"stm32f4 +qemu", text)
     assert re.search(r"(?s)failed.*big +int8 +aot +stm32f4 +It does not fit\.", text)
+
+
+def test_bench_shows_what_was_lost_against_float32_over_as_many_samples() -> None:
+    def scored(mode: str, device: float, samples: int) -> Outcome:
+        return Outcome(replace(RECORD, mode=mode, samples=samples, accuracy={"device": device, "host": 0.5}))
+
+    runs = [scored("float32", 0.75, 40), scored("int8", 0.7465, 40), scored("int8", 0.7, 41)]
+    text = shown(report.show_bench, runs, width=250)
+    ends = [line.split()[-4:] for line in text.splitlines() if "qemu" in line]
+    assert ends == [["0", "0.7500", "0.5000", "+0.00"], ["0", "0.7465", "0.5000", "+0.35"], ends[2]]
+    assert ends[2][-2:] == ["0.7000", "0.5000"]
+
+
+def test_several_modes_stand_side_by_side() -> None:
+    def row(mode: str, accuracy: "dict[str, float] | None") -> "dict[str, object]":
+        sizes = {"model_bytes": 10_808, "samples": 360}
+        return {"model": "m", "mode": mode, "accuracy": accuracy, "oracle": "TFLM", "path": "here", **sizes}
+
+    rows = [row("int8", {"host": 0.75, "float32": 0.7535, "drop": 0.0035}), row("int4", {"host": 0.5}), row("x", None)]
+    lines = shown(report.show_quantized, rows, width=250).splitlines()[2:]
+    assert [line.split() for line in lines] == [
+        ["m", "int8", "10,808", "360", "0.7500", "+0.35", "TFLM", "here"],
+        ["m", "int4", "10,808", "360", "0.5000", "TFLM", "here"],
+        ["m", "x", "10,808", "360", "TFLM", "here"],
+    ]
 
 
 def test_rows() -> None:

@@ -31,7 +31,7 @@ from .firmware import (
     render_to_disk,
     view,
 )
-from .origin import compress, quantize, train
+from .origin import compress, quantize, quantize_all, train
 from .runs import INTERPRETER, Failure, Outcome, bench_all, classify, clean, compare, require_match, run, write_report
 
 __all__ = [
@@ -56,6 +56,7 @@ __all__ = [
     "inspect",
     "monitor",
     "quantize",
+    "quantize_all",
     "render_project",
     "render_to_disk",
     "require_match",

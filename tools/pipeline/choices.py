@@ -1,6 +1,6 @@
 """What the names in a Request stand for: the runtime, the target, and the line to its firmware."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +9,7 @@ from .. import boards, targets
 from ..errors import UnknownName, UsageError
 from ..runtimes import Runtime, aot, tflm
 from ..transports import Emulation, Transport, host, qemu, renode
-from ..values import Request, Target
+from ..values import MODES, Request, Target
 
 RUNTIMES: dict[str, Runtime] = {"aot": aot, "tflm": tflm}
 EMULATORS: dict[str, Emulation] = {"qemu": qemu, "renode": renode}
@@ -21,6 +21,23 @@ class Line:
 
     emulator: str | None
     open: Callable[[Path], AbstractContextManager[Transport]]
+
+
+def split(option: str, text: str) -> list[str]:
+    """The names in an option that takes several, with a comma between two; UsageError without any."""
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    if not names:
+        raise UsageError(f"--{option} names nothing: give at least one name, with a comma between two")
+    return names
+
+
+def choose_modes(option: str, text: str) -> Sequence[str]:
+    """Some modes, or ``all`` of them."""
+    names = MODES if text == "all" else split(option, text)
+    for name in names:
+        if name not in MODES:
+            raise UnknownName("mode", name, [*MODES, "all"])
+    return names
 
 
 def choose_target(ask: Request) -> Target:

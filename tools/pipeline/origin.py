@@ -17,7 +17,7 @@ from ..pixels import Range, choose
 from ..progress import Progress
 from ..values import MODES, Quantized, Request, Trained
 from . import places
-from .choices import RUNTIMES, choose_target
+from .choices import RUNTIMES, choose_modes, choose_target
 
 
 def dataset(ask: Request, progress: Progress) -> Data | None:
@@ -120,6 +120,12 @@ def _compress(
         made.append(compressor.compress(source, step, data, suited, directory, progress, asked))
         source = made[-1].trained
     return tuple(made), data
+
+
+def quantize_all(ask: Request, progress: Progress) -> tuple[Quantized, ...]:
+    """The .tflite in each of the modes that ``ask.mode`` names: several with a comma between two, or all."""
+    modes = [None] if ask.mode is None else choose_modes("mode", ask.mode)
+    return tuple(quantize(replace(ask, mode=mode), progress) for mode in modes)
 
 
 def quantize(ask: Request, progress: Progress) -> Quantized:

@@ -20,7 +20,7 @@ from ..progress import Progress
 from ..report import details, kept, page, records, sections, wording
 from ..values import DeviceRun, Measurement, Request
 from . import places
-from .choices import RUNTIMES, choose_line, choose_target, interprets
+from .choices import RUNTIMES, choose_line, choose_modes, choose_target, interprets, split
 from .firmware import Built, Rendered, compile, ready
 from .origin import in_float32, needs_per_tensor_dense, pixel_range, quantize
 
@@ -126,18 +126,17 @@ def classify(ask: Request, wanted: Sequence[str], progress: Progress) -> tuple[c
 def bench_all(
     ask: Request, model: str, mode: str, runtime: str, target: str, progress: Progress
 ) -> tuple[Outcome | Failure, ...]:
-    """A run for each combination of the comma-separated names; a wrong name ends it before the first run.
+    """A run for each combination of the comma-separated names (modes: or all); a wrong name ends it before the first.
 
     A run that fails does not keep the others from being measured.
 
     All runs of a model and mode are of the same .tflite: what one of them cannot take, none gets.
     """
-    given = {"models": model, "modes": mode, "runtimes": runtime, "targets": target}
-    lists = [[name.strip() for name in names.split(",") if name.strip()] for names in given.values()]
-    for option, names in zip(given, lists, strict=True):
-        if not names:
-            raise UsageError(f"--{option} names nothing: give at least one name, with a comma between two")
-    asks = [replace(ask, model=a, mode=b, runtime=c, target=d) for a, b, c, d in product(*lists)]
+    models, modes = split("models", model), choose_modes("modes", mode)
+    runtimes, targets = split("runtimes", runtime), split("targets", target)
+    asks = [
+        replace(ask, model=a, mode=b, runtime=c, target=d) for a, b, c, d in product(models, modes, runtimes, targets)
+    ]
     for each in asks:
         choose_line(each)
     per_tensor_dense = any(needs_per_tensor_dense(each) for each in asks)

@@ -77,6 +77,22 @@ def show_rows(rows: Sequence[Mapping[str, Any]], as_json: bool, console: Console
     _print(table, console)
 
 
+def show_quantized(rows: Sequence[Mapping[str, Any]], as_json: bool, console: Console | None = None) -> None:
+    """One .tflite upright; several side by side, with what each loses against the model it was converted from."""
+    if as_json or len(rows) == 1:
+        show_rows(rows, as_json, console)
+        return
+    columns = ("model", "mode", "bytes", "samples", "accuracy", "drop", "oracle", "path")
+    table = _table(None, *columns, numbers=range(2, 6))
+    for row in rows:
+        accuracy = row["accuracy"] or {}
+        host = f"{accuracy['host']:.4f}" if "host" in accuracy else ""
+        drop = f"{100 * accuracy['drop']:+.2f}" if "drop" in accuracy else ""
+        cells = (row["model"], row["mode"], row["model_bytes"], row["samples"], host, drop, row["oracle"], row["path"])
+        table.add_row(*map(_cell, cells))
+    _print(table, console)
+
+
 def show_compressed(rows: Sequence[Mapping[str, Any]], as_json: bool, console: Console | None = None) -> None:
     """Steps of compression, before → after, and what each layer has left after the last one."""
     if as_json:
@@ -255,19 +271,19 @@ def measurement_tables(measurements: Sequence[Measurement]) -> list[Table]:
         table = _table(title, *_COLUMNS, numbers=range(6, len(_COLUMNS)))
         for m in measurements:
             if (wording.place(m), m.clock.unit) == (place, unit):
-                table.add_row(*(_cell(value) for value in _row(m)))
+                table.add_row(*(_cell(value) for value in _row(m, wording.drop(m, measurements))))
         tables.append(table)
     return tables
 
 
 _COLUMNS = (
     *("model", "mode", "runtime", "kernels", "target", "emulator"),
-    *("flash", "RAM", "median", "p99", "samples", "differ", "accuracy"),
+    *("bytes", "flash", "RAM", "median", "p99", "samples", "differ", "accuracy", "on host", "drop"),
 )
 
 
-def _row(m: Measurement) -> tuple[Any, ...]:
-    accuracy = "" if m.accuracy is None else f"{m.accuracy['device']:.4f}"
+def _row(m: Measurement, drop: float | None) -> tuple[Any, ...]:
+    accuracy = ("", "") if m.accuracy is None else [f"{m.accuracy[where]:.4f}" for where in ("device", "host")]
     times = (m.invoke.median, m.invoke.p99)
     is_host = wording.place(m) == wording.HOST
     sizes = ("", "") if is_host else (m.flash_bytes["total"], m.ram_bytes["total"])
@@ -278,11 +294,13 @@ def _row(m: Measurement) -> tuple[Any, ...]:
         m.kernels,
         m.target,
         m.emulator or "",
+        m.model_bytes,
         *sizes,
         *times,
         m.samples,
         m.mismatches,
-        accuracy,
+        *accuracy,
+        "" if drop is None else f"{drop:+.2f}",
     )
 
 

@@ -63,12 +63,11 @@ def frame() -> dict[str, str]:
 
 def _tables(measurements: Sequence[Measurement], calibrations: Mapping[str, str]) -> list[dict[str, Any]]:
     """One table per clock, newest first: emulated and real times never share a column."""
-    floats = {_family(m): m for m in measurements if m.mode == "float32" and m.accuracy is not None}
     groups: dict[tuple[str, str], list[dict[str, Any]]] = {}
     titles = {wording.EMULATED: "Emulated", wording.BOARD: "On boards", wording.HOST: "On this machine"}
     for m in reversed(measurements):
         groups.setdefault((wording.place(m), m.clock.unit), []).append(
-            {**_row(m, floats.get(_family(m))), "calibration": calibrations.get(m.model_sha256, "")}
+            {**_row(m, wording.drop(m, measurements)), "calibration": calibrations.get(m.model_sha256, "")}
         )
     return [
         {"title": titles[place], "unit": unit, "rows": rows}
@@ -78,15 +77,8 @@ def _tables(measurements: Sequence[Measurement], calibrations: Mapping[str, str]
     ]
 
 
-def _family(m: Measurement) -> str:
-    """Models that are versions of one another: compression appends its steps to the name."""
-    return m.model.partition("+")[0]
-
-
-def _row(m: Measurement, in_float: Measurement | None = None) -> dict[str, Any]:
-    drop, is_host = None, wording.place(m) == wording.HOST
-    if m.accuracy is not None and in_float is not None and in_float.accuracy is not None:
-        drop = 100 * (in_float.accuracy["device"] - m.accuracy["device"])
+def _row(m: Measurement, drop: float | None = None) -> dict[str, Any]:
+    is_host = wording.place(m) == wording.HOST
     return {
         "model": m.model,
         "mode": m.mode,
@@ -134,8 +126,8 @@ def _trade_offs(measurements: Sequence[Measurement]) -> list[dict[str, Any]]:
         if m.accuracy is not None and wording.place(m) != wording.HOST
     }.values()
     found = []
-    for number, family in enumerate(sorted({_family(m) for m in newest})):
-        members = [m for m in newest if _family(m) == family]
+    for number, family in enumerate(sorted({wording.family(m) for m in newest})):
+        members = [m for m in newest if wording.family(m) == family]
         series, shapes = sorted({_series(m) for m in members}, key=_by_mode), sorted({_shape(m) for m in members})
         drawn = [_scatter(f"flash{number}", members, "flash, bytes", _flash, series, shapes)]
         for is_board, unit in sorted({(m.emulator is None, m.clock.unit) for m in members}):
@@ -157,7 +149,7 @@ def _trade_offs(measurements: Sequence[Measurement]) -> list[dict[str, Any]]:
 
 def _series(m: Measurement) -> str:
     """What was done to the model: its mode, and the steps of compression behind the family's name."""
-    return f"{m.mode} {m.model[len(_family(m)) :]}".strip()
+    return f"{m.mode} {m.model[len(wording.family(m)) :]}".strip()
 
 
 def _by_mode(series: str) -> tuple[bool, str]:

@@ -1,5 +1,7 @@
 """What the terminal and the page say of a measurement in the same words."""
 
+from collections.abc import Iterable
+
 from ..values import Measurement
 
 EMULATED, BOARD, HOST = "emulated", "board", "this machine"
@@ -10,6 +12,23 @@ def place(m: Measurement) -> str:
     """EMULATED, BOARD or HOST. What this machine's compiler and sanitizers make of a firmware says nothing about a
     microcontroller's flash, RAM or time."""
     return EMULATED if m.emulator else HOST if m.target == "host" else BOARD
+
+
+def family(m: Measurement) -> str:
+    """Models that are versions of one another: compression appends its steps to the name."""
+    return m.model.partition("+")[0]
+
+
+def drop(m: Measurement, others: Iterable[Measurement]) -> float | None:
+    """Percentage points of accuracy that ``m`` has lost against float32: 100 * (float32 - m), both on their devices.
+
+    Float32 is the last record in that mode of the model that ``m`` is a version of, over as many samples; without
+    one, and without labels, nobody knows.
+    """
+    known = [o for o in others if (o.mode, family(o), o.samples) == ("float32", family(m), m.samples) and o.accuracy]
+    if m.accuracy is None or not known or known[-1].accuracy is None:
+        return None
+    return 100 * (known[-1].accuracy["device"] - m.accuracy["device"])
 
 
 def verdict(m: Measurement, oracle: str = "the oracle", steps: float | None = None) -> tuple[str, str]:
