@@ -3,8 +3,10 @@
 import importlib.util
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
+from invoke.tasks import Task
 
 from tools import models, targets
 from tools.graph import ops
@@ -15,17 +17,18 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
-def task_names() -> list[str]:
+def tasks() -> dict[str, Task[Any]]:
     spec = importlib.util.spec_from_file_location("tasks", ROOT / "tasks.py")
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    from invoke import Task
-
-    return [name for name, value in vars(module).items() if isinstance(value, Task)]
+    return {name: value for name, value in vars(module).items() if isinstance(value, Task)}
 
 
-@pytest.mark.parametrize("name", task_names())
+TASKS = tasks()
+
+
+@pytest.mark.parametrize("name", TASKS)
 def test_readme_mentions_task(name: str) -> None:
     assert re.search(rf"`{name}`|inv {name}\b|kerf {name}\b", README)
 
@@ -52,3 +55,14 @@ def test_every_page_of_docs_is_reached() -> None:
     text = "".join(page.read_text(encoding="utf-8") for page in PAGES)
     pages = [p for p in (ROOT / "docs").glob("*.md")]
     assert [p.name for p in pages if p.name not in text] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_commands_have_the_options_that_are_shown(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    commands = [line.partition("#")[0] for line in re.findall(r"^    (?:\./kerf|inv) ([a-z].*)", text, re.MULTILINE)]
+    commands += re.findall(r"`(?:\./kerf|inv) ([a-z][^`]*)`", text)
+    for command in commands:
+        task, *words = command.split()
+        known = {f"--{name}" for argument in TASKS[task].get_arguments() for name in argument.names} | {"--help"}
+        assert [word for word in words if word.startswith("--") and word.rstrip(",") not in known] == [], command
