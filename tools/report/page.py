@@ -6,13 +6,13 @@ Jinja, and the page's own script is the only one that its Content-Security-Polic
 
 import base64
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .. import __version__
 from ..render import render
 from ..values import Measurement
-from . import charts, wording
+from . import charts, history, wording
 
 TEMPLATE, STYLE, SCRIPT = "report/page.html.j2", "report/style.css.j2", "report/sort.js.j2"
 
@@ -35,8 +35,8 @@ def html(
     return render(
         TEMPLATE,
         **frame(),
-        tables=_tables(measurements, calibrations or {}),
-        trade_offs=_trade_offs(measurements),
+        tables=history.tables(measurements, calibrations or {}),
+        trade_offs=history.trade_offs(measurements, calibrations or {}),
         run=None if newest is None else _run(newest, details),
         memory=[] if newest is None or is_host else _memory(newest, details),
         sections=[] if details is None or is_host else _sections(details),
@@ -58,137 +58,6 @@ def frame() -> dict[str, str]:
     return {"kerf": __version__, "style": render(STYLE), "script": script, "policy": policy}
 
 
-# --- measurements -----------------------------------------------------------------------------------------------------
-
-
-def _tables(measurements: Sequence[Measurement], calibrations: Mapping[str, str]) -> list[dict[str, Any]]:
-    """One table per clock, newest first: emulated and real times never share a column."""
-    groups: dict[tuple[str, str], list[dict[str, Any]]] = {}
-    titles = {wording.EMULATED: "Emulated", wording.BOARD: "On boards", wording.HOST: "On this machine"}
-    for m in reversed(measurements):
-        groups.setdefault((wording.place(m), m.clock.unit), []).append(
-            {**_row(m, wording.drop(m, measurements)), "calibration": calibrations.get(m.model_sha256, "")}
-        )
-    return [
-        {"title": titles[place], "unit": unit, "rows": rows}
-        for place in titles
-        for (found, unit), rows in sorted(groups.items())
-        if found == place
-    ]
-
-
-def _row(m: Measurement, drop: float | None = None) -> dict[str, Any]:
-    is_host = wording.place(m) == wording.HOST
-    return {
-        "model": m.model,
-        "mode": m.mode,
-        "runtime": m.runtime,
-        "kernels": m.kernels,
-        "target": m.target,
-        "emulator": m.emulator or "",
-        "place": f"{m.target} ({m.emulator})" if m.emulator else m.target,
-        "bytes": f"{m.model_bytes:,}",
-        "flash": "" if is_host else f"{m.flash_bytes['total']:,}",
-        "ram": "" if is_host else f"{m.ram_bytes['total']:,}",
-        "min": f"{m.invoke.min:,}",
-        "median": f"{m.invoke.median:,}",
-        "p99": f"{m.invoke.p99:,}",
-        "mismatches": f"{m.mismatches:,} of {m.samples:,}",
-        "is_equal": m.mismatches == 0,
-        "device": "" if m.accuracy is None else f"{100 * m.accuracy['device']:.2f}",
-        "host": "" if m.accuracy is None else f"{100 * m.accuracy['host']:.2f}",
-        "drop": "" if drop is None else f"{drop:+.2f}",
-        "details": ", ".join(
-            [f"p99 {m.invoke.p99:,} {m.clock.unit}"]
-            + ([f"accuracy on the host {100 * m.accuracy['host']:.2f} %"] if m.accuracy else [])
-            + ([f"commit {m.commit[:10]}"] if m.commit else [])
-        ),
-        "sort": {  # numbers to sort by, where the text does not do
-            "bytes": m.model_bytes,
-            "flash": m.flash_bytes["total"],
-            "ram": m.ram_bytes["total"],
-            "median": m.invoke.median,
-            "mismatches": m.mismatches,
-            "device": "" if m.accuracy is None else m.accuracy["device"],
-            "drop": "" if drop is None else f"{drop:.6f}",
-        },
-    }
-
-
-def _trade_offs(measurements: Sequence[Measurement]) -> list[dict[str, Any]]:
-    """Accuracy against bytes and against time, one pair of charts per family of models, each with two or more points.
-
-    A configuration counts with its newest measurement; this machine is no microcontroller to compare with.
-    """
-    newest = {
-        (m.model, m.mode, m.runtime, m.target, m.emulator): m
-        for m in measurements
-        if m.accuracy is not None and wording.place(m) != wording.HOST
-    }.values()
-    found = []
-    for number, family in enumerate(sorted({wording.family(m) for m in newest})):
-        members = [m for m in newest if wording.family(m) == family]
-        series, shapes = sorted({_series(m) for m in members}, key=_by_mode), sorted({_shape(m) for m in members})
-        drawn = [_scatter(f"flash{number}", members, "flash, bytes", _flash, series, shapes)]
-        for is_board, unit in sorted({(m.emulator is None, m.clock.unit) for m in members}):
-            timed = [m for m in members if (m.emulator is None, m.clock.unit) == (is_board, unit)]
-            label = f"{unit} per inference{'' if is_board else ', emulated'}"
-            drawn.append(_scatter(f"{unit}{number}", timed, label, _median, series, shapes))
-        if pictures := [svg for svg in drawn if svg]:
-            markers = list(charts.MARKERS.values())
-            found.append(
-                {
-                    "family": family,
-                    "charts": pictures,
-                    "series": [{"name": text, "colour": i % len(charts.SERIES)} for i, text in enumerate(series)],
-                    "shapes": [{"name": text, "mark": markers[i % len(markers)]} for i, text in enumerate(shapes)],
-                }
-            )
-    return found
-
-
-def _series(m: Measurement) -> str:
-    """What was done to the model: its mode, and the steps of compression behind the family's name."""
-    return f"{m.mode} {m.model[len(wording.family(m)) :]}".strip()
-
-
-def _by_mode(series: str) -> tuple[bool, str]:
-    """int8, which most people want, has the first colour."""
-    return not series.startswith("int8"), series
-
-
-def _shape(m: Measurement) -> str:
-    return f"{m.runtime} on {m.target}"
-
-
-def _flash(m: Measurement) -> int:
-    return m.flash_bytes["total"]
-
-
-def _median(m: Measurement) -> int:
-    return m.invoke.median
-
-
-def _scatter(
-    name: str,
-    members: Sequence[Measurement],
-    x_label: str,
-    x: Callable[[Measurement], int],
-    series: Sequence[str],
-    shapes: Sequence[str],
-) -> str | None:
-    points = []
-    for m in members:
-        assert m.accuracy is not None
-        y = 100 * m.accuracy["device"]
-        title = f"{m.model} {m.mode}, {_shape(m)}: {x(m):,} {x_label.partition(',')[0]}, accuracy {y:.2f} %"
-        points.append(charts.Point(max(float(x(m)), 1.0), y, _series(m), _shape(m), title))
-    if len({(p.x, p.y) for p in points}) < 2:
-        return None
-    label = f"Accuracy against {x_label}; the same numbers are in the table of measurements"
-    return charts.scatter(name, label, points, x_label, "accuracy on the device, %", series, shapes)
-
-
 # --- the newest run ---------------------------------------------------------------------------------------------------
 
 
@@ -197,7 +66,7 @@ def _run(m: Measurement, details: Json | None) -> dict[str, Any]:
     is_board = wording.place(m) == wording.BOARD
     verdict, kind = wording.verdict(m, oracle, details.get(wording.STEPS) if details else None)
     return {
-        **_row(m),
+        **history.row(m),
         "sha256": m.model_sha256,
         "model_bytes": f"{m.model_bytes:,}",
         "where": f"emulated by {m.emulator}" if m.emulator else "on a real board" if is_board else "on this machine",

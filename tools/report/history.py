@@ -1,0 +1,174 @@
+"""All measurements in the HTML report: the tables, and accuracy against what it costs."""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from ..values import Measurement
+from . import charts, wording
+
+Calibrations = Mapping[str, str]  # which samples made the ranges, by the SHA-256 of the model
+
+
+def tables(measurements: Sequence[Measurement], calibrations: Calibrations) -> list[dict[str, Any]]:
+    """One table per clock: emulated and real times never share a column.
+
+    ``rows`` are the newest of each configuration, ``earlier`` those that they replace; both newest first.
+    """
+    current = set(_newest(measurements, calibrations))
+    groups: dict[tuple[str, str], dict[str, list[dict[str, Any]]]] = {}
+    for i in reversed(range(len(measurements))):
+        m = measurements[i]
+        group = groups.setdefault((wording.place(m), m.clock.unit), {"rows": [], "earlier": []})
+        told = {
+            **row(m, wording.drop(m, measurements)),
+            "calibration": _short(calibrations.get(m.model_sha256, "")),
+        }
+        group["rows" if i in current else "earlier"].append(told)
+    titles = {wording.EMULATED: "Emulated", wording.BOARD: "On boards", wording.HOST: "On this machine"}
+    return [
+        {"title": titles[place], "unit": unit, **group}
+        for place in titles
+        for (found, unit), group in sorted(groups.items())
+        if found == place
+    ]
+
+
+def _newest(measurements: Sequence[Measurement], calibrations: Calibrations) -> list[int]:
+    """Positions of each configuration's newest measurement.
+
+    Another number of samples is another accuracy, and another calibration another model, not a newer one.
+    """
+    found = {
+        (
+            *(m.model, m.mode, m.runtime, m.kernels, m.target, m.emulator),
+            *(m.samples, calibrations.get(m.model_sha256, "")),
+        ): i
+        for i, m in enumerate(measurements)
+    }
+    return list(found.values())
+
+
+def _short(calibration: str) -> str:
+    return calibration.replace(" samples", "").replace(" over the classes", "")
+
+
+def row(m: Measurement, drop: float | None = None) -> dict[str, Any]:
+    """A measurement as text, and what to sort its columns by; ``drop`` in percentage points."""
+    is_host = wording.place(m) == wording.HOST
+    return {
+        "model": m.model,
+        "model_parts": re.split(r"(?=\+)", m.model),
+        "mode": m.mode,
+        "runtime": m.runtime,
+        "kernels": m.kernels,
+        "target": m.target,
+        "emulator": m.emulator or "",
+        "bytes": f"{m.model_bytes:,}",
+        "flash": "" if is_host else f"{m.flash_bytes['total']:,}",
+        "ram": "" if is_host else f"{m.ram_bytes['total']:,}",
+        "min": f"{m.invoke.min:,}",
+        "median": f"{m.invoke.median:,}",
+        "p99": f"{m.invoke.p99:,}",
+        "mismatches": f"{m.mismatches:,} of {m.samples:,}",
+        "is_equal": m.mismatches == 0,
+        "device": "" if m.accuracy is None else f"{100 * m.accuracy['device']:.2f}",
+        "host": "" if m.accuracy is None else f"{100 * m.accuracy['host']:.2f}",
+        "drop": "" if drop is None else f"{drop:+.2f}",
+        "details": f"p99 {m.invoke.p99:,} {m.clock.unit}" + (f", commit {m.commit[:10]}" if m.commit else ""),
+        "sort": {  # numbers to sort by, where the text does not do
+            "bytes": m.model_bytes,
+            "flash": m.flash_bytes["total"],
+            "ram": m.ram_bytes["total"],
+            "median": m.invoke.median,
+            "mismatches": m.mismatches,
+            "device": "" if m.accuracy is None else m.accuracy["device"],
+            "host": "" if m.accuracy is None else m.accuracy["host"],
+            "drop": "" if drop is None else f"{drop:.6f}",
+        },
+    }
+
+
+def trade_offs(measurements: Sequence[Measurement], calibrations: Calibrations) -> list[dict[str, Any]]:
+    """Accuracy against flash and against time, for each family of models with two or more points.
+
+    A configuration counts with its newest measurement; this machine is no microcontroller to compare with. Accuracies
+    over different numbers of samples are not compared.
+    """
+    scored = [
+        m
+        for m in (measurements[i] for i in _newest(measurements, calibrations))
+        if m.accuracy is not None and wording.place(m) != wording.HOST
+    ]
+    found = []
+    for number, (family, samples) in enumerate(sorted({(wording.family(m), m.samples) for m in scored})):
+        members = [m for m in scored if (wording.family(m), m.samples) == (family, samples)]
+        series, shapes = sorted({_series(m) for m in members}, key=_by_mode), sorted({_shape(m) for m in members})
+        drawn = [_scatter(f"flash{number}", members, "flash", "flash, bytes", _flash, series, shapes)]
+        for is_board, unit in sorted({(m.emulator is None, m.clock.unit) for m in members}):
+            timed = [m for m in members if (m.emulator is None, m.clock.unit) == (is_board, unit)]
+            x_label = f"{unit} per inference{'' if is_board else ', emulated'}"
+            drawn.append(_scatter(f"{unit}{number}", timed, unit, x_label, _median, series, shapes))
+        if pictures := [chart for chart in drawn if chart]:
+            marks = list(charts.MARKERS.values())
+            found.append(
+                {
+                    "title": f"{family}, {samples:,} test samples",
+                    "charts": pictures,
+                    "series": [{"name": text, "key": _key(i)} for i, text in enumerate(series)],
+                    "shapes": [{"name": text, "mark": marks[i % len(marks)]} for i, text in enumerate(shapes)],
+                }
+            )
+    return found
+
+
+def _key(position: int) -> str:
+    """CSS classes of a series' key in the legend."""
+    return f"c{position % len(charts.SERIES)}{' hollow' if charts.is_hollow(position) else ''}"
+
+
+def _series(m: Measurement) -> str:
+    """What was done to the model: its mode, and the steps of compression behind the family's name."""
+    return f"{m.mode} {m.model[len(wording.family(m)) :]}".strip()
+
+
+def _by_mode(series: str) -> tuple[bool, str]:
+    """int8, which most people want, has the first colour."""
+    return not series.startswith("int8"), series
+
+
+def _shape(m: Measurement) -> str:
+    return f"{m.runtime} on {m.target}"
+
+
+def _flash(m: Measurement) -> int:
+    return m.flash_bytes["total"]
+
+
+def _median(m: Measurement) -> int:
+    return m.invoke.median
+
+
+def _scatter(
+    name: str,
+    members: Sequence[Measurement],
+    what: str,
+    x_label: str,
+    x: Callable[[Measurement], int],
+    series: Sequence[str],
+    shapes: Sequence[str],
+) -> dict[str, str] | None:
+    """Title and SVG; None where there is but one point."""
+    points = []
+    for m in members:
+        assert m.accuracy is not None
+        y = 100 * m.accuracy["device"]
+        title = f"{m.model} {m.mode}, {_shape(m)}: {x(m):,} {x_label.partition(',')[0]}, accuracy {y:.2f} %"
+        points.append(charts.Point(max(float(x(m)), 1.0), y, _series(m), _shape(m), title))
+    if len({(p.x, p.y) for p in points}) < 2:
+        return None
+    label = f"Accuracy against {x_label}; the same numbers are in the table of measurements"
+    return {
+        "title": f"Accuracy against {what}",
+        "svg": charts.scatter(name, label, points, x_label, "accuracy on the device, %", series, shapes),
+    }
