@@ -219,6 +219,23 @@ def test_a_phone_needs_no_sideways_scrolling(ask: Callable[..., Any]) -> None:
     assert told == [360, 360]
 
 
+def test_a_tables_first_column_stays_while_the_others_scroll(ask: Callable[..., Any]) -> None:
+    """And leaves room for them on a phone, whatever the names."""
+    told = ask(
+        "const frame = document.createElement('iframe'); frame.style.width = '380px'; document.body.append(frame);"
+        "const inner = frame.contentDocument;"
+        "inner.documentElement.innerHTML = document.documentElement.innerHTML;"
+        "const shown = [...inner.querySelectorAll('.scroll:has(> table)')].filter((area) => area.checkVisibility());"
+        "return shown.map((area) => {"
+        "area.scrollLeft = 90; const cell = area.querySelector('tbody tr').cells[0].getBoundingClientRect();"
+        "return [area.scrollLeft, cell.left - area.getBoundingClientRect().left,"
+        "cell.width > 90 && cell.width < 0.5 * area.clientWidth];"
+        "});"
+    )
+    assert len(told) >= 6 and all(row[1:] == [0, True] for row in told), told
+    assert any(row[0] == 90 for row in told)
+
+
 def test_dark_is_dark(tmp_path: Path) -> None:
     file = tmp_path / "report.html"
     file.write_text(report(), encoding="utf-8")

@@ -227,7 +227,11 @@ def _pictures(pictures: Sequence[Json]) -> list[dict[str, Any]]:
         {
             "title": title,
             "pictures": [
-                {**p, "score": "" if p["score"] is None else f"{100 * p['score']:.0f} %", "sample": f"{p['sample']:,}"}
+                {
+                    **p,
+                    "score": "" if p["score"] is None else f"{100 * p['score']:.0f}\u00a0%",
+                    "sample": f"{p['sample']:,}",
+                }
                 for p in members
             ],
         }
