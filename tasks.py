@@ -128,8 +128,10 @@ def demo(ask: Any, json: bool) -> None:
     """The whole way on `digits`: train, quantize, render, build, emulate, compare, report."""
     from tools import pipeline, report
 
-    result = pipeline.run(ask, progress())
-    page = pipeline.write_report(progress())
+    tell = progress()
+    result = pipeline.run(ask, tell)
+    pipeline.compare(ask, tell)
+    page = pipeline.write_report(tell)
     report.show_run(result, json)
     if not json:
         print(f"report: {page}")

@@ -69,7 +69,7 @@ def test_records_and_report_are_kept(demo, checkout: Path, kerf) -> None:
     lines = (checkout / "build" / "measurements.jsonl").read_text().splitlines()
     assert json.loads(lines[0]) == demo
     page = (checkout / "build" / "report.html").read_text()
-    assert "digits" in page and f"{demo['invoke']['median']:,}" in page
+    assert "digits" in page and f"{demo['invoke']['median']:,}" in page and "Not compared yet" not in page
     assert kerf("report", "--out", str(checkout / "other.html")).returncode == 0
     assert (checkout / "other.html").read_text().startswith("<!DOCTYPE html>")
 
