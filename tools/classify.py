@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from . import images
-from . import pixels as pixel_ranges
+from .data import images
+from .data import pixels as pixel_ranges
 from .errors import UsageError
 from .oracle.signature import Signature, last_operator, read
 from .values import Quantized

@@ -11,16 +11,17 @@ from typing import Any
 
 import numpy as np
 
-from . import __version__, files, oracle, samples
+from . import __version__, files, oracle
 from . import strip as stripping
 from .child import run
+from .data import samples
+from .data.samples import Samples
 from .errors import ModelError, QuantizeError, UsageError
 from .models import Data
 from .oracle import signature
 from .oracle.signature import Signature
 from .progress import Progress
 from .quiet import failures_as, quiet
-from .samples import Samples
 from .train import Loaded, check_path, import_tensorflow, load
 from .values import MODES, Quantized, Trained, Vectors
 

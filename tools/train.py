@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from . import augment, files, models
+from . import files, models
+from .data import augment
 from .errors import QuantizeError, TrainError
 from .models import Augmentation, Data, ModelModule
 from .progress import Progress, Step

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from tools import compress
 from tools.compress import Recipe, Step, channels, sparsity
-from tools.compress.data import read_npz
 from tools.compress.network import INPUT, Layer, Network, dump, load
+from tools.data.held_out import read_npz
 from tools.errors import CompressError, UnknownName, UsageError
 from tools.models import Data
 

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tools import images, pipeline
+from tools import pipeline
+from tools.data import images
 from tools.errors import TrainError, UsageError
 from tools.models import Augmentation, Data
 from tools.pipeline import origin, places
@@ -275,7 +276,7 @@ def test_interrupt_leaves_no_half_of_a_cache(tmp_path: Path, sig: signal.Signals
     """Stopped at some image; what is there afterwards is taken for whole by nobody."""
     folder = plain(tmp_path / "set")
     code = (
-        "import os, sys; from pathlib import Path; from tools import images; real, seen = images.read, []\n"
+        "import os, sys; from pathlib import Path; from tools.data import images; real, seen = images.read, []\n"
         "def read(path):\n"
         "    seen.append(path)\n"
         "    if len(seen) == int(sys.argv[2]): os.kill(os.getpid(), int(sys.argv[3]))\n"
@@ -291,7 +292,7 @@ def test_interrupt_leaves_no_half_of_a_cache(tmp_path: Path, sig: signal.Signals
 
 
 def test_augmented_images_are_moved_and_mirrored() -> None:
-    from tools import augment
+    from tools.data import augment
 
     x = np.arange(1, 7, dtype=np.float32).reshape(1, 2, 3, 1).repeat(500, axis=0)
     moved = augment.augmented(x, Augmentation(mirror=True, shift=1), np.random.default_rng(0))
@@ -306,7 +307,7 @@ def test_augmented_images_are_moved_and_mirrored() -> None:
 
 
 def test_batches_cover_each_epoch_once() -> None:
-    from tools import augment
+    from tools.data import augment
 
     x = np.arange(5, dtype=np.float32).reshape(5, 1, 1, 1)
     data = Data(x, np.arange(5), x, np.arange(5))

@@ -13,7 +13,7 @@ import tflite
 from PIL import Image
 from raw_tflite import RawModel, RawTensor
 
-from tools import images, pixels
+from tools.data import images, pixels
 from tools.errors import UnknownName
 
 ROOT = Path(__file__).resolve().parents[2]

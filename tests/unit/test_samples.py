@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tools import samples
+from tools.data import samples
 from tools.errors import QuantizeError, UsageError
 from tools.models import Data
 from tools.oracle.signature import Port

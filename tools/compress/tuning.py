@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from .. import augment, train
+from .. import train
+from ..data import augment
 from ..errors import CompressError
 from ..models import Augmentation, Data
 from ..progress import Step

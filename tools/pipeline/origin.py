@@ -6,14 +6,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from .. import compress as compressor
-from .. import files, images, models, samples
+from .. import files, models
 from .. import quantize as converter
 from .. import train as trainer
 from ..compress import Compressed
-from ..compress.data import read_npz
+from ..data import held_out, images, samples
+from ..data.pixels import Range, choose
 from ..errors import UnknownName, UsageError
 from ..models import Data
-from ..pixels import Range, choose
 from ..progress import Progress
 from ..values import MODES, Quantized, Request, Trained
 from . import places
@@ -104,7 +104,7 @@ def _compress(
         pictures = dataset(ask, progress)
         if not ask.data:
             raise UsageError(f"{ask.model} is trained on when it is compressed: give --data, a folder or an .npz")
-        data = pictures or read_npz(Path(ask.data))
+        data = pictures or held_out.read_npz(Path(ask.data))
     else:
         module = models.find(ask.model)
         own = _own_data(ask, progress)

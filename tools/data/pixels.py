@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .errors import ModelError, UnknownName
-from .oracle import signature
+from ..errors import ModelError, UnknownName
+from ..oracle import signature
 
 RANGES = {"0..1": (0.0, 1.0), "0..255": (0.0, 255.0), "-1..1": (-1.0, 1.0)}
 UNIT, BYTES, SIGNED = RANGES

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .errors import QuantizeError, UsageError
-from .models import Data
-from .oracle.signature import Port
+from ..errors import QuantizeError, UsageError
+from ..models import Data
+from ..oracle.signature import Port
 
 Array = npt.NDArray[Any]
 

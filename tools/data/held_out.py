@@ -4,9 +4,9 @@ from pathlib import Path
 
 import numpy as np
 
-from .. import samples
 from ..errors import CompressError
 from ..models import Data
+from . import samples
 
 TEST_SHARE = 0.2
 SEED = 0

@@ -15,10 +15,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from . import files, pixels
-from .errors import TrainError
-from .models import Data
-from .progress import Progress
+from .. import files
+from ..errors import TrainError
+from ..models import Data
+from ..progress import Progress
+from . import pixels
 
 Pixels = npt.NDArray[np.uint8]
 

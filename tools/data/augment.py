@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .models import Augmentation, Data, Floats
+from ..models import Augmentation, Data, Floats
 
 
 def batches(data: Data, batch: int, augmentation: Augmentation, seed: int) -> Iterator[tuple[Floats, npt.NDArray[Any]]]:
