@@ -4,6 +4,7 @@
 and TensorFlow is loaded only by the stage that needs it.
 """
 
+import os
 import re
 import signal
 import sys
@@ -386,6 +387,9 @@ def main() -> None:
         program.run()
     except SystemExit as end:
         sys.exit(2 if isinstance(end.__context__, ParseError) else end.code)
+    except BrokenPipeError:  # `./kerf --list | head`: who reads has read enough, and Python's last flush is for nobody
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """Whatever a user gets wrong ends in one sentence on standard error and the agreed exit code, never in a traceback."""
 
+import os
 import random
 import subprocess
 from pathlib import Path
@@ -162,3 +163,14 @@ def test_a_build_folder_that_is_a_file(kerf, checkout: Path) -> None:
     model = checkout / "in-the-way.tflite"
     model.write_bytes(FLATTEN.read_bytes())
     assert "file is where a folder should be" in sentence(kerf("quantize", "--model", str(model)), 1)
+
+
+@pytest.mark.parametrize("arguments", [("--list",), ("run", "--help"), ("targets",)])
+def test_a_reader_that_leaves_early(checkout: Path, arguments: tuple[str, ...]) -> None:
+    """As `./kerf --list | head -1` does, but gone before the first line."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = command_line(checkout, arguments)
+    done = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, text=True, timeout=60, check=False)
+    os.close(writing)
+    assert done.returncode == 1 and done.stderr == ""
