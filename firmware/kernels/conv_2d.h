@@ -56,13 +56,12 @@ struct Conv2DFloat32Params {
 
 namespace internal {
 
-// Walks the output in memory order. product(input, filter) is one term of a sum, finish(sum, channel) the output
-// element a sum becomes.
-template <typename Sum, typename Params, typename Input, typename Weights, typename Output, typename Product,
+// `channels` filters of one group, the first of which makes output channel `first`, at every position. product(input,
+// filter) is one term of a sum, finish(sum, channel) the output element a sum becomes.
+template <typename Sum, typename Params, typename Input, typename Weight, typename Output, typename Product,
           typename Finish>
-inline void Conv2D(const Params& p, const Input* input, Weights filter, Output* output, Product product,
-                   Finish finish) {
-    const int32_t filters_per_group = p.output_depth / (p.input_depth / p.filter_depth);
+inline void Conv2DFilters(const Params& p, const Input* input, const Weight* filters, Output* output, Product product,
+                          Finish finish, int32_t first, int32_t channels) {
     const int32_t filter_row = p.filter_width * p.filter_depth;
     const int32_t filter_elements = p.filter_height * filter_row;
     const int32_t tap_step = p.dilation_width * p.input_depth;
@@ -70,6 +69,8 @@ inline void Conv2D(const Params& p, const Input* input, Weights filter, Output* 
     // The taps of a filter row then read neighbouring elements: one run instead of one per tap.
     const bool rows_are_runs = p.dilation_width == 1 && p.filter_depth == p.input_depth;
 
+    input += first / (p.output_depth / (p.input_depth / p.filter_depth)) * p.filter_depth;
+    output += first;
     for (int32_t batch = 0; batch < p.batches; ++batch) {
         for (int32_t out_y = 0; out_y < p.output_height; ++out_y) {
             const int32_t y = out_y * p.stride_height - p.padding_top;
@@ -77,10 +78,10 @@ inline void Conv2D(const Params& p, const Input* input, Weights filter, Output* 
             for (int32_t out_x = 0; out_x < p.output_width; ++out_x) {
                 const int32_t x = out_x * p.stride_width - p.padding_left;
                 const TapRange taps = TapsInside(x, p.input_width, p.filter_width, p.dilation_width);
-                // Where the first tap inside the input reads, for channel 0 of group 0.
+                // Where the first tap inside the input reads, for channel 0 of the group.
                 const int32_t first_y = y + rows.first * p.dilation_height;
                 const int32_t first_x = x + taps.first * p.dilation_width;
-                int32_t first_input = (first_y * p.input_width + first_x) * p.input_depth;
+                const int32_t first_input = (first_y * p.input_width + first_x) * p.input_depth;
                 int32_t first_filter = rows.first * filter_row + taps.first * p.filter_depth;
                 int32_t runs = taps.last - taps.first;
                 int32_t run = p.filter_depth;
@@ -93,41 +94,64 @@ inline void Conv2D(const Params& p, const Input* input, Weights filter, Output* 
                     int32_t row_filter = first_filter;
                     for (int32_t row = rows.first; row < rows.last; ++row) {
                         for (int32_t i = 0; i < runs; ++i) {
-                            add(input + row_input + i * tap_step, filter + row_filter + i * p.filter_depth);
+                            add(input + row_input + i * tap_step, filters + row_filter + i * p.filter_depth);
                         }
                         row_input += row_step;
                         row_filter += filter_row;
                     }
                 };
                 int32_t channel = 0;
-                for (int32_t group_end = filters_per_group; group_end <= p.output_depth;) {
-                    for (; channel + 4 <= group_end; channel += 4) {
-                        Sum sums[4] = {};
-                        for_each_run([&](const Input* in, Weights weights) {
-                            AddProductsToFour(sums, in, weights, filter_elements, run, product);
-                        });
-                        for (int32_t i = 0; i < 4; ++i) *output++ = finish(sums[i], channel + i);
-                        first_filter += 4 * filter_elements;
-                    }
-                    for (; channel < group_end; ++channel) {
-                        Sum sum = 0;
-                        for_each_run([&](const Input* in, Weights weights) {
-                            sum = AddProducts(sum, in, weights, run, product);
-                        });
-                        *output++ = finish(sum, channel);
-                        first_filter += filter_elements;
-                    }
-                    group_end += filters_per_group;
-                    first_input += p.filter_depth;
+                for (; channel + 4 <= channels; channel += 4) {
+                    Sum sums[4] = {};
+                    for_each_run([&](const Input* in, const Weight* weights) {
+                        AddProductsToFour(sums, in, weights, filter_elements, run, product);
+                    });
+                    for (int32_t i = 0; i < 4; ++i) *output++ = finish(sums[i], first + channel + i);
+                    first_filter += 4 * filter_elements;
                 }
+                for (; channel < channels; ++channel) {
+                    Sum sum = 0;
+                    for_each_run([&](const Input* in, const Weight* weights) {
+                        sum = AddProducts(sum, in, weights, run, product);
+                    });
+                    *output++ = finish(sum, first + channel);
+                    first_filter += filter_elements;
+                }
+                output += p.output_depth - channels;
             }
         }
         input += p.input_height * p.input_width * p.input_depth;
     }
 }
 
-template <typename Weights>
-inline void Conv2DFloat(const Conv2DFloat32Params& p, const float* input, Weights filter, Weights bias, bool has_bias,
+// All filters, group by group.
+template <typename Sum, typename Params, typename Input, typename Weight, typename Output, typename Product,
+          typename Finish>
+inline void Conv2D(const Params& p, const Input* input, const Weight* filters, Output* output, Product product,
+                   Finish finish) {
+    const int32_t channels = p.output_depth / (p.input_depth / p.filter_depth);
+    for (int32_t first = 0; first < p.output_depth; first += channels) {
+        Conv2DFilters<Sum>(p, input, filters, output, product, finish, first, channels);
+        filters += channels * p.filter_height * p.filter_width * p.filter_depth;
+    }
+}
+
+// The same over narrow weights.
+template <typename Sum, typename Params, typename Input, typename Narrow, int32_t at_once, typename Output,
+          typename Product, typename Finish>
+inline void Conv2D(const Params& p, const Input* input, FiltersToWiden<Narrow, at_once> filters, Output* output,
+                   Product product, Finish finish) {
+    const int32_t group = p.output_depth / (p.input_depth / p.filter_depth);
+    const int32_t filter_elements = p.filter_height * p.filter_width * p.filter_depth;
+    for (int32_t first = 0, channels; first < p.output_depth; first += channels) {
+        channels = group % at_once == 0 ? at_once : std::min(at_once, group - first % group);
+        const auto* wide = filters.Next(channels * filter_elements);
+        Conv2DFilters<Sum>(p, input, wide, output, product, finish, first, channels);
+    }
+}
+
+template <typename Weights, typename Bias>
+inline void Conv2DFloat(const Conv2DFloat32Params& p, const float* input, Weights filter, Bias bias, bool has_bias,
                         float* output) {
     Conv2D<float>(
         p, input, filter, output, [](float in, float weight) { return in * weight; },
@@ -187,10 +211,13 @@ inline void conv_2d_int8(const Conv2DInt8Params& p, const int8_t* input, const i
     internal::Conv2DInt8(p, input, filter, bias, multipliers, shifts, output);
 }
 
-// The same with weights of 4 bits: Int4Weights. TFLM unpacks them before it runs the kernel above.
+// The same with weights of 4 bits: Int4Weights; `wide` holds `at_once` filters of int8_t. TFLM unpacks all of them
+// before it runs the kernel above.
+template <int32_t at_once>
 inline void conv_2d_int4(const Conv2DInt8Params& p, const int8_t* input, const uint8_t* filter, const int32_t* bias,
-                         const int32_t* multipliers, const int32_t* shifts, int8_t* output) {
-    internal::Conv2DInt8(p, input, Int4Weights(filter), bias, multipliers, shifts, output);
+                         const int32_t* multipliers, const int32_t* shifts, uint8_t* wide, int8_t* output) {
+    internal::Conv2DInt8(p, input, FiltersToWiden<Int4Weights, at_once>(filter, wide), bias, multipliers, shifts,
+                         output);
 }
 
 // int16 input and output, both symmetric, with int8 weights. Sum is what the products of one output are added in,
@@ -212,10 +239,13 @@ inline void conv_2d_float32(const Conv2DFloat32Params& p, const float* input, co
     internal::Conv2DFloat(p, input, filter, bias, bias != nullptr, output);
 }
 
-// Filter and bias are the bits of finite binary16 numbers. Must equal the float32 kernel on the widened numbers.
+// Filter and bias are the bits of finite binary16 numbers; `wide` holds `at_once` filters of floats. Must equal the
+// float32 kernel on the widened numbers.
+template <int32_t at_once>
 inline void conv_2d_float16(const Conv2DFloat32Params& p, const float* input, const uint16_t* filter,
-                            const uint16_t* bias, float* output) {
-    internal::Conv2DFloat(p, input, Float16Weights(filter), Float16Weights(bias), bias != nullptr, output);
+                            const uint16_t* bias, uint8_t* wide, float* output) {
+    internal::Conv2DFloat(p, input, FiltersToWiden<Float16Weights, at_once>(filter, wide), Float16Weights(bias),
+                          bias != nullptr, output);
 }
 
 // int8 weights, symmetric, with a scale each channel; float input, quantized image by image into `scratch`, which holds
@@ -231,17 +261,21 @@ inline void conv_2d_hybrid_symmetric(const Conv2DFloat32Params& p, const float* 
     internal::Conv2DHybrid(p, input, filter, bias, scales, scratch, output, QuantizeSymmetric, internal::ScaleOnce);
 }
 
-// The hybrid kernels with weights of 4 bits: Int4Weights.
+// The hybrid kernels with weights of 4 bits, as above.
+template <int32_t at_once>
 inline void conv_2d_hybrid_int4(const Conv2DFloat32Params& p, const float* input, const uint8_t* filter,
-                                const float* bias, const float* scales, uint8_t* scratch, float* output) {
-    internal::Conv2DHybrid(p, input, Int4Weights(filter), bias, scales, scratch, output, QuantizeAsymmetric,
-                           internal::ScaleTwice);
+                                const float* bias, const float* scales, uint8_t* scratch, uint8_t* wide,
+                                float* output) {
+    internal::Conv2DHybrid(p, input, FiltersToWiden<Int4Weights, at_once>(filter, wide), bias, scales, scratch, output,
+                           QuantizeAsymmetric, internal::ScaleTwice);
 }
 
+template <int32_t at_once>
 inline void conv_2d_hybrid_symmetric_int4(const Conv2DFloat32Params& p, const float* input, const uint8_t* filter,
-                                          const float* bias, const float* scales, uint8_t* scratch, float* output) {
-    internal::Conv2DHybrid(p, input, Int4Weights(filter), bias, scales, scratch, output, QuantizeSymmetric,
-                           internal::ScaleOnce);
+                                          const float* bias, const float* scales, uint8_t* scratch, uint8_t* wide,
+                                          float* output) {
+    internal::Conv2DHybrid(p, input, FiltersToWiden<Int4Weights, at_once>(filter, wide), bias, scales, scratch, output,
+                           QuantizeSymmetric, internal::ScaleOnce);
 }
 
 }  // namespace kerf

@@ -1,5 +1,5 @@
-// Weights that are stored narrower than they are used, and widened one by one on the way to the multiplication. Each
-// type here walks over its filter as a pointer would: *, [], +, += and ++ behind.
+// Weights that are stored narrower than they are used, and widened on the way to the multiplication. Each type of them
+// walks over its filter as a pointer would: *, [], +, += and ++ behind.
 #pragma once
 
 #include <cstdint>
@@ -9,18 +9,26 @@
 
 namespace kerf {
 
-// The float of IEEE 754 binary16 bits that are no infinity or NaN, exactly, subnormal ones too: the bits of a number
-// 2^112 times smaller, whose exponent has another bias.
+// The float of IEEE 754 binary16 bits that are no infinity or NaN, exactly, subnormal ones too.
 inline float WidenFloat16(uint16_t half) {
+#if defined(__ARM_FP) && defined(__ARM_ARCH_PROFILE) && __ARM_ARCH_PROFILE == 'M'
+    // Every FPU of a Cortex-M can do it, but GCC gives its type for it, __fp16, only behind a flag of its own.
+    float wide;
+    asm("vcvtb.f32.f16 %0, %1" : "=t"(wide) : "t"(static_cast<uint32_t>(half)));
+    return wide;
+#else
+    // The bits of a number 2^112 times smaller, whose exponent has another bias.
     const uint32_t sign_and_rest = static_cast<uint32_t>(static_cast<int32_t>(static_cast<int16_t>(half)));
     const uint32_t bits = (sign_and_rest << 13) & 0x8fffffffu;
     float small;
     std::memcpy(&small, &bits, sizeof(small));
     return small * 0x1p112f;
+#endif
 }
 
 class Float16Weights {
   public:
+    using Wide = float;
     explicit Float16Weights(const uint16_t* bits) : bits_(bits) {}
     float operator*() const { return WidenFloat16(*bits_); }
     float operator[](int32_t i) const { return WidenFloat16(bits_[i]); }
@@ -38,6 +46,7 @@ class Float16Weights {
 // Numbers -8 … 7, two to the byte, the first in the lower half.
 class Int4Weights {
   public:
+    using Wide = int8_t;
     explicit Int4Weights(const uint8_t* packed, int32_t index = 0) : packed_(packed), index_(index) {}
     int32_t operator*() const { return (*this)[0]; }
     int32_t operator[](int32_t i) const {
@@ -60,6 +69,26 @@ class Int4Weights {
   private:
     const uint8_t* packed_;
     int32_t index_;
+};
+
+// Filters that are used many times each, and so widened into `wide`, which holds `at_once` of them.
+template <typename Narrow, int32_t at_once>
+class FiltersToWiden {
+  public:
+    using Wide = typename Narrow::Wide;
+    template <typename Bits>
+    FiltersToWiden(const Bits* filter, uint8_t* wide) : filter_(filter), wide_(reinterpret_cast<Wide*>(wide)) {}
+
+    // The next `count` weights, valid until it is called again.
+    const Wide* Next(int32_t count) {
+        for (int32_t i = 0; i < count; ++i) wide_[i] = static_cast<Wide>(filter_[i]);
+        filter_ += count;
+        return wide_;
+    }
+
+  private:
+    Narrow filter_;
+    Wide* wide_;
 };
 
 // window.h's for four filters that start at whole bytes, as they do where a filter has an even number of weights: each

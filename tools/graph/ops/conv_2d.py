@@ -1,12 +1,13 @@
 """CONV_2D, also grouped: graph operator → call of kernels/conv_2d.h."""
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 from typing import Any
 
 import tflite
 
 from ...errors import ModelError
-from ..ir import Graph, KernelCall, Op
+from ..ir import DType, Graph, KernelCall, Op, Scratch, Tensor
 from . import _macs as macs
 from . import _quantized as q
 from ._sparse import compressed
@@ -14,6 +15,8 @@ from ._window import check_window, padding_name, window_axes
 
 SUMMARY = "2D convolution: groups, dilation, fused activation; weights per tensor or per channel"
 VARIANTS = macs.VARIANTS
+# float16 and int4 weights that are widened together, at least: enough of them to hide what a walk over the image costs.
+WIDENED = 256
 
 
 @dataclass(frozen=True)
@@ -98,7 +101,24 @@ def lower(op: Op, graph: Graph) -> KernelCall:
     symmetric = one_scale and filter_depth == depth
     image = source.elements // batches
     call = macs.call(op, graph, "Conv2D", params, channels, row=image, row_is_symmetric=symmetric)
+    if weights.dtype in (DType.FLOAT16, DType.INT4):
+        return _widening(call, weights, activations=source.bytes + graph.output(op).bytes)
     return compressed(call, weights) if call.function == "conv_2d_int8" else call
+
+
+def _widening(call: KernelCall, weights: Tensor, activations: int) -> KernelCall:
+    """The call with room to widen some filters, once for all positions: see WIDENED.
+
+    One by one where four take more than the layer's ``activations``, in bytes, which then are few.
+    """
+    channels = weights.shape[0]
+    filter_elements = weights.elements // channels
+    filter_bytes = filter_elements * (4 if weights.dtype is DType.FLOAT16 else 1)
+    fours = math.ceil(WIDENED / (4 * filter_elements))
+    at_once = 1 if 4 * filter_bytes > activations else min(4 * fours, channels)
+    *arguments, output = call.arguments
+    room = Scratch(at_once * filter_bytes)
+    return replace(call, function=f"{call.function}<{at_once}>", arguments=(*arguments, room, output))
 
 
 def in_place(op: Op, graph: Graph) -> tuple[int, ...]:

@@ -1,0 +1,46 @@
+"""float16 on each emulated core: widened exactly, with the FPU's own instruction where there is one."""
+
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from port_project import Silent, Stub, project, require
+
+from tools import build, render, targets
+from tools.transports import qemu
+
+pytestmark = pytest.mark.emulator
+
+BENCH = Path(__file__).with_name("widen_bench.cpp")
+NAMES = [name for name, target in targets.load().items() if "qemu" in target.emulators]
+WITHOUT_FPU = ("cortex-m0", "cortex-m3")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_finite_number_is_widened_exactly(name: str, tmp_path: Path) -> None:
+    require("arm-none-eabi-g++", qemu.PROGRAM)
+    target = targets.find(name)
+    made = project(target)
+    kernels = render._copies(render.FIRMWARE / "kernels", "src/kernels")
+    made = replace(made, files={**made.files, **kernels, "src/bench/stub_bench.cpp": BENCH.read_bytes()})
+    render.write(made, tmp_path)
+    image = build.build(tmp_path, made, target, Silent())
+
+    code = subprocess.run(["arm-none-eabi-objdump", "-d", image.elf], capture_output=True, text=True, check=True).stdout
+    assert ("vcvtb.f32.f16" in code) == (target.core not in WITHOUT_FPU)
+
+    halves = np.arange(1 << 16, dtype="<u2").view("<f2")
+    received = b""
+    with qemu.open(image.elf, target.emulators["qemu"]) as line:
+        while not (received := line.read(1.0)):  # what comes in before its UART is on is lost
+            line.write(b"\0")
+        stub = Stub(line)
+        received += stub.receive(1024 - len(received))
+        for upper in range(1, 256):
+            line.write(bytes([upper]))
+            received += stub.receive(1024)
+    widened = np.frombuffer(received, "<u4")
+    finite = np.isfinite(halves)
+    np.testing.assert_array_equal(widened[finite], halves[finite].astype("<f4").view("<u4"))
