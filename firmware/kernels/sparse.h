@@ -8,11 +8,11 @@
 // Everything else is as in conv_2d.h, without groups and with dilation_width 1: a filter row reads neighbouring input.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 
 #include "kernels/conv_2d.h"
 #include "kernels/fixed_point.h"
-#include "kernels/window.h"
 
 namespace kerf {
 namespace internal {
@@ -58,29 +58,34 @@ inline const int8_t* AddSparseRow(uint32_t& sum, const int8_t* input, int32_t of
     return values;
 }
 
-// The same at one position of which only the elements first … last - 1 lie inside the image; `at` is where the first
-// one would lie.
-inline const int8_t* AddSparseRow(uint32_t& sum, const int8_t* input, int32_t at, int32_t first, int32_t last,
-                                  int32_t offset, const uint8_t* bitmap, int32_t row_bytes, const int8_t* values) {
-    for (int32_t base = 0; base < 8 * row_bytes; base += 8) {
-        for (uint32_t bits = *bitmap; bits != 0; bits &= bits - 1) {
-            const int32_t tap = base + __builtin_ctz(bits);
-            const int32_t value = *values++;
-            if (first <= tap && tap < last) sum += static_cast<uint32_t>(value * (input[at + tap] + offset));
+// The `columns` columns of each image row that the filter meets when its first one lies at `y`, from -padding_left on.
+// What is outside the image is the input's zero point there, which adds nothing.
+inline void CopyRows(const Conv2DInt8Params& p, const int8_t* image, int32_t y, int32_t columns, int8_t* rows) {
+    const int8_t zero_point = static_cast<int8_t>(-p.input_offset);
+    const int32_t left = p.padding_left * p.input_depth;
+    const int32_t inside = std::min(p.input_width, columns - p.padding_left) * p.input_depth;
+    for (int32_t i = 0; i < p.filter_height; ++i) {
+        const int32_t from = y + i * p.dilation_height;
+        std::fill_n(rows, columns * p.input_depth, zero_point);
+        if (from >= 0 && from < p.input_height) {
+            std::copy_n(image + from * p.input_width * p.input_depth, inside, rows + left);
         }
-        ++bitmap;
+        rows += columns * p.input_depth;
     }
-    return values;
 }
 
 }  // namespace internal
 
+// `rows` holds filter_height rows of (output_width - 1) * stride_width + filter_width pixels, or is null where all that
+// the filter meets lies inside the image.
 inline void conv_2d_int8_sparse(const Conv2DInt8Params& p, const int8_t* input, const uint8_t* bitmap,
                                 const int8_t* values, const int32_t* bias, const int32_t* multipliers,
-                                const int32_t* shifts, int8_t* output) {
+                                const int32_t* shifts, uint8_t* rows, int8_t* output) {
     constexpr int kPositions = 4;
+    int8_t* const copy = reinterpret_cast<int8_t*>(rows);
+    const int32_t columns = (p.output_width - 1) * p.stride_width + p.filter_width;
     const int32_t row_bytes = (p.filter_width * p.input_depth + 7) / 8;
-    const int32_t row_step = p.dilation_height * p.input_width * p.input_depth;
+    const int32_t row_step = (copy != nullptr ? columns : p.dilation_height * p.input_width) * p.input_depth;
     const int32_t step = p.stride_width * p.input_depth;
     const auto finish = [&](uint32_t sum, int32_t channel) {
         return RequantizeToInt8(sum, bias != nullptr ? bias[channel] : 0, multipliers[channel], shifts[channel],
@@ -90,50 +95,41 @@ inline void conv_2d_int8_sparse(const Conv2DInt8Params& p, const int8_t* input, 
     for (int32_t batch = 0; batch < p.batches; ++batch) {
         for (int32_t out_y = 0; out_y < p.output_height; ++out_y) {
             const int32_t y = out_y * p.stride_height - p.padding_top;
-            const TapRange rows = TapsInside(y, p.input_height, p.filter_height, p.dilation_height);
-            const bool all_rows = rows.first == 0 && rows.last == p.filter_height;
-            for (int32_t out_x = 0; out_x < p.output_width;) {
-                const int32_t x = out_x * p.stride_width - p.padding_left;
-                const int32_t corner = (y * p.input_width + x) * p.input_depth;
+            if (copy != nullptr) internal::CopyRows(p, input, y, columns, copy);
+            const int8_t* corner = copy != nullptr ? copy : input + y * p.input_width * p.input_depth;
+            int32_t out_x = 0;
+            for (; out_x + kPositions <= p.output_width; out_x += kPositions) {
                 const uint8_t* row = bitmap;
                 const int8_t* next = values;
-                const bool all_taps = all_rows && x >= 0 && x + p.filter_width <= p.input_width;
-                if (all_taps && out_x + kPositions <= p.output_width &&
-                    x + (kPositions - 1) * p.stride_width + p.filter_width <= p.input_width) {
-                    for (int32_t channel = 0; channel < p.output_depth; ++channel) {
-                        uint32_t sums[kPositions] = {};
-                        const int8_t* in = input + corner;
-                        for (int32_t i = 0; i < p.filter_height; ++i) {
-                            next = internal::AddSparseRowToFour(sums, in, step, p.input_offset, row, row_bytes, next);
-                            row += row_bytes;
-                            in += row_step;
-                        }
-                        for (int32_t i = 0; i < kPositions; ++i) {
-                            output[i * p.output_depth + channel] = finish(sums[i], channel);
-                        }
+                for (int32_t channel = 0; channel < p.output_depth; ++channel) {
+                    uint32_t sums[kPositions] = {};
+                    const int8_t* in = corner;
+                    for (int32_t i = 0; i < p.filter_height; ++i) {
+                        next = internal::AddSparseRowToFour(sums, in, step, p.input_offset, row, row_bytes, next);
+                        row += row_bytes;
+                        in += row_step;
                     }
-                    output += kPositions * p.output_depth;
-                    out_x += kPositions;
-                    continue;
+                    for (int32_t i = 0; i < kPositions; ++i) {
+                        output[i * p.output_depth + channel] = finish(sums[i], channel);
+                    }
                 }
-                const TapRange taps = TapsInside(x, p.input_width, p.filter_width, 1);
+                output += kPositions * p.output_depth;
+                corner += kPositions * step;
+            }
+            for (; out_x < p.output_width; ++out_x) {
+                const uint8_t* row = bitmap;
+                const int8_t* next = values;
                 for (int32_t channel = 0; channel < p.output_depth; ++channel) {
                     uint32_t sum = 0;
+                    const int8_t* in = corner;
                     for (int32_t i = 0; i < p.filter_height; ++i) {
-                        const int32_t at = corner + i * row_step;
-                        if (all_taps) {
-                            next = internal::AddSparseRow(sum, input + at, p.input_offset, row, row_bytes, next);
-                        } else {
-                            const bool inside = rows.first <= i && i < rows.last;
-                            next = internal::AddSparseRow(sum, input, at, taps.first * p.input_depth,
-                                                          inside ? taps.last * p.input_depth : 0, p.input_offset, row,
-                                                          row_bytes, next);
-                        }
+                        next = internal::AddSparseRow(sum, in, p.input_offset, row, row_bytes, next);
                         row += row_bytes;
+                        in += row_step;
                     }
                     *output++ = finish(sum, channel);
                 }
-                ++out_x;
+                corner += step;
             }
         }
         input += p.input_height * p.input_width * p.input_depth;
