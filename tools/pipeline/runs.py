@@ -164,8 +164,9 @@ def require_match(outcomes: Sequence[Outcome | Failure]) -> None:
         if m.mismatches and wording.STEPS not in m.extra:
             oracle = outcome.built.rendered.compiled.quantized.vectors.oracle
             raise Mismatch(
-                f"{m.mismatches} of {m.samples} samples of {m.model} {m.mode} differ from {oracle} on {m.target}: "
-                "kernels or board computed other numbers; the record is kept"
+                f"{m.mismatches} of {m.samples} samples of {m.model} {m.mode} differ from {oracle} on {m.target}: the "
+                f"{m.kernels} kernels of {m.runtime} or the board computed other numbers, and `inv compare` shows in "
+                "which layer; the record is kept"
             )
 
 
