@@ -353,7 +353,7 @@ def _print(view: RenderableType, console: Console | None) -> None:
     if console is None:
         console = Console(highlight=False)
         if not console.is_terminal:
-            console.width = 160  # a log file or a pipe: do not fold at the 80 columns that rich assumes
+            console.width = 240  # a log file or a pipe: do not fold at the 80 columns that rich assumes
     console.print(view)
 
 
