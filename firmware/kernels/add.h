@@ -1,12 +1,11 @@
 // ADD: elementwise sum of two tensors, with broadcasting.
 //
-// The shapes arrive collapsed to at most five loops, outermost first, whose strides are in elements; a stride of 0
-// repeats an operand along that loop, and the innermost strides are 0 or 1. The output is dense. It may share its
-// memory with an operand that has as many elements.
+// The output is dense. It may share its memory with an operand that has as many elements.
 #pragma once
 
 #include <cstdint>
 
+#include "kernels/broadcast.h"
 #include "kernels/fixed_point.h"
 
 namespace kerf {
@@ -19,7 +18,7 @@ namespace kerf {
 // Must equal TFLM: reference_integer_ops::Add and BroadcastAdd4DSlow in reference/integer_ops/add.h. int16 differs in
 // the common scale, Q15, and has no zero points: reference_ops::AddGeneralParamScale in reference/add.h.
 struct AddInt8Params {
-    int32_t shape[5];
+    int32_t shape[5];  // these three: broadcast.h
     int32_t strides1[5];
     int32_t strides2[5];
     int32_t input1_offset;
@@ -46,34 +45,10 @@ struct AddFloat32Params {
     float output_max;
 };
 
-// Calls output = add(input1, input2) for every element of the loops.
-template <typename Params, typename T, typename Add>
-inline void BroadcastAdd(const Params& params, const T* input1, const T* input2, T* output, Add add) {
-    const int32_t stride1 = params.strides1[4];
-    const int32_t stride2 = params.strides2[4];
-    for (int32_t i0 = 0; i0 < params.shape[0]; ++i0) {
-        for (int32_t i1 = 0; i1 < params.shape[1]; ++i1) {
-            for (int32_t i2 = 0; i2 < params.shape[2]; ++i2) {
-                for (int32_t i3 = 0; i3 < params.shape[3]; ++i3) {
-                    const T* a = input1 + i0 * params.strides1[0] + i1 * params.strides1[1] + i2 * params.strides1[2] +
-                                 i3 * params.strides1[3];
-                    const T* b = input2 + i0 * params.strides2[0] + i1 * params.strides2[1] + i2 * params.strides2[2] +
-                                 i3 * params.strides2[3];
-                    for (int32_t i4 = 0; i4 < params.shape[4]; ++i4) {
-                        *output++ = add(*a, *b);
-                        a += stride1;
-                        b += stride2;
-                    }
-                }
-            }
-        }
-    }
-}
-
 template <int kSumBits, typename T>
 inline void AddInteger(const AddInt8Params& params, const T* input1, const T* input2, T* output) {
     constexpr int32_t kOne = 1 << kSumBits;
-    BroadcastAdd(params, input1, input2, output, [&params](T a, T b) {
+    Broadcast(params, input1, input2, output, [&params](T a, T b) {
         const int32_t scaled1 = MultiplyByQuantizedMultiplier((a + params.input1_offset) * kOne,
                                                               params.input1_multiplier, params.input1_shift);
         const int32_t scaled2 = MultiplyByQuantizedMultiplier((b + params.input2_offset) * kOne,
@@ -93,8 +68,8 @@ inline void add_int16(const AddInt16Params& params, const int16_t* input1, const
 }
 
 inline void add_float32(const AddFloat32Params& params, const float* input1, const float* input2, float* output) {
-    BroadcastAdd(params, input1, input2, output,
-                 [&params](float a, float b) { return Clamp(a + b, params.output_min, params.output_max); });
+    Broadcast(params, input1, input2, output,
+              [&params](float a, float b) { return Clamp(a + b, params.output_min, params.output_max); });
 }
 
 }  // namespace kerf

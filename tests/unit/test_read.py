@@ -199,6 +199,7 @@ NAMES = {
     ),
     "keras 3": (("CONV_2D", "m/act/Relu;m/stem/convolution"), "stem"),
     "add": (("ADD", "m/activation_2/Relu;m/add/add"), "add"),
+    "batch normalization": (("MUL", "m/bn/batchnorm/mul_1"), "bn"),
     "nested": (("FULLY_CONNECTED", "m/block/head/BiasAdd"), "block/head"),
     "output": (("SOFTMAX", "StatefulPartitionedCall_1:0"), "softmax"),
     "identity": (("SOFTMAX", "Identity_int8"), "softmax"),
@@ -228,5 +229,7 @@ def test_the_suffix_that_exporting_adds_is_dropped() -> None:
         ("SOFTMAX", ["Identity"]),
     ]
     assert layer_names(layers) == ["conv", "act_2", "softmax"]
+    layers[1] = ("MUL", ["net_1/bn_1/batchnorm/mul_1"])
+    assert layer_names(layers) == ["conv", "bn", "softmax"]
     layers[1] = ("RELU", ["net_1/act_2/Relu"])
     assert layer_names(layers) == ["conv_1", "act_2", "softmax"]

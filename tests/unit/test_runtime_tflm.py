@@ -172,6 +172,7 @@ def test_what_aot_can_run_in_int8_tflm_can_on_every_target() -> None:
 def test_the_table_of_types_says_which_library_has_what_not_all_have() -> None:
     table = tflm.types()
     assert table["CONV_2D"] == ("float32", "int8", "int16x8")
+    assert table["MUL"] == ("float32", "int8", "int32", "int16x8 (esp-tflite-micro)")
     assert table["MAX_POOL_2D"] == ("float32", "int8", "int16x8 (esp-tflite-micro)")
 
 

@@ -50,6 +50,8 @@ def _layer_name(kind: str, parts: Sequence[str], common_head: bool) -> str | Non
         components = components[1:]
     if len(components) > 1:
         components = components[:-1]
+        if len(components) > 1 and components[-1] == "batchnorm":  # of Keras' BatchNormalization, as MUL and ADD
+            components = components[:-1]
     elif components and _NOISE.fullmatch(components[0]):
         return None
     return "/".join(components) or None

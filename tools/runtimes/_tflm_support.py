@@ -59,7 +59,7 @@ _MID_2024 = {
     "MEAN": "float32 int8 int16x8",
     "MINIMUM": "float32 int8 int32 int64",
     "MIRROR_PAD": "float32 int8 int32 int64",
-    "MUL": "float32 int8 int16x8 int32",
+    "MUL": "float32 int8 int32",  # its int16 kernels get a multiplier that nobody has set
     "NEG": "float32 int8",
     "NOT_EQUAL": "float32 int8 int32 int64 bool",
     "PACK": "float32 int8 int32 int64",
@@ -109,6 +109,7 @@ _BY_2025 = _MID_2024 | {
     "MAXIMUM": "float32 int8 int16x8 int32 int64",
     "MAX_POOL_2D": "float32 int8 int16x8",
     "MINIMUM": "float32 int8 int16x8 int32 int64",
+    "MUL": "float32 int8 int16x8 int32",
     "PACK": "float32 int8 int16x8 int32 int64",
     "PRELU": "float32 int8 int16x8",
     "REDUCE_ALL": "bool",

@@ -1,0 +1,88 @@
+"""MUL: two tensors, broadcast against each other, become one kernel call over at most five loops."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import tflite
+
+from ...errors import UnsupportedModel
+from ..ir import DType, Graph, KernelCall, Op, Tensor, TensorRef
+from ._broadcast import check_broadcast, loop_params
+from ._elementwise import reusable
+from ._quantized import (
+    activation_name,
+    check_activation,
+    check_arity,
+    check_per_tensor,
+    check_present,
+    check_types,
+    float32_activation_range,
+    integer_activation_range,
+    options,
+    quantize_multiplier,
+)
+
+SUMMARY = "elementwise product with broadcasting and fused activation"
+VARIANTS = ("int8", "int16", "float32")
+
+LARGEST_PRODUCT = {DType.INT8: 255**2, DType.INT16: 2**30}  # of two elements without their zero points
+
+
+@dataclass(frozen=True)
+class Attributes:
+    activation: str
+
+
+def parse(operator: Any) -> Attributes:
+    return Attributes(activation_name(options(operator, tflite.MulOptions).FusedActivationFunction()))
+
+
+def check(op: Op, graph: Graph) -> None:
+    check_arity(op, (2,))
+    check_present(op, 0, 1)
+    first, second, output = graph.input(op, 0), graph.input(op, 1), graph.output(op)
+    dtype = check_types(op, first, second, output)
+    check_activation(op, op.attributes.activation)
+    check_broadcast(op, first, second, output)
+    if dtype is not DType.FLOAT32:
+        check_per_tensor(op, first, second, output)
+        _, shift = _multiplier(first, second, output)
+        if LARGEST_PRODUCT[dtype] << max(shift, 0) > 2**30:  # one bit is left for the output's zero point
+            raise UnsupportedModel(
+                f"{op.where}: the product of its inputs' scales {first.scale:.3g} and {second.scale:.3g} is too far "
+                f"above its output's {output.scale:.3g} for 32-bit arithmetic; convert the model again with a "
+                f"representative data set that has the range of real inputs"
+            )
+
+
+def lower(op: Op, graph: Graph) -> KernelCall:
+    first, second, output = graph.input(op, 0), graph.input(op, 1), graph.output(op)
+    params = loop_params(first, second)
+    arguments = tuple(TensorRef(tensor.index) for tensor in (first, second, output))
+    activation = op.attributes.activation
+    if output.dtype is DType.FLOAT32:
+        low, high = float32_activation_range(activation)
+        params |= {"output_min": low, "output_max": high}
+        return KernelCall("mul.h", "mul_float32", "MulFloat32Params", params, arguments)
+    multiplier, shift = _multiplier(first, second, output)
+    minimum, maximum = integer_activation_range(op, output, activation)
+    params |= {
+        "input1_offset": -first.zero_point,
+        "input2_offset": -second.zero_point,
+        "output_offset": output.zero_point,
+        "output_multiplier": multiplier,
+        "output_shift": shift,
+        "output_min": minimum,
+        "output_max": maximum,
+    }
+    integer = output.dtype.value
+    return KernelCall("mul.h", f"mul_{integer}", f"Mul{integer.capitalize()}Params", params, arguments)
+
+
+def in_place(op: Op, graph: Graph) -> tuple[int, ...]:
+    return reusable(op, graph, (0, 1))
+
+
+def _multiplier(first: Tensor, second: Tensor, output: Tensor) -> tuple[int, int]:
+    """(multiplier, shift) of the product; TFLM: CalculateOpDataMul in micro/kernels/mul_common.cc."""
+    return quantize_multiplier(first.scale * second.scale / output.scale)
