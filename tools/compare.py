@@ -29,6 +29,7 @@ FLOAT_TOLERANCE = 1e-4  # relative, as in the bench
 MANY_CLIPPED = 0.01
 MUCH_UNUSED = 0.5
 OUTLIER = 8.0  # times the median channel
+KEEPS_RANGE = ("AVERAGE_POOL_2D", "MAX_POOL_2D", "PAD", "RESHAPE")  # quantized as their input is
 
 
 @dataclass(frozen=True)
@@ -283,8 +284,8 @@ def find(
     """The first layer that diverges, None when there is none, and a sentence with its usual cause.
 
     A device that differs from the reference at all comes first (``exact``: the reference defines its numbers), then
-    a layer whose SQNR is below LOW_SQNR_DB or that clips more than MANY_CLIPPED of its values. ``floats`` are the float
-    model's outputs, ``weights`` its weights.
+    a layer whose SQNR is below LOW_SQNR_DB, or the one that set a range which clips more than MANY_CLIPPED of a layer's
+    values. ``floats`` are the float model's outputs, ``weights`` its weights.
     """
     for layer in layers:
         if layer.device is not None and layer.device.share > 0:
@@ -300,12 +301,17 @@ def find(
             )
     for i, layer in enumerate(layers):
         if layer.sqnr_db is not None and (layer.sqnr_db < LOW_SQNR_DB or _is_clipped(layer)):
-            real = floats[i] if floats is not None else None
-            before = next((x.sqnr_db for x in reversed(layers[:i]) if x.sqnr_db is not None), None)
-            kernel = weights[i] if weights is not None else None
-            cause = _cause(graph, graph.ops[i], layer, real, kernel, before)
-            return layer.name, (
-                f"{_where(layer)} is the first that leaves the float model: {layer.sqnr_db:.1f} dB. {cause}"
+            if _is_clipped(layer):
+                named = layers[_range_set_by(graph, layers, i)]
+                cause = _calibration(named, layer)
+            else:
+                named = layer
+                real = floats[i] if floats is not None else None
+                before = next((x.sqnr_db for x in reversed(layers[:i]) if x.sqnr_db is not None), None)
+                kernel = weights[i] if weights is not None else None
+                cause = _cause(graph, graph.ops[i], layer, real, kernel, before)
+            return named.name, (
+                f"{_where(named)} is the first that leaves the float model: {named.sqnr_db:.1f} dB. {cause}"
             )
     known = [layer for layer in layers if layer.sqnr_db is not None]
     if not known:
@@ -319,17 +325,32 @@ def _is_clipped(layer: Layer) -> bool:
     return layer.op not in ("SOFTMAX", "LOGISTIC") and layer.clipped is not None and layer.clipped > MANY_CLIPPED
 
 
+def _range_set_by(graph: Graph, layers: Sequence[Layer], position: int) -> int:
+    """The operator that the range of an operator's output was calibrated for, as far as the float model knows it."""
+    makers = {op.outputs[0]: i for i, op in enumerate(graph.ops)}
+    while graph.ops[position].kind in KEEPS_RANGE:
+        source = makers.get(graph.input(graph.ops[position], 0).index)
+        if source is None or layers[source].sqnr_db is None:
+            break
+        position = source
+    return position
+
+
+def _calibration(layer: Layer, clipped: Layer) -> str:
+    """``layer`` set the range that cuts off many values of ``clipped``, which is itself or behind it."""
+    behind = "" if layer is clipped else f", and {clipped.clipped:.1%} behind {clipped.name!r} ({clipped.op})"
+    return (
+        f"Usual cause: calibration data. {layer.clipped:.1%} of the float model's values lie outside of its range"
+        f"{behind}: calibrate with more, or with more typical samples (--calibration)"
+    )
+
+
 def _where(layer: Layer) -> str:
     return f"Layer {layer.name!r} ({layer.op})"
 
 
 def _cause(graph: Graph, op: Op, layer: Layer, real: Array | None, kernel: Array | None, before: float | None) -> str:
-    """The usual causes, the most certain first."""
-    if _is_clipped(layer):
-        return (
-            f"Usual cause: calibration data. {layer.clipped:.1%} of the float model's values lie outside of its range: "
-            "calibrate with more, or with more typical samples (--calibration)"
-        )
+    """The usual causes but clipping, the most certain first."""
     constants = [graph.tensors[i] for i in op.inputs[1:2] if i is not None and graph.tensors[i].data is not None]
     per_tensor = constants and constants[0].quantization is not None and not constants[0].quantization.per_channel
     if per_tensor and kernel is not None and (found := _outlier(_output_channels(op, kernel))):

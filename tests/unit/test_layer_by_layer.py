@@ -107,6 +107,29 @@ def test_clipping_counts_before_the_noise_is_bad() -> None:
     assert rows[1].clipped == 2 / 64 and layer is None, "a softmax has its range by definition"
 
 
+def test_clipping_behind_a_pool_is_of_the_layer_that_set_the_range() -> None:
+    """A pool has the range of what it reads, and the largest of several values is clipped more often than one."""
+    real = NORMAL / 8
+    real[0, 0, 0, 0] = 12.9
+    pooled = NORMAL / 8
+    pooled[0, 0, 0, :2] = 12.9
+    layer, sentence = found(
+        graph(kind="AVERAGE_POOL_2D"), [NORMAL / 8, pooled], [quantize(NORMAL / 8), quantize(pooled)]
+    )
+    assert layer == "first" and sentence.startswith("Layer 'first' (RELU) is the first that leaves the float model: ")
+    assert (
+        "0.0% of the float model's values lie outside of its range, and 3.1% behind 'second' (AVERAGE_POOL_2D)"
+        in sentence
+    )
+    g = graph(kind="MAX_POOL_2D")
+    chain = replace(g, ops=(replace(g.ops[0], kind="MAX_POOL_2D"), g.ops[1]))
+    layer, sentence = found(chain, [real, pooled], [quantize(real), quantize(pooled)])
+    assert layer == "first" and "1.6% of the float model's values lie outside of its range:" in sentence
+    rows = compare.compare(g, [quantize(real), quantize(pooled)], floats=[None, pooled])
+    layer, _ = compare.find(g, rows, [None, pooled], "tflite-micro")
+    assert layer == "second", "the layer that set the range is none of the float model's"
+
+
 def test_calibration_that_leaves_the_range_empty() -> None:
     small = NORMAL / 40
     layer, sentence = found(graph(), [small, small], [quantize(small)] * 2)
