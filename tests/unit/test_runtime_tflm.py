@@ -129,6 +129,13 @@ def test_registrations_name_each_operator_once_and_its_one_type() -> None:
     assert tflm.registrations(graph("CONV_2D", DType.FLOAT32, DType.FLOAT32)) == ["AddConv2D()"]
 
 
+def test_the_narrow_registration_of_mul_is_declared() -> None:
+    """The resolver of mid-2024 includes the headers of the others, and not this one."""
+    assert tflm.registrations(graph("MUL", DType.INT8)) == ["AddMul(tflite::Register_MUL_INT8())"]
+    header = (Path(__file__).parents[2] / "templates/tflm/library.h.j2").read_text()
+    assert '#include "tensorflow/lite/micro/kernels/mul.h"' in header
+
+
 def test_an_operator_of_two_types_is_registered_for_all() -> None:
     one, other = graph("ADD", DType.INT8), graph("ADD", DType.FLOAT32)
     both = replace(

@@ -3,6 +3,7 @@
 #pragma GCC system_header
 
 #include "tensorflow/lite/micro/arena_allocator/single_arena_buffer_allocator.h"
+#include "tensorflow/lite/micro/kernels/mul.h"  // Register_MUL_INT8, which the resolver of mid-2024 leaves out
 #include "tensorflow/lite/micro/memory_planner/greedy_memory_planner.h"
 #include "tensorflow/lite/micro/micro_allocator.h"
 #include "tensorflow/lite/micro/micro_interpreter.h"
