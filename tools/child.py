@@ -32,14 +32,17 @@ def run(
     stdout: int | IO[str] = subprocess.PIPE,
     stderr: int | IO[str] = subprocess.PIPE,
     timeout_s: float | None = None,
+    temporary: Path | None = None,
 ) -> "subprocess.CompletedProcess[str]":
     """``python -m module arguments…`` with this Python and this kerf, whatever the exit code.
+
+    ``temporary`` is where the child's temporary files go: one that is killed cannot remove them.
 
     Raises subprocess.TimeoutExpired after ``timeout_s`` seconds; the child is dead by then.
     """
     return subprocess.run(
         [sys.executable, "-m", module, *arguments],
-        env=_environment(),
+        env=_environment(temporary),
         stdin=subprocess.DEVNULL,
         stdout=stdout,
         stderr=stderr,
@@ -51,14 +54,15 @@ def run(
     )
 
 
-def follow(module: str, *arguments: str, log: IO[str], tell: Callable[[str], None]) -> int:
+def follow(module: str, *arguments: str, log: IO[str], tell: Callable[[str], None], temporary: Path) -> int:
     """``python -m module arguments…``, whose lines on standard output are told as they come; returns the exit code.
 
-    What it says on standard error goes to ``log``. The child ends with this function, whatever ends it.
+    What it says on standard error goes to ``log``, its temporary files to the folder ``temporary``. The child ends with
+    this function, whatever ends it.
     """
     with subprocess.Popen(
         [sys.executable, "-u", "-m", module, *arguments],
-        env=_environment(),
+        env=_environment(temporary),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=log,
@@ -75,7 +79,8 @@ def follow(module: str, *arguments: str, log: IO[str], tell: Callable[[str], Non
             child.kill()
 
 
-def _environment() -> dict[str, str]:
+def _environment(temporary: Path | None) -> dict[str, str]:
     own = str(Path(__file__).resolve().parents[1])
     search_path = os.pathsep.join([own, *filter(None, [os.environ.get("PYTHONPATH")])])
-    return {**os.environ, "PYTHONPATH": search_path, "TF_CPP_MIN_LOG_LEVEL": "3"}
+    own_folder = {"TMPDIR": str(temporary.resolve())} if temporary else {}
+    return {**os.environ, **own_folder, "PYTHONPATH": search_path, "TF_CPP_MIN_LOG_LEVEL": "3"}

@@ -22,20 +22,29 @@ _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest date a zip entry can have
 def replacing(path: Path) -> Iterator[Path]:
     """A temporary name next to ``path``, with the same suffix; what is written there becomes ``path`` on success.
 
-    The rename is atomic (POSIX rename, Windows ReplaceFile): a reader sees the old file or the new one. The name has
-    this process's number, so that two kerfs at once do not write the same file; left-overs of one that was killed are
-    removed first.
+    The rename is atomic (POSIX rename, Windows ReplaceFile): a reader sees the old file or the new one.
+    """
+    with temporary(path) as name:
+        yield name
+        os.replace(name, path)
+
+
+@contextmanager
+def temporary(path: Path) -> Iterator[Path]:
+    """A name next to ``path``, for a file or folder that is there no longer than the context.
+
+    It has this process's number, so that two kerfs at once do not use the same one; left-overs of one that was killed
+    are removed first.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}.partial{path.suffix}")
-    remove(temporary)
+    name = path.with_name(f".{path.stem}.{os.getpid()}.partial{path.suffix}")
+    remove(name)
     for left_over in _left_over(path):
         remove(left_over)
     try:
-        yield temporary
-        os.replace(temporary, path)
+        yield name
     finally:
-        remove(temporary)
+        remove(name)
 
 
 def _left_over(path: Path) -> Iterator[Path]:
@@ -73,8 +82,8 @@ def write(path: Path, data: bytes) -> None:
         with path.open("wb") as device:
             device.write(data)
         return
-    with replacing(path) as temporary:
-        temporary.write_bytes(data)
+    with replacing(path) as name:
+        name.write_bytes(data)
 
 
 def sha256(data: bytes) -> str:
@@ -98,6 +107,16 @@ def tree_digest(path: Path) -> str:
         return digest(path.read_bytes())
     names = sorted(p.relative_to(path).as_posix() for p in path.rglob("*") if p.is_file())
     return digest(*(part for name in names for part in (name, (path / name).read_bytes())))
+
+
+def own_digest(*parts: str) -> str:
+    """A digest of kerf's own source files, or all of a folder, named from tools/ on.
+
+    What they make is made again after they have changed, as they do in a checkout, where the version stays.
+    """
+    root = Path(__file__).parent
+    found = [[root / part] if part.endswith(".py") else sorted((root / part).rglob("*.py")) for part in parts]
+    return digest(*(path.read_bytes() for part in found for path in part))
 
 
 def pack(entries: Mapping[str, bytes]) -> bytes:

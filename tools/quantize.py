@@ -3,7 +3,6 @@
 import json
 import re
 import sys
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from . import __version__, files, oracle
+from . import files, oracle
 from . import strip as stripping
 from .child import run
 from .data import samples
@@ -26,6 +25,8 @@ from .train import Loaded, check_path, import_tensorflow, load
 from .values import MODES, Quantized, Trained, Vectors
 
 Tell = Callable[[str], None]
+
+SOURCES = ("quantize.py", "strip.py", "data/samples.py", "oracle/signature.py")  # of kerf, which decide the result
 
 CALIBRATED = ("int8", "int16x8")  # modes whose activations need ranges
 MAX_TFLITE_BYTES = 1 << 28  # nothing near it fits a microcontroller
@@ -122,8 +123,9 @@ def _key(source: Trained, mode: str | None, data: Data | Path | None, classes: S
     elif data is not None:
         arrays = [data.digest()]
     packages = [f"{name} {_version(name)}" for name in ("tensorflow", "ai-edge-quantizer", oracle.TFLM, oracle.LITERT)]
-    chosen = json.dumps([mode, type(data).__name__, list(classes), source.path.suffix, __version__, *options])
-    return files.digest(files.tree_digest(source.path), chosen, *packages, *arrays)
+    chosen = json.dumps([mode, type(data).__name__, list(classes), source.path.suffix, *options])
+    own = files.own_digest(*SOURCES)
+    return files.digest(files.tree_digest(source.path), chosen, own, *packages, *arrays)
 
 
 def _version(package: str) -> str:
@@ -182,8 +184,9 @@ def _convert(
     Made by a process of its own: TensorFlow crashes on some models (LSTM in int8).
     """
     log.unlink(missing_ok=True)
-    with tempfile.TemporaryDirectory(prefix="kerf-convert-") as folder:
-        result, refusal = Path(folder) / "model.tflite", Path(folder) / "refusal.txt"
+    with files.temporary(log.with_suffix(".convert")) as folder:
+        folder.mkdir()
+        result, refusal = folder / "model.tflite", folder / "refusal.txt"
         ranges = None
         if mode in CALIBRATED and provided is None:
             ranges = f"{samples.RANDOM_CALIBRATION_SAMPLES} random inputs"
@@ -195,12 +198,11 @@ def _convert(
             chosen = samples.choose(provided, calibration)
             ranges = chosen.what
             packed = files.pack_arrays({str(i): array for i, array in enumerate(chosen.arrays)})
-            (Path(folder) / "calibration.npz").write_bytes(packed)
+            (folder / "calibration.npz").write_bytes(packed)
         say(f"converting {path.name} to {mode}{f', ranges from {ranges}' if ranges else ''}")
         with log.open("w", encoding="utf-8") as output:
-            child = run(
-                __name__, str(path), mode, folder, str(log), str(int(per_tensor_dense)), stdout=output, stderr=output
-            )
+            arguments = (str(path), mode, str(folder), str(log), str(int(per_tensor_dense)))
+            child = run(__name__, *arguments, stdout=output, stderr=output, temporary=folder)
         if refusal.is_file():
             raise QuantizeError(refusal.read_text(encoding="utf-8"))
         if child.returncode != 0 or not result.is_file():

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 import tflite
 
-from tools import compress, models, pipeline, quantize, train
+from tools import compress, files, models, pipeline, quantize, train
 from tools.compress import Recipe, Step, channels, network, sparsity
 from tools.errors import CompressError, QuantizeError
 from tools.models import Data
@@ -299,6 +299,16 @@ def test_result_is_the_same_again_and_reused_until_something_changes(
     assert first.trained.path.read_bytes() != content
 
 
+def test_a_checkout_that_was_updated_compresses_again(
+    digits: Trained, data: Data, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    step, heard = Step("sparse", 0.5), Heard()
+    first = compress.compress(digits, step, data, QUICK, tmp_path)
+    monkeypatch.setattr(files, "own_digest", lambda *parts: "/".join(parts))
+    assert compress.compress(digits, step, data, QUICK, tmp_path, heard) == first
+    assert heard.said[0] == "compressing to digits+sparse0.5 again: the code of this stage has changed"
+
+
 def test_refusals_name_the_layer_and_the_way_out(tf: Any, data: Data, tmp_path: Path) -> None:
     keras = seeded(tf)
     layers = keras.layers
@@ -353,26 +363,32 @@ def test_regressions_and_binary_classifiers_are_trained_on(tf: Any, tmp_path: Pa
         assert made.accuracy[1] > 0.8 > made.accuracy[0]
 
 
-def test_interrupt_in_the_middle_leaves_no_model(digits: Trained, tmp_path: Path) -> None:
+@pytest.mark.parametrize("sig", [signal.SIGINT, signal.SIGKILL])
+def test_interrupt_in_the_middle_leaves_no_model(digits: Trained, tmp_path: Path, sig: signal.Signals) -> None:
     code = (
         "import sys; from pathlib import Path; from tools import compress, models; from tools.values import Trained;"
         "from tools.progress import TerminalProgress; from tools.compress import Recipe, Step;"
         "source = Trained('digits', Path(sys.argv[1]), None); data = models.find('digits').data();"
         "compress.compress(source, Step('qat'), data, Recipe(8), Path(sys.argv[2]), TerminalProgress())"
     )
-    command = [sys.executable, "-c", code, str(digits.path), str(tmp_path / "out")]
+    out, elsewhere = tmp_path / "out", tmp_path / "tmp"
+    elsewhere.mkdir()
+    command = [sys.executable, "-c", code, str(digits.path), str(out)]
     with subprocess.Popen(
-        command, cwd=ROOT, stderr=subprocess.PIPE, text=True, env={**os.environ, "TMPDIR": str(tmp_path)}
+        command, cwd=ROOT, stderr=subprocess.PIPE, text=True, env={**os.environ, "TMPDIR": str(elsewhere)}
     ) as child:
         assert child.stderr is not None
         deadline = time.monotonic() + 120
         while "2/8" not in child.stderr.readline():
             assert child.poll() is None and time.monotonic() < deadline
-        child.send_signal(signal.SIGINT)
+        child.send_signal(sig)
         child.stderr.read()
         assert child.wait(timeout=30) != 0
-    assert [p.name for p in (tmp_path / "out").iterdir() if p.suffix != ".log"] == []
-    assert [p.name for p in tmp_path.glob("kerf-*")] == [], "what the child was given is gone, too"
+    assert [p.name for p in out.iterdir() if p.name[0] != "." and p.suffix != ".log"] == []
+    assert list(elsewhere.iterdir()) == [], "what training for int8 writes is where the next start removes it"
+    assert len(list(out.glob(".*"))) == (sig == signal.SIGKILL)
+    with files.temporary(out / "out.qat"):
+        assert list(out.glob(".*")) == []
 
 
 def test_little_by_little() -> None:

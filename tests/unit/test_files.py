@@ -81,6 +81,33 @@ def test_two_at_once_do_not_disturb_each_other(tmp_path: Path) -> None:
     assert [(p.name, p.read_bytes()) for p in tmp_path.iterdir()] == [("model.keras", b"first")]
 
 
+def test_a_temporary_folder_goes_and_so_does_that_of_a_killed_process(tmp_path: Path) -> None:
+    killed = subprocess.Popen([sys.executable, "-c", ""])
+    killed.wait()
+    left_over = tmp_path / f".a.{killed.pid}.partial.work"
+    left_over.mkdir()
+    (left_over / "train_x.npy").write_bytes(b"much")
+    with files.temporary(tmp_path / "a.work") as folder:
+        assert not left_over.exists()
+        folder.mkdir()
+        (folder / "file").write_bytes(b"")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_kerf_makes_depends_on_its_own_source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "__file__", str(tmp_path / "files.py"))
+    for name in ("a.py", "stage/b.py", "stage/c.txt"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"")
+    digests = [files.own_digest("a.py", "stage")]
+    for name in ("a.py", "stage/b.py", "stage/c.txt"):
+        (tmp_path / name).write_bytes(b"changed")
+        digests.append(files.own_digest("a.py", "stage"))
+    assert [digests[i] != digests[i + 1] for i in range(3)] == [True, True, False]
+    with pytest.raises(FileNotFoundError):
+        files.own_digest("gone.py")
+
+
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes on this system")
 def test_a_pipe_or_device_is_written_to_and_stays(tmp_path: Path) -> None:
     """As root, --html /dev/stdout would otherwise put a file where the device was."""

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import __version__, files, train
+from .. import files, train
 from ..errors import CompressError, UnknownName, UsageError
 from ..models import Data
 from ..progress import Progress
@@ -31,6 +31,7 @@ from .tuning import Recipe as Recipe
 
 MIN_SHARE, MAX_SHARE = 0.05, 0.95
 STATE = "compress.json"
+SOURCES = ("compress", "data/augment.py")  # of kerf, which decide the result
 
 
 @dataclass(frozen=True)
@@ -169,17 +170,20 @@ def compress(
     path = directory / f"{directory.name}{'.tflite' if step.way == 'qat' else '.keras'}"
     state_path = directory / STATE
     packages = [f"{package} {version(package)}" for package in _packages(step)]
-    chosen = json.dumps([str(step), asdict(recipe), source.path.suffix, __version__])
-    key = files.digest(files.tree_digest(source.path), chosen, data.digest(), *packages)
+    chosen = json.dumps([str(step), asdict(recipe), source.path.suffix])
+    own = files.own_digest(*SOURCES)
+    key = files.digest(files.tree_digest(source.path), chosen, data.digest(), own, *packages)
 
     state = files.read_json(state_path)
     if state.get("key") == key and path.is_file() and files.tree_digest(path) == state.get("sha256"):
         if progress.is_news(path):
             progress.say(f"{model} is compressed already: {path}")
         return _result(model, path, state["result"])
+    if state.get("own", own) != own:
+        progress.say(f"compressing to {model} again: the code of this stage has changed")
     result = _take(source, step, data, recipe, path, model, progress)
     progress.is_news(path)
-    record = {"key": key, "sha256": files.tree_digest(path), "epochs": asked_epochs, "result": result}
+    record = {"key": key, "sha256": files.tree_digest(path), "own": own, "epochs": asked_epochs, "result": result}
     files.write(state_path, json.dumps(record, indent=1).encode())
     done = _result(model, path, result)
     before, after = done.accuracy

@@ -5,12 +5,12 @@ of its own, in which ``tf.keras`` is Keras 2.
 """
 
 import json
-import tempfile
 from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 
+from .. import files
 from ..child import follow
 from ..errors import CompressError
 from ..models import Data
@@ -28,8 +28,8 @@ def train_aware(network: Network, data: Data, recipe: Recipe, log: Path, step: S
     Weights that are zero stay zero. The best epoch counts, the state before the first one among them: the result is
     not worse than the network it came from, converted. Raises CompressError, with the reason in ``log``.
     """
-    with tempfile.TemporaryDirectory(prefix="kerf-qat-") as name:
-        folder = Path(name)
+    with files.temporary(log.with_suffix(".qat")) as folder:
+        folder.mkdir()
         networks.dump(network, folder / "network.npz")
         for array in ARRAYS:
             np.save(folder / f"{array}.npy", getattr(data, array))
@@ -40,7 +40,7 @@ def train_aware(network: Network, data: Data, recipe: Recipe, log: Path, step: S
             step(int(done), note)
 
         with log.open("a", encoding="utf-8") as output:
-            code = follow(f"{__package__}.aware", name, str(log), log=output, tell=tell)
+            code = follow(f"{__package__}.aware", str(folder), str(log), log=output, tell=tell, temporary=folder)
         if (folder / "refusal.txt").is_file():
             raise CompressError((folder / "refusal.txt").read_text(encoding="utf-8"))
         if code != 0:

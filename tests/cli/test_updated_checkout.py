@@ -1,0 +1,17 @@
+"""What kerf made stays as long as nothing that it depends on has changed, and its own code is part of that."""
+
+from pathlib import Path
+
+import pytest
+
+MODEL = Path(__file__).parents[1] / "unit" / "flatten.tflite"
+
+
+@pytest.mark.parametrize("source", ["quantize.py", "strip.py", "data/samples.py", "oracle/signature.py"])
+def test_a_change_of_the_code_converts_again(kerf, checkout: Path, source: str) -> None:
+    for _ in range(2):
+        done = kerf("quantize", "--model", str(MODEL))
+    assert "is quantized already" in done.stderr
+    with (checkout / "tools" / source).open("a") as file:
+        file.write("# changed\n")
+    assert "is quantized already" not in kerf("quantize", "--model", str(MODEL)).stderr
