@@ -98,6 +98,11 @@ class Mismatch(KerfError):
     """The device computed other numbers than the oracle."""
 
 
+def counted(number: int, what: str) -> str:
+    """How many, as a sentence says it: ``1 image``, ``2 images``."""
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+
 _REMEDIES = {
     errno.ENOSPC: "make room on that disk",
     errno.EDQUOT: "make room on that disk",

@@ -1,6 +1,7 @@
 """From a Keras file to a .tflite in the mode asked for, with the vectors that prove it; a .tflite passes through."""
 
 import json
+import math
 import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -15,7 +16,7 @@ from . import strip as stripping
 from .child import run
 from .data import samples
 from .data.samples import Samples
-from .errors import ModelError, QuantizeError, UsageError
+from .errors import ModelError, QuantizeError, UsageError, counted
 from .models import Data
 from .oracle import signature
 from .oracle.signature import Signature
@@ -286,6 +287,9 @@ def _batches(calibration: Sequence[samples.Array]) -> Iterator[list[samples.Arra
 
 def _vectors(source: Trained, tflite: bytes, provided: Samples | None, classes: Sequence[str], warn: Tell) -> Vectors:
     model: Signature = signature.read(tflite, source.path.name)
+    labels = provided.labels if provided else None
+    names = tuple(provided.classes if provided else classes)
+    _check_classes(labels, names, model.outputs[0].sample_shape, source.path.name)
     inputs = samples.test_inputs(provided, model.inputs)
     if provided is None:
         warn(
@@ -295,9 +299,29 @@ def _vectors(source: Trained, tflite: bytes, provided: Samples | None, classes: 
     found = oracle.expected(tflite, inputs, source.path.name)
     if found.note:
         warn(found.note)
-    labels = provided.labels if provided else None
-    names = tuple(provided.classes if provided else classes)
     return Vectors(tuple(inputs), found.outputs, labels, names, found.oracle, found.exact)
+
+
+def _check_classes(labels: samples.Array | None, names: Sequence[str], outputs: tuple[int, ...], where: str) -> None:
+    """Raises QuantizeError where the classes of the data are not those that the model's first output tells apart."""
+    if labels is None and not names:
+        return
+    count = math.prod(outputs)
+    if count != max(outputs, default=1):
+        raise QuantizeError(f"{where} gives {outputs} for a sample, which are no classes: give data without classes")
+    known = max(count, 2)  # a single number tells of the second of two
+    largest = -1 if labels is None else int(labels.max())
+    if largest >= known:
+        hint = "; the targets of a regression are real numbers" if count == 1 else ""
+        raise QuantizeError(
+            f"{where} has {counted(count, 'output')} and tells {known} classes apart, but the data have a class "
+            f"{largest}: give data of its own classes{hint}"
+        )
+    if names and len(names) != known:
+        raise QuantizeError(
+            f"{where} has {counted(count, 'output')} and tells {known} classes apart, but the data have {len(names)}: "
+            "give data of its own classes"
+        )
 
 
 def _pack(vectors: Vectors) -> bytes:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import QuantizeError, UsageError
+from ..errors import QuantizeError, UsageError, counted
 from ..models import Data
 from ..oracle.signature import Port
 
@@ -23,7 +23,8 @@ SEED = 0
 MAX_CLASS = 2**31 - 1
 MAX_DIGITS = 9  # of a number of samples
 
-# What numpy and zipfile raise on files that are no .npz; the last two on an .npy, which is no archive.
+_NPY_MARK, _ZIP_MARK = b"\x93NUMPY", b"PK"
+# What numpy and zipfile raise on files that are no .npz; TypeError on an .npy, which is no archive.
 _UNREADABLE = (
     *(OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error, AttributeError, TypeError),
     *(MemoryError, RuntimeError, NotImplementedError),  # a size that is a lie; an entry that is encrypted, or packed
@@ -54,12 +55,16 @@ def read_npz(path: Path, classes: Sequence[str]) -> Samples:
 
     All samples both calibrate and test. Raises QuantizeError.
     """
+    start = b""
     try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-            # What has no .npy in its name is bytes.
-            arrays = {name: array for name in archive.files if isinstance(array := archive[name], np.ndarray)}
+        with path.open("rb") as file:
+            start = file.read(len(_NPY_MARK))
+            file.seek(0)
+            with np.load(file, allow_pickle=False) as archive:
+                # What has no .npy in its name is bytes.
+                arrays = {name: array for name in archive.files if isinstance(array := archive[name], np.ndarray)}
     except _UNREADABLE as error:
-        why = (str(error).splitlines() or [type(error).__name__])[0]
+        why = _why_unreadable(start, error)
         raise QuantizeError(f"cannot read {path} as .npz: {why}; write it with numpy.savez(FILE, x=…, y=…)") from None
     names = ["x"] if "x" in arrays else sorted((n for n in arrays if n[:1] == "x" and n[1:].isdecimal()), key=_number)
     if not names:
@@ -76,16 +81,33 @@ def read_npz(path: Path, classes: Sequence[str]) -> Samples:
     return Samples(inputs, labels, inputs, labels, named)
 
 
+def _why_unreadable(start: bytes, error: BaseException) -> str:
+    """The reason, from the file's first bytes and what was raised: numpy's own advice is to open it unsafely."""
+    if start == _NPY_MARK:
+        return "it is a single array, an .npy"
+    if not isinstance(error, OSError) and not start.startswith(_ZIP_MARK):
+        return "it is no archive of arrays"
+    if "pickle" in str(error):
+        return "it holds Python objects, which are no numbers"
+    return (str(error).splitlines() or [type(error).__name__])[0]
+
+
 def _number(name: str) -> int:
     return int(name[1:])
 
 
 def _labels(y: Array, count: int, path: Path) -> npt.NDArray[np.int64] | None:
-    """Class indices; None where y holds a regression's targets (not integers)."""
+    """Class indices; None where y holds a regression's targets (real numbers)."""
     if len(np.atleast_1d(y)) != count or y.size != count:
         raise QuantizeError(f"{path}: y must be one class index per sample: {count}, not an array of shape {y.shape}")
-    if y.dtype.kind not in "iub":
+    if y.dtype.kind == "f":
         return None
+    if y.dtype.kind not in "iub":
+        kind = "text" if y.dtype.kind in "US" else y.dtype.name
+        raise QuantizeError(
+            f"{path}: y holds {kind}: it takes the index of each sample's class, from 0 on "
+            "(names of classes go into the array classes), or the real numbers of a regression"
+        )
     if y.min() < 0:
         raise QuantizeError(f"{path}: y holds the negative class index {y.min()}")
     if y.max() > MAX_CLASS:
@@ -167,16 +189,26 @@ def _quantized(array: Array, port: Port) -> Array:
 
 
 def _shaped(array: Array, shape: tuple[int, ...], which: str) -> Array:
+    """The samples in the model's shape: axes of 1 come and go, and flat samples become rows and columns.
+
+    Axes are never exchanged, and flat samples get no channels: nobody knows whether these come first or last.
+    """
+    given = array.shape[1:]
+    differ = f"a sample of the data has the shape {given}, but input {which} of the model takes {shape}"
     if array[0].size != int(np.prod(shape, dtype=np.int64)):
-        raise QuantizeError(
-            f"a sample of the data has the shape {array.shape[1:]}, but input {which} of the model takes {shape}"
-        )
+        raise QuantizeError(differ)
+    have, want = ([size for size in sizes if size != 1] for sizes in (given, shape))
+    if not (have == want or len(want) < 2 or (len(have) < 2 and len(want) == 2)):
+        if have == [want[-1], *want[:-1]]:
+            raise QuantizeError(f"{differ}: put the channels last, as in x = numpy.moveaxis(x, 1, -1)")
+        raise QuantizeError(f"{differ}: bring x into that order, with its transpose or reshape")
     return array.reshape(len(array), *shape)
 
 
 def _check_count(arrays: Sequence[Array], wanted: int) -> None:
     if len(arrays) != wanted:
-        raise QuantizeError(f"the model has {wanted} inputs and the data {len(arrays)}: name the arrays x0, x1, …")
+        inputs = counted(wanted, "input")
+        raise QuantizeError(f"the model has {inputs} and the data {len(arrays)}: name the arrays x0, x1, …")
 
 
 def _random_port(random: np.random.Generator, port: Port) -> Array:

@@ -1,0 +1,71 @@
+"""Data that are not the model's are refused: an accuracy computed with them would be a number about nothing."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tools import quantize
+from tools.errors import QuantizeError
+from tools.models import Data
+from tools.values import Quantized, Trained
+
+MODEL = Path(__file__).parent / "flatten.tflite"  # 6x6 grey pixels 0 … 1 → 3 classes, int8
+
+
+def converted(folder: Path, **arrays: object) -> Quantized:
+    np.savez(folder / "d.npz", **arrays)
+    return quantize.quantize(Trained("insects", MODEL, None), None, folder / "d.npz", folder / "out")
+
+
+X = np.zeros((4, 6, 6, 1), np.float32)
+
+
+@pytest.mark.parametrize(
+    ("arrays", "message"),
+    [
+        ({"y": [100, 101, 2, 3]}, "has 3 outputs and tells 3 classes apart, but the data have a class 101"),
+        ({"y": [0, 1, 2, 3]}, "but the data have a class 3: give data of its own classes"),
+        ({"y": [0, 1, 1, 0], "classes": ["cat", "dog"]}, "tells 3 classes apart, but the data have 2"),
+        ({"classes": ["a", "b", "c", "d"]}, "tells 3 classes apart, but the data have 4"),
+        ({"y": ["cat", "dog", "cat", "cat"]}, "y holds text: it takes the index"),
+        ({"y": [0, 1, 1j, 0]}, "y holds complex128: it takes the index"),
+    ],
+)
+def test_classes_that_the_model_does_not_have(tmp_path: Path, arrays: dict[str, object], message: str) -> None:
+    with pytest.raises(QuantizeError) as caught:
+        converted(tmp_path, x=X, **arrays)
+    assert message in str(caught.value)
+    assert not (tmp_path / "out" / "quantize.json").exists()
+
+
+def test_a_folder_of_other_classes_than_the_model_has(tmp_path: Path) -> None:
+    y = np.array([0, 1, 1, 0])
+    with pytest.raises(QuantizeError, match="tells 3 classes apart, but the data have 2"):
+        quantize.quantize(Trained("insects", MODEL, None), None, Data(X, y, X, y), tmp_path, classes=("cat", "dog"))
+
+
+@pytest.mark.parametrize(
+    ("outputs", "labels", "names", "message"),
+    [
+        ((1,), [0, 1], ("no", "yes"), None),  # binary
+        ((1,), [0, 7], (), "has 1 output and tells 2 classes apart, but the data have a class 7: .*real numbers"),
+        ((1,), None, (), None),  # a regression
+        ((1, 1, 3), [0, 2], (), None),  # the end of a network without dense layers
+        ((4, 4, 3), [0, 2], (), r"gives \(4, 4, 3\) for a sample, which are no classes"),
+        ((4, 4, 3), None, (), None),
+    ],
+)
+def test_outputs_that_are_no_list_of_scores(
+    outputs: tuple[int, ...], labels: list[int] | None, names: tuple[str, ...], message: str | None
+) -> None:
+    given = None if labels is None else np.array(labels)
+    if message is None:
+        quantize._check_classes(given, names, outputs, "m")
+        return
+    with pytest.raises(QuantizeError, match=message):
+        quantize._check_classes(given, names, outputs, "m")
+
+
+def test_the_model_s_own_classes(tmp_path: Path) -> None:
+    assert converted(tmp_path, x=X, y=[0, 1, 2, 0], classes=["a", "b", "c"]).vectors.classes == ("a", "b", "c")
