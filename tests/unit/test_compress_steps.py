@@ -35,6 +35,8 @@ def test_a_name_says_how_a_model_was_made(tmp_path: Path) -> None:
         ("digits+channels0", "cannot remove 0 of the filters: give a share from 0.05 to 0.95"),
         ("digits+sparse", "'sparse' is no way to compress: as in sparse0.5"),
         ("digits+qat8", "'qat8' is no way to compress: qat has no share"),
+        ("digits+qat0.5", "'qat0.5' is no way to compress: qat has no share"),
+        ("+qat", "'+qat' does not say what is compressed: put the model's name before the +"),
         ("digits+qat+sparse0.5", "qat+sparse0.5: each way once, in the order channels, sparse, qat"),
         ("digits+sparse0.5+sparse0.8", "sparse0.5+sparse0.8: each way once, in the order channels, sparse, qat"),
     ],
@@ -118,7 +120,12 @@ def test_the_smallest_filters_go_with_batch_normalization_folded_in() -> None:
 
 @given(st.integers(1, 12), st.floats(0.05, 0.95))
 def test_one_filter_always_remains(filters: int, share: float) -> None:
-    smaller = channels.prune(chain(np.ones((3, 3, 1, filters), np.float32), np.ones(filters, np.float32)), share)
+    network = chain(np.ones((3, 3, 1, filters), np.float32), np.ones(filters, np.float32))
+    if filters == 1 or int(share * filters + 1e-9) == 0:
+        with pytest.raises(CompressError, match="no filters that can be removed" if filters == 1 else "larger share"):
+            channels.prune(network, share)
+        return
+    smaller = channels.prune(network, share)
     assert smaller.layers[1].shape[-1] == filters - int(share * filters + 1e-9) >= 1
 
 

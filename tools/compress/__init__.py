@@ -95,8 +95,10 @@ def parse(model: str) -> tuple[str, tuple[Step, ...]]:
     base, *parts = model.split("+")
     if Path(model).exists():
         return model, ()
-    while parts and ("." in parts[0] or "/" in parts[0]) and not re.match(r"(channels|sparse)[\d.]*$", parts[0]):
+    while parts and ("." in parts[0] or "/" in parts[0]) and not re.fullmatch(rf"({'|'.join(WAYS)})[\d.]*", parts[0]):
         base = f"{base}+{parts.pop(0)}"  # a + in a file's name
+    if not base:
+        raise UsageError(f"{model!r} does not say what is compressed: put the model's name before the +")
     steps = tuple(_step(part) for part in parts)
     check(steps)
     return base, steps
@@ -144,6 +146,14 @@ def recipe(step: Step, base: Recipe, epochs: int | None = None) -> Recipe:
     return replace(base, epochs=epochs or own, learning_rate=way.learning_rate * base.learning_rate)
 
 
+def check_source(path: Path) -> None:
+    """Raises CompressError for a model that cannot be trained on, QuantizeError for a file that is no model."""
+    if path.suffix == ".tflite" or path.is_dir():
+        kind = "a .tflite" if path.suffix == ".tflite" else "a SavedModel"
+        raise CompressError(f"{path} is {kind} and cannot be trained on: compress the .keras or .h5")
+    train.check_path(path)
+
+
 def compress(
     source: Trained,
     step: Step,
@@ -161,10 +171,7 @@ def compress(
     """
     progress = progress or Progress()
     check([step])
-    if source.path.suffix == ".tflite" or source.path.is_dir():
-        kind = "a .tflite" if source.path.suffix == ".tflite" else "a SavedModel"
-        raise CompressError(f"{source.path} is {kind} and cannot be trained on: compress the .keras or .h5")
-    train.check_path(source.path)
+    check_source(source.path)
     directory.mkdir(parents=True, exist_ok=True)
     model = name(source.model, [step])
     path = directory / f"{directory.name}{'.tflite' if step.way == 'qat' else '.keras'}"
@@ -216,6 +223,10 @@ def _take(
     live = train.load_keras(source.path, log)
     before = networks.read(live, source.path.name)
     tuning.check(before, data, source.path.name)
+    if step.way == "sparse" and not any(sparsity.kernels_of(before)):
+        raise CompressError(
+            f"{source.path.name} has no layer whose weights can be removed; known: {', '.join(sparsity.KERNELS)}"
+        )
     after = before
     with progress.bar(f"compressing {source.model} to {step}", recipe.epochs) as tell, without_warnings():
         accuracy_before = tuning.score(before, lambda x: live.predict(x, verbose=0), data)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -52,12 +53,10 @@ def _serve(folder: Path, log: Path) -> None:
 
 def _trained(network: Network, data: Data, recipe: Recipe, log: Path, step: Step) -> bytes:
     tf = import_tensorflow(log)
-    from tensorflow_model_optimization.quantization.keras import quantize_model
-
     keras = tf.keras
     tuning.seed(tf)
     train, validation = _split(data)
-    model = quantize_model(networks.build(_steady(network), keras))
+    model = _rounding(network, keras)
     _calibrate(model, train.train_x)
     best = _Best(keras, model, network, validation)
     kernels = [variable for variable in model.trainable_variables if "kernel" in variable.name]
@@ -65,6 +64,26 @@ def _trained(network: Network, data: Data, recipe: Recipe, log: Path, step: Step
     tuning.fit(keras, model, network, train, recipe, callbacks, step, validation)
     model.set_weights(best.weights)
     return _convert(tf, model, network, log)
+
+
+def _rounding(network: Network, keras: Any) -> Any:
+    """The model with int8's rounding in place. Raises CompressError for a layer that has no such form."""
+    from tensorflow_model_optimization.quantization.keras import quantize_model
+
+    model = networks.build(_steady(network), keras)
+    try:
+        return quantize_model(model)
+    except RuntimeError as error:
+        named = re.match("Layer (.+?):<class ", str(error))
+        refused = [layer for layer in network.layers if named and layer.name == named[1]]
+        if not refused:
+            raise
+        (layer,) = refused
+        remedy = "put it right behind a convolution" if layer.kind == "BatchNormalization" else "leave it out"
+        raise CompressError(
+            f"{network.name} cannot be trained for int8 with the layer {layer.name!r} of kind {layer.kind} where it "
+            f"is: {remedy}, or convert without training, `inv quantize --mode int8`"
+        ) from None
 
 
 def _steady(network: Network) -> Network:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ..errors import CompressError
 from .network import INPUT, Array, Layer, Network
 
 Ids = npt.NDArray[np.int64]
@@ -28,6 +29,8 @@ def prune(network: Network, share: float) -> Network:
     channels are ranked together by the mean of their squared norms, each relative to its layer. Inputs and outputs of
     the network keep their channels, and so does what a reshape or a softmax in the middle reads. What a removed filter
     with a bias gave its readers is lost; a filter that gives zero can be removed without a trace.
+
+    Raises CompressError where not a single filter would go.
     """
     links = _link(network)
     removed = _choose(network, links, share)
@@ -124,11 +127,23 @@ def _choose(network: Network, links: _Links, share: float) -> set[int]:
                 scores.setdefault(int(root), []).append(float(square))
     rank = {root: float(np.mean(found)) for root, found in scores.items()}
     removed: set[int] = set()
+    most = 0
     for members in _together(made):
         best = {max((int(i) for i in made[name]), key=rank.__getitem__) for name in members}  # nobody is left empty
         roots = sorted({int(i) for name in members for i in made[name]} - fixed)
         candidates = sorted(set(roots) - best, key=lambda root: (rank[root], root))
         removed.update(candidates[: int(share * len(roots) + 1e-9)])
+        most = max(most, len(roots) if candidates else 0)
+    if not removed and most:
+        raise CompressError(
+            f"{share:g} of {most} filters, and no layer of {network.name} has more, is less than one: give a larger "
+            "share"
+        )
+    if not removed:
+        raise CompressError(
+            f"{network.name} has no filters that can be removed: those of its last layer, of grouped convolutions and "
+            "before a reshape stay, and so does one in every layer"
+        )
     return removed
 
 

@@ -42,7 +42,13 @@ def train(ask: Request, progress: Progress, epochs: int | None = None, seed: int
         raise UsageError(f"{ask.model} is made by `inv compress --model {ask.model}`, which trains what it needs")
     if is_path(ask.model):
         raise UsageError(f"{ask.model} is a file and trained already; go on with `inv quantize --model {ask.model}`")
+    _check_epochs(epochs)
     return trainer.train(ask.model, _folder(ask, ask.model), progress, seed, epochs, _own_data(ask, progress))
+
+
+def _check_epochs(epochs: int | None) -> None:
+    if epochs is not None and epochs < 1:
+        raise UsageError(f"--epochs {epochs}: give at least 1, or leave it away")
 
 
 def _trained(ask: Request, data: Data | None, progress: Progress) -> Trained:
@@ -82,6 +88,7 @@ def compress(
     base, named = compressor.parse(ask.model)
     more = compressor.steps(channels, sparsity, qat)
     compressor.check((*named, *more))
+    _check_epochs(epochs)
     if not (named or more):
         raise UsageError("there is nothing to do: give --channels, --sparsity, --qat or several of them")
     return _compress(replace(ask, model=base), named, progress, more, epochs)[0]
@@ -101,9 +108,10 @@ def _compress(
     if is_path(ask.model):
         path = Path(ask.model)
         source, recipe = Trained(shown(path), path, None), compressor.Recipe()
-        pictures = dataset(ask, progress)
+        compressor.check_source(path)
         if not ask.data:
             raise UsageError(f"{ask.model} is trained on when it is compressed: give --data, a folder or an .npz")
+        pictures = dataset(ask, progress)
         data = pictures or held_out.read_npz(Path(ask.data))
     else:
         module = models.find(ask.model)
