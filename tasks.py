@@ -54,7 +54,7 @@ REQUEST: dict[str, tuple[Any, str]] = {
     "emulator": ("", "run without a board in: qemu (default where the target has it) or renode"),
     "port": ("", "a real board: its serial port, a pyserial URL, or auto to find it by its USB id"),
     "data": ("", "a folder with one folder of images per class; for a model of your own also an .npz with x and y"),
-    "skip_bad": (False, "leave out images of --data that are broken, no images or of another size, and count them"),
+    "skip_bad": (False, "leave out files that are broken, no images or of another size, and count them"),
     "pixels": ("", "what images' pixels become: 0..1, 0..255 or -1..1 (default: as the model's first layers show)"),
     "calibration": ("balanced", "what makes the ranges: 500 samples balanced over the classes, or a number at random"),
     "strip": (False, "remove names and metadata from the .tflite"),
@@ -181,15 +181,15 @@ def ops(ask: Any, json: bool) -> None:
     "skip_bad json",
     model=("digits", "a name from `inv models`"),
     data=("", "a folder with one folder of images per class, instead of the model's own data"),
-    epochs=(Whole(0), "stop after so many epochs (default: the model's own number)"),
+    epochs=("", "stop after so many epochs (default: the model's own number)"),
     seed=(Whole(1), "of the weights and the order of the data"),
 )
-def train(ask: Any, epochs: int, seed: int, json: bool) -> None:
+def train(ask: Any, epochs: str, seed: int, json: bool) -> None:
     """Train a model that comes with kerf."""
     from tools import pipeline, report
     from tools.report import describe
 
-    trained = pipeline.train(ask, progress(), epochs=epochs or None, seed=seed)
+    trained = pipeline.train(ask, progress(), epochs=Whole(epochs) if epochs else None, seed=seed)
     report.show_rows([describe.trained(trained)], json)
 
 
@@ -198,14 +198,14 @@ def train(ask: Any, epochs: int, seed: int, json: bool) -> None:
     channels=(Share(0), "remove this share of the filters of each layer, smallest first: 0.25 … 0.75"),
     sparsity=(Share(0), "make this share of the weights zero, smallest first: 0.5 … 0.9"),
     qat=(False, "train for int8, with its rounding in place; the result is an int8 .tflite"),
-    epochs=(Whole(0), "train on for so many epochs after each of them (default: as the model is trained)"),
+    epochs=("", "train on for so many epochs after each of them (default: as the model is trained)"),
 )
-def compress(ask: Any, channels: float, sparsity: float, qat: bool, epochs: int, json: bool) -> None:
+def compress(ask: Any, channels: float, sparsity: float, qat: bool, epochs: str, json: bool) -> None:
     """Make a smaller network of a trained one, and train on; digits becomes digits+sparse0.8, or the like."""
     from tools import pipeline, report
     from tools.report import describe
 
-    made = pipeline.compress(ask, progress(), channels, sparsity, qat, epochs or None)
+    made = pipeline.compress(ask, progress(), channels, sparsity, qat, Whole(epochs) if epochs else None)
     report.show_compressed([describe.compressed(step) for step in made], json)
 
 
@@ -369,11 +369,12 @@ def _name_images(words: list[str]) -> None:
     """`classify A B` becomes `classify --images A --images B`, in place: Invoke has no list without a name."""
     if "classify" not in words:
         return
-    takes_value = {f"--{name}": option.takes_value for option in classify.get_arguments() for name in option.names}
+    options = signature(classify.body).parameters.values()
+    takes_value = {f"--{option.name}" for option in options if not isinstance(option.default, bool)}
     start = words.index("classify") + 1
     rest, named = iter(words[start:]), []
     for word in rest:
-        named += [word, *islice(rest, takes_value.get(word, False))] if word[:1] == "-" else ["--images", word]
+        named += [word, *islice(rest, word in takes_value)] if word[:1] == "-" else ["--images", word]
     words[start:] = named
 
 

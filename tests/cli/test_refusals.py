@@ -114,6 +114,8 @@ def test_a_full_disk_behind_standard_output(checkout: Path) -> None:
         (("train", "--epochs", "abc"), "'abc' is no whole number"),
         (("train", "--epochs", "-1"), "'-1' is no whole number"),
         (("compress", "--epochs", "2.5"), "'2.5' is no whole number"),
+        (("train", "--epochs", "0"), "--epochs 0: give at least 1"),
+        (("compress", "--qat", "--epochs", "0"), "--epochs 0: give at least 1"),
         (("compress", "--sparsity", "80%"), "'80%' is no number from 0 to 1"),
         (("compress", "--channels", "nan"), "'nan' is no number from 0 to 1"),
     ],
@@ -137,6 +139,12 @@ def test_help_says_which_options_take_a_value(kerf) -> None:
         text = kerf(name, "--help").stdout
         assert [option for option in options if f"--{option}=" not in text] == []
     assert ".tflite" not in kerf("train", "--help").stdout
+
+
+@pytest.mark.parametrize("words", [("classify", "--help"), ("classify", "-h"), ("--help", "classify")])
+def test_help_of_classify_explains_its_options(kerf, words: tuple[str, ...]) -> None:
+    text = kerf(*words).stdout
+    assert "image files, folders of them" in text and "a name from `inv targets`" in text
 
 
 def test_images_that_are_not_there(kerf) -> None:
