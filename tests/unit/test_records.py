@@ -175,6 +175,8 @@ def test_every_field_is_documented() -> None:
         ({"setup": "a"}, "setup"),
         ({"samples": True}, "samples"),
         ({"samples": -1}, "samples"),
+        ({"samples": 10**400}, "samples"),
+        ({"setup": float("nan")}, "setup"),
         ({"mismatches": None}, "mismatches"),
         ({"invoke": {"min": "x", "median": 1, "p99": 1, "n": 1}}, "invoke.min"),
         ({"invoke": {"min": float("inf"), "median": 1, "p99": 1, "n": 1}}, "invoke.min"),

@@ -1,7 +1,6 @@
 """Measurement records: one JSON object per line, appended whole, read back with care (docs/records.md)."""
 
 import json
-import math
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -9,6 +8,8 @@ from typing import Any
 
 from ..errors import KerfError
 from ..values import Clock, Measurement, Timing
+
+_TOO_MUCH = 1 << 64  # no count of bytes, samples or ticks comes near; JSON has integers of any length
 
 
 def to_json(measurement: Measurement) -> dict[str, Any]:
@@ -89,7 +90,7 @@ def _wrong_types(m: Measurement) -> list[str]:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value) and value >= 0
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < _TOO_MUCH
 
 
 def _is_text(value: Any) -> bool:
