@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from .data import images
 from .data import pixels as pixel_ranges
-from .errors import UsageError
+from .errors import TrainError, UsageError, counted
 from .oracle.signature import Signature, last_operator, read
 from .values import Quantized
 
@@ -22,13 +22,14 @@ Array = npt.NDArray[Any]
 class Pictures:
     """Pictures as a model takes them: ``inputs`` in its type, first axis = picture; ``notes`` say what was done.
 
-    ``pixels`` is the name of the range that the 256 levels became.
+    ``pixels`` is the name of the range that the 256 levels became; ``left_out`` says of each bad file what is wrong.
     """
 
     paths: tuple[Path, ...]
     inputs: Array
     notes: tuple[str, ...]
     pixels: str
+    left_out: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -67,14 +68,15 @@ def find(wanted: Sequence[str]) -> tuple[Path, ...]:
     return tuple(found)
 
 
-def prepare(paths: Sequence[Path], model: Quantized, pixels: str) -> Pictures:
+def prepare(paths: Sequence[Path], model: Quantized, pixels: str, skip_bad: bool = False) -> Pictures:
     """The pictures with pixels in the range ``pixels`` (one of pixels.RANGES), quantized as the model's input is.
 
     A picture of other proportions is cropped around its middle, a larger one shrunk to the mean of the area under each
     pixel. Grey becomes three equal channels, and colour grey (ITU-R 601-2 luma), where the model wants it.
 
     Raises UsageError for a model that does not make one output of one picture, for a picture that is smaller than the
-    model's input, and for pixels that the input cannot hold; TrainError for a file that is no image.
+    model's input, and for pixels that the input cannot hold; TrainError for a file that is no image. ``skip_bad``
+    leaves out such files, as long as there are others.
     """
     port = _signature(model).inputs[0]
     if pixels == pixel_ranges.BYTES and port.highest < 2:
@@ -87,15 +89,23 @@ def prepare(paths: Sequence[Path], model: Quantized, pixels: str) -> Pictures:
         raise UsageError(
             f"{model.model} takes {shape} per sample, which is no picture: height, width and 1 or 3 channels would be"
         )
-    fitted = [_fit(path, shape) for path in paths]
+    used, fitted, left_out = [], [], []
+    for path in paths:
+        try:
+            fitted.append(_fit(path, shape))
+            used.append(path)
+        except (TrainError, UsageError) as error:
+            left_out.append(str(error))
+            if not skip_bad or len(left_out) == len(paths):
+                raise
     real = pixel_ranges.scaled(np.stack([levels for levels, _ in fitted]), pixels)
-    return Pictures(tuple(paths), port.quantize(real), tuple(note for _, note in fitted), pixels)
+    return Pictures(tuple(used), port.quantize(real), tuple(note for _, note in fitted), pixels, tuple(left_out))
 
 
 def _signature(model: Quantized) -> Signature:
     found = read(model.tflite, model.model)
     if len(found.inputs) != 1 or len(found.outputs) != 1:
-        counts = f"{len(found.inputs)} inputs and {len(found.outputs)} outputs"
+        counts = f"{counted(len(found.inputs), 'input')} and {counted(len(found.outputs), 'output')}"
         raise UsageError(f"{model.model} has {counts}: a classifier of pictures has one of each")
     return found
 
@@ -107,7 +117,10 @@ def _fit(path: Path, shape: tuple[int, ...]) -> tuple[images.Pixels, str]:
     height, width, channels = shape
     had = f"{pixels.shape[1]}x{pixels.shape[0]}"
     if pixels.shape[0] < height or pixels.shape[1] < width:
-        raise UsageError(f"{path} has {had} pixels and the model takes {width}x{height}: give a larger picture")
+        raise UsageError(
+            f"{path} has {had} pixels and the model takes {width}x{height}: give a larger picture; "
+            "--skip-bad leaves such files out"
+        )
     picture = Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels)
     picture = picture.convert("L" if channels == 1 else "RGB")
     done = []

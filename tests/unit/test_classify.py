@@ -75,6 +75,25 @@ def test_what_is_refused(tmp_path: Path) -> None:
         classify.prepare([text], model(), "0..1")
 
 
+def test_bad_files_are_left_out_if_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    good = picture(tmp_path / "b.png", np.arange(36).reshape(6, 6) * 7)
+    picture(tmp_path / "c.png", np.zeros((6, 5)))
+    (tmp_path / "a.txt").write_text("no picture")
+    monkeypatch.setattr(places, "BUILD", tmp_path / "build")
+    heard: list[str] = []
+
+    class Heard(Progress):
+        def warn(self, text: str) -> None:
+            heard.append(text)
+
+    ask = Request(model=str(MODEL), target=pipeline.INTERPRETER, skip_bad=True)
+    (found,) = pipeline.classify(ask, [str(tmp_path)], Heard())
+    assert found.image == str(good)
+    assert heard[-1].startswith(f"2 files left out; the first: {tmp_path / 'a.txt'} is no image that can be read")
+    with pytest.raises(TrainError, match="is no image that can be read"):
+        classify.prepare([tmp_path / "a.txt"], model(), "0..1", skip_bad=True)
+
+
 def test_probabilities() -> None:
     sure = np.array([[0.99609375, 0.0, 0.0]])  # int8 softmax ends at 255/256
     np.testing.assert_array_equal(classify._probabilities(sure, "SOFTMAX"), sure)

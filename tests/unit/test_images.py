@@ -157,7 +157,7 @@ BAD: list[tuple[Callable[[Path], Path], str]] = [
     (postscript, "is no image"),
     (folder_in_class, "is no file: a class folder holds images only"),
     (two_sizes, "has 5x3 pixels but"),
-    (deep_pixels, "has pixels of the type I;16"),
+    (deep_pixels, "has pixels of the type I;16: save it with 8 bits per channel; --skip-bad leaves such files out"),
     (dangling_link, "is no file"),
 ]
 
@@ -186,7 +186,7 @@ def test_bad_files_are_named_or_skipped_and_counted(
 def test_a_giant_image_is_refused_before_it_is_decoded(tmp_path: Path) -> None:
     folder = plain(tmp_path / "set")
     Image.new("1", (5000, 5000)).save(folder / "cat" / "0.png")
-    with pytest.raises(TrainError, match="has 5000x5000 pixels: more than 16,777,216 in all"):
+    with pytest.raises(TrainError, match="has 5000x5000 pixels: more than 16,777,216 in all; --skip-bad leaves"):
         load(folder)
 
 
@@ -212,6 +212,14 @@ def test_folders_that_are_no_data_set(tmp_path: Path, skip_bad: bool) -> None:
     assert "must have the same classes: 'eel' is in one of them only" in refused(tmp_path / "odd")
     plain(tmp_path / "few", 1)
     assert "the class 'cat' of" in refused(tmp_path / "few") and "it needs 2" in refused(tmp_path / "few")
+
+
+def test_a_class_with_a_single_image(tmp_path: Path) -> None:
+    folder = plain(tmp_path / "set")
+    for path in sorted((folder / "cat").iterdir())[1:]:
+        path.unlink()
+    with pytest.raises(TrainError, match=r"the class 'cat' of .* has 1 image to use: it needs 2"):
+        load(folder)
 
 
 def test_a_class_of_nothing_but_bad_files(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import files
-from ..errors import TrainError
+from ..errors import TrainError, counted
 from ..models import Data
 from ..progress import Progress
 from . import pixels
@@ -29,6 +29,7 @@ MAX_PIXELS = 1 << 24  # of one image; a microcontroller's are a thousand times s
 TEST_SHARE = 0.2
 SEED = 0
 _CACHE_VERSION = "1"
+_SKIP = "--skip-bad leaves such files out"
 _GREY_MODES = ("1", "L", "LA")
 _COLOUR_MODES = ("P", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr")
 # What Pillow raises on files that are broken or no image, besides the warning about giant ones.
@@ -69,8 +70,8 @@ def load(
         files.write(state_path, json.dumps(state, indent=1).encode())
     if state["skipped"]:
         count = len(state["skipped"])
-        left_out = f"{count} files of {folder} are" if count > 1 else f"1 file of {folder} is"
-        progress.warn(f"{left_out} left out; the first: {state['skipped'][0]}")
+        left_out = f"{counted(count, 'file')} of {folder} {'is' if count == 1 else 'are'} left out"
+        progress.warn(f"{left_out}; the first: {state['skipped'][0]}")
     arrays = files.unpack_arrays(packed)
     return Data(
         pixels.scaled(arrays["train_x"], pixel_range),
@@ -183,7 +184,8 @@ def _decode(folder: Path, listing: _Listing, progress: Progress, skip_bad: bool)
         needed = 1 if len(images) == 2 else 2  # where the test set is yet to be split off, one image for each side
         for kind, name in enumerate(listing.classes):
             if left[kind] < needed:
-                raise TrainError(f"the class {name!r} of {folder} has {left[kind]} images to use: it needs {needed}")
+                usable = counted(left[kind], "image")
+                raise TrainError(f"the class {name!r} of {folder} has {usable} to use: it needs {needed}")
         arrays.append(np.stack([np.broadcast_to(image, (*image.shape[:2], channels)) for image, _ in kept]))
         labels.append(np.array([kind for _, kind in kept], np.int64))
     if len(arrays) == 1:
@@ -226,21 +228,23 @@ def read(path: Path) -> Pixels:
     from PIL import Image, ImageOps, UnidentifiedImageError
 
     if not path.is_file():
-        raise TrainError(f"{path} is no file: a class folder holds images only; --skip-bad leaves it out")
+        raise TrainError(f"{path} is no file: a class folder holds images only; {_SKIP}")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             with Image.open(path, formats=FORMATS) as image:
                 if image.width * image.height > MAX_PIXELS:
-                    raise TrainError(f"{path} has {image.width}x{image.height} pixels: more than {MAX_PIXELS:,} in all")
+                    raise TrainError(
+                        f"{path} has {image.width}x{image.height} pixels: more than {MAX_PIXELS:,} in all; {_SKIP}"
+                    )
                 if image.mode not in (*_GREY_MODES, *_COLOUR_MODES):
-                    raise TrainError(f"{path} has pixels of the type {image.mode}: save it with 8 bits per channel")
+                    raise TrainError(
+                        f"{path} has pixels of the type {image.mode}: save it with 8 bits per channel; {_SKIP}"
+                    )
                 upright = ImageOps.exif_transpose(image)
                 levels = np.asarray(upright.convert("L" if image.mode in _GREY_MODES else "RGB"))
     except UnidentifiedImageError:
-        raise TrainError(
-            f"{path} is no image that can be read ({', '.join(FORMATS)}); --skip-bad leaves such files out"
-        ) from None
+        raise TrainError(f"{path} is no image that can be read ({', '.join(FORMATS)}); {_SKIP}") from None
     except (*_UNREADABLE, Image.DecompressionBombError) as error:
-        raise TrainError(f"{path} is damaged or cut off ({error}); --skip-bad leaves such files out") from None
+        raise TrainError(f"{path} is damaged or cut off ({error}); {_SKIP}") from None
     return levels.reshape(*levels.shape[:2], -1)

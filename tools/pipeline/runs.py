@@ -14,7 +14,7 @@ from .. import __version__, bench, files, oracle
 from .. import classify as classifier
 from .. import compare as comparison
 from ..compare import Comparison
-from ..errors import KerfError, Mismatch, UsageError
+from ..errors import KerfError, Mismatch, UsageError, counted
 from ..oracle import interpreter
 from ..progress import Progress
 from ..report import details, kept, page, records, sections, wording
@@ -103,7 +103,9 @@ def classify(ask: Request, wanted: Sequence[str], progress: Progress) -> tuple[c
     else:
         built, line = ready(ask, progress)
         quantized = built.rendered.compiled.quantized
-    pictures = classifier.prepare(paths, quantized, pixel_range(ask).name)
+    pictures = classifier.prepare(paths, quantized, pixel_range(ask).name, ask.skip_bad)
+    if pictures.left_out:
+        progress.warn(f"{counted(len(pictures.left_out), 'file')} left out; the first: {pictures.left_out[0]}")
     found = oracle.expected(quantized.tflite, [pictures.inputs], quantized.model)
     if built is None:
         return classifier.predict(pictures, found.outputs[0], quantized, found.oracle)
@@ -119,7 +121,7 @@ def classify(ask: Request, wanted: Sequence[str], progress: Progress) -> tuple[c
             f"{where} differs from {found.oracle} by at most {steps:.0f} steps, which proves nothing: it is not TFLM"
         )
     elif differing:
-        raise Mismatch(f"{where} computed other numbers than {found.oracle} for {paths[differing[0]]}")
+        raise Mismatch(f"{where} computed other numbers than {found.oracle} for {pictures.paths[differing[0]]}")
     return classifier.predict(pictures, device.outputs[0], quantized, where)
 
 
