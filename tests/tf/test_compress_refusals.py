@@ -105,3 +105,18 @@ def test_a_model_that_cannot_be_trained_on_is_refused_before_the_data_are_read(
     path.write_bytes(b"") if path.suffix else path.mkdir()
     with pytest.raises(CompressError, match="cannot be trained on: compress the"):
         pipeline.compress(Request(model=str(path), data=str(tmp_path)), Progress(), qat=True)
+
+
+def test_a_regression_is_measured_by_r2(keras: Any, tmp_path: Path) -> None:
+    said: list[str] = []
+
+    class Heard(Progress):
+        def say(self, text: str) -> None:
+            said.append(text)
+
+    y = np.linspace(0, 1, 20, dtype=np.float32).reshape(-1, 1)
+    source = save(keras, tmp_path / "mine.keras", keras.layers.Flatten(), keras.layers.Dense(1))
+    step, data = Step("sparse", 0.5), Data(X, y, X, y)
+    made = compress.compress(source, step, data, Recipe(epochs=1), tmp_path / "out", Heard())
+    assert made.measure == "R²" and said[-1].startswith("mine+sparse0.5: R² ")
+    assert compress.compress(source, step, data, Recipe(epochs=1), tmp_path / "out") == made

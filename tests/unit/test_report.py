@@ -54,6 +54,14 @@ def test_run_on_a_board_gives_time() -> None:
     assert "accuracy" not in text and "CONV_2D" not in text
 
 
+@pytest.mark.parametrize("measure", ["accuracy", "R²"])
+def test_compressed_models_are_measured_by_what_suits_them(measure: str) -> None:
+    pairs = {key: [2, 1] for key in ("accuracy", "parameters", "bytes", "zip_bytes")}
+    row = {"model": "mine", "path": "m.keras", "measure": measure, "sparsity": 0.5, "layers": [], **pairs}
+    (heading,) = [line for line in shown(report.show_compressed, [row]).splitlines() if "parameters" in line]
+    assert heading.split() == ["model", measure, "parameters", "bytes", "zip_bytes", "sparsity"]
+
+
 def test_mismatches_are_said() -> None:
     text = shown(report.show_run, Outcome(replace(RECORD, mismatches=7, tolerance=1e-4)))
     assert "7 of 360 samples do not equal the oracle (integers exactly, floats within 0.0001 relative)." in text

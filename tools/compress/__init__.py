@@ -68,7 +68,7 @@ class Step:
 class Compressed:
     """A compressed model beside the one it was made from.
 
-    ``accuracy`` (R² for a regression) is that on the test set; a .tflite's is LiteRT's. ``bytes`` are those of the
+    ``accuracy`` is that on the test set, or what ``measure`` names; a .tflite's is LiteRT's. ``bytes`` are those of the
     file, ``zip_bytes`` the same deflated. ``layers`` has for every layer with filters their number before and after,
     its weights, and the share of them that is zero.
     """
@@ -79,6 +79,7 @@ class Compressed:
     bytes: tuple[int, int]
     zip_bytes: tuple[int, int]
     layers: tuple[Mapping[str, Any], ...]
+    measure: str
 
     @property
     def sparsity(self) -> float:
@@ -194,7 +195,7 @@ def compress(
     files.write(state_path, json.dumps(record, indent=1).encode())
     done = _result(model, path, result)
     before, after = done.accuracy
-    progress.say(f"{model}: {after:.4f} on {len(data.test_x)} test samples, {before:.4f} before")
+    progress.say(f"{model}: {done.measure} {after:.4f} on {len(data.test_x)} test samples, {before:.4f} before")
     return done
 
 
@@ -211,7 +212,7 @@ def _packages(step: Step) -> tuple[str, ...]:
 
 def _result(model: str, path: Path, fields: Mapping[str, Any]) -> Compressed:
     pairs = {key: tuple(fields[key]) for key in ("parameters", "accuracy", "bytes", "zip_bytes", "layers")}
-    return Compressed(Trained(model, path, pairs["accuracy"][1]), **pairs)
+    return Compressed(Trained(model, path, pairs["accuracy"][1]), **pairs, measure=fields["measure"])
 
 
 def _take(
@@ -239,6 +240,7 @@ def _take(
     contents = [file.read_bytes() for file in (source.path, path)]
     return {
         "parameters": [before.parameters, after.parameters],
+        "measure": tuning.measure(data),
         "accuracy": [accuracy_before, accuracy],
         "bytes": [len(content) for content in contents],
         "zip_bytes": [len(zlib.compress(content, 9)) for content in contents],

@@ -108,5 +108,10 @@ def score(network: Network, predict: Callable[[Any], Any], data: Data) -> float:
     return float(np.mean(outputs.argmax(axis=-1) == targets))
 
 
+def measure(data: Data) -> str:
+    """What `score` is called."""
+    return "accuracy" if _is_classifier(data) else "R²"
+
+
 def _is_classifier(data: Data) -> bool:
     return bool(np.issubdtype(data.train_y.dtype, np.integer))

@@ -99,7 +99,7 @@ def show_compressed(rows: Sequence[Mapping[str, Any]], as_json: bool, console: C
         _print_json(list(rows))
         return
     columns = ("accuracy", "parameters", "bytes", "zip_bytes")
-    table = _table(None, "model", *columns, "sparsity", numbers=range(1, 6))
+    table = _table(None, "model", rows[0]["measure"], *columns[1:], "sparsity", numbers=range(1, 6))
     for row in rows:
         change = [f"{_amount(row[key][0])} → {_amount(row[key][1])}" for key in columns]
         table.add_row(plain(row["model"]), *change, f"{row['sparsity']:.1%}")

@@ -69,10 +69,14 @@ def trained(value: Trained) -> Row:
 
 
 def compressed(value: Compressed) -> Row:
-    """Pairs are before and after; a layer has filters before and after, and the share of its weights that is zero."""
+    """Pairs are before and after; ``measure`` names the accuracy, R² for a regression.
+
+    A layer has filters before and after, and the share of its weights that is zero.
+    """
     return {
         "model": value.trained.model,
         "path": str(value.trained.path),
+        "measure": value.measure,
         "accuracy": list(value.accuracy),
         "parameters": list(value.parameters),
         "bytes": list(value.bytes),
