@@ -290,6 +290,7 @@ def _vectors(source: Trained, tflite: bytes, provided: Samples | None, classes: 
     labels = provided.labels if provided else None
     names = tuple(provided.classes if provided else classes)
     _check_classes(labels, names, model.outputs[0].sample_shape, source.path.name)
+    _check_softmax(tflite, source.path.name)
     inputs = samples.test_inputs(provided, model.inputs)
     if provided is None:
         warn(
@@ -322,6 +323,20 @@ def _check_classes(labels: samples.Array | None, names: Sequence[str], outputs: 
             f"{where} has {counted(count, 'output')} and tells {known} classes apart, but the data have {len(names)}: "
             "give data of its own classes"
         )
+
+
+def _check_softmax(tflite: bytes, where: str) -> None:
+    """Raises QuantizeError where TFLM and LiteRT would abort: they multiply by 2^26 times the scale and take 1 or more.
+
+    The converter gives a scale of about 2^-27 to what is zero for every sample.
+    """
+    for layer, scale in signature.softmax_scales(tflite, where):
+        if 0 < scale * 2**26 <= 1:
+            raise QuantizeError(
+                f"the softmax {layer!r} of {where} gets the same numbers from every sample (its input has the scale "
+                f"{scale:.3g}), with which TFLM and LiteRT crash: a layer before it gives nothing but zeros; train the "
+                "model again, or calibrate it with real data"
+            )
 
 
 def _pack(vectors: Vectors) -> bytes:

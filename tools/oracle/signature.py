@@ -127,6 +127,19 @@ def operators(data: bytes, name: str) -> list[tuple[str, str]]:
         return [(_kind(model, made), (graph.Tensors(made.Outputs(0)).Name() or b"").decode()) for made in found]
 
 
+def softmax_scales(data: bytes, name: str) -> list[tuple[str, float]]:
+    """Of a readable .tflite the SOFTMAX operators of 8 bits: the name of the output and the scale of the input."""
+    with damage(name):
+        model = tflite.Model.GetRootAs(data, 0)
+        graph = model.Subgraphs(0)
+        found = []
+        for made in map(graph.Operators, range(graph.OperatorsLength())):
+            if _kind(model, made) == "SOFTMAX":
+                source, output = (_port(graph.Tensors(i), name) for i in (made.Inputs(0), made.Outputs(0)))
+                found += [(output.name, source.scale)] if source.dtype in ("int8", "uint8") else []
+        return found
+
+
 def _kind(model: Any, operator: Any) -> str:
     code = model.OperatorCodes(operator.OpcodeIndex())
     return _OPERATORS.get(max(code.BuiltinCode(), code.DeprecatedBuiltinCode()), "")
