@@ -1,6 +1,7 @@
 """Keeps what libraries print away from the user: to a log file, where it can still be read."""
 
 import os
+import re
 import sys
 import traceback
 import warnings
@@ -11,6 +12,7 @@ from pathlib import Path
 from .errors import KerfError
 
 _LINE_CHARACTERS = 300
+_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 
 @contextmanager
@@ -61,8 +63,9 @@ def failures_as(kind: type[KerfError], sentence: str, log: Path) -> Iterator[Non
 
 
 def useful_line(error: BaseException) -> str:
-    """The first line of a message that says why: compilers write it after ``error:``, others at the beginning."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    """The line of a message that says why: compilers write it after ``error:``, Keras below the layer it called."""
+    lines = [line.strip() for line in _COLOURS.sub("", str(error)).splitlines() if line.strip()]
     marked = [line.rpartition("error: ")[2] for line in lines if "error: " in line]
-    chosen = (marked or lines or [type(error).__name__])[0]
+    telling = [line for line in lines if not line.startswith("Exception encountered when calling") and line[-1] != ":"]
+    chosen = (marked or telling or lines or [type(error).__name__])[0]
     return chosen if len(chosen) <= _LINE_CHARACTERS else chosen[:_LINE_CHARACTERS] + "…"

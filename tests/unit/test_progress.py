@@ -78,7 +78,19 @@ def test_errors_of_kerf_pass(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("message", "line"), [("", "ValueError"), ("\n\n  first\nsecond", "first"), ("a" * 400, "a" * 300 + "…")]
+    ("message", "line"),
+    [
+        ("", "ValueError"),
+        ("\n\n  first\nsecond", "first"),
+        ("a" * 400, "a" * 300 + "…"),
+        (
+            "Exception encountered when calling MaxPooling2D.call().\n\n\x1b[1mNegative dimension size\x1b[0m\n\n"
+            "Arguments received by MaxPooling2D.call():\n  • args=()",
+            "Negative dimension size",
+        ),
+        ('Exception encountered when calling layer "a" (type Add).\n\nShapes differ.\n', "Shapes differ."),
+        ("Exception encountered when calling Add.call().", "Exception encountered when calling Add.call()."),
+    ],
 )
 def test_useful_line(message: str, line: str) -> None:
     assert useful_line(ValueError(message)) == line
