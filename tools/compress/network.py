@@ -1,6 +1,6 @@
 """A convolutional network as a plain value: layers in order with configuration and weights, used by every compression.
 
-Read from a Keras 3 model, built again with Keras 3 or with Keras 2 (tf_keras), which share names and weight layouts.
+Read from a model of Keras 3 or Keras 2 (tf_keras), built again with either: they share names and weight layouts.
 """
 
 import json
@@ -80,7 +80,7 @@ class Network:
 
 
 def read(model: Any, name: str) -> Network:
-    """The network of a Keras 3 model; models inside of it are unfolded. Raises CompressError, naming the layer."""
+    """The network of a Keras model; models inside of it are unfolded. Raises CompressError, naming the layer."""
     if len(model.inputs) != 1 or len(model.outputs) != 1:
         raise CompressError(
             f"{name} has {len(model.inputs)} inputs and {len(model.outputs)} outputs: only a model with one of each "
@@ -170,7 +170,7 @@ def _unfold(model: Any, entry: str | None, layers: dict[str, Layer], where: str)
 
 def _layer(name: str, kind: str, options: Mapping[str, Any], sources: tuple[str, ...], live: Any, where: str) -> Layer:
     if kind == INPUT:
-        shape = tuple(options["batch_shape"][1:])
+        shape = tuple(options.get("batch_shape", options.get("batch_input_shape"))[1:])
         if any(size is None for size in shape):
             raise CompressError(f"the input {name!r} of {where} has the shape {shape}: give it fixed sizes")
         return Layer(name, kind, {}, (), shape)
@@ -180,12 +180,21 @@ def _layer(name: str, kind: str, options: Mapping[str, Any], sources: tuple[str,
         )
     if options.get("data_format", "channels_last") not in (None, "channels_last"):
         raise CompressError(f"the layer {name!r} of {where} has its channels first: microcontrollers need them last")
-    config = {key: options[key] for key in KINDS[kind] if key in options}
+    config = {key: _plain(options[key]) for key in KINDS[kind] if key in options}
+    if isinstance(config.get("axis"), list) and len(config["axis"]) == 1:  # Keras 2
+        config["axis"] = config["axis"][0]
     activation = config.get("activation", "linear")
     if not isinstance(activation, str):
         raise CompressError(f"the layer {name!r} of {where} has an activation of its own: use one of Keras")
     weights = tuple(np.asarray(array) for array in live.get_weights())
     return Layer(name, kind, config, sources, tuple(live.output.shape[1:]), weights)
+
+
+def _plain(value: Any) -> Any:
+    """An option as JSON has it: Keras 2 keeps some as arrays of its own."""
+    if isinstance(value, (np.ndarray, np.generic)):
+        return value.tolist()
+    return [_plain(inner) for inner in value] if isinstance(value, (list, tuple)) else value
 
 
 def _sources(spec: Mapping[str, Any]) -> list[str]:
@@ -194,6 +203,9 @@ def _sources(spec: Mapping[str, Any]) -> list[str]:
 
 
 def _histories(value: Any) -> Iterator[str]:
+    if isinstance(value, Sequence) and value and isinstance(value[0], str):  # Keras 2: name, node, tensor, options
+        yield value[0]
+        return
     if isinstance(value, Mapping):
         if value.get("class_name") == "__keras_tensor__":
             yield value["config"]["keras_history"][0]
