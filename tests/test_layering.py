@@ -18,13 +18,14 @@ MAY_IMPORT = {
     "progress": set(),
     "values": set(),
     "models": set(),
-    "data": {"models", "oracle.signature", "files"},
+    "model_files": {"quiet"},
+    "data": {"models", "model_files", "oracle.signature", "files"},
     "classify": {"data", "oracle.signature"},
-    "train": {"models", "data", "files", "quiet"},
-    "compress": {"models", "data", "train", "oracle.signature", "files", "quiet", "child"},
+    "train": {"models", "data", "model_files", "files", "quiet"},
+    "compress": {"models", "data", "model_files", "train", "oracle.signature", "files", "quiet", "child"},
     "oracle.signature": set(),
     "strip": {"oracle.signature"},
-    "quantize": {"models", "train", "data", "oracle.signature", "strip", "oracle", "files", "quiet", "child"},
+    "quantize": {"models", "model_files", "data", "oracle.signature", "strip", "oracle", "files", "quiet", "child"},
     "oracle": {"oracle.signature", "arena", "files", "child"},
     "arena": set(),
     "child": set(),
@@ -74,7 +75,7 @@ MAY_IMPORT = {
 }
 OUTERMOST = {"pipeline"}  # imports every stage
 
-TENSORFLOW_USERS = {"models", "train", "compress", "quantize"}
+TENSORFLOW_USERS = {"models", "model_files", "train", "compress", "quantize"}
 JINJA_USERS = {"render"}
 
 

@@ -17,12 +17,12 @@ from .child import run
 from .data import samples
 from .data.samples import Samples
 from .errors import ModelError, QuantizeError, UsageError, counted
+from .model_files import Loaded, check_path, import_tensorflow, load
 from .models import Data
 from .oracle import signature
 from .oracle.signature import Signature
 from .progress import Progress
 from .quiet import failures_as, quiet
-from .train import Loaded, check_path, import_tensorflow, load
 from .values import MODES, Quantized, Trained, Vectors
 
 Tell = Callable[[str], None]

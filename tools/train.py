@@ -1,11 +1,6 @@
-"""From a model's name to a trained Keras file, and from a user's file to a function TensorFlow can convert."""
+"""From a model's name to a trained Keras file."""
 
 import json
-import os
-import re
-import zipfile
-from collections.abc import Iterator
-from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -14,18 +9,14 @@ import numpy as np
 
 from . import files, models
 from .data import augment
-from .errors import QuantizeError, TrainError
+from .errors import TrainError
+from .model_files import import_tensorflow
 from .models import Augmentation, Data, ModelModule
 from .progress import Progress, Step
-from .quiet import failures_as, quiet, useful_line, without_warnings
+from .quiet import useful_line, without_warnings
 from .values import Trained
 
 SEED = 1
-SUFFIXES = (".keras", ".h5", ".hdf5", ".tflite")
-_HDF5_MARK = b"\x89HDF\r\n\x1a\n"  # HDF5 file format specification, section II.A
-_ZIP_MARK = b"PK\x03\x04"
-# Operators of TensorFlow that read or write files or call back into Python; saving and restoring have their own.
-_EFFECTS = ("ReadFile", "WriteFile", "MatchingFiles", "PyFunc", "PyFuncStateless", "EagerPyFunc", "SaveDataset")
 
 
 def train(
@@ -207,187 +198,9 @@ def _stable_keras(data: bytes) -> bytes:
     return files.pack(entries)
 
 
-def import_tensorflow(log: Path) -> Any:
-    """TensorFlow, imported only now; what it says while loading goes to ``log``."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    with quiet(log):
-        import tensorflow
-
-        tensorflow.get_logger().setLevel("ERROR")  # its advice is not for the user
-    return tensorflow
-
-
-@dataclass(frozen=True, eq=False)
-class Loaded:
-    """A TensorFlow concrete function at batch size 1; ``trackable`` keeps its variables alive.
-
-    ``shapes`` and ``dtypes`` are those of one sample of each input, in the function's order.
-    """
-
-    name: str
-    function: Any
-    trackable: Any
-    shapes: tuple[tuple[int, ...], ...]
-    dtypes: tuple[str, ...]
-
-
-def check_path(path: Path) -> None:
-    """Looks at a user's model from outside only: is it a file or folder kerf can read? Raises QuantizeError."""
-    if not path.exists():
-        raise QuantizeError(f"there is no model at {path}")
-    if path.is_dir():
-        if not (path / "saved_model.pb").is_file():
-            raise QuantizeError(f"the folder {path} is no SavedModel: it has no saved_model.pb")
-    elif path.suffix not in SUFFIXES:
-        raise QuantizeError(f"{path} is none of {', '.join(SUFFIXES)} or a SavedModel folder")
-    elif path.suffix == ".keras" and not _starts_with(path, _ZIP_MARK):
-        raise QuantizeError(f"{path} is not a .keras file: it is no zip archive; save it with model.save('name.keras')")
-    elif path.suffix in (".h5", ".hdf5") and not _starts_with(path, _HDF5_MARK):
-        raise QuantizeError(f"{path} is not an HDF5 file; save the model with model.save('name.keras')")
-
-
-def _starts_with(path: Path, mark: bytes) -> bool:
-    with path.open("rb") as file:
-        return file.read(len(mark)) == mark
-
-
-def load(path: Path, log: Path) -> Loaded:
-    """Reads a model without running any code it may carry (Keras' safe mode, no Lambda layers, no custom objects).
-
-    What TensorFlow prints goes to ``log``. Raises QuantizeError.
-    """
-    check_path(path)
-    if path.is_dir():
-        return _saved_model(import_tensorflow(log), path, log)
-    model = load_keras(path, log)
-    tf = import_tensorflow(log)
-    specs = [_fixed(tf, path, tensor.shape, tensor.dtype, tensor.name) for tensor in model.inputs]
-    with failures_as(QuantizeError, f"{path} cannot run on one sample", log):
-
-        def call(*inputs: Any) -> Any:
-            return model(list(inputs) if len(inputs) > 1 else inputs[0], training=False)
-
-        function = tf.function(call, input_signature=specs).get_concrete_function()
-    return _loaded(path, function, model, specs)
-
-
-def load_keras(path: Path, log: Path) -> Any:
-    """The Keras model in a .keras or .h5, as safely as `load`. Raises QuantizeError."""
-    check_path(path)
-    _refuse_code(path)
-    tf = import_tensorflow(log)
-    with failures_as(QuantizeError, f"Keras cannot load {path}", log):
-        return _keras(tf, path)
-
-
 def save_keras(model: Any, path: Path) -> None:
     """Saves whole or not at all, and the same model as the same bytes."""
     with files.replacing(path) as temporary:
         with without_warnings():
             model.save(temporary)
         temporary.write_bytes(_stable_keras(temporary.read_bytes()))
-
-
-def _keras(tf: Any, path: Path) -> Any:
-    """Keras 3 reads .keras and the .h5 of Keras 2, but for one argument that a depthwise convolution has lost since."""
-
-    class DepthwiseConv2D(tf.keras.layers.DepthwiseConv2D):  # type: ignore[misc]
-        def __init__(self, *arguments: Any, groups: int = 1, **options: Any) -> None:
-            super().__init__(*arguments, **options)
-
-    old = {} if path.suffix == ".keras" else {"DepthwiseConv2D": DepthwiseConv2D}
-    return tf.keras.models.load_model(path, custom_objects=old, compile=False)
-
-
-def _refuse_code(path: Path) -> None:
-    """Python code in a model cannot run on a microcontroller and should not run unseen on the user's machine."""
-    for part in _parts(_config(path)):
-        kind, module, config = part.get("class_name"), str(part.get("module") or "keras"), part.get("config")
-        if not isinstance(kind, str) or "config" not in part:
-            continue
-        name = config.get("name", kind) if isinstance(config, dict) else config
-        if kind == "Lambda":
-            raise QuantizeError(f"{path} has the Lambda layer {name!r}, which is Python code: use layers of Keras")
-        if kind in ("TorchModuleWrapper", "TFSMLayer"):
-            raise QuantizeError(
-                f"{path} has the layer {name!r} ({kind}), which holds a foreign program: use layers of Keras"
-            )
-        if module.partition(".")[0] not in ("keras", "tf_keras"):
-            raise QuantizeError(f"{path} has the layer {name!r} of the custom class {kind}: use layers of Keras")
-
-
-def _parts(value: Any) -> Iterator[dict[str, Any]]:
-    """All objects of a JSON value, outermost first."""
-    if isinstance(value, dict):
-        yield value
-    for inner in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
-        yield from _parts(inner)
-
-
-def _config(path: Path) -> Any:
-    """The architecture in a .keras or .h5."""
-    try:
-        if path.suffix == ".keras":
-            with zipfile.ZipFile(path) as archive:
-                return json.loads(archive.read("config.json"))
-        import h5py
-
-        with h5py.File(path, "r") as file:
-            return json.loads(file.attrs["model_config"])
-    except KeyError:
-        raise QuantizeError(f"{path} holds weights but no model: save all of it, model.save('name.keras')") from None
-    except (OSError, ValueError, zipfile.BadZipFile) as error:
-        raise QuantizeError(f"{path} is damaged or cut off ({error}): save it again") from None
-
-
-def _refuse_effects(path: Path, log: Path) -> None:
-    """A SavedModel is a program of TensorFlow's, and part of it runs when it is loaded: it must not touch files."""
-    with failures_as(QuantizeError, f"TensorFlow cannot read the SavedModel {path}", log):
-        from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
-
-        program = SavedModel.FromString((path / "saved_model.pb").read_bytes())
-    for graph in (meta.graph_def for meta in program.meta_graphs):
-        for node in (*graph.node, *(node for function in graph.library.function for node in function.node_def)):
-            if node.op in _EFFECTS:
-                raise QuantizeError(f"{path} has the operator {node.op} ({node.name!r}), which no inference needs")
-
-
-def _saved_model(tf: Any, path: Path, log: Path) -> Loaded:
-    _refuse_effects(path, log)
-    with failures_as(QuantizeError, f"TensorFlow cannot load the SavedModel {path}", log):
-        model = tf.saved_model.load(str(path))
-    if not model.signatures:
-        raise QuantizeError(f"the SavedModel {path} has no signature: export it with model.export(FOLDER)")
-    names = sorted(model.signatures)
-    served = model.signatures["serving_default" if "serving_default" in names else names[0]]
-    arguments = sorted(served.structured_input_signature[1].items())
-    specs = [_fixed(tf, path, spec.shape, spec.dtype, name) for name, spec in arguments]
-    with failures_as(QuantizeError, f"{path} cannot run on one sample", log):
-
-        def call(*inputs: Any) -> Any:
-            outputs = served(**{name: value for (name, _), value in zip(arguments, inputs, strict=True)})
-            return [outputs[name] for name in sorted(outputs)]
-
-        function = tf.function(call, input_signature=specs).get_concrete_function()
-    return _loaded(path, function, model, specs)
-
-
-def _fixed(tf: Any, path: Path, shape: Any, dtype: Any, name: str) -> Any:
-    """The input's type with batch size 1; every other size must be known."""
-    sizes = list(shape) if getattr(shape, "rank", 0) is not None else []
-    if not sizes or any(size is None for size in sizes[1:]):
-        raise QuantizeError(
-            f"input {name!r} of {path} has the shape {tuple(sizes) or 'unknown'}: a microcontroller needs fixed sizes, "
-            "give the model's Input a shape"
-        )
-    return tf.TensorSpec([1, *sizes[1:]], dtype, name=re.sub(r"[^A-Za-z0-9_]+", "_", name).strip("_") or "input")
-
-
-def _loaded(path: Path, function: Any, trackable: Any, specs: list[Any]) -> Loaded:
-    return Loaded(
-        path.name,
-        function,
-        trackable,
-        tuple(tuple(spec.shape[1:]) for spec in specs),
-        tuple(spec.dtype.name for spec in specs),
-    )

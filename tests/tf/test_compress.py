@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 import tflite
 
-from tools import compress, files, models, pipeline, quantize, train
+from tools import compress, files, model_files, models, pipeline, quantize, train
 from tools.compress import Recipe, Step, channels, network, sparsity
 from tools.errors import CompressError, QuantizeError
 from tools.models import Data
@@ -42,7 +42,7 @@ class Heard(Progress):
 
 @pytest.fixture(scope="module")
 def tf(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    return train.import_tensorflow(tmp_path_factory.mktemp("tf") / "log")
+    return model_files.import_tensorflow(tmp_path_factory.mktemp("tf") / "log")
 
 
 @pytest.fixture(scope="module")
@@ -184,7 +184,7 @@ def test_pruned_network_is_a_keras_file_like_any_other(tf: Any, tmp_path: Path) 
     """Built again, saved, loaded and read, it is the same network."""
     smaller = channels.prune(network.read(residual(tf), "mine"), 0.5)
     train.save_keras(network.build(smaller, tf.keras), tmp_path / "small.keras")
-    again = network.read(train.load_keras(tmp_path / "small.keras", tmp_path / "log"), "small.keras")
+    again = network.read(model_files.load_keras(tmp_path / "small.keras", tmp_path / "log"), "small.keras")
     assert [(a.name, a.kind, a.inputs, a.shape) for a in again.layers] == [
         (a.name, a.kind, a.inputs, a.shape) for a in smaller.layers
     ]
@@ -251,7 +251,7 @@ def test_training_for_int8_wins_where_conversion_alone_loses(
     digits: Trained, data: Data, tmp_path: Path, tf: Any
 ) -> None:
     """Channels of very different size share one scale: conversion rounds the small ones away, training finds a way."""
-    net = network.read(train.load_keras(digits.path, tmp_path / "log"), "digits")
+    net = network.read(model_files.load_keras(digits.path, tmp_path / "log"), "digits")
     factors = np.where(np.arange(16) % 2, 1.0, 1 / 300).astype(np.float32)  # ReLU lets factors through
     layers = []
     for layer in net.layers:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tools import compress, pipeline, train
+from tools import compress, model_files, pipeline
 from tools.compress import Recipe, Step, tuning
 from tools.errors import CompressError
 from tools.models import Data
@@ -24,7 +24,7 @@ IMAGES = Data(X, Y, X, Y)
 
 @pytest.fixture(scope="module")
 def keras(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    return train.import_tensorflow(tmp_path_factory.mktemp("tf") / "log").keras
+    return model_files.import_tensorflow(tmp_path_factory.mktemp("tf") / "log").keras
 
 
 def save(keras: Any, path: Path, *layers: Any) -> Trained:

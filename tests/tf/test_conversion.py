@@ -1,22 +1,20 @@
 """Conversion: every mode, every kind of file a user may bring, and every way it can fail."""
 
-import json
 from pathlib import Path
 from subprocess import CompletedProcess
 from typing import Any
 
-import h5py
 import numpy as np
 import pytest
 import tflite
 
-from tools import models, oracle, quantize, train
+from tools import model_files, models, oracle, quantize, train
 from tools.errors import ModelError, QuantizeError, UsageError
 from tools.graph import read
 from tools.graph.ir import DType
 from tools.oracle import signature
 from tools.progress import Progress
-from tools.quiet import without_warnings
+from tools.quiet import quiet, without_warnings
 from tools.values import MODES, Quantized, Trained
 
 pytestmark = pytest.mark.tf
@@ -34,7 +32,7 @@ class Warnings(Progress):
 
 @pytest.fixture(scope="session")
 def tf(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    return train.import_tensorflow(tmp_path_factory.mktemp("tf") / "log")
+    return model_files.import_tensorflow(tmp_path_factory.mktemp("tf") / "log")
 
 
 @pytest.fixture(scope="session")
@@ -180,7 +178,7 @@ def test_files_of_a_user(tf: Any, tmp_path: Path, kind: str) -> None:
     if "." in kind:
         save(model, path)
     else:
-        with train.quiet(tmp_path / "log"):
+        with quiet(tmp_path / "log"):
             model.export(path)
     x = np.random.default_rng(0).random((20, 4, 4, 1), np.float32)
     np.savez(tmp_path / "d.npz", x=x, y=np.arange(20) % 3)
@@ -194,30 +192,6 @@ def test_files_of_a_user(tf: Any, tmp_path: Path, kind: str) -> None:
     # not equal: Keras computes in float; weights and activations are rounded to about 1 % each
     np.testing.assert_allclose(port.dequantize(made.vectors.expected[0]), expected, atol=4 * port.scale)
     assert made.vectors.labels is not None and made.vectors.labels.tolist() == [i % 3 for i in range(20)]
-
-
-def test_h5_of_keras_2(tf: Any, tmp_path: Path) -> None:
-    """Keras 2.15 wrote batch_input_shape, plain dtypes and, for a depthwise convolution, groups."""
-    layers = tf.keras.layers
-    model = tf.keras.Sequential([tf.keras.Input((4, 4, 2)), layers.DepthwiseConv2D(3, name="depthwise")])
-    path = save(model, tmp_path / "m.h5")
-    with h5py.File(path, "r+") as file:
-        config = json.loads(file.attrs["model_config"])
-        for layer in config["config"]["layers"]:
-            layer["config"]["dtype"] = "float32"
-            for key in ("module", "registered_name", "build_config"):
-                layer.pop(key, None)
-            if layer["class_name"] == "InputLayer":
-                layer["config"] = {
-                    "batch_input_shape": layer["config"]["batch_shape"],
-                    **{key: layer["config"][key] for key in ("dtype", "name", "sparse")},
-                    "ragged": False,
-                }
-            else:
-                layer["config"]["groups"] = 1
-        file.attrs["model_config"] = json.dumps(config)
-        file.attrs["keras_version"] = "2.15.0"
-    assert kinds(convert(path, tmp_path / "out").tflite) == ["DEPTHWISE_CONV_2D"]
 
 
 def test_without_data_the_warnings_say_what_is_missing(tf: Any, tmp_path: Path) -> None:
@@ -314,7 +288,7 @@ def test_operator_that_tflite_lacks(tf: Any, tmp_path: Path) -> None:
         def __call__(self, x: Any) -> Any:
             return tf.math.igamma(x, x + 1.0)
 
-    with train.quiet(tmp_path / "log"):
+    with quiet(tmp_path / "log"):
         module = Module()
         tf.saved_model.save(module, str(tmp_path / "m"), signatures=module.__call__.get_concrete_function())
     with pytest.raises(QuantizeError, match=r"TensorFlow cannot convert m to float32: .*Igamma"):

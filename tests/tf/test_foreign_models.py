@@ -9,10 +9,10 @@ import h5py
 import numpy as np
 import pytest
 
-from tools import files, quantize, train
+from tools import files, model_files, quantize
 from tools.errors import QuantizeError
 from tools.oracle import signature
-from tools.quiet import without_warnings
+from tools.quiet import quiet, without_warnings
 from tools.values import Trained
 
 pytestmark = pytest.mark.tf
@@ -28,7 +28,7 @@ KERAS_2_SAYS = [
 
 @pytest.fixture(scope="session")
 def tf(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    return train.import_tensorflow(tmp_path_factory.mktemp("tf") / "log")
+    return model_files.import_tensorflow(tmp_path_factory.mktemp("tf") / "log")
 
 
 @pytest.fixture
@@ -37,9 +37,9 @@ def trap(tmp_path: Path) -> Path:
     return tmp_path / "trap"
 
 
-def refused(path: Path, directory: Path) -> str:
+def refused(path: Path) -> str:
     with pytest.raises(QuantizeError) as caught:
-        quantize.quantize(Trained("mine", path, None), "float32", None, directory)
+        model_files.load(path, path.with_suffix(".log"))
     assert "\n" not in str(caught.value)
     return str(caught.value)
 
@@ -86,7 +86,7 @@ def test_config_that_names_code(tf: Any, tmp_path: Path, trap: Path, name: str, 
         config = {"name": "evil", "command": f"touch {trap}", "args": [f"touch {trap}"], "shell": True}
         layers[1] = {"module": module, "class_name": kind, "config": config, "registered_name": None}
 
-    message = refused(with_config(tf, tmp_path / name, spoil), tmp_path / "out")
+    message = refused(with_config(tf, tmp_path / name, spoil))
     assert f"has the layer 'evil' of the custom class {kind}: use layers of Keras" in message
     assert not trap.exists()
 
@@ -103,8 +103,43 @@ def test_activation_that_is_code(tf: Any, tmp_path: Path, name: str) -> None:
             "registered_name": "function",
         }
 
-    message = refused(with_config(tf, tmp_path / name, spoil), tmp_path / "out")
-    assert "'evil' of the custom class function" in message
+    message = refused(with_config(tf, tmp_path / name, spoil))
+    assert "has the function 'evil' in the layer 'dense', which is Python code" in message
+
+
+def test_lambda_as_an_activation(tf: Any, tmp_path: Path) -> None:
+    def spoil(layers: list[dict[str, Any]]) -> None:
+        layers[1]["config"]["activation"] = {"class_name": "__lambda__", "config": {"value": "4wAA"}}
+
+    message = refused(with_config(tf, tmp_path / "m.keras", spoil))
+    assert "has the function 'lambda' in the layer 'dense', which is Python code" in message
+
+
+def test_losses_and_metrics_are_not_looked_at(tf: Any, tmp_path: Path) -> None:
+    def mine(y: Any, x: Any) -> Any:
+        return y - x
+
+    model = tiny(tf)
+    model.compile(loss=mine, metrics=[mine])
+    with without_warnings():
+        model.save(tmp_path / "m.keras")
+    assert model_files.load(tmp_path / "m.keras", tmp_path / "log").shapes == ((4,),)
+
+
+@pytest.mark.parametrize("name", ["m.keras", "m.h5"])
+@pytest.mark.parametrize("depth", [200, 3000, 100_000])
+def test_layers_without_end(tf: Any, tmp_path: Path, name: str, depth: int) -> None:
+    path = with_config(tf, tmp_path / name, lambda layers: layers[1]["config"].update(zz="@"))
+    deep = '{"a":' * depth + "1" + "}" * depth
+    if path.suffix == ".keras":
+        entries = files.unpack(path.read_bytes())
+        entries["config.json"] = entries["config.json"].replace(b'"@"', deep.encode())
+        path.write_bytes(files.pack(entries))
+    else:
+        with h5py.File(path, "r+", libver="latest") as file:
+            file.attrs["model_config"] = file.attrs["model_config"].replace('"@"', deep)
+    message = refused(path)
+    assert "describes layers within layers, over 100 deep, which is no network" in message
 
 
 @pytest.mark.parametrize("kind", ["TorchModuleWrapper", "TFSMLayer"])
@@ -113,7 +148,7 @@ def test_layers_that_hold_foreign_programs(tf: Any, tmp_path: Path, kind: str) -
         config = {"name": "evil", "filepath": "/somewhere", "module": "cGlja2xl"}
         layers[1] = {"module": "keras.layers", "class_name": kind, "config": config, "registered_name": None}
 
-    message = refused(with_config(tf, tmp_path / "m.keras", spoil), tmp_path / "out")
+    message = refused(with_config(tf, tmp_path / "m.keras", spoil))
     assert f"has the layer 'evil' ({kind}), which holds a foreign program" in message
 
 
@@ -124,18 +159,19 @@ def test_saved_model_that_writes_a_file_when_it_is_loaded(tf: Any, tmp_path: Pat
             tf.io.write_file(str(trap), "ran")
             return x * 2
 
-    with train.quiet(tmp_path / "log"):
+    with quiet(tmp_path / "log"):
         module = Module()
         tf.saved_model.save(module, str(tmp_path / "m"), signatures=module.__call__.get_concrete_function())
     trap.unlink(missing_ok=True)
-    assert "has the operator WriteFile" in refused(tmp_path / "m", tmp_path / "out")
+    assert "has the operator WriteFile" in refused(tmp_path / "m")
     assert not trap.exists()
 
 
 def test_saved_model_that_is_none(tf: Any, tmp_path: Path) -> None:
     (tmp_path / "m").mkdir()
     (tmp_path / "m" / "saved_model.pb").write_bytes(b"\xff\xff\xff no protocol buffer")
-    assert "TensorFlow cannot read the SavedModel" in refused(tmp_path / "m", tmp_path / "out")
+    with pytest.raises(QuantizeError, match="TensorFlow cannot read the SavedModel"):
+        quantize.quantize(Trained("mine", tmp_path / "m", None), "float32", None, tmp_path / "out")
 
 
 def test_archive_with_a_foreign_path(tf: Any, tmp_path: Path, trap: Path) -> None:

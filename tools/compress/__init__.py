@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import files, train
+from .. import files, model_files, train
 from ..errors import CompressError, UnknownName, UsageError
 from ..models import Data
 from ..progress import Progress
@@ -152,7 +152,7 @@ def check_source(path: Path) -> None:
     if path.suffix == ".tflite" or path.is_dir():
         kind = "a .tflite" if path.suffix == ".tflite" else "a SavedModel"
         raise CompressError(f"{path} is {kind} and cannot be trained on: compress the .keras or .h5")
-    train.check_path(path)
+    model_files.check_path(path)
 
 
 def compress(
@@ -221,7 +221,7 @@ def _take(
     """Compresses, writes ``path`` and returns the fields of Compressed."""
     log = path.with_suffix(".log")
     log.unlink(missing_ok=True)
-    live = train.load_keras(source.path, log)
+    live = model_files.load_keras(source.path, log)
     before = networks.read(live, source.path.name)
     tuning.check(before, data, source.path.name)
     if step.way == "sparse" and not any(sparsity.kernels_of(before)):
@@ -252,7 +252,7 @@ def _trained_on(
     before: Network, step: Step, data: Data, recipe: Recipe, log: Path, path: Path, tell: Tell
 ) -> tuple[Network, float]:
     """Removes filters or weights with Keras 3 and saves; returns the network and its accuracy."""
-    tf = train.import_tensorflow(log)
+    tf = model_files.import_tensorflow(log)
     keras: Any = tf.keras
     tuning.seed(tf)
     share = step.share or 0.0

@@ -12,11 +12,11 @@ import numpy as np
 
 from .. import files
 from ..errors import CompressError
+from ..model_files import import_tensorflow
 from ..models import Augmentation, Data
 from ..oracle import signature
 from ..progress import Step
 from ..quiet import failures_as
-from ..train import import_tensorflow
 from . import network as networks
 from . import sparsity, tuning
 from .network import Network

@@ -1,8 +1,5 @@
 """Which numbers a model takes for the 256 levels of a pixel: 0 … 1, 0 … 255 or -1 … 1."""
 
-import json
-import zipfile
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,22 +8,19 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import ModelError, UnknownName
+from ..errors import ModelError, QuantizeError, UnknownName
+from ..model_files import architecture
 from ..oracle import signature
 
 RANGES = {"0..1": (0.0, 1.0), "0..255": (0.0, 255.0), "-1..1": (-1.0, 1.0)}
 UNIT, BYTES, SIGNED = RANGES
 
-MAX_CONFIG_BYTES = 1 << 26
 # Keras layers that hand pixels on as they are, besides Random…, and those that compute with a constant.
 _PASSING = ("InputLayer", "Resizing", "CenterCrop", "ZeroPadding2D", "Reshape", "GetItem", "SlicingOpLambda")
 _SCALING = ("Rescaling", "Normalization", "TrueDivide", "Divide", "Multiply", "Subtract", "Add", "TFOpLambda")
 _LARGE = 16.0  # a number that is added to or divides pixels of 0 … 1 is smaller, one that multiplies them above 1 / 16
-# What zipfile, h5py and a strange configuration raise; whoever converts the file says what is wrong with it.
-_UNREADABLE = (
-    *(OSError, ValueError, LookupError, TypeError, AttributeError, RuntimeError, EOFError),
-    *(zipfile.BadZipFile, zlib.error),
-)
+# What a file that is none and a strange configuration raise; whoever converts the file says what is wrong with it.
+_UNREADABLE = (QuantizeError, ValueError, LookupError, TypeError, AttributeError)
 
 
 @dataclass(frozen=True)
@@ -65,8 +59,9 @@ def choose(wanted: str, model: Path | None) -> Range:
     if model.suffix == ".tflite":
         return _of_tflite(model)
     try:
-        config = _keras_config(model)
-        return _of_layers(_layers(config)) if config else Range(UNIT, f"{model} does not say; --pixels would")
+        if model.is_dir():  # a SavedModel has operators and no layers
+            return Range(UNIT, f"{model} does not say; --pixels would")
+        return _of_layers(_layers(architecture(model).config))
     except _UNREADABLE:
         return Range(UNIT, f"nothing can be read in {model}; --pixels would say")
 
@@ -92,19 +87,6 @@ def _of_tflite(path: Path) -> Range:
 
 
 # --- what a Keras model does first ------------------------------------------------------------------------------------
-
-
-def _keras_config(path: Path) -> Any:
-    """The configuration in a .keras or .h5; None in a SavedModel, which has operators and no layers."""
-    if path.is_dir():
-        return None
-    if path.suffix == ".keras":
-        with zipfile.ZipFile(path) as archive, archive.open("config.json") as file:
-            return json.loads(file.read(MAX_CONFIG_BYTES))
-    import h5py
-
-    with h5py.File(path) as file:
-        return json.loads(file.attrs["model_config"])
 
 
 def _layers(model: Any) -> Iterator[Any]:
