@@ -27,7 +27,8 @@ from .values import MODES, Quantized, Trained, Vectors
 
 Tell = Callable[[str], None]
 
-SOURCES = ("quantize.py", "strip.py", "data/samples.py", "oracle/signature.py")  # of kerf, which decide the result
+# Of kerf, which decide the result.
+SOURCES = ("quantize.py", "model_files.py", "strip.py", "data/samples.py", "oracle/signature.py")
 
 CALIBRATED = ("int8", "int16x8")  # modes whose activations need ranges
 MAX_TFLITE_BYTES = 1 << 28  # nothing near it fits a microcontroller
