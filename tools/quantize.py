@@ -4,7 +4,7 @@ import json
 import math
 import re
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -60,7 +60,8 @@ def quantize(
     if mode is not None and mode not in MODES:
         raise UsageError(f"unknown mode {mode!r}; known: {', '.join(MODES)}")
     directory.mkdir(parents=True, exist_ok=True)
-    key = _key(source, mode, data, classes, calibration, strip, per_tensor_dense)
+    data_sha256 = _digest(data)
+    key = _key(source, mode, type(data).__name__, data_sha256, list(classes), calibration, strip, per_tensor_dense)
     kept = _reuse(source, directory, key)
     if kept is not None:
         if progress.is_news(kept.path):
@@ -96,11 +97,11 @@ def quantize(
     progress.is_news(path)
     files.write(path, tflite)
     files.write(directory / "vectors.npz", _pack(vectors))
-    sha256 = files.sha256(tflite)
     record = {
         "key": key,
         "mode": chosen,
-        "model_sha256": sha256,
+        "model_sha256": files.sha256(tflite),
+        "data_sha256": data_sha256,
         "vectors_sha256": files.sha256((directory / "vectors.npz").read_bytes()),
         "oracle": vectors.oracle,
         "exact": vectors.exact,
@@ -110,24 +111,38 @@ def quantize(
         "stripped_bytes": full_bytes - len(tflite),
     }
     files.write_sealed(state, record)
-    stripped_bytes = full_bytes - len(tflite)
-    return Quantized(source.model, chosen, tflite, sha256, path, vectors, ranges, stripped_bytes, _accuracy(source))
+    return _made(source, path, tflite, vectors, record)
 
 
-def _key(source: Trained, mode: str | None, data: Data | Path | None, classes: Sequence[str], *options: Any) -> str:
-    """Everything the result depends on."""
-    check_path(source.path)
-    arrays: list[bytes | str] = []
+def _made(source: Trained, path: Path, tflite: bytes, vectors: Vectors, record: Mapping[str, Any]) -> Quantized:
+    return Quantized(
+        source.model,
+        record["mode"],
+        tflite,
+        record["model_sha256"],
+        path,
+        vectors,
+        record["calibration"],
+        record["stripped_bytes"],
+        None if source.path.suffix == ".tflite" else source.accuracy,
+        record["data_sha256"],
+    )
+
+
+def _digest(data: Data | Path | None) -> str | None:
     if isinstance(data, Path):
         if not data.is_file():
             raise QuantizeError(f"there is no data file {data}")
-        arrays = [data.read_bytes()]
-    elif data is not None:
-        arrays = [data.digest()]
+        return files.sha256(data.read_bytes())
+    return None if data is None else data.digest()
+
+
+def _key(source: Trained, *options: Any) -> str:
+    """Everything the result depends on."""
+    check_path(source.path)
     packages = [f"{name} {_version(name)}" for name in ("tensorflow", "ai-edge-quantizer", oracle.TFLM, oracle.LITERT)]
-    chosen = json.dumps([mode, type(data).__name__, list(classes), source.path.suffix, *options])
-    own = files.own_digest(*SOURCES)
-    return files.digest(files.tree_digest(source.path), chosen, own, *packages, *arrays)
+    chosen = json.dumps([source.path.suffix, *options])
+    return files.digest(files.tree_digest(source.path), chosen, files.own_digest(*SOURCES), *packages)
 
 
 def _version(package: str) -> str:
@@ -147,14 +162,7 @@ def _reuse(source: Trained, directory: Path, key: str) -> Quantized | None:
     if [files.sha256(tflite), files.sha256(packed)] != [state["model_sha256"], state["vectors_sha256"]]:
         return None
     vectors = _unpack(packed, tuple(state["classes"]), state["oracle"], state["exact"])
-    ranges, stripped_bytes = state["calibration"], state["stripped_bytes"]
-    sha256, mode = state["model_sha256"], state["mode"]
-    return Quantized(source.model, mode, tflite, sha256, path, vectors, ranges, stripped_bytes, _accuracy(source))
-
-
-def _accuracy(source: Trained) -> float | None:
-    """What training reached in float32; a .tflite is what it is."""
-    return None if source.path.suffix == ".tflite" else source.accuracy
+    return _made(source, path, tflite, vectors, state)
 
 
 def _adopt(path: Path, mode: str | None) -> tuple[bytes, str]:

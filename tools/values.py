@@ -79,7 +79,8 @@ class Quantized:
 
     ``calibration`` says which samples made the ranges, None where the mode needs none or kerf did not convert.
     ``stripped_bytes`` is what --strip took away, 0 without it. ``trained_accuracy`` is that of the Keras model it was
-    converted from, on the same test set; None where nobody knows.
+    converted from, on the same test set; None where nobody knows. ``data_sha256`` stands for the data set behind the
+    vectors, whatever the mode; None for random inputs.
     """
 
     model: str
@@ -91,6 +92,7 @@ class Quantized:
     calibration: str | None = None
     stripped_bytes: int = 0
     trained_accuracy: float | None = None
+    data_sha256: str | None = None
 
 
 @dataclass(frozen=True)

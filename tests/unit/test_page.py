@@ -19,6 +19,7 @@ from tools import inspect
 from tools.graph.ir import DType, Graph, Op, Placement, Plan, Quantization, Tensor
 from tools.report import charts, details, history, inspect_page, kept, page, wording
 from tools.report.sections import Section
+from tools.report.wording import Origin
 from tools.values import Clock, Measurement, Quantized, Target, Vectors
 
 SCORES = Quantization((1 / 256,), (-128,))
@@ -188,17 +189,20 @@ def test_this_machine_is_no_microcontroller() -> None:
 
 
 def test_calibration_is_a_column() -> None:
-    (table,) = history.tables([RECORD, replace(RECORD, model_sha256="cd" * 32)], {RECORD.model_sha256: "one sample"})
+    (table,) = history.tables(
+        [RECORD, replace(RECORD, model_sha256="cd" * 32)], {RECORD.model_sha256: Origin("one sample")}
+    )
     assert [row["calibration"] for row in table["rows"]] == ["", "one sample"]
-    assert "one sample" in Page(page.html([RECORD], calibrations={RECORD.model_sha256: "one sample"})).text
+    assert "one sample" in Page(page.html([RECORD], origins={RECORD.model_sha256: Origin("one sample")})).text
 
 
 def test_earlier_measurements_of_a_configuration_are_folded_away() -> None:
     newer = replace(RECORD, invoke=replace(RECORD.invoke, median=7))
     fewer = replace(RECORD, samples=RECORD.samples - 1)
     tuned = replace(RECORD, model_sha256="cd" * 32)
-    calibrations = {RECORD.model_sha256: "500 of 7,185 samples, balanced over the classes", "cd" * 32: "one"}
-    (table,) = history.tables([RECORD, fewer, tuned, newer], calibrations)
+    balanced = Origin("500 of 7,185 samples, balanced over the classes")
+    origins = {RECORD.model_sha256: balanced, "cd" * 32: Origin("one")}
+    (table,) = history.tables([RECORD, fewer, tuned, newer], origins)
     assert table["rows"][0]["median"] == "7"
     assert [row["calibration"] for row in table["rows"]] == ["500 of 7,185, balanced", "one", "500 of 7,185, balanced"]
     assert [row["median"] for row in table["earlier"]] == [f"{RECORD.invoke.median:,}"]
@@ -215,6 +219,19 @@ def test_accuracies_over_different_samples_are_not_compared() -> None:
     assert [row["drop"] for row in table["rows"]] == ["+0.00", "", "+0.00"]
     found = history.trade_offs([scored("float32", 40), scored("int8", 1000), scored("int16", 40)], {})
     assert [(family["title"], len(family["series"])) for family in found] == [(f"{RECORD.model}, 40 test samples", 2)]
+
+
+def test_accuracies_over_other_data_are_not_compared() -> None:
+    def scored(mode: str, sha256: str) -> Measurement:
+        return replace(RECORD, mode=mode, model_sha256=sha256, accuracy={"device": 0.5, "host": 0.5})
+
+    history_ = [scored("float32", "a"), scored("int8", "b"), scored("float32", "c"), scored("int8", "d")]
+    origins = {
+        sha: Origin(data=data) for sha, data in (("a", "here"), ("b", "there"), ("c", "elsewhere"), ("d", "here"))
+    }
+    (table,) = history.tables(history_, origins)
+    assert [row["drop"] for row in table["rows"]] == ["+0.00", "+0.00", "", "+0.00"]
+    assert len(table["earlier"]) == 0
 
 
 def test_accuracy_on_the_host_is_a_column() -> None:

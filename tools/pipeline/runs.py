@@ -181,8 +181,10 @@ def write_report(progress: Progress, out: Path | None = None) -> Path:
     newest = measurements[-1]
     kept_of_run, compared = (kept.read(places.details(), what, newest) for what in (kept.DETAILS, kept.COMPARISON))
     runs = {m.model_sha256: kept.read(places.details(), kept.DETAILS, m) for m in measurements}
-    calibrations = {sha: run["calibration"] for sha, run in runs.items() if run and run["calibration"]}
-    files.write(path, page.html(measurements, kept_of_run, compared, calibrations).encode())
+    origins = {
+        sha: wording.Origin(run["calibration"] or "", run.get("data_sha256") or "") for sha, run in runs.items() if run
+    }
+    files.write(path, page.html(measurements, kept_of_run, compared, origins).encode())
     return path
 
 

@@ -271,7 +271,7 @@ def measurement_tables(measurements: Sequence[Measurement]) -> list[Table]:
         table = _table(title, *_COLUMNS, numbers=range(6, len(_COLUMNS)))
         for m in measurements:
             if (wording.place(m), m.clock.unit) == (place, unit):
-                table.add_row(*(_cell(value) for value in _row(m, wording.drop(m, measurements))))
+                table.add_row(*(_cell(value) for value in _row(m, wording.drop(m, measurements, {}))))
         tables.append(table)
     return tables
 

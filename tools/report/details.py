@@ -36,6 +36,7 @@ def of(
     return {
         "oracle": vectors.oracle,
         "calibration": quantized.calibration,
+        "data_sha256": quantized.data_sha256,
         "flash_limit_bytes": target.flash_bytes,
         "ram_limit_bytes": target.ram_bytes,
         "sections": [

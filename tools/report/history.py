@@ -1,28 +1,26 @@
 """All measurements in the HTML report: the tables, and accuracy against what it costs."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from ..values import Measurement
 from . import charts, wording
 
-Calibrations = Mapping[str, str]  # which samples made the ranges, by the SHA-256 of the model
 
-
-def tables(measurements: Sequence[Measurement], calibrations: Calibrations) -> list[dict[str, Any]]:
+def tables(measurements: Sequence[Measurement], origins: wording.Origins) -> list[dict[str, Any]]:
     """One table per clock: emulated and real times never share a column.
 
     ``rows`` are the newest of each configuration, ``earlier`` those that they replace; both newest first.
     """
-    current = set(_newest(measurements, calibrations))
+    current = set(_newest(measurements, origins))
     groups: dict[tuple[str, str], dict[str, list[dict[str, Any]]]] = {}
     for i in reversed(range(len(measurements))):
         m = measurements[i]
         group = groups.setdefault((wording.place(m), m.clock.unit), {"rows": [], "earlier": []})
         told = {
-            **row(m, wording.drop(m, measurements)),
-            "calibration": _short(calibrations.get(m.model_sha256, "")),
+            **row(m, wording.drop(m, measurements, origins)),
+            "calibration": _short(origins.get(m.model_sha256, wording.UNKNOWN).calibration),
         }
         group["rows" if i in current else "earlier"].append(told)
     titles = {wording.EMULATED: "Emulated", wording.BOARD: "On boards", wording.HOST: "On this machine"}
@@ -34,15 +32,15 @@ def tables(measurements: Sequence[Measurement], calibrations: Calibrations) -> l
     ]
 
 
-def _newest(measurements: Sequence[Measurement], calibrations: Calibrations) -> list[int]:
+def _newest(measurements: Sequence[Measurement], origins: wording.Origins) -> list[int]:
     """Positions of each configuration's newest measurement.
 
-    Another number of samples is another accuracy, and another calibration another model, not a newer one.
+    Other samples are another accuracy, and another calibration another model, not a newer one.
     """
     found = {
         (
             *(m.model, m.mode, m.runtime, m.kernels, m.target, m.emulator),
-            *(m.samples, calibrations.get(m.model_sha256, "")),
+            *(m.samples, origins.get(m.model_sha256, wording.UNKNOWN)),
         ): i
         for i, m in enumerate(measurements)
     }
@@ -89,20 +87,20 @@ def row(m: Measurement, drop: float | None = None) -> dict[str, Any]:
     }
 
 
-def trade_offs(measurements: Sequence[Measurement], calibrations: Calibrations) -> list[dict[str, Any]]:
+def trade_offs(measurements: Sequence[Measurement], origins: wording.Origins) -> list[dict[str, Any]]:
     """Accuracy against flash and against time, for each family of models with two or more points.
 
     A configuration counts with its newest measurement; this machine is no microcontroller to compare with. Accuracies
-    over different numbers of samples are not compared.
+    over different samples are not compared.
     """
     scored = [
         m
-        for m in (measurements[i] for i in _newest(measurements, calibrations))
+        for m in (measurements[i] for i in _newest(measurements, origins))
         if m.accuracy is not None and wording.place(m) != wording.HOST
     ]
     found = []
-    for number, (family, samples) in enumerate(sorted({(wording.family(m), m.samples) for m in scored})):
-        members = [m for m in scored if (wording.family(m), m.samples) == (family, samples)]
+    for number, same in enumerate(sorted({wording.tested_with(m, origins) for m in scored})):
+        members = [m for m in scored if wording.tested_with(m, origins) == same]
         series, shapes = sorted({_series(m) for m in members}, key=_by_mode), sorted({_shape(m) for m in members})
         drawn = [_scatter(f"flash{number}", members, "flash", "flash, bytes", _flash, series, shapes)]
         for is_board, unit in sorted({(m.emulator is None, m.clock.unit) for m in members}):
@@ -113,7 +111,7 @@ def trade_offs(measurements: Sequence[Measurement], calibrations: Calibrations) 
             marks = list(charts.MARKERS.values())
             found.append(
                 {
-                    "title": f"{family}, {samples:,} test samples",
+                    "title": f"{same[0]}, {same[1]:,} test samples",
                     "charts": pictures,
                     "series": [{"name": text, "key": _key(i)} for i, text in enumerate(series)],
                     "shapes": [{"name": text, "mark": marks[i % len(marks)]} for i, text in enumerate(shapes)],

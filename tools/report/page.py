@@ -23,20 +23,20 @@ def html(
     measurements: Sequence[Measurement],
     details: Json | None = None,
     comparison: Json | None = None,
-    calibrations: Mapping[str, str] | None = None,
+    origins: wording.Origins | None = None,
 ) -> str:
     """The page: all measurements, oldest first, and the newest in detail.
 
     ``details`` (details.of) and ``comparison`` (Comparison.to_json) are those of the newest measurement, None where
-    there are none. ``calibrations`` tells which samples made the ranges, by the SHA-256 of the model.
+    there are none. ``origins`` tells what the models were calibrated and tested with.
     """
     newest = measurements[-1] if measurements else None
     is_host = newest is not None and wording.place(newest) == wording.HOST
     return render(
         TEMPLATE,
         **frame(),
-        tables=history.tables(measurements, calibrations or {}),
-        trade_offs=history.trade_offs(measurements, calibrations or {}),
+        tables=history.tables(measurements, origins or {}),
+        trade_offs=history.trade_offs(measurements, origins or {}),
         run=None if newest is None else _run(newest, details),
         memory=[] if newest is None or is_host else _memory(newest, details),
         sections=[] if details is None or is_host else _sections(details),
