@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from serial.urlhandler import protocol_socket
 
 from tools.errors import MissingTool, TransportError
 from tools.transports import fake, host, qemu, serial
@@ -235,8 +236,9 @@ def test_unreliable_without_faults_is_transparent() -> None:
     assert line.injected == 0
 
 
-def test_what_a_socket_says_first_is_never_lost() -> None:
+def test_what_a_socket_says_first_is_never_lost(monkeypatch: pytest.MonkeyPatch) -> None:
     """Often enough to meet the moment between connecting and being ready."""
+    monkeypatch.setattr(protocol_socket.time, "sleep", lambda seconds: None)  # 0.3 s each time that pyserial closes one
 
     def serve(listener: socket.socket) -> None:
         connection, _ = listener.accept()
