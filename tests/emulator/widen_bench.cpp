@@ -1,5 +1,4 @@
-// Stands in for firmware/bench: for each byte it gets, the 256 floats that WidenFloat16 makes of the halves with that
-// upper byte.
+// Stands in for firmware/bench: for each byte it gets, the floats that WidenFloat16 makes of all 65,536 halves.
 #include "bench/bench.h"
 #include "kernels/weights.h"
 #include "port/port.h"
@@ -9,12 +8,12 @@ namespace kerf::bench {
 void start() {}
 
 void step() {
-    uint8_t upper;
-    while (!port::read(&upper)) port::idle();
-    float wide[256];
-    for (uint32_t lower = 0; lower < 256; ++lower)
-        wide[lower] = WidenFloat16(static_cast<uint16_t>(upper << 8 | lower));
-    port::write(reinterpret_cast<const uint8_t*>(wide), sizeof wide);
+    uint8_t request;
+    while (!port::read(&request)) port::idle();
+    for (uint32_t half = 0; half < 65536; ++half) {
+        const float wide = WidenFloat16(static_cast<uint16_t>(half));
+        port::write(reinterpret_cast<const uint8_t*>(&wide), sizeof wide);
+    }
 }
 
 void report_fault(const Fault&) {}
