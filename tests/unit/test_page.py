@@ -15,9 +15,11 @@ from PIL import Image
 from test_records import BOARD, RECORD
 from test_report import COMPARISON, EVIL
 
-from tools import inspect
+from tools import inspect, pipeline
 from tools.graph.ir import DType, Graph, Op, Placement, Plan, Quantization, Tensor
-from tools.report import charts, details, history, inspect_page, kept, page, wording
+from tools.pipeline import places
+from tools.progress import Progress
+from tools.report import charts, details, history, inspect_page, kept, page, records, wording
 from tools.report.sections import Section
 from tools.report.wording import Origin
 from tools.values import Clock, Measurement, Quantized, Target, Vectors
@@ -194,6 +196,17 @@ def test_calibration_is_a_column() -> None:
     )
     assert [row["calibration"] for row in table["rows"]] == ["", "one sample"]
     assert "one sample" in Page(page.html([RECORD], origins={RECORD.model_sha256: Origin("one sample")})).text
+
+
+def test_one_runs_details_tell_how_its_model_was_calibrated_in_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(places, "BUILD", tmp_path)
+    for m in (RECORD, replace(RECORD, target="mps2-an500")):
+        records.append(m, places.records())
+    kept.write(places.details(), kept.DETAILS, RECORD, kept_details())
+    pipeline.write_report(Progress())
+    assert places.report().read_text().count('<td class="small">500</td>') == 2
 
 
 def test_earlier_measurements_of_a_configuration_are_folded_away() -> None:

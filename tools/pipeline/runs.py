@@ -180,9 +180,10 @@ def write_report(progress: Progress, out: Path | None = None) -> Path:
     path = out or places.report()
     newest = measurements[-1]
     kept_of_run, compared = (kept.read(places.details(), what, newest) for what in (kept.DETAILS, kept.COMPARISON))
-    runs = {m.model_sha256: kept.read(places.details(), kept.DETAILS, m) for m in measurements}
     origins = {
-        sha: wording.Origin(run["calibration"] or "", run.get("data_sha256") or "") for sha, run in runs.items() if run
+        m.model_sha256: wording.Origin(run["calibration"] or "", run.get("data_sha256") or "")
+        for m in measurements
+        if (run := kept.read(places.details(), kept.DETAILS, m))
     }
     files.write(path, page.html(measurements, kept_of_run, compared, origins).encode())
     return path
