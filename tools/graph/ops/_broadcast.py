@@ -4,14 +4,35 @@ from collections.abc import Sequence
 from typing import Any
 
 from ...errors import ModelError, UnsupportedModel
-from ..ir import Op, Tensor
+from ..ir import DType, Graph, Op, Tensor
 from ._elementwise import pad_front
-from ._quantized import check_shape, describe
+from ._quantized import (
+    check_activation,
+    check_arity,
+    check_per_tensor,
+    check_present,
+    check_shape,
+    check_types,
+    describe,
+)
 
 LOOPS = 5  # of firmware/kernels/broadcast.h
 
 
-def check_broadcast(op: Op, first: Tensor, second: Tensor, output: Tensor) -> None:
+def check_operands(op: Op, graph: Graph) -> tuple[Tensor, Tensor, Tensor]:
+    """Both inputs and the output. Raises ModelError or UnsupportedModel for what no kernel of this kind takes."""
+    check_arity(op, (2,))
+    check_present(op, 0, 1)
+    first, second, output = graph.input(op, 0), graph.input(op, 1), graph.output(op)
+    dtype = check_types(op, first, second, output)
+    check_activation(op, op.attributes.activation)
+    _check_shapes(op, first, second, output)
+    if dtype is not DType.FLOAT32:
+        check_per_tensor(op, first, second, output)
+    return first, second, output
+
+
+def _check_shapes(op: Op, first: Tensor, second: Tensor, output: Tensor) -> None:
     """Raises ModelError unless two shapes give the output's, UnsupportedModel where that takes more than LOOPS."""
     rank = max(len(first.shape), len(second.shape))
     pairs = list(zip(pad_front(first.shape, rank, 1), pad_front(second.shape, rank, 1), strict=True))
@@ -26,7 +47,7 @@ def check_broadcast(op: Op, first: Tensor, second: Tensor, output: Tensor) -> No
 
 
 def loop_params(first: Tensor, second: Tensor) -> dict[str, Any]:
-    """``shape``, ``strides1`` and ``strides2`` of a kernel, after check_broadcast()."""
+    """``shape``, ``strides1`` and ``strides2`` of a kernel, after check_operands()."""
     loops = broadcast_loops(first.shape, second.shape)
     shape, strides1, strides2 = zip(*loops, strict=True) if loops else ((), (), ())
     return {

@@ -7,15 +7,10 @@ import tflite
 
 from ...errors import UnsupportedModel
 from ..ir import DType, Graph, KernelCall, Op, Tensor, TensorRef
-from ._broadcast import check_broadcast, loop_params
+from ._broadcast import check_operands, loop_params
 from ._elementwise import reusable
 from ._quantized import (
     activation_name,
-    check_activation,
-    check_arity,
-    check_per_tensor,
-    check_present,
-    check_types,
     float32_activation_range,
     integer_activation_range,
     options,
@@ -38,14 +33,8 @@ def parse(operator: Any) -> Attributes:
 
 
 def check(op: Op, graph: Graph) -> None:
-    check_arity(op, (2,))
-    check_present(op, 0, 1)
-    first, second, output = graph.input(op, 0), graph.input(op, 1), graph.output(op)
-    dtype = check_types(op, first, second, output)
-    check_activation(op, op.attributes.activation)
-    check_broadcast(op, first, second, output)
-    if dtype is not DType.FLOAT32:
-        check_per_tensor(op, first, second, output)
+    first, second, output = check_operands(op, graph)
+    if output.dtype is not DType.FLOAT32:
         _, (_, shift) = _multipliers(first, second, output)
         if shift > 0:
             raise UnsupportedModel(
