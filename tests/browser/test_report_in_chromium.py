@@ -16,7 +16,7 @@ from PIL import Image
 from tools import compare
 from tools.compare import Comparison, Difference, Layer
 from tools.report import details, page
-from tools.report.wording import Origin
+from tools.report.baseline import Origin
 from tools.values import Clock, Measurement, Timing
 
 CHROMIUM = next(

@@ -20,8 +20,8 @@ from tools.graph.ir import DType, Graph, Op, Placement, Plan, Quantization, Tens
 from tools.pipeline import places
 from tools.progress import Progress
 from tools.report import charts, details, history, inspect_page, kept, page, records, wording
+from tools.report.baseline import Origin
 from tools.report.sections import Section
-from tools.report.wording import Origin
 from tools.values import Clock, Measurement, Quantized, Target, Vectors
 
 SCORES = Quantization((1 / 256,), (-128,))
@@ -238,11 +238,11 @@ def test_accuracies_over_other_data_are_not_compared() -> None:
     def scored(mode: str, sha256: str) -> Measurement:
         return replace(RECORD, mode=mode, model_sha256=sha256, accuracy={"device": 0.5, "host": 0.5})
 
-    history_ = [scored("float32", "a"), scored("int8", "b"), scored("float32", "c"), scored("int8", "d")]
+    measured = [scored("float32", "a"), scored("int8", "b"), scored("float32", "c"), scored("int8", "d")]
     origins = {
         sha: Origin(data=data) for sha, data in (("a", "here"), ("b", "there"), ("c", "elsewhere"), ("d", "here"))
     }
-    (table,) = history.tables(history_, origins)
+    (table,) = history.tables(measured, origins)
     assert [row["drop"] for row in table["rows"]] == ["+0.00", "+0.00", "", "+0.00"]
     assert len(table["earlier"]) == 0
 

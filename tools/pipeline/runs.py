@@ -17,7 +17,7 @@ from ..compare import Comparison
 from ..errors import KerfError, Mismatch, UsageError, counted
 from ..oracle import interpreter
 from ..progress import Progress
-from ..report import details, kept, page, records, sections, wording
+from ..report import baseline, details, kept, page, records, sections, wording
 from ..values import DeviceRun, Measurement, Request
 from . import places
 from .choices import RUNTIMES, choose_line, choose_modes, choose_target, interprets, split
@@ -181,7 +181,7 @@ def write_report(progress: Progress, out: Path | None = None) -> Path:
     newest = measurements[-1]
     kept_of_run, compared = (kept.read(places.details(), what, newest) for what in (kept.DETAILS, kept.COMPARISON))
     origins = {
-        m.model_sha256: wording.Origin(run["calibration"] or "", run.get("data_sha256") or "")
+        m.model_sha256: baseline.Origin(run["calibration"] or "", run.get("data_sha256") or "")
         for m in measurements
         if (run := kept.read(places.details(), kept.DETAILS, m))
     }

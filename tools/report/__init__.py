@@ -15,7 +15,7 @@ from ..compare import EXACT_DB, Comparison, Difference, Layer
 from ..doctor import Finding
 from ..inspect import sparkline
 from ..values import Measurement
-from . import wording
+from . import baseline, wording
 from .records import to_json
 
 
@@ -271,7 +271,7 @@ def measurement_tables(measurements: Sequence[Measurement]) -> list[Table]:
         table = _table(title, *_COLUMNS, numbers=range(6, len(_COLUMNS)))
         for m in measurements:
             if (wording.place(m), m.clock.unit) == (place, unit):
-                table.add_row(*(_cell(value) for value in _row(m, wording.drop(m, measurements, {}))))
+                table.add_row(*(_cell(value) for value in _row(m, baseline.drop(m, measurements, {}))))
         tables.append(table)
     return tables
 

@@ -5,10 +5,10 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ..values import Measurement
-from . import charts, wording
+from . import baseline, charts, wording
 
 
-def tables(measurements: Sequence[Measurement], origins: wording.Origins) -> list[dict[str, Any]]:
+def tables(measurements: Sequence[Measurement], origins: baseline.Origins) -> list[dict[str, Any]]:
     """One table per clock: emulated and real times never share a column.
 
     ``rows`` are the newest of each configuration, ``earlier`` those that they replace; both newest first.
@@ -19,8 +19,8 @@ def tables(measurements: Sequence[Measurement], origins: wording.Origins) -> lis
         m = measurements[i]
         group = groups.setdefault((wording.place(m), m.clock.unit), {"rows": [], "earlier": []})
         told = {
-            **row(m, wording.drop(m, measurements, origins)),
-            "calibration": _short(origins.get(m.model_sha256, wording.UNKNOWN).calibration),
+            **row(m, baseline.drop(m, measurements, origins)),
+            "calibration": _short(origins.get(m.model_sha256, baseline.UNKNOWN).calibration),
         }
         group["rows" if i in current else "earlier"].append(told)
     titles = {wording.EMULATED: "Emulated", wording.BOARD: "On boards", wording.HOST: "On this machine"}
@@ -32,7 +32,7 @@ def tables(measurements: Sequence[Measurement], origins: wording.Origins) -> lis
     ]
 
 
-def _newest(measurements: Sequence[Measurement], origins: wording.Origins) -> list[int]:
+def _newest(measurements: Sequence[Measurement], origins: baseline.Origins) -> list[int]:
     """Positions of each configuration's newest measurement.
 
     Other samples are another accuracy, and another calibration another model, not a newer one.
@@ -40,7 +40,7 @@ def _newest(measurements: Sequence[Measurement], origins: wording.Origins) -> li
     found = {
         (
             *(m.model, m.mode, m.runtime, m.kernels, m.target, m.emulator),
-            *(m.samples, origins.get(m.model_sha256, wording.UNKNOWN)),
+            *(m.samples, origins.get(m.model_sha256, baseline.UNKNOWN)),
         ): i
         for i, m in enumerate(measurements)
     }
@@ -87,7 +87,7 @@ def row(m: Measurement, drop: float | None = None) -> dict[str, Any]:
     }
 
 
-def trade_offs(measurements: Sequence[Measurement], origins: wording.Origins) -> list[dict[str, Any]]:
+def trade_offs(measurements: Sequence[Measurement], origins: baseline.Origins) -> list[dict[str, Any]]:
     """Accuracy against flash and against time, for each family of models with two or more points.
 
     A configuration counts with its newest measurement; this machine is no microcontroller to compare with. Accuracies
@@ -99,8 +99,8 @@ def trade_offs(measurements: Sequence[Measurement], origins: wording.Origins) ->
         if m.accuracy is not None and wording.place(m) != wording.HOST
     ]
     found = []
-    for number, same in enumerate(sorted({wording.tested_with(m, origins) for m in scored})):
-        members = [m for m in scored if wording.tested_with(m, origins) == same]
+    for number, same in enumerate(sorted({baseline.tested_with(m, origins) for m in scored})):
+        members = [m for m in scored if baseline.tested_with(m, origins) == same]
         series, shapes = sorted({_series(m) for m in members}, key=_by_mode), sorted({_shape(m) for m in members})
         drawn = [_scatter(f"flash{number}", members, "flash", "flash, bytes", _flash, series, shapes)]
         for is_board, unit in sorted({(m.emulator is None, m.clock.unit) for m in members}):
@@ -127,7 +127,7 @@ def _key(position: int) -> str:
 
 def _series(m: Measurement) -> str:
     """What was done to the model: its mode, and the steps of compression behind the family's name."""
-    return f"{m.mode} {m.model[len(wording.family(m)) :]}".strip()
+    return f"{m.mode} {m.model[len(baseline.family(m)) :]}".strip()
 
 
 def _by_mode(series: str) -> tuple[bool, str]:

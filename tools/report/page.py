@@ -12,7 +12,7 @@ from typing import Any
 from .. import __version__
 from ..render import render
 from ..values import Measurement
-from . import charts, history, wording
+from . import baseline, charts, history, wording
 
 TEMPLATE, STYLE, SCRIPT = "report/page.html.j2", "report/style.css.j2", "report/sort.js.j2"
 
@@ -23,7 +23,7 @@ def html(
     measurements: Sequence[Measurement],
     details: Json | None = None,
     comparison: Json | None = None,
-    origins: wording.Origins | None = None,
+    origins: baseline.Origins | None = None,
 ) -> str:
     """The page: all measurements, oldest first, and the newest in detail.
 
