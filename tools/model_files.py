@@ -1,5 +1,6 @@
 """Users' models as files: .keras and .h5 of Keras 3 and Keras 2, SavedModels. No code that one may carry ever runs."""
 
+import contextlib
 import json
 import os
 import re
@@ -7,6 +8,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +19,16 @@ SUFFIXES = (".keras", ".h5", ".hdf5", ".tflite")
 _HDF5_MARK = b"\x89HDF\r\n\x1a\n"  # HDF5 file format specification, section II.A
 _ZIP_MARK = b"PK\x03\x04"
 _MAX_CONFIG_BYTES = 1 << 26
+_UNREADABLE = (OSError, ValueError, NotImplementedError, RuntimeError, EOFError, zipfile.BadZipFile, zlib.error)
 _MAX_DEPTH = 100  # of JSON; a layer within a model within a model is 13 deep
 
 # What a configuration may name besides the public classes of these parts of Keras.
 _PARTS = (
     *("models", "layers", "initializers", "regularizers", "constraints", "dtype_policies", "mixed_precision"),
-    *("losses", "metrics", "optimizers"),
+    *("losses", "metrics", "optimizers", "optimizers.schedules"),
 )
+_PACKAGES = ("", "keras", "tf_keras")
+_INITIALIZERS = "tensorflow.python.ops.init_ops_v2"  # that of EfficientNetV2's last layer in Keras 2
 _INTERNAL = ("Functional", "BatchNormalizationV1", "BatchNormalizationV2", "TensorShape")
 _VALUES = ("tensor", "keras_tensor", "numpy", "bytes", "ellipsis", "slice", "tuple")  # between double underscores
 _FOREIGN = ("TorchModuleWrapper", "TFSMLayer")
@@ -123,6 +128,7 @@ def load_keras(path: Path, log: Path) -> Any:
     found = architecture(path)
     keras = _import_keras(found.is_keras_2, log)
     _refuse_code(path, found, keras)
+    _refuse_other_files(path)
     with failures_as(QuantizeError, f"Keras cannot load {path}", log):
         model = keras.models.load_model(path, compile=False)
     if not getattr(model, "inputs", None):
@@ -152,7 +158,7 @@ def architecture(path: Path) -> Architecture:
         raise QuantizeError(f"{path} holds weights but no model: save all of it, model.save('name.keras')") from None
     except RecursionError:  # json's
         depth = _MAX_DEPTH + 1
-    except (OSError, ValueError, NotImplementedError, RuntimeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+    except _UNREADABLE as error:
         raise QuantizeError(f"{path} is damaged or cut off ({error}): save it again") from None
     if depth > _MAX_DEPTH:
         raise QuantizeError(f"{path} describes layers within layers, over {_MAX_DEPTH} deep, which is no network")
@@ -227,8 +233,10 @@ def _refuse_code(path: Path, found: Architecture, keras: Any) -> None:
         if kind == "__lambda__":
             raise QuantizeError(_own_function(path, name, "lambda"))
         if kind == "function":
-            if not module.startswith(_FUNCTIONS):
+            if not module.startswith(_FUNCTIONS) or _is_another(part, str(config)):
                 raise QuantizeError(_own_function(path, name, config))
+        elif _is_another(part, kind) or not (module.partition(".")[0] in _PACKAGES or module == _INITIALIZERS):
+            raise QuantizeError(_own_class(path, name, kind))
         elif kind in _FOREIGN:
             raise QuantizeError(
                 f"{path} has the layer {name!r} ({kind}), which holds a foreign program: use layers of Keras"
@@ -240,7 +248,33 @@ def _refuse_code(path: Path, found: Architecture, keras: Any) -> None:
                     f"{path} calls tf.{function} in the layer {name!r}, which kerf does not run: use layers of Keras"
                 )
         elif not _is_of_keras(kind, module, keras, found.is_keras_2):
-            raise QuantizeError(f"{path} has the layer {name!r} of the custom class {kind}: use layers of Keras")
+            raise QuantizeError(_own_class(path, name, kind))
+        if isinstance(config, dict) and isinstance(config.get("vocabulary"), str):
+            raise QuantizeError(f"{path} names the file {config['vocabulary']!r} in the layer {name!r}: use no files")
+
+
+def _refuse_other_files(path: Path) -> None:
+    """Weights in HDF5 may lie in any file of this machine, which Keras 2 reads."""
+    import h5py
+
+    def as_link(name: str, link: Any) -> str | None:
+        return name if isinstance(link, h5py.ExternalLink) else None
+
+    def as_data(name: str, item: Any) -> str | None:
+        return name if isinstance(item, h5py.Dataset) and (item.external or item.is_virtual) else None
+
+    with contextlib.ExitStack() as stack:
+        weights: Any = path
+        try:
+            if path.suffix == ".keras":
+                archive = stack.enter_context(zipfile.ZipFile(path))
+                weights = stack.enter_context(archive.open("model.weights.h5"))
+            file = stack.enter_context(h5py.File(weights, "r"))
+            found = file.visititems_links(as_link) or file.visititems(as_data)
+        except (KeyError, *_UNREADABLE) as error:
+            raise QuantizeError(f"{path} is damaged or cut off ({error}): save it again") from None
+    if found is not None:
+        raise QuantizeError(f"{path} takes {found} from another file: save the model again, as one file")
 
 
 def _is_activation(name: str, keras: Any) -> bool:
@@ -255,17 +289,32 @@ def _own_function(path: Path, layer: str, function: Any) -> str:
     return f"{path} has the function {function!r} in the layer {layer!r}, which is Python code: use functions of Keras"
 
 
+def _own_class(path: Path, layer: str, kind: str) -> str:
+    return f"{path} has the layer {layer!r} of the custom class {kind}: use layers of Keras"
+
+
+def _is_another(part: dict[str, Any], name: str) -> bool:
+    """Whether Keras might take another object than ``name`` says: by an alias, or as an attribute of something."""
+    alias = str(part.get("registered_name") or name).rpartition(">")[2]  # "Package>Name"
+    return alias != name or not name.isidentifier()
+
+
 def _is_of_keras(kind: str, module: str, keras: Any, is_keras_2: bool) -> bool:
     """Whether a name, in a file that may leave out its module, stands for a class of Keras or a value.
 
     Where Keras 2 or no module is to be searched it must be a public class: others run code, such as cell wrappers.
     """
-    if module and module.partition(".")[0] not in ("keras", "tf_keras"):
-        return False
     if kind in _INTERNAL or kind in [f"__{value}__" for value in _VALUES]:
         return True
-    is_public = any(isinstance(getattr(getattr(keras, part, None), kind, None), type) for part in _PARTS)
-    return is_public or (bool(module) and not is_keras_2)
+    is_public = any(isinstance(_at(keras, f"{part}.{kind}"), type) for part in _PARTS)
+    if is_public or is_keras_2 or not module:
+        return is_public
+    return isinstance(_at(keras, f"{module}.{kind}".partition(".")[2]), type)  # and no function
+
+
+def _at(keras: Any, names: str) -> Any:
+    """What Keras has under names with dots between them, or None."""
+    return reduce(lambda found, name: getattr(found, name, None), names.split("."), keras)
 
 
 def _refuse_effects(path: Path, log: Path) -> None:

@@ -84,6 +84,22 @@ def preprocessing(keras: Any) -> Any:
     )
 
 
+def initialized(keras: Any) -> Any:
+    """As EfficientNetV2's last layer is."""
+    import tensorflow
+
+    start = tensorflow.constant_initializer(0.5)
+    return keras.Sequential([keras.layers.InputLayer((4,)), keras.layers.Dense(2, bias_initializer=start)])
+
+
+def compiled(keras: Any) -> Any:
+    """A model within a model keeps what it was trained with."""
+    inner = plain(keras)
+    rate = keras.optimizers.schedules.ExponentialDecay(0.1, 10, 0.9)
+    inner.compile(keras.optimizers.Adam(rate), keras.losses.SparseCategoricalCrossentropy(), ["accuracy"])
+    return keras.Sequential([keras.Input((8, 8, 1)), inner, keras.layers.Dense(2)])
+
+
 def chain_in_a_chain(keras: Any) -> Any:
     return keras.Sequential([keras.Input((8, 8, 1)), plain(keras), keras.layers.Dense(2)])
 
@@ -119,7 +135,7 @@ def save(model: Any, path: Path) -> Path:
     return path
 
 
-BUILDS = (plain, one_dimension, separable, transposed, recurrent, preprocessing)
+BUILDS = (plain, one_dimension, separable, transposed, recurrent, preprocessing, initialized)
 NESTED_BUILDS = (chain_in_a_chain, chain_in_a_graph, transfer, divided, swapped)
 
 
@@ -127,7 +143,7 @@ NESTED_BUILDS = (chain_in_a_chain, chain_in_a_graph, transfer, divided, swapped)
     ("build", "suffix"),
     [
         *((build, ".h5") for build in (*BUILDS, *NESTED_BUILDS)),
-        *((build, ".keras") for build in (plain, separable, chain_in_a_graph, divided)),
+        *((build, ".keras") for build in (plain, separable, initialized, compiled, chain_in_a_graph, divided)),
     ],
 )
 def test_computes_what_it_did_in_keras_2(keras_2: Any, tmp_path: Path, build: Build, suffix: str) -> None:
