@@ -137,14 +137,14 @@ inline void Conv2D(const Params& p, const Input* input, const Weight* filters, O
 }
 
 // The same over narrow weights.
-template <typename Sum, typename Params, typename Input, typename Narrow, int32_t at_once, typename Output,
-          typename Product, typename Finish>
-inline void Conv2D(const Params& p, const Input* input, FiltersToWiden<Narrow, at_once> filters, Output* output,
-                   Product product, Finish finish) {
+template <typename Sum, typename Params, typename Input, typename Narrow, typename Output, typename Product,
+          typename Finish>
+inline void Conv2D(const Params& p, const Input* input, FiltersToWiden<Narrow> filters, Output* output, Product product,
+                   Finish finish) {
     const int32_t group = p.output_depth / (p.input_depth / p.filter_depth);
     const int32_t filter_elements = p.filter_height * p.filter_width * p.filter_depth;
     for (int32_t first = 0, channels; first < p.output_depth; first += channels) {
-        channels = group % at_once == 0 ? at_once : std::min(at_once, group - first % group);
+        channels = std::min(filters.at_once, group - first % group);
         const auto* wide = filters.Next(channels * filter_elements);
         Conv2DFilters<Sum>(p, input, wide, output, product, finish, first, channels);
     }
@@ -216,7 +216,7 @@ inline void conv_2d_int8(const Conv2DInt8Params& p, const int8_t* input, const i
 template <int32_t at_once>
 inline void conv_2d_int4(const Conv2DInt8Params& p, const int8_t* input, const uint8_t* filter, const int32_t* bias,
                          const int32_t* multipliers, const int32_t* shifts, uint8_t* wide, int8_t* output) {
-    internal::Conv2DInt8(p, input, FiltersToWiden<Int4Weights, at_once>(filter, wide), bias, multipliers, shifts,
+    internal::Conv2DInt8(p, input, FiltersToWiden<Int4Weights>(filter, wide, at_once), bias, multipliers, shifts,
                          output);
 }
 
@@ -244,7 +244,7 @@ inline void conv_2d_float32(const Conv2DFloat32Params& p, const float* input, co
 template <int32_t at_once>
 inline void conv_2d_float16(const Conv2DFloat32Params& p, const float* input, const uint16_t* filter,
                             const uint16_t* bias, uint8_t* wide, float* output) {
-    internal::Conv2DFloat(p, input, FiltersToWiden<Float16Weights, at_once>(filter, wide), Float16Weights(bias),
+    internal::Conv2DFloat(p, input, FiltersToWiden<Float16Weights>(filter, wide, at_once), Float16Weights(bias),
                           bias != nullptr, output);
 }
 
@@ -266,7 +266,7 @@ template <int32_t at_once>
 inline void conv_2d_hybrid_int4(const Conv2DFloat32Params& p, const float* input, const uint8_t* filter,
                                 const float* bias, const float* scales, uint8_t* scratch, uint8_t* wide,
                                 float* output) {
-    internal::Conv2DHybrid(p, input, FiltersToWiden<Int4Weights, at_once>(filter, wide), bias, scales, scratch, output,
+    internal::Conv2DHybrid(p, input, FiltersToWiden<Int4Weights>(filter, wide, at_once), bias, scales, scratch, output,
                            QuantizeAsymmetric, internal::ScaleTwice);
 }
 
@@ -274,7 +274,7 @@ template <int32_t at_once>
 inline void conv_2d_hybrid_symmetric_int4(const Conv2DFloat32Params& p, const float* input, const uint8_t* filter,
                                           const float* bias, const float* scales, uint8_t* scratch, uint8_t* wide,
                                           float* output) {
-    internal::Conv2DHybrid(p, input, FiltersToWiden<Int4Weights, at_once>(filter, wide), bias, scales, scratch, output,
+    internal::Conv2DHybrid(p, input, FiltersToWiden<Int4Weights>(filter, wide, at_once), bias, scales, scratch, output,
                            QuantizeSymmetric, internal::ScaleOnce);
 }
 

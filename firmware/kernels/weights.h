@@ -72,12 +72,13 @@ class Int4Weights {
 };
 
 // Filters that are used many times each, and so widened into `wide`, which holds `at_once` of them.
-template <typename Narrow, int32_t at_once>
+template <typename Narrow>
 class FiltersToWiden {
   public:
     using Wide = typename Narrow::Wide;
     template <typename Bits>
-    FiltersToWiden(const Bits* filter, uint8_t* wide) : filter_(filter), wide_(reinterpret_cast<Wide*>(wide)) {}
+    FiltersToWiden(const Bits* filter, uint8_t* wide, int32_t at_once)
+        : at_once(at_once), filter_(filter), wide_(reinterpret_cast<Wide*>(wide)) {}
 
     // The next `count` weights, valid until it is called again.
     const Wide* Next(int32_t count) {
@@ -85,6 +86,8 @@ class FiltersToWiden {
         filter_ += count;
         return wide_;
     }
+
+    const int32_t at_once;
 
   private:
     Narrow filter_;

@@ -23,6 +23,8 @@ CONVOLUTIONS = {
     "batch of two": (conv(5, "float16", size=(9, 9), depth=16, channels=8, batches=2), 4),
 }
 
+SIGNATURE = "const Conv2DFloat32Params&, const float*, const uint16_t*, const uint16_t*, uint8_t*, float*"
+
 
 @pytest.mark.compiler
 def test_every_finite_number_is_widened_exactly(tmp_path: Path) -> None:
@@ -56,3 +58,14 @@ def test_so_many_filters_are_widened_at_once(name: str) -> None:
     (room,) = [a for a in call.arguments if isinstance(a, Scratch)]
     assert call.function == f"conv_2d_float16<{at_once}>"
     assert room.bytes == at_once * 4 * graph.input(graph.ops[0], 1).elements // graph.output(graph.ops[0]).shape[-1]
+
+
+@pytest.mark.compiler
+def test_convolutions_that_widen_different_numbers_of_filters_share_their_code(tmp_path: Path) -> None:
+    source = tmp_path / "two.cpp"
+    calls = "".join(f"template void kerf::conv_2d_float16<{n}>({SIGNATURE});\n" for n in (4, 12))
+    source.write_text(f'#include "kernels/conv_2d.h"\n{calls}')
+    made = tmp_path / "two.o"
+    subprocess.run(["g++", "-std=c++17", "-O2", "-c", f"-I{ROOT / 'firmware'}", source, "-o", made], check=True)
+    symbols = subprocess.run(["nm", "-C", made], capture_output=True, text=True, check=True).stdout
+    assert symbols.count(" void kerf::internal::Conv2DFilters<") == 1
