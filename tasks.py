@@ -367,15 +367,14 @@ def clean(ask: Any) -> None:
 
 def _name_images(words: list[str]) -> None:
     """`classify A B` becomes `classify --images A --images B`, in place: Invoke has no list without a name."""
-    if "classify" not in words:
+    if words[:1] != ["classify"]:
         return
     options = signature(classify.body).parameters.values()
     takes_value = {f"--{option.name}" for option in options if not isinstance(option.default, bool)}
-    start = words.index("classify") + 1
-    rest, named = iter(words[start:]), []
+    rest, named = iter(words[1:]), []
     for word in rest:
         named += [word, *islice(rest, word in takes_value)] if word[:1] == "-" else ["--images", word]
-    words[start:] = named
+    words[1:] = named
 
 
 if hasattr(program, "core"):  # Invoke is loading this file, and reads the words of the command line next
