@@ -365,7 +365,7 @@ def clean(ask: Any) -> None:
     pipeline.clean()
 
 
-def _name_images(words: list[str]) -> None:
+def _name_images(words: list[str], behind: list[str]) -> None:
     """`classify A B` becomes `classify --images A --images B`, in place: Invoke has no list without a name."""
     if words[:1] != ["classify"]:
         return
@@ -374,11 +374,13 @@ def _name_images(words: list[str]) -> None:
     rest, named = iter(words[1:]), []
     for word in rest:
         named += [word, *islice(rest, word in takes_value)] if word[:1] == "-" else ["--images", word]
+    for word in behind:  # after `--`, where no word is an option
+        named += ["--images", f"./{word}" if word[:1] == "-" else word]
     words[1:] = named
 
 
 if hasattr(program, "core"):  # Invoke is loading this file, and reads the words of the command line next
-    _name_images(program.core.unparsed)
+    _name_images(program.core.unparsed, program.argv[program.argv.index("--") + 1 :] if "--" in program.argv else [])
 
 
 def main() -> None:

@@ -32,6 +32,8 @@ def sentence(done: "subprocess.CompletedProcess[str]", code: int) -> str:
         (("run", "--emulator", "bochs"), "unknown emulator for stm32f4 'bochs'", "qemu"),
         (("quantize", "--mode", "int7"), "unknown mode 'int7'", "int8"),
         (("bench", "--modes", "int8,int7"), "unknown mode 'int7'", "all"),
+        (("bench", "--modes", "all,int7"), "unknown mode 'int7'", "all"),
+        (("bench", "--models", "sine,digit+qat"), "unknown model 'digit'", "digits"),
     ],
 )
 def test_an_unknown_name_lists_the_known_ones(kerf, arguments: tuple[str, ...], what: str, known: str) -> None:
@@ -149,8 +151,14 @@ def test_help_of_classify_explains_its_options(kerf, words: tuple[str, ...]) -> 
 
 def test_images_that_are_not_there(kerf) -> None:
     assert "nowhere.png" in sentence(kerf("classify", "--images", "nowhere.png"), 2)
-    for words in (("no, where.png", "--json"), ("--model", "digits", "no, where.png"), (".", "no, where.png")):
+    for words in (
+        ("no, where.png", "--json"),
+        ("--model", "digits", "no, where.png"),
+        (".", "no, where.png"),
+        ("--", "no, where.png"),
+    ):
         assert sentence(kerf("classify", *words), 2) == "kerf: there is no image no, where.png"
+    assert sentence(kerf("classify", "--json", "--", "--json"), 2) == "kerf: there is no image ./--json"
 
 
 def test_a_name_longer_than_the_system_takes(kerf) -> None:

@@ -33,11 +33,11 @@ def split(option: str, text: str) -> list[str]:
 
 def choose_modes(option: str, text: str) -> Sequence[str]:
     """Some modes, or ``all`` of them."""
-    names = MODES if text == "all" else split(option, text)
+    names, known = split(option, text), [*MODES, "all"]
     for name in names:
-        if name not in MODES:
-            raise UnknownName("mode", name, [*MODES, "all"])
-    return names
+        if name not in known:
+            raise UnknownName("mode", name, known)
+    return MODES if "all" in names else names
 
 
 def choose_target(ask: Request) -> Target:

@@ -30,6 +30,13 @@ def dataset(ask: Request, progress: Progress) -> Data | None:
     return images.load(Path(ask.data), places.BUILD / "data", progress, ask.skip_bad, pixels.name)
 
 
+def check_name(ask: Request) -> None:
+    """Raises UnknownName where the model's name is none; whether there is such a file is not looked at."""
+    base = compressor.parse(ask.model)[0]
+    if not is_path(base):
+        models.find(base)
+
+
 def pixel_range(ask: Request) -> Range:
     """Which numbers the model takes for the pixels of images."""
     base = compressor.parse(ask.model)[0]

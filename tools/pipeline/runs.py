@@ -22,7 +22,7 @@ from ..values import DeviceRun, Measurement, Request
 from . import places
 from .choices import RUNTIMES, choose_line, choose_modes, choose_target, interprets, split
 from .firmware import Built, Rendered, compile, ready
-from .origin import in_float32, needs_per_tensor_dense, pixel_range, quantize
+from .origin import check_name, in_float32, needs_per_tensor_dense, pixel_range, quantize
 
 INTERPRETER = "interpreter"  # where classify runs when no target is asked for
 
@@ -141,6 +141,7 @@ def bench_all(
     ]
     for each in asks:
         choose_line(each)
+        check_name(each)
     per_tensor_dense = any(needs_per_tensor_dense(each) for each in asks)
 
     def attempt(each: Request) -> Outcome | Failure:
