@@ -84,13 +84,21 @@ def test_several_inputs_go_by_number_not_by_name(tmp_path: Path) -> None:
         ({"x": np.array([[1.0, np.nan]])}, "finite numbers only"),
         ({"x": np.array(["a", "b"])}, "finite numbers only"),
         ({"x": np.ones((2, 4)), "y": [1]}, "one class index per sample: 2"),
-        ({"x": np.ones((2, 4)), "y": np.eye(2)}, "one class index per sample: 2"),
+        ({"x": np.ones((2, 4)), "y": np.eye(2)}, r"shape \(2, 2\); numpy.argmax\(y, axis=1\) makes it of these rows"),
+        ({"x": np.ones((2, 4)), "y": np.eye(3)}, "one class index per sample: 2"),
+        ({"x": np.ones((2, 4)), "y": [[1, 7], [2, 7]]}, r"not an array of shape \(2, 2\)$"),
         ({"x": np.ones((2, 4)), "y": [0, -1]}, "negative class index -1"),
     ],
 )
 def test_npz_that_cannot_be_used(tmp_path: Path, arrays: dict[str, object], message: str) -> None:
     with pytest.raises(QuantizeError, match=message):
         samples.read_npz(save(tmp_path / "d.npz", **arrays), ())
+
+
+@pytest.mark.parametrize("shape", [(4,), (4, 1), (4, 3), (4, 2, 2, 1)])
+def test_targets_of_a_regression_are_no_labels(tmp_path: Path, shape: tuple[int, ...]) -> None:
+    y = np.random.default_rng(1).random(shape)
+    assert samples.read_npz(save(tmp_path / "d.npz", x=np.ones((4, 2)), y=y), ()).labels is None
 
 
 NPY = b"\x93NUMPY\x01\x00\x46\x00{'descr': '|i1', 'fortran_order': False, 'shape': (1,), }".ljust(80) + b"\x01"

@@ -97,11 +97,16 @@ def _number(name: str) -> int:
 
 
 def _labels(y: Array, count: int, path: Path) -> npt.NDArray[np.int64] | None:
-    """Class indices; None where y holds a regression's targets (real numbers)."""
-    if len(np.atleast_1d(y)) != count or y.size != count:
-        raise QuantizeError(f"{path}: y must be one class index per sample: {count}, not an array of shape {y.shape}")
-    if y.dtype.kind == "f":
+    """Class indices; None where y holds a regression's targets (real numbers, one or more per sample)."""
+    y = np.atleast_1d(y)
+    is_one_hot = _is_one_hot(y)
+    if y.dtype.kind == "f" and len(y) == count and not is_one_hot:
         return None
+    if len(y) != count or y.size != count:
+        hint = "; numpy.argmax(y, axis=1) makes it of these rows" if is_one_hot else ""
+        raise QuantizeError(
+            f"{path}: y must be one class index per sample: {count}, not an array of shape {y.shape}{hint}"
+        )
     if y.dtype.kind not in "iub":
         kind = "text" if y.dtype.kind in "US" else y.dtype.name
         raise QuantizeError(
@@ -113,6 +118,12 @@ def _labels(y: Array, count: int, path: Path) -> npt.NDArray[np.int64] | None:
     if y.max() > MAX_CLASS:
         raise QuantizeError(f"{path}: y holds the class index {y.max()}, and no model has so many classes")
     return y.reshape(-1).astype(np.int64)
+
+
+def _is_one_hot(y: Array) -> bool:
+    if y.dtype.kind not in "fiub" or y.ndim != 2 or y.shape[1] < 2:
+        return False
+    return bool(((y == 0) | (y == 1)).all() and (y.sum(axis=1) == 1).all())
 
 
 def parse_calibration(text: str) -> int | None:
