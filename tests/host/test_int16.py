@@ -77,6 +77,14 @@ def pad() -> list[OpSpec]:
     return one("PAD", [int16((1, 3, 4, 2)), paddings], int16((1, 6, 7, 2)))
 
 
+def with_scale_0(case: list[OpSpec]) -> list[OpSpec]:
+    """One filter with the scale 0, which is the converter's for nothing but zeros."""
+    (op,) = case
+    x, w, b = op.inputs
+    assert w is not None and isinstance(w.scale, list)
+    return [replace(op, inputs=[x, replace(w, scale=[w.scale[0], 0.0, *w.scale[2:]]), b])]
+
+
 CASES: dict[str, list[OpSpec]] = {
     "conv": conv(1, MODE),
     "conv, one weight scale": conv(2, MODE, weight_scale=0.01),
@@ -86,6 +94,9 @@ CASES: dict[str, list[OpSpec]] = {
     "conv, all weights 127 in 64 bits": conv(6, MODE, fill=127, depth=60, scales=(1e-3, 90.0)),
     "conv, all weights -127 in 32 bits": conv(7, MODE, fill=-127, depth=57, scales=(1e-3, 90.0)),
     "conv, bias far above the products": conv(8, MODE, bias_limit=2**31 - 1, scales=(1e-3, 3e3)),
+    "conv, scale 0": with_scale_0(conv(19, MODE)),
+    "depthwise, scale 0": with_scale_0(depthwise(20, MODE)),
+    "dense, scale 0": with_scale_0(dense(21, MODE, shape=(3, 12), weight_scale=None)),
     "conv, scale ratio 100": conv(9, MODE, filter_size=(1, 1), depth=1, fill=1, scales=(9.0, 0.09), weight_scale=1.0),
     "depthwise": depthwise(10, MODE),
     "depthwise, multiplier": depthwise(11, MODE, multiplier=3, batches=2),

@@ -227,8 +227,9 @@ def _quantization(raw: Any, shape: tuple[int, ...], dtype: DType, where: str) ->
             f"{where} has {count} quantization scales and {table.ZeroPointLength()} zero points; convert it again"
         )
     scales = tuple(float(s) for s in table.ScaleAsNumpy())
-    if not all(math.isfinite(s) and s > 0 for s in scales):
-        wrong = next(s for s in scales if not (math.isfinite(s) and s > 0))
+    # In int16x8 the converter gives a filter of zeros the scale 0; per channel, so that it is no activation's.
+    wrong = next((s for s in scales if not (math.isfinite(s) and (s > 0 or (s == 0 and count > 1)))), None)
+    if wrong is not None:
         raise ModelError(
             f"{where} has the quantization scale {wrong}, which must be a positive number; "
             f"check the representative data set for constant or NaN values and convert again"

@@ -175,7 +175,8 @@ def check_filter(op: Op, weights: Tensor, axis: int, *, symmetric: bool = True) 
     if quantization is None or not quantization.scales:
         raise ModelError(f"{op.where}: weights {describe(weights)} have no quantization parameters; convert again")
     for scale in quantization.scales:
-        _check_scale(op, weights, scale)
+        if scale != 0 or not quantization.per_channel:  # the scale of a filter of zeros: its multiplier is 0
+            _check_scale(op, weights, scale)
     if quantization.per_channel:
         channels = weights.shape[axis]
         if quantization.axis % len(weights.shape) != axis or len(quantization.scales) != channels:
