@@ -1,5 +1,6 @@
 """Names of compressed models, which weights and filters are taken, and a user's own data, without TensorFlow."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tools import compress
-from tools.compress import Recipe, Step, channels, sparsity
+from tools.compress import Recipe, Step, channels, sparsity, tuning
 from tools.compress.network import INPUT, Layer, Network, dump, load
 from tools.data.held_out import read_npz
 from tools.errors import CompressError, UnknownName, UsageError
@@ -157,6 +158,18 @@ def test_own_data_are_split(tmp_path: Path) -> None:
     np.savez(tmp_path / "reals.npz", x=x, y=x.ravel() / 2)
     data = read_npz(tmp_path / "reals.npz")
     assert np.array_equal(data.test_y, data.test_x / 2) and data.test_y.dtype == np.float32
+
+
+def test_targets_have_the_shape_of_the_outputs(tmp_path: Path) -> None:
+    y = np.random.default_rng(0).random((20, 2, 3, 1))
+    np.savez(tmp_path / "maps.npz", x=y, y=y)
+    data = read_npz(tmp_path / "maps.npz")
+    assert data.test_y.shape == (4, 2, 3, 1)
+    same = Network("m", (Layer("image", INPUT, {}, (), (2, 3, 1)),))
+    tuning.check(same, data, "m")
+    for others in ({"train_y": data.train_y.reshape(16, 6)}, {"train_y": data.train_y.reshape(16, 1, 2, 3)}):
+        with pytest.raises(CompressError, match=r"m gives \(2, 3, 1\) for a sample, but a y has the shape"):
+            tuning.check(same, replace(data, **others), "m")
 
 
 def test_own_data_that_are_too_little(tmp_path: Path) -> None:

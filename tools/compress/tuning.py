@@ -32,8 +32,9 @@ def check(network: Network, data: Data, where: str) -> None:
     if data.train_x.shape[1:] != wanted:
         raise CompressError(f"a sample of the data has the shape {data.train_x.shape[1:]}, but {where} takes {wanted}")
     if not _is_classifier(data):
-        if data.train_y[0].size != int(np.prod(outputs)):
-            raise CompressError(f"{where} gives {outputs} for a sample, but a y has the shape {data.train_y.shape[1:]}")
+        shape = data.train_y.shape[1:] or (1,)
+        if shape != outputs:  # of one size they might be, and each number compared with every other
+            raise CompressError(f"{where} gives {outputs} for a sample, but a y has the shape {shape}")
         return
     classes = max(outputs[-1], 2)
     largest = max(int(data.train_y.max()), int(data.test_y.max()))

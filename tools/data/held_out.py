@@ -24,7 +24,7 @@ def read_npz(path: Path) -> Data:
         y = archive["y"]
     x = found.test[0].astype(np.float32)
     if found.labels is None:
-        y = y.reshape(len(x), -1).astype(np.float32)
+        y = (y[:, np.newaxis] if y.ndim == 1 else y).astype(np.float32)
         if not np.isfinite(y).all():
             raise CompressError(f"{path}: y must hold finite numbers only")
     else:
