@@ -29,7 +29,7 @@ Tell = Callable[[str], None]
 
 # Of kerf, which decide the result.
 # Of kerf, what decides the result.
-SOURCES = ("quantize.py", "model_files.py", "strip.py", "data/samples.py", "oracle")
+SOURCES = ("quantize.py", "model_files", "strip.py", "data/samples.py", "oracle")
 
 CALIBRATED = ("int8", "int16x8")  # modes whose activations need ranges
 MAX_TFLITE_BYTES = 1 << 28  # nothing near it fits a microcontroller

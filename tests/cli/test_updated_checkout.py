@@ -8,7 +8,7 @@ MODEL = Path(__file__).parents[1] / "unit" / "flatten.tflite"
 
 
 @pytest.mark.parametrize(
-    "source", ["quantize.py", "model_files.py", "strip.py", "data/samples.py", "oracle/signature.py"]
+    "source", ["quantize.py", "model_files/gate.py", "strip.py", "data/samples.py", "oracle/signature.py"]
 )
 def test_a_change_of_the_code_converts_again(kerf, checkout: Path, source: str) -> None:
     for _ in range(2):

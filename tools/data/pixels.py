@@ -61,7 +61,7 @@ def choose(wanted: str, model: Path | None) -> Range:
     try:
         if model.is_dir():  # a SavedModel has operators and no layers
             return Range(UNIT, f"{model} does not say; --pixels would")
-        return _of_layers(_layers(architecture(model).config))
+        return _of_layers(_layers(architecture.read(model).config))
     except _UNREADABLE:
         return Range(UNIT, f"nothing can be read in {model}; --pixels would say")
 

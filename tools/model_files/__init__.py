@@ -1,0 +1,150 @@
+"""Users' models as files: .keras and .h5 of Keras 3 and Keras 2, SavedModels. No code that one may carry ever runs."""
+
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..errors import QuantizeError
+from ..quiet import failures_as, quiet
+from . import architecture, gate
+
+SUFFIXES = (".keras", ".h5", ".hdf5", ".tflite")
+_HDF5_MARK = b"\x89HDF\r\n\x1a\n"  # HDF5 file format specification, section II.A
+_ZIP_MARK = b"PK\x03\x04"
+
+
+@dataclass(frozen=True, eq=False)
+class Loaded:
+    """A TensorFlow concrete function at batch size 1; ``trackable`` keeps its variables alive.
+
+    ``shapes`` and ``dtypes`` are those of one sample of each input, in the function's order.
+    """
+
+    name: str
+    function: Any
+    trackable: Any
+    shapes: tuple[tuple[int, ...], ...]
+    dtypes: tuple[str, ...]
+
+
+def import_tensorflow(log: Path) -> Any:
+    """TensorFlow, imported only now; what it says while loading goes to ``log``."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    with quiet(log):
+        import tensorflow
+
+        tensorflow.get_logger().setLevel("ERROR")  # its advice is not for the user
+    return tensorflow
+
+
+def check_path(path: Path) -> None:
+    """Looks at a user's model from outside only: is it a file or folder kerf can read? Raises QuantizeError."""
+    if not path.exists():
+        raise QuantizeError(f"there is no model at {path}")
+    if path.is_dir():
+        if not (path / "saved_model.pb").is_file():
+            raise QuantizeError(f"the folder {path} is no SavedModel: it has no saved_model.pb")
+    elif path.suffix not in SUFFIXES:
+        raise QuantizeError(f"{path} is none of {', '.join(SUFFIXES)} or a SavedModel folder")
+    elif path.suffix == ".keras" and not _starts_with(path, _ZIP_MARK):
+        raise QuantizeError(f"{path} is not a .keras file: it is no zip archive; save it with model.save('name.keras')")
+    elif path.suffix in (".h5", ".hdf5") and not _starts_with(path, _HDF5_MARK):
+        raise QuantizeError(f"{path} is not an HDF5 file; save the model with model.save('name.keras')")
+
+
+def _starts_with(path: Path, mark: bytes) -> bool:
+    with path.open("rb") as file:
+        return file.read(len(mark)) == mark
+
+
+def load(path: Path, log: Path) -> Loaded:
+    """Reads a model without running any code it may carry (no Lambda layers, no custom objects, Keras' safe mode).
+
+    What TensorFlow prints goes to ``log``. Raises QuantizeError.
+    """
+    check_path(path)
+    if path.is_dir():
+        return _saved_model(import_tensorflow(log), path, log)
+    model = load_keras(path, log)
+    tf = import_tensorflow(log)
+    specs = [_fixed(tf, path, tensor.shape, tensor.dtype, tensor.name) for tensor in model.inputs]
+    with failures_as(QuantizeError, f"{path} cannot run on one sample", log):
+
+        def call(*inputs: Any) -> Any:
+            return model(list(inputs) if len(inputs) > 1 else inputs[0], training=False)
+
+        function = tf.function(call, input_signature=specs).get_concrete_function()
+    return _loaded(path, function, model, specs)
+
+
+def load_keras(path: Path, log: Path) -> Any:
+    """The Keras model in a .keras or .h5, as safely as `load`. Raises QuantizeError.
+
+    What Keras 2 wrote is read by Keras 2: Keras 3 does not know all of its layers' options, nor models within models.
+    """
+    check_path(path)
+    found = architecture.read(path)
+    keras = _import_keras(found.is_keras_2, log)
+    gate.refuse_code(path, found, keras)
+    gate.refuse_other_files(path)
+    with failures_as(QuantizeError, f"Keras cannot load {path}", log):
+        model = keras.models.load_model(path, compile=False)
+    if not getattr(model, "inputs", None):
+        raise QuantizeError(f"{path} does not say what its input is: start the model with an Input, and save it again")
+    return model
+
+
+def _import_keras(is_keras_2: bool, log: Path) -> Any:
+    """Keras 3 (``tf.keras``) or Keras 2; one process can have both."""
+    import_tensorflow(log)
+    with quiet(log):
+        if is_keras_2:
+            import tf_keras
+
+            return tf_keras
+        import keras
+
+        return keras
+
+
+def _saved_model(tf: Any, path: Path, log: Path) -> Loaded:
+    gate.refuse_effects(path, log)
+    with failures_as(QuantizeError, f"TensorFlow cannot load the SavedModel {path}", log):
+        model = tf.saved_model.load(str(path))
+    if not model.signatures:
+        raise QuantizeError(f"the SavedModel {path} has no signature: export it with model.export(FOLDER)")
+    names = sorted(model.signatures)
+    served = model.signatures["serving_default" if "serving_default" in names else names[0]]
+    arguments = sorted(served.structured_input_signature[1].items())
+    specs = [_fixed(tf, path, spec.shape, spec.dtype, name) for name, spec in arguments]
+    with failures_as(QuantizeError, f"{path} cannot run on one sample", log):
+
+        def call(*inputs: Any) -> Any:
+            outputs = served(**{name: value for (name, _), value in zip(arguments, inputs, strict=True)})
+            return [outputs[name] for name in sorted(outputs)]
+
+        function = tf.function(call, input_signature=specs).get_concrete_function()
+    return _loaded(path, function, model, specs)
+
+
+def _fixed(tf: Any, path: Path, shape: Any, dtype: Any, name: str) -> Any:
+    """The input's type with batch size 1; every other size must be known."""
+    sizes = list(shape) if getattr(shape, "rank", 0) is not None else []
+    if not sizes or any(size is None for size in sizes[1:]):
+        raise QuantizeError(
+            f"input {name!r} of {path} has the shape {tuple(sizes) or 'unknown'}: a microcontroller needs fixed sizes, "
+            "give the model's Input a shape"
+        )
+    return tf.TensorSpec([1, *sizes[1:]], dtype, name=re.sub(r"[^A-Za-z0-9_]+", "_", name).strip("_") or "input")
+
+
+def _loaded(path: Path, function: Any, trackable: Any, specs: list[Any]) -> Loaded:
+    return Loaded(
+        path.name,
+        function,
+        trackable,
+        tuple(tuple(spec.shape[1:]) for spec in specs),
+        tuple(spec.dtype.name for spec in specs),
+    )

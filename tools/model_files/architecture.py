@@ -1,0 +1,82 @@
+"""What a .keras or .h5 says of its layers, read without Keras: nothing of the file is loaded."""
+
+import json
+import zipfile
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..errors import QuantizeError
+
+UNREADABLE = (OSError, ValueError, NotImplementedError, RuntimeError, EOFError, zipfile.BadZipFile, zlib.error)
+_MAX_JSON_BYTES = 1 << 26
+_MAX_DEPTH = 100  # of JSON; a layer within a model within a model is 13 deep
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """The layers in a .keras or .h5, as Keras wrote them, and whether it was Keras 2 (1 counts as 2)."""
+
+    config: dict[str, Any]
+    is_keras_2: bool
+
+
+def read(path: Path) -> Architecture:
+    """What a .keras or .h5 says of its layers; nothing is loaded. Raises QuantizeError."""
+    try:
+        config, version = _in_archive(path) if path.suffix == ".keras" else _in_hdf5(path)
+        depth = _depth(config)
+    except KeyError:
+        raise QuantizeError(f"{path} holds weights but no model: save all of it, model.save('name.keras')") from None
+    except RecursionError:  # json's
+        depth = _MAX_DEPTH + 1
+    except UNREADABLE as error:
+        raise QuantizeError(f"{path} is damaged or cut off ({error}): save it again") from None
+    if depth > _MAX_DEPTH:
+        raise QuantizeError(f"{path} describes layers within layers, over {_MAX_DEPTH} deep, which is no network")
+    if not isinstance(config, dict):
+        raise QuantizeError(f"{path} is damaged (it describes no model): save it again")
+    config.pop("compile_config", None)  # losses and metrics, which are not loaded
+    return Architecture(config, not version.startswith("3"))
+
+
+def _in_archive(path: Path) -> tuple[Any, str]:
+    with zipfile.ZipFile(path) as archive:
+        config = _json(archive, "config.json")
+        metadata = _json(archive, "metadata.json") if "metadata.json" in archive.namelist() else {}
+    return config, str(metadata.get("keras_version", 3)) if isinstance(metadata, dict) else "3"
+
+
+def _json(archive: zipfile.ZipFile, name: str) -> Any:
+    size = archive.getinfo(name).file_size
+    if size > _MAX_JSON_BYTES:
+        raise ValueError(f"{name} has {size:,} bytes")
+    return json.loads(archive.read(name).decode())
+
+
+def _in_hdf5(path: Path) -> tuple[Any, str]:
+    import h5py
+
+    def text(value: Any) -> str:
+        return value.decode() if isinstance(value, bytes) else str(value)
+
+    with h5py.File(path, "r") as file:
+        return json.loads(text(file.attrs["model_config"])), text(file.attrs.get("keras_version", "1"))
+
+
+def _depth(value: Any) -> int:
+    """How deep lists and objects are nested."""
+    depth, level = 0, [value]
+    while level and depth <= _MAX_DEPTH:
+        depth += 1
+        level = [inner for outer in level for inner in within(outer)]
+    return depth
+
+
+def within(value: Any) -> Iterator[Any]:
+    if isinstance(value, dict):
+        yield from value.values()
+    elif isinstance(value, list):
+        yield from value
