@@ -68,6 +68,15 @@ def test_bench_goes_on_after_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
     assert caught.value.exit_code == 1
 
 
+def test_all_modes_of_a_tflite_are_its_own_and_no_mode_runs_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    done = object.__new__(pipeline.Outcome)
+    asked: list[tuple[str, str | None]] = []
+    monkeypatch.setattr(runs, "run", lambda ask, progress: asked.append((Path(ask.model).stem, ask.mode)) or done)
+    pipeline.bench_all(Request(), f"{MODEL},digits+qat", "all", "aot", "stm32f4", Progress())
+    pipeline.bench_all(Request(), "digits", "int8,float32,int8", "aot", "stm32f4", Progress())
+    assert asked == [(MODEL.stem, None), ("digits+qat", None), ("digits", "int8"), ("digits", "float32")]
+
+
 def test_bench_of_nothing_is_wrong_usage() -> None:
     with pytest.raises(UsageError, match="--models names nothing"):
         pipeline.bench_all(Request(), ",", "int8", "aot", "stm32f4", Progress())

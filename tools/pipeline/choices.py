@@ -25,19 +25,21 @@ class Line:
 
 def split(option: str, text: str) -> list[str]:
     """The names in an option that takes several, with a comma between two; UsageError without any."""
-    names = [name.strip() for name in text.split(",") if name.strip()]
+    names = list(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
     if not names:
         raise UsageError(f"--{option} names nothing: give at least one name, with a comma between two")
     return names
 
 
-def choose_modes(option: str, text: str) -> Sequence[str]:
-    """Some modes, or ``all`` of them."""
+def choose_modes(option: str, text: str, brings_its_own: bool) -> Sequence[str | None]:
+    """Some modes, or ``all`` of them: of a model that brings its own that is the one, None."""
     names, known = split(option, text), [*MODES, "all"]
     for name in names:
         if name not in known:
             raise UnknownName("mode", name, known)
-    return MODES if "all" in names else names
+    if "all" not in names:
+        return names
+    return [None] if brings_its_own else MODES
 
 
 def choose_target(ask: Request) -> Target:

@@ -139,7 +139,7 @@ def _compress(
 
 def quantize_all(ask: Request, progress: Progress) -> tuple[Quantized, ...]:
     """The .tflite in each of the modes that ``ask.mode`` names: several with a comma between two, or all."""
-    modes = [None] if ask.mode is None else choose_modes("mode", ask.mode)
+    modes = [None] if ask.mode is None else choose_modes("mode", ask.mode, brings_mode(ask.model))
     return tuple(quantize(replace(ask, mode=mode), progress) for mode in modes)
 
 
@@ -191,11 +191,15 @@ def needs_per_tensor_dense(ask: Request) -> bool:
 
 def in_float32(ask: Request, progress: Progress) -> Quantized | None:
     """The model in float32; None where it is asked for itself, or only a .tflite is known."""
-    steps = compressor.parse(ask.model)[1]
-    is_tflite = steps[-1].way == "qat" if steps else is_path(ask.model) and Path(ask.model).suffix == ".tflite"
-    if ask.mode == "float32" or is_tflite:
+    if ask.mode == "float32" or brings_mode(ask.model):
         return None
     return quantize(replace(ask, mode="float32"), progress)
+
+
+def brings_mode(model: str) -> bool:
+    """Whether the model is a .tflite, as one trained for int8 is, too: it cannot be converted to another mode."""
+    steps = compressor.parse(model)[1]
+    return steps[-1].way == "qat" if steps else is_path(model) and Path(model).suffix == ".tflite"
 
 
 def is_path(model: str) -> bool:

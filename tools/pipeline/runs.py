@@ -22,7 +22,7 @@ from ..values import DeviceRun, Measurement, Request
 from . import places
 from .choices import RUNTIMES, choose_line, choose_modes, choose_target, interprets, split
 from .firmware import Built, Rendered, compile, ready
-from .origin import check_name, in_float32, needs_per_tensor_dense, pixel_range, quantize
+from .origin import brings_mode, check_name, in_float32, needs_per_tensor_dense, pixel_range, quantize
 
 INTERPRETER = "interpreter"  # where classify runs when no target is asked for
 
@@ -134,10 +134,11 @@ def bench_all(
 
     All runs of a model and mode are of the same .tflite: what one of them cannot take, none gets.
     """
-    models, modes = split("models", model), choose_modes("modes", mode)
     runtimes, targets = split("runtimes", runtime), split("targets", target)
     asks = [
-        replace(ask, model=a, mode=b, runtime=c, target=d) for a, b, c, d in product(models, modes, runtimes, targets)
+        replace(ask, model=a, mode=b, runtime=c, target=d)
+        for a in split("models", model)
+        for b, c, d in product(choose_modes("modes", mode, brings_mode(a)), runtimes, targets)
     ]
     for each in asks:
         choose_line(each)
