@@ -293,7 +293,7 @@ def run(ask: Any, json: bool) -> None:
 @kerf_task(
     "emulator port data skip_bad pixels calibration strip samples json",
     models=("digits", "comma-separated names or paths"),
-    modes=("int8", "comma-separated modes, or all"),
+    modes=("", "comma-separated modes, or all (default: int8; a .tflite brings its own)"),
     runtimes=("aot", "comma-separated runtimes"),
     targets=("stm32f4", "comma-separated targets"),
 )

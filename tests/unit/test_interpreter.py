@@ -74,6 +74,8 @@ def test_all_modes_of_a_tflite_are_its_own_and_no_mode_runs_twice(monkeypatch: p
     monkeypatch.setattr(runs, "run", lambda ask, progress: asked.append((Path(ask.model).stem, ask.mode)) or done)
     pipeline.bench_all(Request(), f"{MODEL},digits+qat", "all", "aot", "stm32f4", Progress())
     pipeline.bench_all(Request(), "digits", "int8,float32,int8", "aot", "stm32f4", Progress())
+    pipeline.bench_all(Request(), f"{MODEL}", "", "aot", "stm32f4", Progress())
+    assert asked.pop() == (MODEL.stem, None)
     assert asked == [(MODEL.stem, None), ("digits+qat", None), ("digits", "int8"), ("digits", "float32")]
 
 

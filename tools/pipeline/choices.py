@@ -31,8 +31,10 @@ def split(option: str, text: str) -> list[str]:
     return names
 
 
-def choose_modes(option: str, text: str, brings_its_own: bool) -> Sequence[str | None]:
-    """Some modes, or ``all`` of them: of a model that brings its own that is the one, None."""
+def choose_modes(option: str, text: str | None, brings_its_own: bool) -> Sequence[str | None]:
+    """Some modes, or ``all`` of them; None is the mode that the model brings, or int8, as nothing asked for is."""
+    if not text:
+        return [None]
     names, known = split(option, text), [*MODES, "all"]
     for name in names:
         if name not in known:

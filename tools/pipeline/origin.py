@@ -139,7 +139,7 @@ def _compress(
 
 def quantize_all(ask: Request, progress: Progress) -> tuple[Quantized, ...]:
     """The .tflite in each of the modes that ``ask.mode`` names: several with a comma between two, or all."""
-    modes = [None] if ask.mode is None else choose_modes("mode", ask.mode, brings_mode(ask.model))
+    modes = choose_modes("mode", ask.mode, brings_mode(ask.model))
     return tuple(quantize(replace(ask, mode=mode), progress) for mode in modes)
 
 
