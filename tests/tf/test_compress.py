@@ -8,12 +8,12 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
-from subprocess import CompletedProcess
 from typing import Any
 
 import numpy as np
 import pytest
 import tflite
+from in_process import convert_here
 
 from tools import compress, files, model_files, models, pipeline, quantize, train
 from tools.compress import Recipe, Step, channels, network, sparsity
@@ -58,14 +58,7 @@ def digits(tmp_path_factory: pytest.TempPathFactory) -> Trained:
 @pytest.fixture(autouse=True)
 def converted_here(monkeypatch: pytest.MonkeyPatch) -> None:
     """Quantizes in this process, which has imported TensorFlow already."""
-
-    def run(
-        module: str, path: str, mode: str, folder: str, log: str, dense: str, **streams: Any
-    ) -> CompletedProcess[str]:
-        quantize._serve(Path(path), mode, Path(folder), Path(log), dense == "1")
-        return CompletedProcess([], 0)
-
-    monkeypatch.setattr(quantize, "run", run)
+    convert_here(monkeypatch)
 
 
 def seeded(tf: Any) -> Any:

@@ -1,12 +1,12 @@
 """Conversion: every mode, every kind of file a user may bring, and every way it can fail."""
 
 from pathlib import Path
-from subprocess import CompletedProcess
 from typing import Any
 
 import numpy as np
 import pytest
 import tflite
+from in_process import convert_here
 
 from tools import model_files, models, oracle, quantize, train
 from tools.errors import ModelError, QuantizeError, UsageError
@@ -45,14 +45,7 @@ def converted_here(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPat
     """Converts in this process, which has imported TensorFlow already; tests named …_child start the real one."""
     if request.node.originalname.endswith("_child"):
         return
-
-    def run(
-        module: str, path: str, mode: str, folder: str, log: str, dense: str, **streams: Any
-    ) -> CompletedProcess[str]:
-        quantize._serve(Path(path), mode, Path(folder), Path(log), dense == "1")
-        return CompletedProcess([], 0)
-
-    monkeypatch.setattr(quantize, "run", run)
+    convert_here(monkeypatch)
 
 
 def small(tf: Any, shape: tuple[int | None, ...] = (4, 4, 1), **options: Any) -> Any:
