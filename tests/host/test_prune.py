@@ -191,3 +191,20 @@ def test_outputs_stay(name: str, tmp_path: Any) -> None:
     ours = run_kerf(data, [samples], tmp_path)
     Result(ours, oracle(data, [samples], 1)).check()
     assert len({row.tobytes() for row in ours[0]}) > 1 or name == "all dead", "the inputs make no difference"
+
+
+@pytest.mark.parametrize("shape", [(3,), (1, 3), (3, 1)])
+def test_a_bias_of_any_shape_loses_its_dead_channel(shape: tuple[int, ...]) -> None:
+    """TFLite counts a bias's elements and does not look at its dimensions."""
+    weights = np.array([[1, 2], [0, 0], [3, 4]], np.int8)
+    x, hidden, y = (TensorSpec((1, n), scale=0.5) for n in (2, 3, 2))
+    first = [
+        x,
+        TensorSpec((3, 2), scale=0.01, data=weights),
+        TensorSpec(shape, "int32", data=np.zeros(shape, np.int32)),
+    ]
+    second = [hidden, TensorSpec((2, 3), scale=0.01, data=np.ones((2, 3), np.int8)), None]
+    table = "FullyConnectedOptions"
+    model = build([OpSpec("FULLY_CONNECTED", first, [hidden], table), OpSpec("FULLY_CONNECTED", second, [y], table)])
+    graph = read.read(model, "m")
+    assert [graph.input(op, 1).shape for op in graph.ops] == [(2, 2), (2, 2)]

@@ -62,6 +62,7 @@ AXIS_1 = {"axis": 1, "activation": "NONE"}
 A, F = tensor((2, 3)), tensor((2, 3), "float32")
 PADS = tensor((2, 2), "int32", data=[0, 0, 1, 1])
 LOW = tensor((2, 3), zero_point=-129)
+INT16 = {"scale": 1 / 32768, "zero_point": 0}
 
 ACCEPTED = [
     ("ADD", [A, A], [A], ADD),
@@ -167,8 +168,13 @@ REFUSED = [
     ("SOFTMAX", [tensor(())], [probabilities(())], BETA, ModelError, "scalar"),
     ("SOFTMAX", [tensor((2, 0))], [probabilities((2, 0))], BETA, ModelError, "no elements"),
     ("SOFTMAX", [tensor((1, 4096))], [probabilities((1, 4096))], BETA, UnsupportedModel, "4096 classes"),
-    ("SOFTMAX", [A], [probabilities()], {"beta": 0.0}, UnsupportedModel, "too small"),
-    ("SOFTMAX", [A], [probabilities()], {"beta": float("nan")}, UnsupportedModel, "too small"),
+    *(
+        ("SOFTMAX", [tensor((2, 3), dtype)], [output], {"beta": beta}, ModelError, "must be finite and above 0")
+        for dtype, output in (("int8", probabilities()), ("int16", probabilities(dtype="int16", **INT16)))
+        for beta in (0.0, -1.0, float("nan"), float("inf"), float("-inf"))
+    ),
+    ("SOFTMAX", [F], [F], {"beta": float("nan")}, ModelError, "must be finite"),
+    ("SOFTMAX", [A], [probabilities()], {"beta": 1e-30}, UnsupportedModel, "too small"),
     ("SOFTMAX", [tensor((2, 3), scale=1e-8)], [probabilities()], BETA, UnsupportedModel, "too small"),
 ]
 

@@ -216,7 +216,7 @@ def _without(graph: Graph, constants: Mapping[int, Constants], removed: Mapping[
         if lost_out:
             tensors[weights.index] = _cut(tensors[weights.index], _axis(op), lost_out)
             if bias is not None:
-                tensors[bias.index] = _cut(tensors[bias.index], len(bias.shape) - 1, lost_out)
+                tensors[bias.index] = _cut(_flat(tensors[bias.index]), 0, lost_out)
     for index, lost in removed.items():
         if lost:
             *outer, last = graph.tensors[index].shape
@@ -249,6 +249,12 @@ def _cut(tensor: Tensor, axis: int, lost: set[int]) -> Tensor:
             quantization, scales=scales, zero_points=tuple(quantization.zero_points[i] for i in stay)
         )
     return replace(tensor, shape=data.shape, data=data, quantization=quantization)
+
+
+def _flat(bias: Tensor) -> Tensor:
+    """A bias along one dimension; a file may give it others of size 1 in any place."""
+    assert bias.data is not None
+    return replace(bias, shape=(bias.elements,), data=bias.data.ravel())
 
 
 def _axis(op: Op) -> int:

@@ -236,13 +236,14 @@ def multiplier_and_shift(op: Op, real: float) -> tuple[int, int]:
 
     Raises UnsupportedModel when the scales of the operator are further apart.
     """
-    multiplier, shift = quantize_multiplier(real)
-    if shift > 30:
-        raise UnsupportedModel(
-            f"{op.where}: its quantization scales ask for a multiplication by {real:.3g}, beyond 2^30; convert the "
-            f"model again with a representative data set that has the range of real inputs"
-        )
-    return multiplier, shift
+    if 0 <= real < 2**31:
+        multiplier, shift = quantize_multiplier(real)
+        if shift <= 30:
+            return multiplier, shift
+    raise UnsupportedModel(
+        f"{op.where}: its quantization scales ask for a multiplication by {real:.3g}, beyond 2^30; convert the "
+        f"model again with a representative data set that has the range of real inputs"
+    )
 
 
 def channel_multipliers(op: Op, source: Tensor, weights: Tensor, output: Tensor, channels: int) -> tuple[Any, Any]:

@@ -63,7 +63,7 @@ def check(op: Op, graph: Graph) -> None:
     rows = source.elements // depth
     if attributes.keep_num_dims:
         q.check_shape(op, output, (*source.shape[:-1], channels))
-    elif output.elements != rows * channels or output.shape[-1] != channels:
+    elif output.elements != rows * channels or output.shape[-1:] != (channels,):
         q.check_shape(op, output, (rows, channels))
     macs.check(op, graph, channels, axis=0, symmetric=False)
     if kind in ("int8", "int4", "int16x8"):

@@ -6,6 +6,7 @@ Cortex-M4 (GCC 12.2 -O2, 10 classes, scale 0.15): 683 instructions and 992 bytes
 instructions and 1,060 bytes of code with the exponentials computed, twice per element, as TFLM does.
 """
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -56,11 +57,15 @@ def check(op: Op, graph: Graph) -> None:
     check_not_empty(op, source)
     if not source.shape:
         raise ModelError(f"{op.where}: {describe(source)} is a scalar, which has no last dimension")
+    beta = op.attributes.beta
+    if not math.isfinite(beta) or (dtype is not DType.FLOAT32 and beta <= 0):
+        needed = "finite" if dtype is DType.FLOAT32 else "finite and above 0"
+        raise ModelError(f"{op.where}: its beta is {beta:.3g}, which must be {needed}; convert the model again")
     if dtype is not DType.FLOAT32:
         check_per_tensor(op, source, output)
         check_probability_quantization(op, output)
     if dtype is DType.INT16:
-        rescale(op, op.attributes.beta * source.scale / INT16_STEP, largest=65535)
+        rescale(op, beta * source.scale / INT16_STEP, largest=65535)
     if dtype is not DType.FLOAT32:
         largest = LARGEST_DEPTH[dtype]
         if source.shape[-1] > largest:
@@ -68,9 +73,9 @@ def check(op: Op, graph: Graph) -> None:
                 f"{op.where}: {describe(source)} has {source.shape[-1]} classes where the {dtype.value} kernel takes "
                 f"at most {largest}; use --mode float32"
             )
-    if dtype is DType.INT8 and not op.attributes.beta * source.scale * 2 ** (31 - DIFFERENCE_BITS) > 1:
+    if dtype is DType.INT8 and not beta * source.scale * 2 ** (31 - DIFFERENCE_BITS) > 1:
         raise UnsupportedModel(
-            f"{op.where}: beta {op.attributes.beta:.3g} times the scale {source.scale:.3g} of {describe(source)} "
+            f"{op.where}: beta {beta:.3g} times the scale {source.scale:.3g} of {describe(source)} "
             f"is too small for the kernel; convert the model again with a representative data set"
         )
 
