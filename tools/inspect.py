@@ -3,7 +3,7 @@
 A pure function from (Graph, Plan) to plain data, which `inv inspect` prints as tables or as JSON.
 """
 
-from collections.abc import Callable
+import math
 from typing import Any
 
 import numpy as np
@@ -19,30 +19,20 @@ _BARS = " ▁▂▃▄▅▆▇█"
 _WEIGHTS = ("int4", "int8", "float16", "float32")  # types that nothing but weights has
 
 
-def _conv_macs(graph: Graph, op: Op) -> int:
-    """Each output value is a dot product over one OHWI filter."""
-    return graph.output(op).elements * int(np.prod(graph.input(op, 1).shape[1:]))
-
-
-def _depthwise_macs(graph: Graph, op: Op) -> int:
-    """Each output value sees one channel of a 1HWO filter."""
-    return graph.output(op).elements * int(np.prod(graph.input(op, 1).shape[1:3]))
-
-
-def _dense_macs(graph: Graph, op: Op) -> int:
-    return graph.output(op).elements * graph.input(op, 1).shape[-1]
-
-
-MACS: dict[str, Callable[[Graph, Op], int]] = {
-    "CONV_2D": _conv_macs,
-    "DEPTHWISE_CONV_2D": _depthwise_macs,
-    "FULLY_CONNECTED": _dense_macs,
+# Of the weights' dimensions those that one output value is a sum over.
+MACS = {
+    "CONV_2D": slice(1, None),  # OHWI
+    "DEPTHWISE_CONV_2D": slice(1, 3),  # 1HWO
+    "FULLY_CONNECTED": slice(-1, None),  # OI
 }
 
 
 def macs(graph: Graph, op: Op) -> int:
-    """Multiply-accumulates of one inference; 0 for operators that are not counted in MACs."""
-    return MACS[op.kind](graph, op) if op.kind in MACS else 0
+    """Multiply-accumulates of one inference; 0 for operators that are not counted in MACs, or lack their weights."""
+    weights = graph.optional_input(op, 1)
+    if op.kind not in MACS or weights is None:
+        return 0
+    return graph.output(op).elements * math.prod(weights.shape[MACS[op.kind]])
 
 
 def sparkline(counts: list[int]) -> str:

@@ -5,11 +5,12 @@ from io import StringIO
 from pathlib import Path
 
 import numpy as np
+import pytest
 from rich.console import Console
 
 from tools import inspect, report
 from tools.graph import read
-from tools.graph.ir import DType, Graph, Placement, Plan
+from tools.graph.ir import DType, Graph, Op, Placement, Plan, Tensor
 from tools.report import inspect_page
 
 MODEL = Path(__file__).with_name("flatten.tflite")
@@ -70,3 +71,14 @@ def test_parameters_are_weights_and_biases_of_any_type_and_no_shapes() -> None:
     types = {dense.inputs[1]: DType.INT4, dense.inputs[2]: DType.INT64}
     tensors = tuple(replace(t, dtype=types.get(t.index, t.dtype)) for t in graph.tensors)
     assert parameters(replace(graph, tensors=tensors)) == counted, "weights of 4 bits, bias of 64"
+
+
+@pytest.mark.parametrize("kind", ["CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED"])
+@pytest.mark.parametrize("weights", [None, ()], ids=["no weights", "scalar weights"])
+def test_a_layer_that_no_kernel_takes_is_shown_all_the_same(kind: str, weights: tuple[int, ...] | None) -> None:
+    names = ("x", "y") if weights is None else ("x", "y", "w")
+    shapes = {"x": (1, 4), "y": (1, 4), "w": weights}
+    tensors = tuple(Tensor(i, name, shapes[name] or (), DType.INT8) for i, name in enumerate(names))
+    op = Op(0, kind, "layer", (0,) if weights is None else (0, 2), (1,))
+    (layer,) = inspect.inspect(Graph("m", "", 0, tensors, (op,), (0,), (1,)), None)["layers"]
+    assert layer["op"] == kind and layer["macs"] == (0 if weights is None else 4)

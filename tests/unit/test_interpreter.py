@@ -7,7 +7,7 @@ import pytest
 
 from tools import oracle, pipeline, report
 from tools.errors import KerfError, UnknownName, UsageError
-from tools.graph.ir import Graph
+from tools.graph.ir import DType, Graph, Op, Tensor
 from tools.oracle import interpreter
 from tools.pipeline import places, runs
 from tools.progress import Progress
@@ -89,3 +89,10 @@ def test_an_unknown_runtime_is_named_before_anything_else() -> None:
     for stage in (pipeline.run, pipeline.compare, pipeline.compile, pipeline.build):
         with pytest.raises(UnknownName, match="unknown runtime 'tvm'; known: aot, tflm"):
             stage(ask, Progress())
+
+
+def test_a_dense_layer_with_a_scalar_output_has_one_channel() -> None:
+    shapes = {"x": (1, 8), "w": (1, 8), "y": ()}
+    tensors = tuple(Tensor(i, name, shape, DType.INT8) for i, (name, shape) in enumerate(shapes.items()))
+    op = Op(0, "FULLY_CONNECTED", "dense", (0, 1), (2,))
+    assert interpreter.scratch_bytes(Graph("m", "", 0, tensors, (op,), (0,), (2,))) == 4 * 8 + 4

@@ -109,6 +109,12 @@ def test_per_channel_dense_weights_are_refused_where_they_would_be_silently_wron
     tflm.check(graph("CONV_2D", DType.INT8, DType.INT8, scales=(0.5, 0.25)), stm32f4)
 
 
+def test_a_dense_layer_without_weights_is_left_to_the_interpreter(stm32f4: Target) -> None:
+    """It refuses the model when it makes the expected outputs."""
+    model = graph("FULLY_CONNECTED", DType.INT8, DType.INT8, scales=(0.5, 0.25))
+    tflm.check(replace(model, ops=(replace(model.ops[0], inputs=(0,)),)), stm32f4)
+
+
 def test_a_library_nobody_knows_is_trusted_with_no_more_than_the_oldest(stm32f4: Target) -> None:
     other = replace(stm32f4, tflm={"lib": "someone/My_TFLM@9.9"})
     said = refusal(graph("FULLY_CONNECTED", DType.INT8, DType.INT8, scales=(0.5, 0.25)), other)

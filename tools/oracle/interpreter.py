@@ -3,6 +3,8 @@
 Its structures have 64-bit pointers: its arena is larger than a board's.
 """
 
+import math
+
 from .. import bench, oracle
 from ..arena import Arena
 from ..graph.ir import Graph
@@ -65,6 +67,7 @@ def scratch_bytes(graph: Graph) -> int:
     for op in graph.ops:
         if op.kind in ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED"):
             data, weights = graph.input(op, 0), graph.input(op, 1)
-            columns = 2 * 2 * weights.elements // (1 if op.kind == "DEPTHWISE_CONV_2D" else max(weights.shape[0], 1))
-            most = max(most, columns + 4 * graph.output(op).shape[-1], 2 * (data.bytes + weights.bytes))
+            channels = math.prod(graph.output(op).shape[-1:])  # 1 of a scalar
+            columns = 2 * 2 * weights.elements // (1 if op.kind == "DEPTHWISE_CONV_2D" else max(channels, 1))
+            most = max(most, columns + 4 * channels, 2 * (data.bytes + weights.bytes))
     return most

@@ -186,8 +186,8 @@ def _check_type(op: Op, graph: Graph, chosen: Library, title: str) -> None:
 
 def _check_scales(op: Op, graph: Graph, chosen: Library, title: str) -> None:
     if op.kind == "FULLY_CONNECTED" and not chosen.per_channel_dense:
-        quantization = graph.input(op, 1).quantization
-        if quantization is not None and quantization.per_channel:
+        weights = graph.optional_input(op, 1)
+        if weights is not None and weights.quantization is not None and weights.quantization.per_channel:
             raise UnsupportedModel(
                 f"{op.where} has weights quantized per channel, which {title} ({chosen.tflm}) ignores and computes "
                 f"wrong numbers without a word; convert the model again with {PER_CHANNEL_OPTION} "
