@@ -154,7 +154,7 @@ def read_json(path: Path) -> dict[str, Any]:
     """The object in a JSON file that kerf wrote; {} when there is none or it is not readable."""
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):  # the last for brackets nested a thousand deep
         return {}
     return value if isinstance(value, dict) else {}
 

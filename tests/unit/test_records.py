@@ -124,7 +124,7 @@ def test_record_without_a_field_is_none(field: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "change", [{"unknown": 1}, {"invoke": {"min": 1}}, {"flash_bytes": {}}, {"samples": "360"}, {"per_op": [1]}]
+    "change", [{"invoke": {"min": 1}}, {"flash_bytes": {}}, {"samples": "360"}, {"per_op": [1]}, {"emulator": []}]
 )
 def test_record_with_other_contents_is_none(change: dict[str, Any]) -> None:
     with pytest.raises(ValueError):
@@ -174,6 +174,17 @@ def test_every_field_is_documented() -> None:
         ({"emulator": ["qemu"]}, "emulator"),
         ({"setup": "a"}, "setup"),
         ({"samples": True}, "samples"),
+        ({"samples": 10}, "mismatches is 20, more than the 10 samples"),
+        ({"mismatches": 0.5}, "mismatches is 0.5, not a whole number from 0 on"),
+        ({"mismatches": -1}, "mismatches is -1"),
+        ({"model_bytes": -5}, "model_bytes"),
+        ({"model_sha256": "../../etc"}, "model_sha256"),
+        ({"tolerance": -1e-9}, "tolerance"),
+        ({"accuracy": {"device": 1.5, "host": 1.0}}, "accuracy.device is 1.5, not a number from 0 to 1"),
+        ({"accuracy": {"device": 1.0}}, "accuracy.host is missing"),
+        ({"invoke": {"min": 3, "median": 2, "p99": 4, "n": 1}}, "not in order"),
+        ({"per_op": {}}, "per_op is an object, not a list"),
+        ({"emulator": []}, "emulator is a list, not text"),
         ({"samples": -1}, "samples"),
         ({"samples": 10**400}, "samples"),
         ({"setup": float("nan")}, "setup"),
@@ -184,8 +195,8 @@ def test_every_field_is_documented() -> None:
         ({"clock": {"unit": 5, "hz": None}}, "clock.unit"),
         ({"accuracy": {"device": "a", "host": 1.0}}, "accuracy.device"),
         ({"flash_bytes": {"total": "a", "code": 1, "model": 1}}, "flash_bytes.total"),
-        ({"per_op": [{"name": 1, "op": "ADD", "median": 1}]}, "per_op 0 name"),
-        ({"per_op": [{"name": "a", "op": "ADD", "median": "x"}]}, "per_op 0 median"),
+        ({"per_op": [{"name": 1, "op": "ADD", "median": 1}]}, "per_op[0].name"),
+        ({"per_op": [{"name": "a", "op": "ADD", "median": "x"}]}, "per_op[0].median"),
     ],
 )
 def test_a_line_with_values_of_other_types_is_left_out(tmp_path: Path, changes: dict[str, Any], named: str) -> None:
@@ -193,9 +204,33 @@ def test_a_line_with_values_of_other_types_is_left_out(tmp_path: Path, changes: 
     path = tmp_path / "m.jsonl"
     records.append(RECORD, path)
     with path.open("a", encoding="utf-8") as file:
-        file.write(json.dumps(records.to_json(RECORD) | changes) + "\n")
+        file.write(json.dumps(records.to_json(replace(RECORD, mismatches=20)) | changes) + "\n")
     warnings: list[str] = []
     assert records.load(path, warnings.append) == [RECORD]
     assert len(warnings) == 1
     assert "line 2" in warnings[0]
     assert named in warnings[0]
+
+
+def test_what_another_version_adds_is_passed_over() -> None:
+    added = {"energy": {"uj": 3, "idle_ma": None, "instrument": "x"}, "optimize": "speed"}
+    record = records.to_json(RECORD)
+    record["clock"] = {**record["clock"], "source": "DWT"}
+    assert records.from_json(record | added) == RECORD
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["[" * 100_000, '{"a":' * 100_000, '{"model": ' + "[" * 900 + "]" * 900 + "}", "9" * 10_000],
+    ids=["lists", "objects", "a field", "a number"],
+)
+def test_a_line_without_bottom_is_left_out(tmp_path: Path, line: str) -> None:
+    path = tmp_path / "m.jsonl"
+    records.append(RECORD, path)
+    deep = json.dumps(records.to_json(RECORD)).replace('"model": ', f'"model": {"[" * 900}{"]" * 900}, "x": ', 1)
+    with path.open("a") as file:
+        file.write(f"{line}\n{deep}\n")
+    records.append(BOARD, path)
+    warnings: list[str] = []
+    assert records.load(path, warnings.append) == [RECORD, BOARD]
+    assert [re.search(r"line \d", warning)[0] for warning in warnings] == ["line 2", "line 3"]  # type: ignore[index]

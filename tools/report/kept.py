@@ -3,7 +3,6 @@
 The pipeline writes it after a run or a comparison; `inv report` reads it back long after. A newer one replaces it.
 """
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
@@ -37,11 +36,10 @@ def path(folder: Path, what: str, place: Place) -> Path:
 
 def write(folder: Path, what: str, place: Place, value: Mapping[str, Any]) -> None:
     """Whole or not at all."""
-    text = json.dumps({"version": VERSION, **value}, ensure_ascii=False, allow_nan=False)
-    files.write(path(folder, what, place), text.encode())
+    files.write_sealed(path(folder, what, place), {"version": VERSION, **value})
 
 
 def read(folder: Path, what: str, place: Place) -> Mapping[str, Any] | None:
     """None where nothing was kept, or what is there is damaged or of another version of kerf."""
-    found = files.read_json(path(folder, what, place))
+    found = files.read_sealed(path(folder, what, place))
     return {key: found[key] for key in found if key != "version"} if found.get("version") == VERSION else None

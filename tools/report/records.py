@@ -2,7 +2,9 @@
 
 import json
 import os
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -41,61 +43,93 @@ def to_json(measurement: Measurement) -> dict[str, Any]:
     }
 
 
-def from_json(record: Mapping[str, Any]) -> Measurement:
-    """The measurement a record describes. Raises ValueError when a field is missing or not what it should be."""
-    try:
-        measurement = Measurement(
-            **{
-                **record,
-                "clock": Clock(**record["clock"]),
-                "invoke": Timing(**record["invoke"]),
-                "per_op": None if record["per_op"] is None else tuple(record["per_op"]),
-            }
-        )
-        complete = to_json(measurement) == dict(record)
-    except (AttributeError, KeyError, TypeError) as error:
-        raise ValueError(f"{type(error).__name__}: {error}") from None
-    if not complete:
-        raise ValueError("it has other fields than a measurement")
-    if wrong := _wrong_types(measurement):
-        raise ValueError(f"not what they should be: {', '.join(wrong)}")
+def from_json(record: Any) -> Measurement:
+    """The measurement that a record describes.
+
+    Raises ValueError, saying which and why, when a field is missing or is not what docs/records.md says. Fields that
+    are not named there are passed over: another version of kerf may write them.
+    """
+    fields = _taken(_RECORD, record, "")
+    measurement = Measurement(**{**fields, "clock": Clock(**fields["clock"]), "invoke": Timing(**fields["invoke"])})
+    if measurement.mismatches > measurement.samples:
+        raise ValueError(f"mismatches is {measurement.mismatches}, more than the {measurement.samples} samples")
+    if not measurement.invoke.min <= measurement.invoke.median <= measurement.invoke.p99:
+        raise ValueError("invoke.min, invoke.median and invoke.p99 are not in order")
     return measurement
 
 
-def _wrong_types(m: Measurement) -> list[str]:
-    """The fields whose values a report could not print."""
-    numbers: dict[str, Any] = {
-        "model_bytes": m.model_bytes,
-        "setup": m.setup,
-        "samples": m.samples,
-        "mismatches": m.mismatches,
-        **{f"flash_bytes.{name}": value for name, value in m.flash_bytes.items()},
-        **{f"ram_bytes.{name}": value for name, value in m.ram_bytes.items()},
-        **{f"invoke.{name}": getattr(m.invoke, name) for name in ("min", "median", "p99", "n")},
-        **{f"accuracy.{name}": value for name, value in (m.accuracy or {}).items()},
-        "tolerance": m.tolerance,
-    }
-    texts = {
-        name: getattr(m, name) for name in ("model", "mode", "model_sha256", "runtime", "target", "kernels", "kerf")
-    }
-    texts |= {"emulator": m.emulator or "", "commit": m.commit or "", "clock.unit": m.clock.unit}
-    for i, op in enumerate(m.per_op or ()):
-        texts |= {f"per_op {i} {name}": op[name] for name in ("name", "op")}
-        numbers[f"per_op {i} median"] = op["median"]
-    if m.clock.hz is not None:
-        numbers["clock.hz"] = m.clock.hz or None  # times are divided by it
-    return [name for name, value in numbers.items() if not _is_number(value)] + [
-        name for name, value in texts.items() if not _is_text(value)
-    ]
+@dataclass(frozen=True)
+class _Value:
+    """One value of a record: what it is, for people, and whether a value read from a file is that."""
+
+    what: str
+    is_valid: Callable[[Any], bool]
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < _TOO_MUCH
+@dataclass(frozen=True)
+class _OrNull:
+    of: Any
 
 
 def _is_text(value: Any) -> bool:
     """Whether it is text that can be written as UTF-8: no half of a surrogate pair."""
     return isinstance(value, str) and value == value.encode("utf-8", "replace").decode()
+
+
+def _is_number(value: Any) -> bool:
+    return type(value) in (int, float) and 0 <= value < _TOO_MUCH  # a bool is an int, NaN is neither above nor below
+
+
+_TEXT = _Value("text", _is_text)
+_SHA256 = _Value("64 hex digits", lambda value: isinstance(value, str) and bool(re.fullmatch("[0-9a-f]{64}", value)))
+_COUNT = _Value("a whole number from 0 on", lambda value: type(value) is int and _is_number(value))
+_RATE = _Value("a whole number from 1 on", lambda value: type(value) is int and _is_number(value) and value > 0)
+_AMOUNT = _Value("a number from 0 on", _is_number)
+_SHARE = _Value("a number from 0 to 1", lambda value: _is_number(value) and value <= 1)
+
+# A dict is an object with these fields, a list one of any length of the element in it.
+_RECORD: dict[str, Any] = {
+    **dict.fromkeys(("model", "mode", "runtime", "target", "kernels", "kerf"), _TEXT),
+    "model_sha256": _SHA256,
+    **dict.fromkeys(("emulator", "commit"), _OrNull(_TEXT)),
+    **dict.fromkeys(("model_bytes", "setup", "samples", "mismatches"), _COUNT),
+    "flash_bytes": dict.fromkeys(("total", "code", "model"), _COUNT),
+    "ram_bytes": dict.fromkeys(("total", "static", "arena", "stack"), _COUNT),
+    "clock": {"unit": _TEXT, "hz": _OrNull(_RATE)},  # times are divided by hz
+    "invoke": dict.fromkeys(("min", "median", "p99", "n"), _COUNT),
+    "per_op": _OrNull([{"name": _TEXT, "op": _TEXT, "median": _COUNT}]),
+    "tolerance": _AMOUNT,
+    "accuracy": _OrNull(dict.fromkeys(("device", "host"), _SHARE)),
+}
+
+
+def _taken(kind: Any, value: Any, name: str) -> Any:
+    """What ``kind`` describes of a value, without what it does not; ValueError with ``name`` for what it is not."""
+    if isinstance(kind, _OrNull):
+        return None if value is None else _taken(kind.of, value, name)
+    if isinstance(kind, dict):
+        if not isinstance(value, dict):
+            raise ValueError(f"{name or 'it'} is {_said(value)}, not an object")
+        inner = {key: f"{name}.{key}" if name else key for key in kind}
+        for key in kind:
+            if key not in value:
+                raise ValueError(f"{inner[key]} is missing")
+        return {key: _taken(kind[key], value[key], inner[key]) for key in kind}
+    if isinstance(kind, list):
+        if not isinstance(value, list):
+            raise ValueError(f"{name} is {_said(value)}, not a list")
+        return tuple(_taken(kind[0], item, f"{name}[{i}]") for i, item in enumerate(value))
+    if not kind.is_valid(value):
+        raise ValueError(f"{name} is {_said(value)}, not {kind.what}")
+    return value
+
+
+def _said(value: Any) -> str:
+    """A value as a sentence shows it: short, however long or deep it is."""
+    if isinstance(value, (list, dict)):
+        return "a list" if isinstance(value, list) else "an object"
+    text = json.dumps(value) if not isinstance(value, int) or abs(value) < _TOO_MUCH else "a number beyond 2^64"
+    return text if len(text) <= 60 else f"{text[:60]}…"
 
 
 def append(measurement: Measurement, path: Path) -> None:
@@ -125,10 +159,8 @@ def load(path: Path, warn: Callable[[str], None]) -> list[Measurement]:
         if not line.strip():
             continue
         try:
-            record = json.loads(line)
-            if not isinstance(record, dict):
-                raise ValueError("it is no JSON object")
-            measurements.append(from_json(record))
-        except ValueError as error:  # also UnicodeDecodeError and JSONDecodeError
-            warn(f"{path} line {number} is not a measurement and is left out ({error})")
+            measurements.append(from_json(json.loads(line)))
+        except (ValueError, RecursionError) as error:  # also UnicodeDecodeError and JSONDecodeError
+            why = "it is nested too deeply" if isinstance(error, RecursionError) else error
+            warn(f"{path} line {number} is not a measurement and is left out ({why})")
     return measurements
