@@ -8,7 +8,8 @@ import os
 import re
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from inspect import Parameter, Signature, signature
 from itertools import islice
 from pathlib import Path
@@ -19,13 +20,22 @@ from invoke.exceptions import Exit, ParseError
 from invoke.main import program
 from invoke.tasks import task
 
+from tools.visible import visible
+
+
+class Stop(Exit):
+    """The end of a task: one sentence on standard error and an exit code. What it quotes cannot steer the terminal."""
+
+    def __init__(self, sentence: str, code: int) -> None:
+        super().__init__(visible(f"kerf: {sentence}"), code)
+
 
 class Whole(int):
     """A count or a seed; made of what the user typed."""
 
     def __new__(cls, text: object) -> "Whole":
         if not re.fullmatch("[0-9]{1,9}", str(text)):
-            raise Exit(f"kerf: {str(text)[:200]!r} is no whole number from 0 on, which this option takes", 2)
+            raise Stop(f"{str(text)[:200]!r} is no whole number from 0 on, which this option takes", 2)
         return super().__new__(cls, str(text))
 
 
@@ -38,7 +48,7 @@ class Share(float):
         except ValueError:
             share = super().__new__(cls, "nan")
         if not 0 <= share <= 1:
-            raise Exit(f"kerf: {str(text)[:200]!r} is no number from 0 to 1, which this option takes", 2)
+            raise Stop(f"{str(text)[:200]!r} is no number from 0 to 1, which this option takes", 2)
         return share
 
 
@@ -71,31 +81,23 @@ FIRMWARE = SOURCE + " runtime target"
 def kerf_task(options: str = "", **own: tuple[Any, str]) -> Callable[[Callable[..., None]], Any]:
     """An Invoke task with the named options of the tables above and its `own` (default, help).
 
-    The function gets by name what it names, and a Request made of the first table's other options. A KerfError becomes
-    one sentence on standard error and its exit code.
+    The function gets by name what it names, and a Request made of the first table's other options. It ends as
+    `endings` says.
     """
     table = {name: (REQUEST | OTHER)[name] for name in options.split()} | own
 
     def decorate(function: Callable[..., None]) -> Any:
         def body(_: Context, **values: Any) -> None:
-            from tools.errors import KerfError, of_system
             from tools.values import Request
 
             signal.signal(signal.SIGTERM, signal.default_int_handler)  # children and temporary files end as with Ctrl-C
             for stream in filter(None, (sys.stdout, sys.stderr)):  # a name is shown wherever the terminal's letters end
                 stream.reconfigure(errors="backslashreplace")
-            try:
+            with endings():
                 values = {name: _convert(value, table[name][0]) for name, value in values.items()}
                 asked = {name: values.pop(name) for name in REQUEST if name in values and name not in wanted}
                 function(Request(**{name: value for name, value in asked.items() if value != ""}), **values)
-            except KerfError as error:
-                raise Exit(f"kerf: {error}", error.exit_code) from None
-            except BrokenPipeError:
-                raise
-            except OSError as error:
-                raise Exit(f"kerf: {of_system(error)}", KerfError.exit_code) from None
-            except KeyboardInterrupt:
-                raise Exit("kerf: interrupted", 130) from None
+                sys.stdout.flush()  # a disk that is full says so now
 
         wanted = signature(function).parameters
         keyword = Parameter.KEYWORD_ONLY
@@ -107,6 +109,37 @@ def kerf_task(options: str = "", **own: tuple[Any, str]) -> Callable[[Callable[.
         return task(auto_shortflags=False, iterable=lists, help=texts)(body)
 
     return decorate
+
+
+@contextmanager
+def endings() -> Iterator[None]:
+    """Whatever is raised, as the user meets it: a sentence and an exit code.
+
+    1 or 2 for what they can mend, 130 without a word for Ctrl-C, 70 for a bug in kerf, whose traceback goes to a file.
+    With KERF_TRACEBACK set, as in the test suite, a bug is not caught.
+    """
+    from tools import crash
+    from tools.errors import KerfError, of_system
+
+    try:
+        yield
+    except (Exit, ParseError):
+        raise
+    except BrokenPipeError:  # `./kerf --list | head`: who reads has read enough, and Python's last flush is for nobody
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise Exit(code=1) from None
+    except KerfError as error:
+        raise Stop(str(error), error.exit_code) from None
+    except OSError as error:
+        raise Stop(str(of_system(error)), KerfError.exit_code) from None
+    except MemoryError:
+        raise Stop(crash.OUT_OF_MEMORY, KerfError.exit_code) from None
+    except KeyboardInterrupt:
+        raise Exit(code=130) from None
+    except Exception as error:
+        if os.environ.get("KERF_TRACEBACK"):
+            raise
+        raise Stop(crash.report(error, Path(__file__).parent / "build"), crash.EXIT_CODE) from None
 
 
 def _shown(default: Any) -> Any:
@@ -135,7 +168,7 @@ def demo(ask: Any, json: bool) -> None:
     page = pipeline.write_report(tell)
     report.show_run(result, json)
     if not json:
-        print(f"report: {page}")
+        print(visible(f"report: {page}"))
     pipeline.require_match([result])
 
 
@@ -237,7 +270,7 @@ def inspect(ask: Any, html: str, open: bool, json: bool) -> None:
     found = pipeline.inspect(ask, progress(), with_original=bool(html))
     if html:
         files.write(Path(html), inspect_page.html(found).encode())
-        print(html)
+        print(visible(html))
         return
     report.show_inspection(found, json)
 
@@ -334,7 +367,7 @@ def report(ask: Any, out: str) -> None:
     """Self-contained HTML from the measurements."""
     from tools import pipeline
 
-    print(pipeline.write_report(progress(), Path(out) if out else None))
+    print(visible(str(pipeline.write_report(progress(), Path(out) if out else None))))
 
 
 @kerf_task(
@@ -383,15 +416,22 @@ if hasattr(program, "core"):  # Invoke is loading this file, and reads the words
     _name_images(program.core.unparsed, program.argv[program.argv.index("--") + 1 :] if "--" in program.argv else [])
 
 
+# What the user typed may be the name of a file that a pattern of the shell has found.
+setattr(ParseError, "__str__", lambda error: visible(Exception.__str__(error)))  # noqa: B010
+
+
 def main() -> None:
     """What ./kerf starts: Invoke, but a command line that it does not understand is wrong usage, exit code 2."""
     try:
-        program.run()
+        with endings():
+            program.run()
     except SystemExit as end:
-        sys.exit(2 if isinstance(end.__context__, ParseError) else end.code)
-    except BrokenPipeError:  # `./kerf --list | head`: who reads has read enough, and Python's last flush is for nobody
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(1)
+        codes = {ParseError: 2, KeyboardInterrupt: 130}
+        sys.exit(codes.get(type(end.__context__), end.code))
+    except Exit as end:  # of what happened outside of every task
+        if end.message:
+            print(end.message, file=sys.stderr)
+        sys.exit(end.code)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """Options of the test run: a board is used only where it is asked for by name."""
 
+import os
 import signal
 
 import pytest
@@ -7,6 +8,8 @@ import pytest
 # A shell starts its background jobs deaf to Ctrl-C, and so their children; what is interrupted here must hear it.
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+os.environ["KERF_TRACEBACK"] = "1"  # a bug in kerf is seen whole, in kerf's children too
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

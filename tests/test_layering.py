@@ -11,12 +11,14 @@ TOOLS = ROOT / "tools"
 FIRMWARE = ROOT / "firmware"
 
 # module or package → the modules and packages of tools/ it may import. values, errors and progress are everyone's.
-EVERYONE = {"values", "errors", "progress"}
+EVERYONE = {"values", "errors", "progress", "visible"}
 MAY_IMPORT = {
     "": set(),  # tools/__init__.py
     "errors": set(),
     "progress": set(),
     "values": set(),
+    "visible": set(),
+    "crash": set(),
     "models": set(),
     "model_files": {"quiet"},
     "data": {"models", "model_files", "oracle.signature", "files"},
@@ -143,6 +145,36 @@ def test_what_nobody_imports_is_not_allowed() -> None:
         used.setdefault(layer(module_name(path)), set()).update(own_layers(path))
     assert {name: extra for name, allowed in MAY_IMPORT.items() if (extra := allowed - used.get(name, set()))} == {}
     assert set(MAY_IMPORT) <= set(used) | {""}, "a layer that is no more"
+
+
+# What writes to a terminal, by module; whatever these show has been made visible (tests/unit/test_visible.py). The
+# first two write to a parent process, checks.py passes on what other programs say.
+PRINTERS = {
+    "oracle.__main__": {"print"},
+    "compress.aware": {"print"},
+    "checks": {"print"},
+    "progress": {"sys.stderr"},
+    "report": {"print"},
+    "boards.monitor": {"print", "sys.stdout", "sys.stderr"},
+    "models.cifar10": {"sys.stderr"},
+    "quiet": {"sys.stdout", "sys.stderr"},  # sends both to a file
+}
+
+
+def printing(path: Path) -> set[str]:
+    """Of print, the standard streams and rich's console those that a module uses."""
+    tree = ast.parse(path.read_text())
+    used = {ast.unparse(node) for node in ast.walk(tree) if isinstance(node, ast.Attribute)} & {
+        "sys.stdout",
+        "sys.stderr",
+    }
+    calls = {ast.unparse(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
+    return used | calls & {"print", "Console"}
+
+
+@pytest.mark.parametrize("path", PYTHON, ids=module_name)
+def test_only_few_modules_reach_the_terminal(path: Path) -> None:
+    assert printing(path) == PRINTERS.get(module_name(path), set())
 
 
 @pytest.mark.parametrize("path", PYTHON, ids=module_name)

@@ -18,8 +18,8 @@
     └── Mismatch                the device's numbers are not the oracle's
 
 A disk that is full, a folder that may not be written and a name that is too long can meet any stage: the command line
-makes a KerfError of the OSError (`of_system`). Whatever else is not a KerfError is a defect of kerf and keeps its
-traceback.
+makes a KerfError of the OSError (`of_system`). Whatever else is not a KerfError is a bug in kerf: the command line says
+so and writes its traceback to a file (crash.py).
 """
 
 import errno

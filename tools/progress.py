@@ -9,13 +9,31 @@ from contextlib import contextmanager
 from functools import cached_property
 from typing import TextIO
 
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bars
+from rich.segment import Segment
 from rich.text import Text
+
+from .visible import visible
 
 Step = Callable[[int, str], None]
 """``step(done, note)``: how many of a bar's ``total`` are done, and a few words (may be empty) to show next to it."""
+
+
+class VisibleConsole(Console):
+    """The only way of tables, bars and sentences to a terminal: what they quote moves no cursor and changes no colour.
+
+    Text is neither markup nor an emoji's name.
+    """
+
+    def __init__(self, file: TextIO | None = None, *, soft_wrap: bool = False) -> None:
+        super().__init__(file=file, highlight=False, markup=False, emoji=False, soft_wrap=soft_wrap)
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterator[Segment]:
+        """Rich's own segments, of which those that steer the terminal are marked as such."""
+        for text, style, control in super().render(renderable, options):
+            yield Segment(text if control else visible(text, keep="\n"), style, control)
 
 
 class Progress:
@@ -47,14 +65,14 @@ class TerminalProgress(Progress):
     """Bars where ``file`` (default: stderr) is a terminal; elsewhere one line at every quarter of the way."""
 
     def __init__(self, file: TextIO | None = None) -> None:
-        self._console = Console(file=file or sys.stderr, highlight=False, soft_wrap=True)
+        self._console = VisibleConsole(file or sys.stderr, soft_wrap=True)
 
     def say(self, text: str) -> None:
-        self._console.print(Text(text))
+        self._console.print(Text(visible(text)))
 
     def warn(self, text: str) -> None:
         if self.is_news(text):
-            self._console.print(Text.assemble(("warning: ", "bold yellow"), text))
+            self._console.print(Text.assemble(("warning: ", "bold yellow"), visible(text)))
 
     @contextmanager
     def bar(self, title: str, total: int) -> Iterator[Step]:
@@ -67,8 +85,8 @@ class TerminalProgress(Progress):
                 TextColumn("{task.fields[note]}", markup=False),
             )
             with Bars(*columns, console=self._console) as bars:
-                task = bars.add_task(title, total=total, note="")
-                yield lambda done, note: bars.update(task, completed=done, note=note)
+                task = bars.add_task(visible(title), total=total, note="")
+                yield lambda done, note: bars.update(task, completed=done, note=visible(note))
             return
         printed = 0
 

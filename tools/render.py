@@ -13,6 +13,7 @@ from . import __version__, files
 from .errors import BuildError
 from .graph.ir import Graph, Plan
 from .values import Project, Target
+from .visible import visible
 
 ROOT = Path(__file__).resolve().parent.parent
 TEMPLATES = ROOT / "templates"
@@ -39,7 +40,8 @@ def _environment() -> jinja2.Environment:
 
 def render(template: str, **values: Any) -> str:
     """The text of a template (path below templates/); a value that is missing or misspelt raises UndefinedError."""
-    return _environment().get_template(template).render(values)
+    text = _environment().get_template(template).render(values)
+    return visible(text, keep="\n") if template.endswith(".html.j2") else text
 
 
 def project(

@@ -20,6 +20,7 @@ from tools.graph.ir import DType, Graph, Op, Placement, Plan, Quantization, Tens
 from tools.report import charts, details, inspect_page, kept, page, wording
 from tools.report.sections import Section
 from tools.values import Quantized, Target, Vectors
+from tools.visible import visible
 
 SCORES = Quantization((1 / 256,), (-128,))
 SECTIONS = (Section(".text", 0x08000000, 24_000, 0), Section(".data", 0x20000000, 100, 100))
@@ -119,7 +120,9 @@ def test_page_says_where_litert_stood_in_for_tflm() -> None:
 def test_what_users_name_stays_text() -> None:
     measurement = replace(RECORD, model=EVIL, per_op=({"name": EVIL, "op": "RELU", "median": 1},))
     other = replace(measurement, mode=EVIL, flash_bytes={"total": 1, "code": 1, "model": 0})
-    found = Page(page.html([measurement, other], kept_details(), comparison()))
+    html = page.html([measurement, other], kept_details(), comparison())
+    found = Page(html)
+    assert html == visible(html, keep="\n"), "nothing that a reader does not see"
     assert found.tags.count("script") == 1
     assert found.text.count("</script><script>alert(1)</script>") >= 8  # title, heading, layers, buffers, classes, rows
     names = {name for name, _ in found.attributes}
@@ -283,10 +286,12 @@ def test_inspection_shows_weights_as_real_numbers_and_as_stored() -> None:
     reals = found["tensors"][3]["reals"]
     assert reals["source"] == "dequantized"
     assert (reals["histogram"]["min"], reals["histogram"]["max"]) == (-16 * 1.0, 31 * 4.0)
-    text = Page(inspect_page.html(found))
+    html = inspect_page.html(found)
+    text = Page(html)
+    assert html == visible(html, keep="\n")
     assert text.tags.count("svg") == 2
     assert "4 channels, 0.5 … 4" in text.text and "recovered from the integers" in text.text
-    assert EVIL in text.text and text.tags.count("script") == 1
+    assert visible(EVIL, keep="\n") in text.text and text.tags.count("script") == 1
 
 
 def test_inspection_takes_the_original_weights_where_there_are_any() -> None:

@@ -15,7 +15,7 @@ from tools.errors import KerfError
 from tools.report import records, wording
 from tools.values import Clock, Measurement, Request
 
-EVIL = "\"'</script><script>alert(1)</script>&\\ */\n\x1b[2J ünï"
+EVIL = "\"'</script><script>alert(1)</script>&\\ */\n\x1b[2J ünï \x9b1m\u202e\u200b"
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,6 @@ def test_litert_in_tflms_place_proves_nothing() -> None:
 def test_names_cannot_move_the_terminals_cursor() -> None:
     text = shown(report.show_run, Outcome(replace(RECORD, model=EVIL)))
     assert "\x1b" not in text and r"\n\x1b[2J ünï" in text
-    assert report.plain("[bold]x[/bold]\t") == r"[bold]x[/bold]\t"
 
 
 def test_json_is_the_record(capsys: pytest.CaptureFixture[str]) -> None:

@@ -59,9 +59,7 @@ def plugged_in() -> list[Board]:
     ]
 
 
-def is_url(port: str) -> bool:
-    """Whether it is a pyserial URL (socket://…) and no port of this machine."""
-    return "://" in port
+is_url = serial.is_url
 
 
 def resolve(port: str, target: Target, boards: Sequence[Board] | None = None) -> str:

@@ -1,26 +1,53 @@
 """What a board says, on the terminal, and what is typed, to the board; Ctrl-C ends it."""
 
+import codecs
 import sys
+import time
+from collections.abc import Callable
 from typing import BinaryIO
+
+from serial.tools import miniterm
 
 from .. import boards
 from ..transports import Transport, serial
 from ..values import Target
+from ..visible import visible
+
+POLL_SECONDS = 0.1
+_LAYOUT = "\n\r\t"  # what a text is laid out with
 
 
 def monitor(port: str, target: Target) -> None:
     """Shows the port (a name, a pyserial URL or "auto") until Ctrl-C; TransportError when it cannot be opened or goes.
 
     On a terminal what is typed is sent, so that the text commands of docs/protocol.md can be tried by hand.
+
+    A terminal gets text: lines, tabs and carriage returns work, and every other control character is shown as its
+    escape, colours included, so that a board or noise on its line cannot steer the terminal. A file or a pipe gets the
+    bytes as they come.
     """
     if sys.stdin.isatty() and sys.stdout.isatty():
         _terminal(boards.resolve(port, target), boards.needs_low_lines(target))
         return
     with boards.open(port, target) as line:
-        copy(line, sys.stdout.buffer)
+        copy(line, Shown(sys.stdout.buffer) if sys.stdout.isatty() else sys.stdout.buffer)
 
 
-def copy(line: Transport, out: BinaryIO) -> None:
+class Shown:
+    """Bytes to text for a terminal behind ``out``; a character may come in pieces."""
+
+    def __init__(self, out: BinaryIO) -> None:
+        self._out = out
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+
+    def write(self, data: bytes) -> None:
+        self._out.write(visible(self._decoder.decode(data), _LAYOUT).encode())
+
+    def flush(self) -> None:
+        self._out.flush()
+
+
+def copy(line: Transport, out: BinaryIO | Shown) -> None:
     """Everything that arrives, until Ctrl-C or the other side is gone (TransportError)."""
     try:
         while True:
@@ -30,16 +57,49 @@ def copy(line: Transport, out: BinaryIO) -> None:
         return
 
 
-def _terminal(port: str, low_control_lines: bool) -> None:
-    from serial.tools.miniterm import Miniterm
+class _Visible(miniterm.Transform):  # type: ignore[misc]
+    """What comes from the board, for Miniterm."""
 
-    terminal = Miniterm(serial.connect(port, low_control_lines=low_control_lines), eol="lf", filters=("default",))
+    def rx(self, text: str) -> str:
+        return visible(text, _LAYOUT)
+
+
+miniterm.TRANSFORMATIONS["visible"] = _Visible
+
+
+class _Terminal(miniterm.Miniterm):  # type: ignore[misc]
+    """Miniterm, but what ends one of its threads is kept in ``failure`` instead of being printed as a traceback."""
+
+    failure: Exception | None = None
+
+    def reader(self) -> None:
+        self._until_failure(super().reader)
+
+    def writer(self) -> None:
+        self._until_failure(super().writer)
+
+    def _until_failure(self, work: Callable[[], None]) -> None:
+        try:
+            work()
+        except Exception as error:
+            self.failure = self.failure or error
+        finally:
+            self.alive = False
+
+
+def _terminal(port: str, low_control_lines: bool) -> None:
+    terminal = _Terminal(serial.connect(port, low_control_lines=low_control_lines), eol="lf", filters=("visible",))
     terminal.exit_character = "\x03"
+    terminal.console.cancel = lambda: None  # it types a key for the writer, which Linux 6.2 forbids
     terminal.set_rx_encoding("utf-8", "replace")
     terminal.set_tx_encoding("utf-8")
-    print(f"{port}: Ctrl-C ends", file=sys.stderr)
+    print(visible(f"{port}: Ctrl-C ends"), file=sys.stderr)
     terminal.start()
     try:
-        terminal.join()
+        while terminal.alive:  # not until its threads have ended: one of them waits for a key
+            time.sleep(POLL_SECONDS)
     finally:
+        terminal.console.cleanup()
         terminal.close()
+    if terminal.failure is not None:
+        raise serial.gone(port, terminal.failure)

@@ -1,7 +1,6 @@
 """What the user sees at the end: measurements and descriptions, as tables on the terminal or as JSON on stdout."""
 
 import json
-import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, Protocol, runtime_checkable
@@ -14,7 +13,9 @@ from rich.text import Text
 from ..compare import EXACT_DB, Comparison, Difference, Layer
 from ..doctor import Finding
 from ..inspect import sparkline
+from ..progress import VisibleConsole
 from ..values import Measurement
+from ..visible import visible
 from . import baseline, wording
 from .records import to_json
 
@@ -102,15 +103,15 @@ def show_compressed(rows: Sequence[Mapping[str, Any]], as_json: bool, console: C
     table = _table(None, "model", rows[0]["measure"], *columns[1:], "sparsity", numbers=range(1, 6))
     for row in rows:
         change = [f"{_amount(row[key][0])} → {_amount(row[key][1])}" for key in columns]
-        table.add_row(plain(row["model"]), *change, f"{row['sparsity']:.1%}")
+        table.add_row(visible(row["model"]), *change, f"{row['sparsity']:.1%}")
     _print(table, console)
     layers = _table(None, "layer", "filters", "weights", "sparsity", numbers=range(1, 4))
     for layer in rows[-1]["layers"]:
         before, after = layer["filters"]
         filters = f"{before} → {after}" if before != after else f"{after}"
-        layers.add_row(plain(layer["layer"]), filters, f"{layer['weights']:,}", f"{layer['sparsity']:.1%}")
+        layers.add_row(visible(layer["layer"]), filters, f"{layer['weights']:,}", f"{layer['sparsity']:.1%}")
     _print(layers, console)
-    _print(Text(plain(rows[-1]["path"])), console)
+    _print(Text(visible(rows[-1]["path"])), console)
 
 
 def _amount(value: float) -> str:
@@ -181,7 +182,7 @@ def show_comparison(comparison: Comparison, as_json: bool, console: Console | No
         f"{c.samples} samples on this machine, {c.device_samples} on the device. {sqnr}LiteRT and the device are "
         f"against {c.reference}: equal, or the share of values that differ and by how much."
     )
-    _print(Group(table, Text(note), Text(plain(c.finding), style="bold")), console)
+    _print(Group(table, Text(note), Text(visible(c.finding), style="bold")), console)
 
 
 def comparison_cells(layer: Layer) -> list[str]:
@@ -233,8 +234,8 @@ def run_view(measurement: Measurement, retries: int = 0) -> RenderableType:
     where = (
         f"{m.target} in {m.emulator}" if m.emulator else f"{m.target}, {'this machine' if is_host else 'a real board'}"
     )
-    facts.add_row("model", Text(plain(f"{m.model} {m.mode}, {m.model_bytes:,} bytes, sha256 {m.model_sha256[:12]}…")))
-    facts.add_row("where", Text(plain(f"{where}, runtime {m.runtime}, {m.kernels} kernels")))
+    facts.add_row("model", Text(visible(f"{m.model} {m.mode}, {m.model_bytes:,} bytes, sha256 {m.model_sha256[:12]}…")))
+    facts.add_row("where", Text(visible(f"{where}, runtime {m.runtime}, {m.kernels} kernels")))
     if is_host:
         facts.add_row("arena", f"{m.ram_bytes['arena']:,} bytes")
     else:
@@ -321,21 +322,16 @@ def _milliseconds(m: Measurement) -> str:
     )
 
 
-def plain(text: str) -> str:
-    """User text on one line and without control characters, which could move a terminal's cursor."""
-    return "".join(c if unicodedata.category(c)[0] != "C" else repr(c)[1:-1] for c in text)
-
-
 def _cell(value: Any) -> Text:
     if isinstance(value, bool) or value is None:
         return Text({True: "yes", False: "no", None: "-"}[value])
     if isinstance(value, int):
         return Text(f"{value:,}")
     if isinstance(value, (list, tuple)):
-        return Text(plain(", ".join(map(str, value))))
+        return Text(visible(", ".join(map(str, value))))
     if isinstance(value, Mapping):
-        return Text(plain(", ".join(f"{key} {_cell(item)}" for key, item in value.items())))
-    return Text(plain(str(value)))
+        return Text(visible(", ".join(f"{key} {_cell(item)}" for key, item in value.items())))
+    return Text(visible(str(value)))
 
 
 def _shape(sizes: Sequence[int]) -> str:
@@ -345,17 +341,17 @@ def _shape(sizes: Sequence[int]) -> str:
 def _table(title: str | None, *columns: str, numbers: Sequence[int] | range = ()) -> Table:
     table = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left", title_style="bold", show_edge=False)
     for i, column in enumerate(columns):
-        table.add_column(Text(plain(column)), justify="right" if i in numbers else "left", overflow="fold")
+        table.add_column(Text(visible(column)), justify="right" if i in numbers else "left", overflow="fold")
     return table
 
 
 def _print(view: RenderableType, console: Console | None) -> None:
     if console is None:
-        console = Console(highlight=False)
+        console = VisibleConsole()
         if not console.is_terminal:
             console.width = 240  # a log file or a pipe: do not fold at the 80 columns that rich assumes
     console.print(view)
 
 
 def _print_json(value: Any) -> None:
-    print(json.dumps(value, ensure_ascii=False, allow_nan=False))
+    print(json.dumps(value, allow_nan=False))  # ASCII: valid and harmless on every terminal

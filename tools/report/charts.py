@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any
 
+from ..visible import visible
+
 # Stand-in → CSS variable of templates/report/style.css.j2.
 INK, FAINT, LINE, PAPER = "#010101", "#020202", "#030303", "#040404"
 SERIES = tuple(f"#0a{i:02}{i:02}" for i in range(10))
@@ -135,7 +137,7 @@ def _name_front(figure: Any, axes: Any, front: Sequence[Point]) -> None:
         if all(start + width < a or b < start or abs(height - h) > size for a, b, h in taken):
             taken.append((start, start + width, height))
             text = axes.annotate(
-                _plain(point.series),
+                visible(point.series),
                 (point.x, point.y),
                 (gap if is_right else -gap, gap if is_above else -gap),
                 textcoords="offset points",
@@ -187,7 +189,7 @@ def memory_plan(name: str, label: str, buffers: Sequence[Buffer], steps: Sequenc
             if buffer.bytes > 0.06 * arena_bytes:
                 # in the first column: what takes over the memory later covers the rest
                 centre = buffer.offset + buffer.bytes / 2
-                text = _plain(_short(buffer.name, 10))
+                text = visible(_short(buffer.name, 10))
                 axes.text(buffer.first + 0.08, centre, text, va="center", color=PAPER, fontsize=10, zorder=3)
         axes.set_xlim(0, len(steps))
         axes.set_ylim(0, max(arena_bytes, 1))
@@ -242,7 +244,7 @@ def histogram(name: str, label: str, edges: Sequence[float], counts: Sequence[in
 
 def _name_columns(axes: Any, positions: Sequence[float], names: Sequence[str]) -> None:
     """Names under the columns of a chart, upright where they would touch each other."""
-    short = [_plain(_short(name)) for name in names]
+    short = [visible(_short(name)) for name in names]
     width = 72 * axes.figure.get_figwidth() / len(short)  # points, a little more than a column has
     is_wide = max(map(len, short)) * 7.0 > width
     axes.set_xticks(positions, short)
@@ -283,11 +285,6 @@ def _short(text: str, most: int = 16) -> str:
     """The telling end of a layer's name."""
     last = text.rstrip("/").rpartition("/")[2] or text
     return last if len(last) <= most else f"{last[: most - 1]}…"
-
-
-def _plain(text: str) -> str:
-    """Without characters that XML forbids."""
-    return "".join(c if c.isprintable() else "?" for c in text)
 
 
 def _svg(figure: Any, label: str, titles: Mapping[str, str]) -> str:

@@ -13,6 +13,11 @@ from ..errors import TransportError
 _SLICE_SECONDS = 0.05
 
 
+def is_url(name: str) -> bool:
+    """Whether it is a pyserial URL (socket://…) and no port of this machine."""
+    return "://" in name
+
+
 class SerialTransport:
     """An open pyserial port."""
 
@@ -21,7 +26,7 @@ class SerialTransport:
     def __init__(self, port: serial.SerialBase, name: str, emulated: bool = False) -> None:
         self._port = port
         self._name = name
-        self._is_socket = "://" in name
+        self._is_socket = is_url(name)
         self.emulated = emulated
 
     def now(self) -> float:
@@ -45,17 +50,19 @@ class SerialTransport:
                     data = bytes(self._port.read(max(1, self._port.in_waiting)))
                 if data or self.now() >= deadline:
                     return data
-        except (serial.SerialException, OSError, TypeError) as error:  # TypeError: pyserial on a port closed under it
-            raise self._gone(error) from error
+        except Exception as error:  # of a URL's handler, or TypeError: pyserial on a port closed under it
+            raise gone(self._name, error) from error
 
     def write(self, data: bytes) -> None:
         try:
             self._port.write(data)
-        except (serial.SerialException, OSError) as error:
-            raise self._gone(error) from error
+        except Exception as error:
+            raise gone(self._name, error) from error
 
-    def _gone(self, error: Exception) -> TransportError:
-        return TransportError(f"{self._name} went away ({error}); plug the board in again and repeat")
+
+def gone(name: str, error: Exception) -> TransportError:
+    """The sentence for an open port that fails."""
+    return TransportError(f"{name} went away ({_reason(error)}); plug the board in again and repeat")
 
 
 def connect(name: str, baud: int = 115200, low_control_lines: bool = True) -> serial.SerialBase:
@@ -65,7 +72,7 @@ def connect(name: str, baud: int = 115200, low_control_lines: bool = True) -> se
     reset while RTS is high and DTR low; opening a port raises both, so RTS must fall first. A USB CDC device that waits
     for DTR (Nano 33 BLE) needs False.
     """
-    low = low_control_lines and "://" not in name
+    low = low_control_lines and not is_url(name)
     try:
         port = serial.serial_for_url(name, do_not_open=True, baudrate=baud, timeout=_SLICE_SECONDS, write_timeout=5)
         if low:
@@ -77,12 +84,16 @@ def connect(name: str, baud: int = 115200, low_control_lines: bool = True) -> se
         if low:
             with suppress(OSError):  # a pseudo-terminal has no such line
                 port.dtr = False
-    except (serial.SerialException, ValueError, OSError) as error:
-        raise TransportError(f"cannot open {name}: {error}; {_remedy(error)}") from error
+    except Exception as error:  # a URL's handler is a plug-in, and raises whatever its parser does
+        raise TransportError(f"cannot open {name}: {_reason(error)}; {_remedy(error, name)}") from error
     return port
 
 
-def _remedy(error: Exception) -> str:
+def _reason(error: Exception) -> str:
+    return str(error) if isinstance(error, (ValueError, OSError)) else f"{type(error).__name__} {error}"
+
+
+def _remedy(error: Exception, name: str) -> str:
     code = getattr(error, "errno", None)
     if code in (errno.EACCES, errno.EPERM):
         return (
@@ -91,6 +102,8 @@ def _remedy(error: Exception) -> str:
         )
     if code == errno.EBUSY:
         return "another program has it open: close its serial monitor"
+    if is_url(name):
+        return "check the URL and what is behind it"
     return "`inv doctor` lists the boards that are plugged in"
 
 
