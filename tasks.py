@@ -275,13 +275,17 @@ def inspect(ask: Any, html: str, open: bool, json: bool) -> None:
     report.show_inspection(found, json)
 
 
-@kerf_task(FIRMWARE, out=("", "the folder to write (default: under build/)"))
-def render(ask: Any, out: str, json: bool) -> None:
+@kerf_task(
+    FIRMWARE,
+    out=("", "the folder to write (default: under build/)"),
+    force=(False, "write over files that have been changed since kerf wrote them"),
+)
+def render(ask: Any, out: str, force: bool, json: bool) -> None:
     """Render a complete PlatformIO project; `pio run` works inside it, away from this repository."""
     from tools import pipeline, report
     from tools.report import describe
 
-    rendered = pipeline.render_to_disk(ask, progress(), Path(out) if out else None)
+    rendered = pipeline.render_to_disk(ask, progress(), Path(out) if out else None, force=force)
     report.show_rows([describe.rendered(rendered.project, str(rendered.directory))], json)
 
 

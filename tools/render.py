@@ -2,7 +2,8 @@
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -19,6 +20,7 @@ ROOT = Path(__file__).resolve().parent.parent
 TEMPLATES = ROOT / "templates"
 FIRMWARE = ROOT / "firmware"
 MANIFEST = "manifest.json"
+BUILT = ("src", "include", "lib")  # folders of which PlatformIO takes all files
 PLATFORM = "symlink://firmware/platform"  # how a target names the platform of this repository …
 PLATFORM_COPY = "symlink://platform"  # … and a rendered project its copy of it
 
@@ -85,7 +87,6 @@ def project(
         "kernels": kernels,
         "arena_bytes": plan.arena_bytes,
         "ops": [{"name": name, "op": kind} for name, kind in labels],
-        "files": sorted([*contents, MANIFEST]),
     }
     contents[MANIFEST] = (json.dumps(manifest, indent=2) + "\n").encode()
     return Project(
@@ -104,49 +105,101 @@ def project(
     )
 
 
-def write(project: Project, directory: Path) -> int:
-    """Makes ``directory`` hold the project and returns how many files were written or removed; 0 when it did already.
+@dataclass(frozen=True)
+class Written:
+    """What `write` did. ``changed`` counts the files written or removed; 0 when the folder held the project already.
 
-    Files that an earlier project left behind are removed; whatever kerf did not write (.pio, the user's notes) stays.
-    Raises BuildError if the folder has contents and is no kerf project, or cannot be written.
+    ``edited`` are files that are not as kerf wrote them: left alone, or with ``force`` written over. ``foreign`` are
+    files that kerf did not write where a build takes everything.
+    """
+
+    changed: int
+    edited: tuple[str, ...] = ()
+    foreign: tuple[str, ...] = ()
+
+
+def write(project: Project, directory: Path, *, force: bool = False) -> Written:
+    """Makes ``directory`` hold the project, but for files that somebody has changed since kerf wrote them.
+
+    These stay as they are unless ``force`` is given. Files that an earlier project left behind are removed, if they are
+    as kerf wrote them; whatever kerf did not write (.pio, the user's notes) stays. The manifest on disk holds the
+    SHA-256 of each file as kerf wrote it. Raises BuildError if the folder has contents and no manifest of kerf's, or
+    cannot be written.
     """
     try:
-        return _write(project, directory)
+        return _write(project, directory, force)
     except OSError as error:
         raise BuildError(
             f"cannot write the project to {directory}: {error.strerror or error}; free it or choose another --out"
         ) from error
 
 
-def _write(project: Project, directory: Path) -> int:
-    old = files.read_json(directory / MANIFEST)
-    if directory.exists() and "kerf" not in old and any(not _partial(path) for path in directory.iterdir()):
-        raise BuildError(f"{directory} is not empty and not a kerf project; choose an empty folder for --out")
-    changed = 0
-    for name in sorted(_own_paths(old.get("files")) - set(project.files)):
-        gone = directory / name
-        if gone.is_file():
-            gone.unlink()
-            changed += 1
-    # The manifest goes first: from then on an interrupted folder is known to be kerf's, and what it lists is written.
-    for name in sorted(project.files, key=lambda name: name != MANIFEST):
-        path, contents = directory / name, project.files[name]
-        if not path.is_file() or path.read_bytes() != contents:
-            files.write(path, contents)
-            changed += 1
-    return changed
+def _write(project: Project, directory: Path, force: bool) -> Written:
+    manifest = directory / MANIFEST
+    known = _known(files.read_json(manifest))
+    if known is None:
+        if directory.exists() and any(not _partial(path) for path in directory.iterdir()):
+            raise BuildError(f"{directory} is not empty and not a kerf project; choose an empty folder for --out")
+        known = {}
+    wanted = {name: files.sha256(data) for name, data in project.files.items() if name != MANIFEST}
+    found = {name: _digest(directory / name) for name in sorted({*wanted, *known})}
+    different = [name for name, digest in found.items() if digest != wanted.get(name)]
+    edited = tuple(name for name in different if found[name] and found[name] not in known.get(name, ()))
+    work = [name for name in different if force or name not in edited]
+    # The manifest goes first: from then on an interrupted folder is known to be kerf's. As long as files are replaced
+    # it knows the old ones too, so that nobody's hand is suspected in what an interruption has left.
+    before = {name: sorted({found[name], *known.get(name, ())}) for name in work if found[name]}
+    final = _manifest(project, {"files": wanted})
+    changed = len(work) + (_digest(manifest) != files.sha256(final))
+    if changed:
+        files.write(manifest, _manifest(project, {"files": wanted, "before": before}) if before else final)
+    for name in work:
+        if name in wanted:
+            files.write(directory / name, project.files[name])
+        else:
+            (directory / name).unlink()
+    if before:
+        files.write(manifest, final)
+    return Written(changed, edited, _foreign(directory, wanted))
+
+
+def _manifest(project: Project, more: Mapping[str, Any]) -> bytes:
+    """The project's manifest with what is known of its files."""
+    return (json.dumps({**json.loads(project.files[MANIFEST]), **more}, indent=2) + "\n").encode()
+
+
+def _known(manifest: Mapping[str, Any]) -> dict[str, set[str]] | None:
+    """The digests of each file that kerf has written to a folder; None if the manifest is not kerf's.
+
+    Anyone may have edited it: names that lead out of the folder are none.
+    """
+    written, before = manifest.get("files"), manifest.get("before", {})
+    if not (isinstance(manifest.get("kerf"), str) and isinstance(written, dict) and isinstance(before, dict)):
+        return None
+    known: dict[str, set[str]] = {}
+    for listed in ({name: [digest] for name, digest in written.items()}, before):
+        for name, digests in listed.items():
+            path = PurePosixPath(name)
+            if path.parts and not path.is_absolute() and ".." not in path.parts and isinstance(digests, list):
+                known.setdefault(str(path), set()).update(digest for digest in digests if isinstance(digest, str))
+    return known
+
+
+def _digest(path: Path) -> str | None:
+    """SHA-256 of a file; None where there is none."""
+    return files.sha256(path.read_bytes()) if path.is_file() else None
+
+
+def _foreign(directory: Path, wanted: Container[str]) -> tuple[str, ...]:
+    """Files that a build would compile or include, and that are not kerf's."""
+    found = [path for folder in BUILT for path in (directory / folder).rglob("*") if path.is_file()]
+    names = sorted(path.relative_to(directory).as_posix() for path in found if not path.name.startswith("."))
+    return tuple(name for name in names if name not in wanted)
 
 
 def _partial(path: Path) -> bool:
     """Whether this is what an interrupted files.write leaves."""
     return path.name.startswith(".") and ".partial" in path.name
-
-
-def _own_paths(listed: Any) -> set[str]:
-    """The paths of an old manifest that lie inside the project; anyone may have edited it."""
-    names = [name for name in listed if isinstance(name, str)] if isinstance(listed, list) else []
-    paths = [PurePosixPath(name) for name in names]
-    return {str(path) for path in paths if path.parts and not path.is_absolute() and ".." not in path.parts}
 
 
 def _copies(folder: Path, destination: str) -> dict[str, bytes]:

@@ -1,5 +1,6 @@
 """Rendering: complete projects, byte-stable, that hold whatever a model's layers are called."""
 
+import hashlib
 import json
 import re
 import subprocess
@@ -12,11 +13,12 @@ import tflite
 from hostile import HOSTILE
 from raw_tflite import RawModel, RawOp, RawTensor
 
-from tools import render
+from tools import files, render
 from tools.errors import BuildError
 from tools.graph.ir import Graph
 from tools.graph.plan import plan
 from tools.graph.read import read
+from tools.render import Written
 from tools.runtimes import aot
 from tools.values import Project, Target
 
@@ -160,7 +162,6 @@ def test_the_manifest_says_what_the_project_is(graph: Graph) -> None:
     assert manifest["model_sha256"] == graph.sha256
     assert manifest["ops"][0] == {"name": "conv", "op": "CONV_2D"}
     assert manifest["arena_bytes"] == project.arena_bytes
-    assert manifest["files"] == sorted(project.files)
 
 
 def test_rendering_is_byte_stable(graph: Graph) -> None:
@@ -190,42 +191,168 @@ def on_disk(directory: Path) -> dict[str, bytes]:
     return {p.relative_to(directory).as_posix(): p.read_bytes() for p in directory.rglob("*") if p.is_file()}
 
 
+def without_manifest(directory: Path) -> dict[str, bytes]:
+    return {name: data for name, data in on_disk(directory).items() if name != render.MANIFEST}
+
+
+def wanted(project: Project) -> dict[str, bytes]:
+    return {name: data for name, data in project.files.items() if name != render.MANIFEST}
+
+
+def times(directory: Path) -> dict[Path, int]:
+    return {path: path.stat().st_mtime_ns for path in directory.rglob("*")}
+
+
 def test_writing_twice_changes_nothing(graph: Graph, tmp_path: Path) -> None:
     project = make_project(graph)
     directory = tmp_path / "out" / "project"
-    assert render.write(project, directory) == len(project.files)
-    assert on_disk(directory) == project.files
-    before = {path: path.stat().st_mtime_ns for path in directory.rglob("*")}
-    assert render.write(project, directory) == 0
-    assert {path: path.stat().st_mtime_ns for path in directory.rglob("*")} == before
+    assert render.write(project, directory) == Written(len(project.files))
+    assert without_manifest(directory) == wanted(project)
+    before = times(directory)
+    assert render.write(project, directory) == Written(0)
+    assert times(directory) == before
+
+
+def test_the_manifest_on_disk_knows_every_file(graph: Graph, tmp_path: Path) -> None:
+    project = make_project(graph)
+    render.write(project, tmp_path)
+    manifest = json.loads((tmp_path / "manifest.json").read_bytes())
+    hashes = {name: hashlib.sha256(data).hexdigest() for name, data in wanted(project).items()}
+    assert manifest == json.loads(project.files["manifest.json"]) | {"files": hashes}
 
 
 def test_writing_repairs_and_removes_only_what_is_kerfs(graph: Graph, tmp_path: Path) -> None:
     project = make_project(graph)
     render.write(project, tmp_path)
-    (tmp_path / "src/model.cpp").write_text("broken")
+    (tmp_path / "src/model.cpp").unlink()
     (tmp_path / "notes.txt").write_text("mine")
     (tmp_path / ".pio").mkdir()
     (tmp_path / ".pio/object.o").write_text("built")
-    smaller = {k: v for k, v in project.files.items() if not k.startswith("platform/") and k != "manifest.json"}
-    manifest = json.loads(project.files["manifest.json"]) | {"files": sorted([*smaller, "manifest.json"])}
-    after = replace(project, files={**smaller, "manifest.json": json.dumps(manifest).encode()})
+    after = replace(project, files={k: v for k, v in project.files.items() if not k.startswith("platform/")})
     removed = len(project.files) - len(after.files)
     assert removed > 0
-    assert render.write(after, tmp_path) == removed + 2  # and model.cpp, and the manifest
-    assert on_disk(tmp_path) == {**after.files, "notes.txt": b"mine", ".pio/object.o": b"built"}
+    assert render.write(after, tmp_path) == Written(removed + 2)  # and model.cpp, and the manifest
+    assert without_manifest(tmp_path) == {**wanted(after), "notes.txt": b"mine", ".pio/object.o": b"built"}
+
+
+def changed(project: Project) -> Project:
+    """The next version: another ini and model, a file less and a file more."""
+    files = dict(project.files)
+    del files["src/bench/bench.h"]
+    files["platformio.ini"] += b"; another\n"
+    files["src/model.cpp"] += b"// another\n"
+    files["src/new.h"] = b"// new\n"
+    return replace(project, files=files)
+
+
+EDITED = ("platformio.ini", "src/bench/bench.h", "src/new.h")
+
+
+def edit(project: Project, directory: Path) -> None:
+    """By hand: a file that will change, one that will go, and one that will come."""
+    render.write(project, directory)
+    for name in EDITED:
+        (directory / name).write_text("mine")
+
+
+def test_what_the_user_has_edited_is_kept(graph: Graph, tmp_path: Path) -> None:
+    project = make_project(graph)
+    edit(project, tmp_path)
+    after = changed(project)
+    assert render.write(after, tmp_path) == Written(2, EDITED, ("src/bench/bench.h",))  # the model and the manifest
+    assert without_manifest(tmp_path) == wanted(after) | dict.fromkeys(EDITED, b"mine")
+    before = times(tmp_path)
+    left = ("platformio.ini", "src/new.h")  # the third is the user's alone now
+    assert render.write(after, tmp_path) == Written(0, left, ("src/bench/bench.h",)), "said again, and nothing done"
+    assert times(tmp_path) == before
+    (tmp_path / "src/bench/bench.h").unlink()
+    for name in left:
+        (tmp_path / name).write_bytes(after.files[name])
+    assert render.write(after, tmp_path) == Written(0)
+
+
+def test_force_writes_over_edits_and_says_so(graph: Graph, tmp_path: Path) -> None:
+    project = make_project(graph)
+    edit(project, tmp_path)
+    after = changed(project)
+    assert render.write(after, tmp_path, force=True) == Written(5, EDITED)
+    assert without_manifest(tmp_path) == wanted(after)
+    assert render.write(after, tmp_path, force=True) == Written(0)
+
+
+@pytest.mark.parametrize("force", [False, True])
+def test_an_interruption_makes_no_edits_of_kerfs_own_files(
+    graph: Graph, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, force: bool
+) -> None:
+    """After however many of its writes kerf is killed, the next one ends where it would have."""
+    project, after = make_project(graph), changed(make_project(graph))
+    real, left = files.write, 0
+
+    def write(path: Path, data: bytes) -> None:
+        nonlocal left
+        if left == 0:
+            raise KeyboardInterrupt
+        left -= 1
+        real(path, data)
+
+    monkeypatch.setattr(files, "write", write)
+    for survived in range(6):
+        directory = tmp_path / str(survived)
+        left = 1000
+        render.write(project, directory)
+        left = survived
+        try:
+            render.write(after, directory, force=force)
+            assert survived == 5
+        except KeyboardInterrupt:
+            left = 1000
+            assert render.write(after, directory, force=force).edited == ()
+        assert without_manifest(directory) == wanted(after)
+        assert render.write(after, directory) == Written(0)
+
+
+def test_files_that_a_build_takes_and_kerf_did_not_write(graph: Graph, tmp_path: Path) -> None:
+    project = make_project(graph)
+    render.write(project, tmp_path)
+    for name in ("src/extra.cpp", "lib/mine/mine.h", "notes.txt", "src/.hidden"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("mine")
+    assert render.write(project, tmp_path).foreign == ("lib/mine/mine.h", "src/extra.cpp")
 
 
 def test_an_edited_manifest_cannot_remove_anything_outside(graph: Graph, tmp_path: Path) -> None:
     outside, directory = tmp_path / "outside.txt", tmp_path / "project"
     outside.write_text("keep")
+    digest = hashlib.sha256(b"keep").hexdigest()
     project = make_project(graph)
     render.write(project, directory)
-    (directory / "manifest.json").write_text(
-        json.dumps({"kerf": "0", "files": ["../outside.txt", str(outside), 3, ""]})
-    )
-    assert render.write(project, directory) == 1
+    listed = json.loads((directory / "manifest.json").read_bytes())
+    names = {"../outside.txt": digest, str(outside): digest, "src/../../outside.txt": digest, "": digest, "x": 3}
+    listed["files"] |= names
+    listed["before"] = {"../outside.txt": [digest], "y": digest, "z": [3]}
+    (directory / "manifest.json").write_text(json.dumps(listed))
+    assert render.write(project, directory, force=True) == Written(1)
     assert outside.read_text() == "keep"
+
+
+@pytest.mark.parametrize(
+    "manifest",
+    [
+        "{}",
+        '{"kerf": true, "files": {"thesis.tex": "x"}}',
+        '{"kerf": "0.1"}',
+        '{"kerf": "0.1", "files": ["thesis.tex"]}',
+        '{"files": {"thesis.tex": "x"}}',
+        "[" * 5000,
+    ],
+)
+@pytest.mark.parametrize("force", [False, True])
+def test_a_manifest_of_something_else_is_no_licence(graph: Graph, tmp_path: Path, manifest: str, force: bool) -> None:
+    (tmp_path / "thesis.tex").write_text("mine")
+    (tmp_path / "manifest.json").write_text(manifest)
+    with pytest.raises(BuildError, match="not empty and not a kerf project"):
+        render.write(make_project(graph), tmp_path, force=force)
+    assert on_disk(tmp_path) == {"thesis.tex": b"mine", "manifest.json": manifest.encode()}
 
 
 def test_a_folder_of_someone_elses_is_refused(graph: Graph, tmp_path: Path) -> None:
@@ -244,4 +371,4 @@ def test_a_file_in_place_of_the_folder_is_an_error(graph: Graph, tmp_path: Path)
 def test_an_interrupted_first_write_is_taken_up_again(graph: Graph, tmp_path: Path) -> None:
     project = make_project(graph)
     (tmp_path / ".manifest.partial.json").write_text("{")
-    assert render.write(project, tmp_path) == len(project.files)
+    assert render.write(project, tmp_path) == Written(len(project.files))

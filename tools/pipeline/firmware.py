@@ -1,6 +1,6 @@
 """The .tflite → firmware: compiled by its runtime, rendered as a project, linked, on its board."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -125,15 +125,42 @@ def render_project(ask: Request, progress: Progress, arena: Arena | None = None)
     return Rendered(compiled, target, project)
 
 
-def render_to_disk(ask: Request, progress: Progress, out: Path | None = None, arena: Arena | None = None) -> Rendered:
-    """The project in the folder ``out``, or under build/."""
+def render_to_disk(
+    ask: Request, progress: Progress, out: Path | None = None, arena: Arena | None = None, force: bool = False
+) -> Rendered:
+    """The project in the folder ``out``, or under build/; ``force`` writes over what has been changed there since."""
     rendered = render_project(ask, progress, arena)
     target, project = rendered.target, rendered.project
     directory = out or rendered.compiled.quantized.path.parent / f"{project.runtime}-{target.name}"
-    changed = render.write(project, directory)
+    written = render.write(project, directory, force=force)
+    _warn_of_changes(written, directory, progress, force=force, is_own=out is None)
     platformio.bootstrap(progress)  # so that a plain `pio run` in the folder works, too
-    progress.say(f"rendered {project.runtime} for {target.name}: {directory} ({changed or 'no'} files changed)")
+    progress.say(f"rendered {project.runtime} for {target.name}: {directory} ({written.changed or 'no'} files changed)")
     return replace(rendered, directory=directory)
+
+
+def _warn_of_changes(
+    written: render.Written, directory: Path, progress: Progress, *, force: bool, is_own: bool
+) -> None:
+    """One warning about files that somebody has changed, one about files that are built and not kerf's."""
+    if written.edited and force:
+        own = "; to keep changes, make a project of your own with `inv render --out DIR`" if is_own else ""
+        progress.warn(f"overwrote what had been changed in {directory}: {_listed(written.edited)}{own}")
+    elif written.edited:
+        progress.warn(
+            f"kept what has been changed in {directory}: {_listed(written.edited)}; --force overwrites these files"
+        )
+    if written.foreign and force and is_own:
+        progress.warn(
+            f"the firmware is built with files in {directory} that kerf did not write: {_listed(written.foreign)}; "
+            "move them elsewhere to measure the model alone"
+        )
+
+
+def _listed(names: Sequence[str], most: int = 5) -> str:
+    """Some names, and how many there are besides."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return f"{', '.join(names[:most])}{more}"
 
 
 def _sizing_target(ask: Request) -> Target:
@@ -171,7 +198,9 @@ def _size_arena(ask: Request, progress: Progress) -> None:
     )
     try:
         line = choose_line(stand_in)
-        trial = _link(render_to_disk(stand_in, progress, arena=Arena(STEP_BYTES, "For trials alone.")), progress)
+        trial = _link(
+            render_to_disk(stand_in, progress, arena=Arena(STEP_BYTES, "For trials alone."), force=True), progress
+        )
         progress.say(f"looking for the smallest arena in {line.emulator}")
         found = sizing.find(trial.image.elf, line.open)
     except (BuildError, MissingTool, TransportError) as error:
@@ -188,7 +217,7 @@ def build(ask: Request, progress: Progress) -> Built:
     Where the arena's size is not known yet, it is found first, by trying in an emulator.
     """
     _size_arena(ask, progress)
-    return _link(render_to_disk(ask, progress), progress)
+    return _link(render_to_disk(ask, progress, force=True), progress)
 
 
 def _link(rendered: Rendered, progress: Progress) -> Built:
