@@ -21,6 +21,9 @@ from .progress import Progress
 from .values import Image, Project, Target
 
 LOG = "build.log"
+OBJECTS = "KERF_OBJECTS"  # the variable that share_objects.py reads
+LIBRARIES = "PLATFORMIO_LIBDEPS_DIR"
+SHARE_OBJECTS = Path(__file__).resolve().parent.parent / "firmware" / "platformio" / "share_objects.py"
 CORTEX_M_COMPILER = "arm-none-eabi-g++"
 CORTEX_M_HINT = "sudo apt-get install gcc-arm-none-eabi libnewlib-arm-none-eabi libstdc++-arm-none-eabi-newlib"
 REGISTRY_SECONDS = 2.0
@@ -34,6 +37,8 @@ _SETTINGS = {
     "PLATFORMIO_DISABLE_PROGRESSBAR": "true",
     "PLATFORMIO_NO_ANSI": "true",
 }
+_EXTRA = "PLATFORMIO_EXTRA_SCRIPTS"
+_FOR_A_SHELL = "$'\"`&;()<>|*?\\"
 # The last two are ESP-IDF's.
 _STATIC = (".data", ".bss", ".dram0.data", ".dram0.bss")
 _COMPILING = re.compile(r"^(?:Compiling|Linking) (\S+)")
@@ -62,6 +67,7 @@ def build(
     ``settings`` are PlatformIO's, as `shared` makes them. All output goes to build.log in that folder. Raises
     MissingTool, DoesNotFit when a memory limit is exceeded, and BuildError with the compiler's first error otherwise.
     """
+    _require_path(directory, project, target, settings or {})
     _require_compiler(target)
     _require_library(directory, project, settings or {})
     bootstrap(progress)
@@ -255,11 +261,50 @@ def _require_compiler(target: Target) -> None:
         raise MissingTool("g++ is not installed; get it with: sudo apt-get install g++")
 
 
+def _require_path(directory: Path, project: Project, target: Target, settings: Mapping[str, str]) -> None:
+    """What the tools cannot take is refused in a sentence of ours.
+
+    Paths inside the project are relative when compilers get them, so it is only SCons that reads the path of the
+    project. That of a library outside is given to a shell, and quoted only if it has a space.
+    """
+    elsewhere = "move the checkout, or render with --out to another folder and run `pio run` there"
+    path = str(directory.resolve())
+    if "$" in path:
+        raise BuildError(f"SCons takes the $ in {path} for a variable and cannot build there: {elsewhere}")
+    if target.framework == "espidf" and " " in path:
+        raise BuildError(f"ESP-IDF cannot build in {path}, because there is a space in it: {elsewhere}")
+    library = project.library.partition("symlink://")[2] or (project.library and settings.get(LIBRARIES, ""))
+    if odd := [letter for letter in _FOR_A_SHELL if letter in library]:
+        raise BuildError(f"PlatformIO cannot build a library in {library}, because there is a {odd[0]} in it: move it")
+
+
+def fetch_library(
+    directory: Path, project: Project, target: Target, progress: Progress, settings: Mapping[str, str]
+) -> None:
+    """Makes PlatformIO install the library of the project at ``directory``; raises as `build` does."""
+    _require_path(directory, project, target, settings)
+    _require_library(directory, project, settings)
+    bootstrap(progress)
+    if _platformio(directory, ["pkg", "install", "-e", target.name], lambda line: None, settings) != 0:
+        log = (directory / LOG).read_text(encoding="utf-8", errors="replace")
+        raise _failure(log, directory / LOG, target, doing=f"fetching {project.library} for")
+
+
+def is_fetched(project: Project, settings: Mapping[str, str]) -> bool:
+    """Whether there is nothing to fetch for this project any more."""
+    kept = settings.get(LIBRARIES)
+    return kept is None or _holds_a_library(Path(kept) / project.target)
+
+
+def _holds_a_library(folder: Path) -> bool:
+    """A folder, or the file that PlatformIO makes for a symlink://."""
+    return folder.is_dir() and any(path.is_dir() or path.suffix == ".pio-link" for path in folder.iterdir())
+
+
 def _require_library(directory: Path, project: Project, settings: Mapping[str, str]) -> None:
     """A library that must be fetched first needs the registry; PlatformIO itself would wait for it for minutes."""
-    kept = Path(settings.get("PLATFORMIO_LIBDEPS_DIR", directory / ".pio" / "libdeps")) / project.target
-    fetched = kept.is_dir() and any(path.is_dir() for path in kept.iterdir())
-    if project.library and "://" not in project.library and not fetched and not registry_answers():
+    kept = Path(settings.get(LIBRARIES, directory / ".pio" / "libdeps")) / project.target
+    if project.library and "://" not in project.library and not _holds_a_library(kept) and not registry_answers():
         raise MissingTool(
             f"the library {project.library} must be fetched from PlatformIO's registry, which does not answer; go "
             "where it does, or set KERF_TFLM_LIB to a folder that holds the library"
@@ -273,9 +318,9 @@ def shared(cache: Path, project: Project, target: Target) -> Mapping[str, str]:
     An object is taken from the cache when sources, headers, flags and path within the project are the same. A compiler
     has no part in that, so each has a cache of its own. A library must lie at the same path in every project.
     """
-    settings = {"PLATFORMIO_BUILD_CACHE_DIR": str(cache / f"objects-{_compiler_digest(target)}")}
+    settings = {OBJECTS: str(cache / f"objects-{_compiler_digest(target)}")}
     if project.library:
-        settings["PLATFORMIO_LIBDEPS_DIR"] = str(cache / "libraries" / files.digest(project.library)[:16])
+        settings[LIBRARIES] = str(cache / "libraries" / files.digest(project.library)[:16])
     return settings
 
 
@@ -314,7 +359,12 @@ def _logged(
     directory: Path, arguments: list[str], watch: Callable[[str], Any], settings: Mapping[str, str] | None = None
 ) -> int:
     command = [sys.executable, "-m", "platformio", *arguments, "-d", str(directory)]
-    environment: Mapping[str, str] = {**os.environ, **_SETTINGS, **(settings or {})}
+    environment = {**os.environ, **_SETTINGS, **(settings or {})}
+    if OBJECTS in environment:
+        Path(environment[OBJECTS]).parent.mkdir(parents=True, exist_ok=True)
+        # On a line of its own, or commas would divide it; relative, for what is special in the path of the checkout.
+        script = f"pre:{os.path.relpath(SHARE_OBJECTS, directory.resolve())}"
+        environment[_EXTRA] = f"{environment.get(_EXTRA, '')}\n{script}"
     with (
         (directory / LOG).open("w", encoding="utf-8") as log,
         subprocess.Popen(

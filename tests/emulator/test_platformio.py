@@ -108,6 +108,20 @@ def test_two_projects_at_once_use_their_own_platform(this_machine: Target, tmp_p
 
 
 @pytest.mark.compiler
+def test_projects_share_objects_and_nothing_else(this_machine: Target, tmp_path: Path) -> None:
+    """What SCons notes of a project must lie with it: the one to end last would overwrite it for all of them."""
+    cache = tmp_path / "cache"
+    made = project(this_machine)
+    for name in ("one", "two"):
+        render.write(made, tmp_path / name)
+        build.build(tmp_path / name, made, this_machine, Silent(), build.shared(cache, made, this_machine))
+        assert [path.name[:9] for path in (tmp_path / name).rglob(".sconsign*")] == [".sconsign"]
+    assert list(cache.rglob(".sconsign*")) == []
+    log = (tmp_path / "two" / build.LOG).read_text()
+    assert "Compiling" not in log and "Retrieved `.pio/build/host/src/bench/stub_bench.o' from cache" in log
+
+
+@pytest.mark.compiler
 def test_a_project_builds_where_it_was_moved_to(this_machine: Target, tmp_path: Path) -> None:
     made = project(this_machine)
     render.write(made, tmp_path / "here")

@@ -1,5 +1,6 @@
 """SCons script: compiler, flags and memory map from the board's numbers, then one ELF."""
 
+import os
 import shutil
 import sys
 from pathlib import Path
@@ -37,7 +38,8 @@ if "build.memory" in board:  # bare metal: one linker script for all, the number
         "stack_size": board.get("build.memory.stack_size"),
     }
     env.Replace(
-        LDSCRIPT_PATH=str(Path(platform.get_dir()) / "cortexm.ld"),
+        # Relative to the project, where SCons runs: its own path may have letters that a shell would read as its own.
+        LDSCRIPT_PATH=os.path.relpath(Path(platform.get_dir()).resolve() / "cortexm.ld"),
         SIZETOOL=f"{prefix}size",
         SIZECHECKCMD="$SIZETOOL -A -d $SOURCES",
         SIZEPROGREGEXP=r"^\.(?:vectors|text|exidx|init_array|data)\s+(\d+)",
@@ -50,7 +52,7 @@ if "build.memory" in board:  # bare metal: one linker script for all, the number
             "-nostartfiles",
             "-Wl,--gc-sections",
             "-Wl,--fatal-warnings",
-            "-Wl,-Map=${BUILD_DIR}/${PROGNAME}.map",
+            "-Wl,-Map=${TARGET.base}.map",
             *(f"-Wl,--defsym=__{name}={value}" for name, value in memory.items()),
         ],
     )
