@@ -396,10 +396,10 @@ def check(ask: Any, fix: bool) -> None:
 
 @kerf_task()
 def clean(ask: Any) -> None:
-    """Remove build/."""
+    """Remove build/, once no other kerf is at work in it."""
     from tools import pipeline
 
-    pipeline.clean()
+    pipeline.clean(progress())
 
 
 def _name_images(words: list[str], behind: list[str]) -> None:

@@ -32,6 +32,7 @@ MAY_IMPORT = {
     "arena": set(),
     "child": set(),
     "files": set(),
+    "locks": {"files"},
     "quiet": set(),
     "graph.ir": set(),
     "graph.ops": {"graph.ir"},

@@ -61,7 +61,8 @@ def quantize(
         raise UsageError(f"unknown mode {mode!r}; known: {', '.join(MODES)}")
     directory.mkdir(parents=True, exist_ok=True)
     data_sha256 = _digest(data)
-    key = _key(source, mode, type(data).__name__, data_sha256, list(classes), calibration, strip, per_tensor_dense)
+    options = (type(data).__name__, data_sha256, list(classes), calibration, strip, per_tensor_dense)
+    key = _key(source, mode, *options)
     kept = _reuse(source, directory, key)
     if kept is not None:
         if progress.is_news(kept.path):
@@ -92,6 +93,8 @@ def quantize(
     if strip:
         tflite = stripping.strip(tflite, source.path.name)
     vectors = _vectors(source, tflite, provided, classes, warn)
+    if _key(source, mode, *options) != key or (isinstance(data, Path) and _digest(data) != data_sha256):
+        raise QuantizeError(f"{source.path} or its data changed while they were read; run the same command again")
 
     path = directory / "model.tflite"
     progress.is_news(path)

@@ -1,5 +1,6 @@
 """Whatever a user gets wrong ends in one sentence on standard error and the agreed exit code, never in a traceback."""
 
+import hashlib
 import os
 import random
 import subprocess
@@ -174,10 +175,11 @@ def test_a_page_where_a_folder_is(kerf, tmp_path: Path) -> None:
 
 
 def test_a_build_folder_that_is_a_file(kerf, checkout: Path) -> None:
-    (checkout / "build" / "in-the-way-tflite").parent.mkdir(exist_ok=True)
-    (checkout / "build" / "in-the-way-tflite").write_text("")
     model = checkout / "in-the-way.tflite"
     model.write_bytes(FLATTEN.read_bytes())
+    folder = checkout / "build" / f"in-the-way-{hashlib.sha256(FLATTEN.read_bytes()).hexdigest()[:8]}-tflite"
+    folder.parent.mkdir(exist_ok=True)
+    folder.write_text("")
     assert "file is where a folder should be" in sentence(kerf("quantize", "--model", str(model)), 1)
 
 

@@ -3,7 +3,9 @@
 import errno
 import os
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from pathlib import Path
+from unittest.mock import MagicMock
 
 import pytest
 
@@ -221,14 +223,18 @@ def stop(where: str) -> Callable[..., None]:
 
 @pytest.mark.parametrize(
     ("port", "where"),
-    [("/dev/ttyUSB0", "flash"), ("auto", "flash"), ("socket://127.0.0.1:9", "build"), (None, "build")],
+    [("/dev/ttyUSB0", "flash"), ("auto", "flash"), ("socket://127.0.0.1:9", "copy"), (None, "copy")],
 )
 def test_run_flashes_a_board_but_not_what_is_behind_a_url(
-    desk: list[Board], monkeypatch: pytest.MonkeyPatch, port: str | None, where: str
+    desk: list[Board], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, port: str | None, where: str
 ) -> None:
     desk[:] = [Board("/dev/ttyUSB0", "0403:6001", "FT232")]
-    monkeypatch.setattr(firmware, "build", stop("build"))
-    monkeypatch.setattr(firmware, "flash", stop("flash"))
+    built = MagicMock()
+    built.rendered.directory, built.image.elf = tmp_path, tmp_path / "firmware.elf"
+    monkeypatch.setattr(firmware, "_built", lambda *_: nullcontext(built))
+    monkeypatch.setattr(firmware.places, "BUILD", tmp_path / "build")
+    monkeypatch.setattr(firmware, "_upload", stop("flash"))
+    monkeypatch.setattr(firmware.shutil, "copy", stop("copy"))
     monkeypatch.setattr(qemu, "require", lambda: None)
     with pytest.raises(Reached, match=where):
         pipeline.run(Request(target="stm32f4", port=port), Progress())
@@ -238,7 +244,7 @@ def test_run_flashes_a_board_but_not_what_is_behind_a_url(
 def test_a_board_that_is_not_there_is_known_before_anything_is_built(
     desk: list[Board], monkeypatch: pytest.MonkeyPatch, command: Callable[[Request, Progress], object]
 ) -> None:
-    monkeypatch.setattr(firmware, "build", stop("build"))
+    monkeypatch.setattr(firmware, "_built", stop("build"))
     with pytest.raises(TransportError, match="no esp32 is plugged in"):
         command(Request(target="esp32", port="auto"), Progress())
 
@@ -261,7 +267,7 @@ def test_an_emulator_that_is_missing_is_known_before_anything_is_trained(
 def test_openocd_that_is_missing_is_known_before_anything_is_built(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, command: Callable[[Request, Progress], object]
 ) -> None:
-    monkeypatch.setattr(firmware, "build", stop("build"))
+    monkeypatch.setattr(firmware, "_built", stop("build"))
     monkeypatch.setattr(build, "registry_answers", lambda: False)
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(MissingTool, match="sudo apt install openocd"):

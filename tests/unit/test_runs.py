@@ -25,7 +25,7 @@ def test_a_clock_that_cannot_tell_single_instructions_apart_is_said(monkeypatch:
     built = MagicMock()
     built.image.elf = Path("firmware.elf")
     device = SimpleNamespace(notes=("the emulator's clock counts in steps of 40 instructions",))
-    monkeypatch.setattr(runs, "ready", lambda ask, progress: (built, line))
+    monkeypatch.setattr(runs, "ready", lambda ask, progress: nullcontext((built, line)))
     monkeypatch.setattr(runs.bench, "run", lambda *_: device)
     monkeypatch.setattr(runs, "_outcome", lambda *_: None)
     progress = Warnings()

@@ -180,7 +180,8 @@ def compress(
     packages = [f"{package} {version(package)}" for package in _packages(step)]
     chosen = json.dumps([str(step), asdict(recipe), source.path.suffix])
     own = files.own_digest(*SOURCES)
-    key = files.digest(files.tree_digest(source.path), chosen, data.digest(), own, *packages)
+    made_from = files.tree_digest(source.path)
+    key = files.digest(made_from, chosen, data.digest(), own, *packages)
 
     state = files.read_json(state_path)
     if state.get("key") == key and path.is_file() and files.tree_digest(path) == state.get("sha256"):
@@ -190,6 +191,8 @@ def compress(
     if state.get("own", own) != own:
         progress.say(f"compressing to {model} again: the code of this stage has changed")
     result = _take(source, step, data, recipe, path, model, progress)
+    if files.tree_digest(source.path) != made_from:
+        raise CompressError(f"{source.path} changed while it was compressed; run the same command again")
     progress.is_news(path)
     record = {"key": key, "sha256": files.tree_digest(path), "own": own, "epochs": asked_epochs, "result": result}
     files.write(state_path, json.dumps(record, indent=1).encode())

@@ -4,10 +4,12 @@
     → compile → render → build      firmware.py    → a PlatformIO project → firmware, on its board
     → run → record                  runs.py        the test set through it → Measurement, report
 
-    choices.py says which runtime, target and line the names in a Request stand for, places.py where things lie:
+    choices.py says which runtime, target and line the names in a Request stand for, places.py where things lie, and
+    keeps several kerfs from writing to the same place at the same time:
 
     build/<model>/                              trained model; build/<model>+<how>/ compressed
     build/<model>-<mode>/                       .tflite, vectors; …-per-tensor-dense/ for a TFLM that knows no better
+    build/<file>-<digest>-<mode>/               the same of a user's file; the digest is that of its contents
     build/<…>@<folder>-<digest>/                the same, made with the user's own --data
     build/<model>-<mode>/<runtime>-<target>/    PlatformIO project
     build/.cache/                               compiled objects, libraries and arena sizes, for all of them

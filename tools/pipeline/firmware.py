@@ -1,12 +1,14 @@
 """The .tflite → firmware: compiled by its runtime, rendered as a project, linked, on its board."""
 
-from collections.abc import Mapping, Sequence
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from .. import __version__, boards, render, sizing, targets
+from .. import __version__, boards, files, render, sizing, targets
 from .. import build as platformio
 from .. import inspect as inspector
 from ..arena import STEP_BYTES, Arena
@@ -129,13 +131,34 @@ def render_to_disk(
     ask: Request, progress: Progress, out: Path | None = None, arena: Arena | None = None, force: bool = False
 ) -> Rendered:
     """The project in the folder ``out``, or under build/; ``force`` writes over what has been changed there since."""
+    rendered, directory = _placed(ask, progress, out, arena)
+    with places.locked(directory, progress, f"rendering {_title(rendered)}"):
+        return _write(rendered, directory, progress, force=force, is_own=out is None)
+
+
+def _placed(
+    ask: Request, progress: Progress, out: Path | None = None, arena: Arena | None = None
+) -> tuple[Rendered, Path]:
+    """The project and the folder that it belongs in."""
     rendered = render_project(ask, progress, arena)
-    target, project = rendered.target, rendered.project
-    directory = out or rendered.compiled.quantized.path.parent / f"{project.runtime}-{target.name}"
-    written = render.write(project, directory, force=force)
-    _warn_of_changes(written, directory, progress, force=force, is_own=out is None)
+    name = f"{rendered.project.runtime}-{rendered.target.name}"
+    return rendered, out or rendered.compiled.quantized.path.parent / name
+
+
+def _title(rendered: Rendered) -> str:
+    project = rendered.project
+    return f"{project.model} {project.mode} for {project.target}"
+
+
+def _write(
+    rendered: Rendered, directory: Path, progress: Progress, *, force: bool = True, is_own: bool = True
+) -> Rendered:
+    """Needs the folder's lock, as everything that takes a Rendered with a directory does."""
+    written = render.write(rendered.project, directory, force=force)
+    _warn_of_changes(written, directory, progress, force=force, is_own=is_own)
     platformio.bootstrap(progress)  # so that a plain `pio run` in the folder works, too
-    progress.say(f"rendered {project.runtime} for {target.name}: {directory} ({written.changed or 'no'} files changed)")
+    what = f"{rendered.project.runtime} for {rendered.target.name}"
+    progress.say(f"rendered {what}: {directory} ({written.changed or 'no'} files changed)")
     return replace(rendered, directory=directory)
 
 
@@ -198,11 +221,9 @@ def _size_arena(ask: Request, progress: Progress) -> None:
     )
     try:
         line = choose_line(stand_in)
-        trial = _link(
-            render_to_disk(stand_in, progress, arena=Arena(STEP_BYTES, "For trials alone."), force=True), progress
-        )
-        progress.say(f"looking for the smallest arena in {line.emulator}")
-        found = sizing.find(trial.image.elf, line.open)
+        with _linked(stand_in, progress, Arena(STEP_BYTES, "For trials alone.")) as trial:
+            progress.say(f"looking for the smallest arena in {line.emulator}")
+            found = sizing.find(trial.image.elf, line.open)
     except (BuildError, MissingTool, TransportError) as error:
         if tried_on.name == target.name:
             raise
@@ -216,16 +237,29 @@ def build(ask: Request, progress: Progress) -> Built:
 
     Where the arena's size is not known yet, it is found first, by trying in an emulator.
     """
+    with _built(ask, progress) as built:
+        return built
+
+
+@contextmanager
+def _built(ask: Request, progress: Progress) -> Iterator[Built]:
+    """What `build` makes; nobody else writes its folder while the context lasts."""
     _size_arena(ask, progress)
-    return _link(render_to_disk(ask, progress, force=True), progress)
+    with _linked(ask, progress) as built:
+        yield built
 
 
-def _link(rendered: Rendered, progress: Progress) -> Built:
-    assert rendered.directory is not None
-    image = platformio.build(
-        rendered.directory, rendered.project, rendered.target, progress, platformio_settings(rendered)
-    )
-    return Built(rendered, image)
+@contextmanager
+def _linked(ask: Request, progress: Progress, arena: Arena | None = None) -> Iterator[Built]:
+    rendered, directory = _placed(ask, progress, arena=arena)
+    with places.locked(directory, progress, f"building {_title(rendered)}"):
+        rendered = _write(rendered, directory, progress)
+        project, target, settings = rendered.project, rendered.target, platformio_settings(rendered)
+        if not platformio.is_fetched(project, settings):
+            with places.locked(Path(settings[platformio.LIBRARIES]), progress, f"fetching {project.library}"):
+                if not platformio.is_fetched(project, settings):
+                    platformio.fetch_library(directory, project, target, progress, settings)
+        yield Built(rendered, platformio.build(directory, project, target, progress, settings))
 
 
 def platformio_settings(rendered: Rendered) -> Mapping[str, str]:
@@ -236,10 +270,14 @@ def platformio_settings(rendered: Rendered) -> Mapping[str, str]:
 def flash(ask: Request, progress: Progress) -> tuple[Built, str | None]:
     """Builds if needed and writes the firmware to the board; also returns the port the board has afterwards."""
     flasher.find(choose_target(ask), ask.port)  # a board that is not there is known before anything is built
-    built = build(ask, progress)
+    with _built(ask, progress) as built:
+        return built, _upload(ask, built, progress)
+
+
+def _upload(ask: Request, built: Built, progress: Progress) -> str | None:
     assert built.rendered.directory is not None
     upload = partial(platformio.upload, settings=platformio_settings(built.rendered))
-    return built, flasher.flash(built.rendered.directory, built.rendered.target, ask.port, progress, upload)
+    return flasher.flash(built.rendered.directory, built.rendered.target, ask.port, progress, upload)
 
 
 def monitor(ask: Request) -> None:
@@ -247,10 +285,22 @@ def monitor(ask: Request) -> None:
     terminal.monitor(ask.port or boards.AUTO, targets.find(ask.target))
 
 
-def ready(ask: Request, progress: Progress) -> "tuple[Built, Line]":
-    """The firmware, on its board where there is one, and how it is reached."""
-    line = choose_line(ask)
-    if ask.port and not boards.is_url(ask.port):
-        built, port = flash(ask, progress)
-        return built, choose_line(replace(ask, port=port))
-    return build(ask, progress), line
+@contextmanager
+def ready(ask: Request, progress: Progress) -> Iterator[tuple[Built, Line]]:
+    """The firmware, on its board where there is one, and how it is reached.
+
+    Its ELF is a copy, which is there as long as the context: another kerf may build the project anew meanwhile.
+    """
+    line, target = choose_line(ask), choose_target(ask)
+    is_flashed = bool(ask.port) and not boards.is_url(ask.port or "")
+    if is_flashed:
+        flasher.find(target, ask.port)  # a board that is not there is known before anything is built
+    with ExitStack() as run:
+        with _built(ask, progress) as built:
+            if is_flashed:
+                line = choose_line(replace(ask, port=_upload(ask, built, progress)))
+            assert built.rendered.directory is not None
+            elf = run.enter_context(files.temporary(built.rendered.directory / built.image.elf.name))
+            run.enter_context(places.locked(elf, progress, f"running {_title(built.rendered)}"))
+            shutil.copy(built.image.elf, elf)
+        yield replace(built, image=replace(built.image, elf=elf)), line

@@ -13,11 +13,14 @@ from ..compress import Compressed
 from ..data import held_out, images, samples
 from ..data.pixels import Range, choose
 from ..errors import UnknownName, UsageError
+from ..model_files import check_path
 from ..models import Data
 from ..progress import Progress
 from ..values import MODES, Quantized, Request, Trained
 from . import places
 from .choices import RUNTIMES, choose_modes, choose_target
+
+MAX_STEM = 64  # letters of a file's name that its folder has; what tells folders apart is the digest
 
 
 def dataset(ask: Request, progress: Progress) -> Data | None:
@@ -27,7 +30,9 @@ def dataset(ask: Request, progress: Progress) -> Data | None:
     pixels = pixel_range(ask)
     if progress.is_news(pixels):
         progress.say(str(pixels))
-    return images.load(Path(ask.data), places.BUILD / "data", progress, ask.skip_bad, pixels.name)
+    folder = Path(ask.data)
+    with places.locked(places.data() / files.digest(str(folder.resolve())), progress, f"reading {folder.name}"):
+        return images.load(folder, places.data(), progress, ask.skip_bad, pixels.name)
 
 
 def check_name(ask: Request) -> None:
@@ -50,7 +55,9 @@ def train(ask: Request, progress: Progress, epochs: int | None = None, seed: int
     if is_path(ask.model):
         raise UsageError(f"{ask.model} is a file and trained already; go on with `inv quantize --model {ask.model}`")
     _check_epochs(epochs)
-    return trainer.train(ask.model, _folder(ask, ask.model), progress, seed, epochs, _own_data(ask, progress))
+    data, directory = _own_data(ask, progress), _folder(ask, ask.model)
+    with places.locked(directory, progress, f"training {ask.model}"):
+        return trainer.train(ask.model, directory, progress, seed, epochs, data)
 
 
 def _check_epochs(epochs: int | None) -> None:
@@ -60,7 +67,9 @@ def _check_epochs(epochs: int | None) -> None:
 
 def _trained(ask: Request, data: Data | None, progress: Progress) -> Trained:
     """What `inv train` made, with the epochs and the seed that it was given; trained now where there is nothing."""
-    return trainer.train(ask.model, _folder(ask, ask.model), progress, data=data, keep=True)
+    directory = _folder(ask, ask.model)
+    with places.locked(directory, progress, f"training {ask.model}"):
+        return trainer.train(ask.model, directory, progress, data=data, keep=True)
 
 
 def _folder(ask: Request, name: str) -> Path:
@@ -68,7 +77,21 @@ def _folder(ask: Request, name: str) -> Path:
     if not ask.data:
         return places.BUILD / folder_name(name)
     where = Path(ask.data).resolve()
-    return places.BUILD / f"{folder_name(name)}@{folder_name(where.stem)}-{files.digest(str(where))[:8]}"
+    own = files.digest(str(where), *filter(None, [ask.pixels]))[:8]
+    return places.BUILD / f"{folder_name(name)}@{folder_name(where.stem)}-{own}"
+
+
+def _base(model: str) -> str:
+    """What the folders of a model begin with: its name, or that of its file and the beginning of its SHA-256.
+
+    Two files of the same name are two models, and a file that has changed is another one.
+    """
+    if not is_path(model):
+        return model
+    path = Path(model)
+    check_path(path)
+    sha256 = files.tree_digest(path) if path.is_dir() else files.sha256(path.read_bytes())
+    return f"{path.stem[:MAX_STEM]}-{sha256[:8]}"
 
 
 def _own_data(ask: Request, progress: Progress) -> Data | None:
@@ -128,11 +151,14 @@ def _compress(
         recipe = compressor.Recipe(module.EPOCHS, module.BATCH, module.LEARNING_RATE, module.AUGMENTATION)
         source = _trained(ask, own, progress)
     made: list[Compressed] = []
+    name = _base(ask.model)
     for i, step in enumerate((*named, *more)):
-        directory = _folder(ask, compressor.name(source.model, [step]))
-        asked = compressor.asked_epochs(directory) if epochs is None and i < len(named) else epochs
-        suited = compressor.recipe(step, recipe, asked)
-        made.append(compressor.compress(source, step, data, suited, directory, progress, asked))
+        name = compressor.name(name, [step])
+        directory = _folder(ask, name)
+        with places.locked(directory, progress, f"compressing {source.model} to {step}"):
+            asked = compressor.asked_epochs(directory) if epochs is None and i < len(named) else epochs
+            suited = compressor.recipe(step, recipe, asked)
+            made.append(compressor.compress(source, step, data, suited, directory, progress, asked))
         source = made[-1].trained
     return tuple(made), data
 
@@ -152,11 +178,11 @@ def quantize(ask: Request, progress: Progress) -> Quantized:
     if ask.samples < 0:
         raise UsageError(f"--samples {ask.samples}: give a number above 0, or leave it away for all of them")
     base, steps = compressor.parse(ask.model)
+    name = compressor.name(_base(base), steps)
     if steps:
         made, used = _compress(replace(ask, model=base), steps, progress)
         source = made[-1].trained
         mode: str | None = ask.mode or "int8"
-        directory = _folder(ask, f"{source.model}-{mode}")
         data: Data | Path | None = used
         classes = used.classes
     elif is_path(ask.model):
@@ -164,7 +190,6 @@ def quantize(ask: Request, progress: Progress) -> Quantized:
         source = Trained(shown(path), path, None)
         # A .tflite has a mode already: whatever is asked for must be that.
         mode = ask.mode if path.suffix == ".tflite" else ask.mode or "int8"
-        directory = _folder(ask, f"{path.stem}-{mode or 'tflite'}")
         pictures = dataset(ask, progress)
         data = pictures or (Path(ask.data) if ask.data else None)
         classes = pictures.classes if pictures else ()
@@ -173,13 +198,16 @@ def quantize(ask: Request, progress: Progress) -> Quantized:
         own = _own_data(ask, progress)
         source = _trained(ask, own, progress)
         mode = ask.mode or "int8"
-        directory = _folder(ask, f"{ask.model}-{mode}")
         data = own or module.data()
         classes = data.classes or module.CLASSES
-    per_tensor_dense = source.path.suffix != ".tflite" and mode in converter.CALIBRATED and needs_per_tensor_dense(ask)
-    if per_tensor_dense:
-        directory = directory.with_name(f"{directory.name}-per-tensor-dense")
-    quantized = converter.quantize(source, mode, data, directory, progress, classes, count, ask.strip, per_tensor_dense)
+    calibrated = source.path.suffix != ".tflite" and mode in converter.CALIBRATED
+    per_tensor_dense = calibrated and needs_per_tensor_dense(ask)
+    how = {"per-tensor-dense": per_tensor_dense, f"calibration{count}": calibrated and count, "strip": ask.strip}
+    directory = _folder(ask, "-".join([name, mode or "tflite", *(option for option, is_on in how.items() if is_on)]))
+    with places.locked(directory, progress, f"quantizing {source.model}"):
+        quantized = converter.quantize(
+            source, mode, data, directory, progress, classes, count, ask.strip, per_tensor_dense
+        )
     return replace(quantized, vectors=quantized.vectors.spread(ask.samples)) if ask.samples else quantized
 
 

@@ -2,6 +2,7 @@
 
 import subprocess
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
@@ -29,7 +30,7 @@ INTERPRETER = "interpreter"  # where classify runs when no target is asked for
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
-    """A measurement and what it was made of, for reports."""
+    """A measurement and what it was made of, for reports; the ELF that ran is not there any more."""
 
     measurement: Measurement
     built: Built
@@ -57,13 +58,13 @@ def run(ask: Request, progress: Progress) -> Outcome:
     """
     if interprets(ask):
         return _interpret(ask, progress)
-    built, line = ready(ask, progress)
-    vectors, project = built.rendered.compiled.quantized.vectors, built.image.project
-    with line.open(built.image.elf) as transport:
-        device = bench.run(transport, vectors, project.model_sha256, len(project.op_labels), progress)
-    for note in device.notes:
-        progress.warn(note)
-    return _outcome(built, device, line.emulator)
+    with ready(ask, progress) as (built, line):
+        vectors, project = built.rendered.compiled.quantized.vectors, built.image.project
+        with line.open(built.image.elf) as transport:
+            device = bench.run(transport, vectors, project.model_sha256, len(project.op_labels), progress)
+        for note in device.notes:
+            progress.warn(note)
+        return _outcome(built, device, line.emulator, progress)
 
 
 def compare(ask: Request, progress: Progress, samples: int = 1) -> Comparison:
@@ -75,14 +76,14 @@ def compare(ask: Request, progress: Progress, samples: int = 1) -> Comparison:
             f"runtime {ask.runtime} on {ask.target} is TFLM's interpreter, which compare runs in any case; "
             "choose a target with firmware"
         )
-    built, line = ready(ask, progress)
-    original = in_float32(ask, progress)
-    compiled, project = built.rendered.compiled, built.image.project
-    vectors, graph = compiled.quantized.vectors, compiled.graph
-    like = tuple(np.zeros(graph.output(op).shape, graph.output(op).dtype.value) for op in graph.ops)
-    with line.open(built.image.elf) as transport:
-        inputs = tuple(array[:samples] for array in vectors.inputs)
-        rows = bench.capture(transport, inputs, like, project.model_sha256, progress)
+    with ready(ask, progress) as (built, line):
+        original = in_float32(ask, progress)
+        compiled, project = built.rendered.compiled, built.image.project
+        vectors, graph = compiled.quantized.vectors, compiled.graph
+        like = tuple(np.zeros(graph.output(op).shape, graph.output(op).dtype.value) for op in graph.ops)
+        with line.open(built.image.elf) as transport:
+            inputs = tuple(array[:samples] for array in vectors.inputs)
+            rows = bench.capture(transport, inputs, like, project.model_sha256, progress)
     progress.say("running the model layer by layer on this machine")
     found = comparison.examine(compiled.quantized, graph, original, rows, project, line.emulator)
     kept.write(places.details(), kept.COMPARISON, found, found.to_json())
@@ -95,34 +96,36 @@ def classify(ask: Request, wanted: Sequence[str], progress: Progress) -> tuple[c
     What a device answers must be what the interpreter does; raises Mismatch otherwise.
     """
     paths = classifier.find(wanted)
-    if ask.target == INTERPRETER:
-        if ask.port or ask.emulator:
-            raise UsageError("--port and --emulator need --target: say what is behind them")
-        ask, built = replace(ask, target=Request.target), None
-        quantized = quantize(ask, progress)
-    else:
-        built, line = ready(ask, progress)
-        quantized = built.rendered.compiled.quantized
-    pictures = classifier.prepare(paths, quantized, pixel_range(ask).name, ask.skip_bad)
-    if pictures.left_out:
-        progress.warn(f"{counted(len(pictures.left_out), 'file')} left out; the first: {pictures.left_out[0]}")
-    found = oracle.expected(quantized.tflite, [pictures.inputs], quantized.model)
-    if built is None:
-        return classifier.predict(pictures, found.outputs[0], quantized, found.oracle)
-    project, where = built.image.project, f"{ask.runtime} on {ask.target}"
-    vectors = replace(
-        quantized.vectors, inputs=(pictures.inputs,), expected=found.outputs, labels=None, exact=found.exact
-    )
-    with line.open(built.image.elf) as transport:
-        device = bench.run(transport, vectors, project.model_sha256, len(project.op_labels), progress)
-    differing, steps = bench.compare(vectors, device.outputs), bench.largest_difference(vectors, device.outputs)
-    if differing and steps is not None:
-        progress.warn(
-            f"{where} differs from {found.oracle} by at most {steps:.0f} steps, which proves nothing: it is not TFLM"
+    with ExitStack() as stack:
+        if ask.target == INTERPRETER:
+            if ask.port or ask.emulator:
+                raise UsageError("--port and --emulator need --target: say what is behind them")
+            ask, built = replace(ask, target=Request.target), None
+            quantized = quantize(ask, progress)
+        else:
+            built, line = stack.enter_context(ready(ask, progress))
+            quantized = built.rendered.compiled.quantized
+        pictures = classifier.prepare(paths, quantized, pixel_range(ask).name, ask.skip_bad)
+        if pictures.left_out:
+            progress.warn(f"{counted(len(pictures.left_out), 'file')} left out; the first: {pictures.left_out[0]}")
+        found = oracle.expected(quantized.tflite, [pictures.inputs], quantized.model)
+        if built is None:
+            return classifier.predict(pictures, found.outputs[0], quantized, found.oracle)
+        project, where = built.image.project, f"{ask.runtime} on {ask.target}"
+        vectors = replace(
+            quantized.vectors, inputs=(pictures.inputs,), expected=found.outputs, labels=None, exact=found.exact
         )
-    elif differing:
-        raise Mismatch(f"{where} computed other numbers than {found.oracle} for {pictures.paths[differing[0]]}")
-    return classifier.predict(pictures, device.outputs[0], quantized, where)
+        with line.open(built.image.elf) as transport:
+            device = bench.run(transport, vectors, project.model_sha256, len(project.op_labels), progress)
+        differing, steps = bench.compare(vectors, device.outputs), bench.largest_difference(vectors, device.outputs)
+        if differing and steps is not None:
+            progress.warn(
+                f"{where} differs from {found.oracle} by at most {steps:.0f} steps, "
+                "which proves nothing: it is not TFLM"
+            )
+        elif differing:
+            raise Mismatch(f"{where} computed other numbers than {found.oracle} for {pictures.paths[differing[0]]}")
+        return classifier.predict(pictures, device.outputs[0], quantized, where)
 
 
 def bench_all(
@@ -191,7 +194,7 @@ def write_report(progress: Progress, out: Path | None = None) -> Path:
     return path
 
 
-def _outcome(built: Built, device: DeviceRun, emulator: str | None) -> Outcome:
+def _outcome(built: Built, device: DeviceRun, emulator: str | None, progress: Progress) -> Outcome:
     """The measurement that a run amounts to, compared and kept."""
     image, project = built.image, built.image.project
     vectors = built.rendered.compiled.quantized.vectors
@@ -229,11 +232,12 @@ def _outcome(built: Built, device: DeviceRun, emulator: str | None) -> Outcome:
         commit=commit(),
         extra={"arena_used_bytes": device.arena_bytes} | ({} if steps is None else {wording.STEPS: steps}),
     )
-    records.append(measurement, places.records())
     compiled, target = built.rendered.compiled, built.rendered.target
     parts = () if RUNTIMES[project.runtime].interprets(target) else sections.read(image.elf)
     found = details.of(compiled.quantized, compiled.graph, compiled.plan, device.outputs, target, parts)
-    kept.write(places.details(), kept.DETAILS, measurement, {**found, wording.STEPS: steps})
+    with places.locked(places.records(), progress, "recording a measurement"):
+        records.append(measurement, places.records())
+        kept.write(places.details(), kept.DETAILS, measurement, {**found, wording.STEPS: steps})
     return Outcome(measurement, built, device.outputs, device.retries)
 
 
@@ -246,7 +250,7 @@ def _interpret(ask: Request, progress: Progress) -> Outcome:
     target, compiled = choose_target(ask), compile(ask, progress)
     progress.say(f"running {compiled.quantized.vectors.samples} samples in TFLM's interpreter on this machine")
     image, device = interpreter.measure(compiled.quantized, compiled.graph, ask.runtime, target)
-    return _outcome(Built(Rendered(compiled, target, image.project), image), device, None)
+    return _outcome(Built(Rendered(compiled, target, image.project), image), device, None, progress)
 
 
 def commit() -> str | None:
@@ -259,6 +263,6 @@ def commit() -> str | None:
     return done.stdout.strip() or None
 
 
-def clean() -> None:
-    """Removes build/."""
-    files.remove(places.BUILD)
+def clean(progress: Progress) -> None:
+    """Removes build/, once no other kerf is at work in it."""
+    places.clear(progress)

@@ -1,0 +1,115 @@
+"""Two kerfs at once in one checkout: each gets what it asked for."""
+
+import hashlib
+import json
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from command_line import command_line
+
+UNIT = Path(__file__).parents[1] / "unit"
+MODELS = {"a": UNIT / "flatten.tflite", "b": UNIT / "flatten_per_tensor.tflite"}
+
+
+@pytest.fixture
+def models(tmp_path: Path) -> dict[str, Path]:
+    """Two different models in files of the same name."""
+    for folder, source in MODELS.items():
+        (tmp_path / folder).mkdir()
+        shutil.copy(source, tmp_path / folder / "model.tflite")
+    return {folder: tmp_path / folder / "model.tflite" for folder in MODELS}
+
+
+def require(*programs: str) -> None:
+    for program in programs:
+        if shutil.which(program) is None:
+            pytest.skip(f"{program} is not installed")
+
+
+def at_once(checkout: Path, *commands: list[str]) -> list[tuple[Any, str]]:
+    """What each of them printed, as JSON, and what it said on standard error; all of them succeed."""
+    pipe = subprocess.PIPE
+    started = [
+        subprocess.Popen(command_line(checkout, command), cwd=checkout, stdout=pipe, stderr=pipe, text=True)
+        for command in commands
+    ]
+    done = [(process.communicate(timeout=240), process.returncode) for process in started]
+    assert [code for _, code in done] == [0] * len(done), done
+    return [(json.loads(out), errors) for (out, errors), _ in done]
+
+
+def sha256(path: Path) -> bytes:
+    return hashlib.sha256(path.read_bytes()).digest()
+
+
+def built_anew(checkout: Path, folders: str) -> None:
+    """Forgets the projects, but not the compiled objects."""
+    for folder in (checkout / "build").glob(folders):
+        shutil.rmtree(folder)
+
+
+@pytest.mark.compiler
+@pytest.mark.timeout(1200)
+def test_two_models_in_files_of_the_same_name(checkout: Path, models: dict[str, Path]) -> None:
+    """Ten races: each side gets the sizes and the ELF of its own model."""
+    require("g++")
+    commands = [["build", "--target", "host", "--json", "--model", str(path)] for path in models.values()]
+    seen = set()
+    for race in range(10):
+        built_anew(checkout, "model-*/aot-host" if race else "model-*")
+        for path, ([image], _) in zip(models.values(), at_once(checkout, *commands), strict=True):
+            elf = Path(image["elf"])
+            assert sha256(path) in elf.read_bytes()  # the firmware says which model it holds
+            assert f"model-{sha256(path).hex()[:8]}-tflite" in elf.parts
+            seen.add((path, json.dumps(image["flash_bytes"]), json.dumps(image["ram_bytes"])))
+    assert len(seen) == 2, "the same sizes in every race"
+
+
+@pytest.mark.emulator
+@pytest.mark.timeout(600)
+def test_two_models_in_files_of_the_same_name_run(checkout: Path, models: dict[str, Path]) -> None:
+    require("arm-none-eabi-g++", "qemu-system-arm")
+    built_anew(checkout, "model-*")
+    runs = at_once(checkout, *(["run", "--json", "--model", str(path)] for path in models.values()))
+    for path, (record, _) in zip(models.values(), runs, strict=True):
+        assert (record["model_sha256"], record["mismatches"]) == (sha256(path).hex(), 0)
+    kept = [json.loads(line) for line in (checkout / "build" / "measurements.jsonl").read_text().splitlines()]
+    assert all(record in kept for record, _ in runs)
+
+
+@pytest.mark.emulator
+@pytest.mark.timeout(600)
+def test_the_same_model_twice(checkout: Path, models: dict[str, Path]) -> None:
+    """One of them builds, the other waits for it and says so; both run what was built."""
+    require("arm-none-eabi-g++", "qemu-system-arm")
+    built_anew(checkout, "model-*")
+    command = ["run", "--json", "--model", str(models["a"])]
+    (first, one), (second, other) = at_once(checkout, command, command)
+    assert first == second and first["mismatches"] == 0
+    assert "waiting for another kerf (process " in one + other
+    assert not list((checkout / "build").rglob("*.lock")), "a lock of kerf's is left"
+
+
+@pytest.mark.emulator
+@pytest.mark.timeout(600)
+def test_clean_waits_for_a_build(checkout: Path, models: dict[str, Path]) -> None:
+    require("arm-none-eabi-g++")
+    built_anew(checkout, "model-*")
+    command = command_line(checkout, ["build", "--model", str(models["a"])])
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, cwd=checkout, stdout=subprocess.DEVNULL, stderr=pipe, text=True) as building:
+        assert building.stderr is not None
+        assert any("rendered aot for stm32f4" in line for line in building.stderr)
+        clean = subprocess.run(
+            command_line(checkout, ["clean"]), capture_output=True, text=True, timeout=240, check=False
+        )
+        building.stderr.read()
+        assert building.wait(120) == 0
+    assert clean.returncode == 0
+    assert (
+        f"waiting for another kerf (process {building.pid}), which is building model int8 for stm32f4" in clean.stderr
+    )
+    assert not (checkout / "build").exists()

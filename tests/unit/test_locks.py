@@ -1,0 +1,201 @@
+"""Whose turn it is in build/: processes that wait for each other, are killed, interrupted, or clean up."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tools import locks
+from tools.progress import Progress
+
+ROOT = Path(__file__).parents[2]
+HOLD = """
+import sys, time
+from pathlib import Path
+from tools import locks
+from tools.progress import TerminalProgress
+build = Path(sys.argv[1])
+with locks.locked(build, build / sys.argv[2], TerminalProgress(), "building " + sys.argv[2]):
+    print("mine", flush=True)
+    sys.stdin.readline()
+"""
+COUNT = """
+import sys
+from pathlib import Path
+from tools import locks
+from tools.progress import Progress
+locks.POLL_SECONDS = 0.001
+build = Path(sys.argv[1])
+number = build / "number"
+for _ in range(40):
+    with locks.locked(build, number, Progress(), "counting"):
+        number.write_text(str(int(number.read_text()) + 1))
+"""
+
+
+class Heard(Progress):
+    def __init__(self) -> None:
+        self.said: list[str] = []
+
+    def say(self, text: str) -> None:
+        self.said.append(text)
+
+
+@pytest.fixture(autouse=True)
+def build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(locks, "PATIENCE_SECONDS", 0.2)
+    return tmp_path / "build"
+
+
+Start = Callable[..., "subprocess.Popen[str]"]
+
+
+@pytest.fixture
+def start(build: Path) -> Iterator[Start]:
+    """Another kerf, which takes the lock of a folder and holds it until its standard input ends."""
+    started = []
+
+    def run(script: str, *arguments: str) -> "subprocess.Popen[str]":
+        command = [sys.executable, "-c", script, str(build), *arguments]
+        pipe = subprocess.PIPE
+        process = subprocess.Popen(command, cwd=ROOT, stdin=pipe, stdout=pipe, stderr=pipe, text=True)
+        started.append(process)
+        return process
+
+    yield run
+    for process in started:
+        with process:
+            process.kill()
+
+
+def hold(start: Start, name: str) -> "subprocess.Popen[str]":
+    process = start(HOLD, name)
+    assert process.stdout is not None and process.stdout.readline() == "mine\n"
+    return process
+
+
+def let_go(process: "subprocess.Popen[str]") -> None:
+    assert process.stdin is not None
+    process.stdin.close()
+
+
+def until(happened: Callable[[], object]) -> None:
+    for _ in range(200):
+        if happened():
+            return
+        time.sleep(0.05)
+    raise AssertionError("it did not happen within 10 s")
+
+
+def test_a_free_lock_is_taken_without_a_word_and_leaves_no_file(build: Path) -> None:
+    heard = Heard()
+    with locks.locked(build, build / "digits", heard, "building digits"):
+        assert len(list((build / locks.LOCKS).glob("*.lock"))) == 1
+    assert heard.said == []
+    assert os.listdir(build / locks.LOCKS) == []
+
+
+def test_who_waits_says_for_whom_and_then_gets_it(start: Start, build: Path) -> None:
+    other, heard = hold(start, "digits"), Heard()
+    waiting = threading.Thread(
+        target=lambda: locks.locked(build, build / "digits", heard, "x").__enter__(), daemon=True
+    )
+    waiting.start()
+    until(lambda: heard.said)
+    assert heard.said == [f"waiting for another kerf (process {other.pid}), which is building digits"]
+    assert waiting.is_alive()
+    let_go(other)
+    waiting.join(10)
+    assert not waiting.is_alive() and len(heard.said) == 1
+
+
+def test_other_folders_are_free_meanwhile(start: Start, build: Path) -> None:
+    hold(start, "digits")
+    with locks.locked(build, build / "sine", Progress(), "building sine"):
+        pass
+
+
+def test_a_killed_kerf_holds_nothing(start: Start, build: Path) -> None:
+    other = hold(start, "digits")
+    other.kill()
+    other.wait()
+    heard = Heard()
+    with locks.locked(build, build / "digits", heard, "building digits"):
+        pass
+    assert heard.said == [] and os.listdir(build / locks.LOCKS) == []
+
+
+@pytest.mark.skipif(os.name != "posix", reason="there is no SIGINT for one process")
+def test_an_interrupt_ends_the_waiting(start: Start, build: Path) -> None:
+    other = hold(start, "digits")
+    waiting = start(HOLD, "digits")
+    assert waiting.stderr is not None and "waiting for another kerf" in waiting.stderr.readline()
+    waiting.send_signal(signal.SIGINT)
+    assert waiting.wait(10) != 0
+    let_go(other)
+    assert other.wait(10) == 0
+    assert os.listdir(build / locks.LOCKS) == []
+
+
+def test_never_two_at_once(start: Start, build: Path) -> None:
+    """Lock files come and go all the time; nobody may believe in one that is gone."""
+    build.mkdir()
+    (build / "number").write_text("0")
+    counting = [start(COUNT) for _ in range(3)]
+    assert [process.wait(60) for process in counting] == [0] * 3
+    assert (build / "number").read_text() == "120"
+
+
+def test_waiting_for_oneself_is_a_defect(build: Path) -> None:
+    with (
+        locks.locked(build, build / "digits", Progress(), "building"),
+        pytest.raises(RuntimeError, match="would wait for itself"),
+        locks.locked(build, build / "digits", Progress(), "building"),
+    ):
+        pass
+    with locks.locked(build, build / "digits", Progress(), "building"):
+        pass
+
+
+def test_clear_removes_everything(build: Path) -> None:
+    locks.clear(build, Progress())  # nothing there
+    with locks.locked(build, build / "digits", Progress(), "building"):
+        (build / "digits").mkdir()
+    ((build / locks.LOCKS) / "left-by-a-killed-one.lock").write_text("")
+    ((build / locks.LOCKS) / "left-by-a-killed-one.json").write_text("{}")
+    (build / "report.html").write_text("")
+    locks.clear(build, Progress())
+    assert not build.exists()
+
+
+def test_clear_waits_for_those_at_work_who_may_take_another_lock(start: Start, build: Path) -> None:
+    """And who begins meanwhile waits for it, or would find half a build/."""
+    heard, newcomer = Heard(), Heard()
+    with locks.locked(build, build / "digits", Progress(), "building digits"):
+        clearing = threading.Thread(target=locks.clear, args=(build, heard))
+        clearing.start()
+        until(lambda: heard.said)
+        assert heard.said[0] == f"waiting for another kerf (process {os.getpid()}), which is building digits"
+
+        def begin() -> None:
+            with locks.locked(build, build / "sine", newcomer, "building sine"):
+                (build / "sine").mkdir()
+
+        beginning = threading.Thread(target=begin)
+        beginning.start()
+        until(lambda: newcomer.said)
+        assert newcomer.said[0].endswith("which is removing build/")
+        (build / "digits").mkdir()
+        with locks.locked(build, (build / "measurements.jsonl"), Progress(), "recording"):
+            (build / "measurements.jsonl").write_text("")
+        assert (build / "digits").is_dir()
+    clearing.join(10)
+    beginning.join(10)
+    assert not clearing.is_alive() and not beginning.is_alive()
+    assert sorted(path.name for path in build.iterdir() if path != (build / locks.LOCKS)) == ["sine"]

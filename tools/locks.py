@@ -1,0 +1,138 @@
+"""Whose turn it is: several kerfs may be at work in one build/ at the same time.
+
+One rule keeps them apart: whatever more than one of them may write is read and written inside `locked`, named by its
+folder or file. What a stage hands on to the next is in memory, or a copy that nobody else writes.
+
+A stage releases its lock before the next stage takes one. Where two are held at once, the outer one is that of a copy
+which this process alone uses, or the inner one belongs to something that takes no lock itself (a library that is
+fetched, the records). So nobody ever waits for a kerf that waits for them.
+
+The operating system releases the locks of a process that ends, however it ends (flock).
+"""
+
+import json
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from . import files
+from .progress import Progress
+
+LOCKS = ".locks"  # in build/: a file for each lock that is held now, and a note about who holds it
+POLL_SECONDS = 0.1
+PATIENCE_SECONDS = 0.5  # a shorter wait is not worth a line
+GATE = "gate.lock"
+
+
+class _Busy(Exception):
+    """Another kerf holds the lock."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+
+class _Mine(threading.local):
+    """The locks that a thread holds."""
+
+    def __init__(self) -> None:
+        self.held: set[Path] = set()
+
+
+_mine = _Mine()
+
+
+@contextmanager
+def locked(build: Path, place: Path, progress: Progress, doing: str) -> Iterator[None]:
+    """Keeps every other kerf away from ``place``, a folder or file that need not exist, while the context lasts.
+
+    ``build`` is the folder that they share.
+
+    Waits for its turn and says whom it waits for; ``doing`` is what the others are told, such as "building digits".
+    """
+    path = build / LOCKS / f"{files.digest(str(place.resolve()))[:16]}.lock"
+    if path in _mine.held:
+        raise RuntimeError(f"this thread holds the lock of {place} already and would wait for itself")
+
+    def begin(stack: ExitStack) -> None:
+        # `clear` closes the gate to those who begin; those who have begun must be able to finish.
+        with nullcontext() if _mine.held else _taken(build / LOCKS / GATE):
+            stack.enter_context(_taken(path, doing))
+
+    with ExitStack() as stack:
+        _wait(lambda: begin(stack), progress)
+        _mine.held.add(path)
+        try:
+            yield
+        finally:
+            _mine.held.remove(path)
+
+
+def clear(build: Path, progress: Progress) -> None:
+    """Removes the folder ``build`` once no other kerf is at work in it; none begins in the meantime."""
+    if not build.exists():
+        return
+    folder, doing = build / LOCKS, f"removing {build.name}/"
+    gate = folder / GATE
+
+    def remove() -> None:
+        with ExitStack() as everything:  # or nothing: another kerf may need one of these locks to finish
+            for path in sorted(folder.glob("*.lock")):
+                if path != gate:
+                    everything.enter_context(_taken(path, doing))
+            for path in (*build.iterdir(), *folder.iterdir()):
+                if path not in (folder, gate, _note(gate)):
+                    files.remove(path)
+
+    with ExitStack() as closed:
+        _wait(lambda: closed.enter_context(_taken(gate, doing)), progress)
+        _wait(remove, progress)
+    for empty in (folder, build):
+        with suppress(OSError):  # it is not: the next kerf has begun
+            empty.rmdir()
+
+
+def _wait(attempt: Callable[[], object], progress: Progress) -> None:
+    """Repeats ``attempt`` until nobody is in its way."""
+    since = time.monotonic()
+    while True:
+        try:
+            attempt()
+            return
+        except _Busy as busy:
+            holder = files.read_json(_note(busy.path))
+        if time.monotonic() - since > PATIENCE_SECONDS and "doing" in holder:
+            text = f"waiting for another kerf (process {holder['process']}), which is {holder['doing']}"
+            if progress.is_news(text):
+                progress.say(text)
+        time.sleep(POLL_SECONDS)
+
+
+@contextmanager
+def _taken(path: Path, doing: str = "") -> Iterator[None]:
+    """Holds a lock, if it is free; raises _Busy if it is not. ``doing`` goes into a note for those who wait."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(path)
+    try:
+        lock.acquire(blocking=False)
+    except (Timeout, FileNotFoundError):  # the latter when `clear` has just removed the folder
+        raise _Busy(path) from None
+    try:
+        if doing:
+            with suppress(OSError):  # a full disk keeps nobody from working
+                files.write(_note(path), json.dumps({"process": os.getpid(), "doing": doing}).encode())
+        yield
+    finally:
+        # Still held, so nobody else's: filelock tries again when the file whose lock it gets is gone from the folder.
+        for file in (_note(path), path):
+            with suppress(OSError):
+                file.unlink()
+        lock.release()
+
+
+def _note(path: Path) -> Path:
+    return path.with_suffix(".json")
