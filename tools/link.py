@@ -9,8 +9,9 @@ from collections import deque
 from collections.abc import Iterator
 from typing import Any, TypeVar, overload
 
-from . import faults, protocol
-from .errors import DeviceError, ProtocolError, TransportError
+from . import diagnosis, faults, protocol
+from .diagnosis import Heard
+from .errors import DeviceError, KerfError, TransportError
 from .protocol import Boot, Decoder, Fault, Frame, Hello, Invoke, Message, Refusal, Started, Welcome
 from .transports import Transport
 
@@ -48,6 +49,8 @@ class Link:
         self._seq = 0
         self._bytes = 0
         self._frames = 0
+        self._before = Heard()  # the latest request
+        self._started = False  # the device is at work on it
         self._in_session = False
 
     def await_boot(self, seconds: float = BOOT_SECONDS) -> None:
@@ -60,24 +63,20 @@ class Link:
     def hello(self, seconds: float = HELLO_SECONDS) -> Welcome:
         """Opens a session.
 
-        DeviceError for a fault, a restart loop or another protocol version; ProtocolError when what answers is no
-        kerf firmware, or at another baud rate; TransportError for silence.
+        DeviceError for a fault, a restart loop or another protocol version; where no answer comes, as `ask`.
         """
         self._in_session = False
         boots_before = self.boots
         nonce = secrets.randbits(32)
         for answer in self._exchange(Hello(protocol.VERSION, nonce), seconds):
             if isinstance(answer, Boot) and self.boots - boots_before >= MAX_BOOTS:
-                raise DeviceError(
-                    f"the device restarts again and again ({self.boots - boots_before} times within "
-                    f"{seconds:.0f} s): look for a watchdog, a weak power supply, or a crash in setup"
-                )
+                raise diagnosis.restarts(self.boots - boots_before, seconds)
             if isinstance(answer, Refusal) and answer.code == protocol.BAD_VERSION:
                 raise self._refused(answer)  # any other is a late one, for a request of before
             if isinstance(answer, Welcome) and answer.session == nonce:
                 self._in_session = True
                 return answer
-        raise self._silence(seconds)
+        raise self._unanswered(seconds)
 
     @overload
     def ask(self, request: Message, answer: type[M], seconds: float = ...) -> M: ...
@@ -88,18 +87,22 @@ class Link:
     def ask(self, request: Message, answer: Any, seconds: float = ANSWER_SECONDS) -> Any:
         """Sends a request until its answer, or one of several, is here.
 
-        SessionLost when the device restarted, DeviceError when it refuses or crashed, TransportError on silence.
+        SessionLost when the device restarted, DeviceError when it refuses or crashed; where no answer comes, the error
+        that diagnosis.py has for what came instead.
         """
         for received in self._exchange(request, seconds):
             if isinstance(received, answer):
                 return received
             if isinstance(received, Refusal):
                 raise self._refused(received)
-        raise self._silence(seconds)
+        raise self._unanswered(seconds)
 
     def _exchange(self, request: Message, seconds: float) -> Iterator[Message]:
         """Sends, resends after growing silences, yields what belongs to this request, until ``seconds`` are over."""
         self._seq = (self._seq + 1) % 256
+        self._before, self._started = self._heard(), False
+        if self._frames:  # what was said before any frame may be all that ever will be
+            self._decoder.text.clear()
         wire = protocol.encode(request, self._seq)
         now = self.transport.now
         end = now() + seconds
@@ -117,6 +120,7 @@ class Link:
                 for message in self._receive(left):
                     yield message
                     if isinstance(message, Started):
+                        self._started = True
                         # It works; asking again is only for a Done that got lost.
                         wait = EMULATED_DONE_SECONDS if self.transport.emulated else LONGEST_WAIT_SECONDS
                         resend = min(end, now() + wait)
@@ -156,27 +160,13 @@ class Link:
             )
         return DeviceError(f"the firmware refused a request: {text} (code {refusal.code}, detail {refusal.detail})")
 
-    def _silence(self, seconds: float) -> Exception:
-        """Why nothing came of a request, judged by what came instead."""
-        if self._frames:
-            return TransportError(
-                f"the device has stopped answering for {seconds:.0f} s without a fault record; "
-                "it may hang: reset it and repeat"
-            )
-        if not self._bytes:
-            return TransportError(
-                f"the device is silent: not one byte within {seconds:.0f} s; is this the right port, is the firmware "
-                "flashed, is the board out of its bootloader?"
-            )
-        said = bytes(self._decoder.text)
-        printable = sum(32 <= byte < 127 or byte in b"\r\n\t" for byte in said)
-        if said and printable >= 0.8 * len(said):
-            lines = [line.strip() for line in said.decode("ascii", errors="replace").splitlines() if line.strip()]
-            quoted = repr(lines[-1][:60]) if lines else "blank lines"
-            return ProtocolError(
-                f"another firmware answers: text, but no kerf frames (it says {quoted}); flash it first"
-            )
-        return ProtocolError(
-            f"only undecodable bytes came ({self._bytes} within {seconds:.0f} s): most likely another baud rate; "
-            "kerf's firmware uses 115200"
+    def _heard(self) -> Heard:
+        """The whole conversation so far."""
+        return Heard(self._bytes, self._frames, self._decoder.bad, self._decoder.damaged, self.boots)
+
+    def _unanswered(self, seconds: float) -> KerfError:
+        """Why nothing came of the latest request."""
+        ever = self._heard()
+        return diagnosis.unanswered(
+            ever, ever.since(self._before), bytes(self._decoder.text), seconds, started=self._started
         )

@@ -306,12 +306,15 @@ def parse(frame: Frame) -> Message:
 class Decoder:
     """Finds frames in a stream that also carries text and noise; the C++ one (firmware/bench/wire.h) does the same.
 
-    ``bad`` counts what began like a frame and was none; ``text`` keeps the latest bytes outside of frames, so that
-    an error can show what the other side says instead. A byte above 62 where COBS has a code byte cannot be part of
-    a frame, so it and what follows are text; an ASCII command thus cannot be swallowed by a lost delimiter.
+    ``bad`` counts what began like a frame and was none, ``damaged`` those of them that kept a frame's shape: all but
+    the CRC is right, which noise and a wrong baud rate hardly ever make up. ``text`` keeps the latest bytes outside of
+    frames, so that an error can show what the other side says instead. A byte above 62 where COBS has a code byte
+    cannot be part of a frame, so it and what follows are text; an ASCII command thus cannot be swallowed by a lost
+    delimiter.
     """
 
     bad: int = 0
+    damaged: int = 0
     text: bytearray = field(default_factory=bytearray)
     _in_frame: bool = False
     _body: bytearray = field(default_factory=bytearray)
@@ -349,20 +352,25 @@ class Decoder:
     def _finish(self) -> Frame | None:
         if not self._in_frame or not self._body:
             return None
-        frame = decode_body(bytes(self._body))
+        content = unstuff(bytes(self._body))
+        frame = None if content is None else check(content)
         self.bad += frame is None
+        self.damaged += content is not None and frame is None
         return frame
 
 
-def decode_body(body: bytes) -> Frame | None:
-    """The frame between two delimiters, or None when it is not a valid one."""
+def unstuff(body: bytes) -> bytes | None:
+    """Type, seq, payload and CRC between two delimiters, or None for what has not the shape of a frame."""
     if not MIN_BODY_BYTES <= len(body) <= MAX_BODY_BYTES:
         return None
     try:
-        decoded: bytes = cobs.decode(body)
+        content: bytes = cobs.decode(body)
     except cobs.DecodeError:
         return None
-    content, crc = decoded[:-4], decoded[-4:]
-    if len(decoded) < 6 or struct.pack("<I", zlib.crc32(content)) != crc:
-        return None
-    return Frame(content[0], content[1], content[2:])
+    return content
+
+
+def check(content: bytes) -> Frame | None:
+    """The frame, or None when its CRC is not that of the rest."""
+    rest, crc = content[:-4], content[-4:]
+    return Frame(rest[0], rest[1], rest[2:]) if struct.pack("<I", zlib.crc32(rest)) == crc else None

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from tools import bench, protocol
 from tools.bench import Scale, calibrated, simplest_between, timing
-from tools.errors import DeviceError, KerfError, ProtocolError, TransportError
+from tools.errors import DeviceError, KerfError, TransportError
 from tools.protocol import Calibrated
 from tools.transports.fake import FakeTarget, Faults, Unreliable
 from tools.values import DeviceRun, Timing, Vectors
@@ -142,48 +142,6 @@ def failure(handler: Callable[[bytes], bytes], spoken: bytes = b"") -> tuple[Ker
     with pytest.raises(KerfError) as caught:
         measure(target)
     return caught.value, target.now()
-
-
-def test_a_silent_board() -> None:
-    error, seconds = failure(lambda data: b"")
-    assert isinstance(error, TransportError)
-    assert "silent: not one byte within 12 s" in str(error)
-    assert seconds < 13
-
-
-def test_a_wrong_baud_rate() -> None:
-    noise = bytes(RNG.integers(128, 256, 60, dtype=np.uint8))
-    error, seconds = failure(lambda data: noise)
-    assert isinstance(error, ProtocolError)
-    assert "another baud rate" in str(error)
-    assert seconds < 13
-
-
-def test_another_firmware() -> None:
-    error, seconds = failure(lambda data: b"Hello from Arduino!\r\n")
-    assert isinstance(error, ProtocolError)
-    assert "another firmware answers" in str(error)
-    assert "'Hello from Arduino!'" in str(error)
-    assert seconds < 13
-
-
-def test_a_board_that_stops_answering() -> None:
-    firmware = FakeFirmware()
-
-    def hangs(data: bytes) -> bytes:
-        return b"" if firmware.invokes == 3 else firmware(data)
-
-    error, seconds = failure(hangs)
-    assert isinstance(error, TransportError)
-    assert "stopped answering for 8 s" in str(error)
-    assert seconds < 9
-
-
-def test_a_restart_loop() -> None:
-    boot = protocol.encode(protocol.Boot(1, 0, 0, 0), 0)
-    error, seconds = failure(lambda data: boot)
-    assert "restarts again and again (6 times" in str(error)
-    assert seconds < 13
 
 
 def test_restarts_in_every_sample() -> None:

@@ -1,0 +1,208 @@
+"""Line conditions → what the user is told: each is a device behind a line that the bench talks to until it gives up."""
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+from fake_firmware import SHA256, FakeFirmware
+
+from tools import bench, protocol
+from tools.errors import DeviceError, KerfError, ProtocolError, TransportError
+from tools.transports.fake import FakeTarget
+from tools.values import Vectors
+
+INPUTS = np.random.default_rng(0).integers(0, 256, (20, 7, 10), dtype=np.uint8)
+VECTORS = Vectors((INPUTS,), (INPUTS + np.uint8(1),), None, (), "by hand", True)
+
+Device = Callable[[bytes], bytes]
+
+ROM = (
+    b"ets Jul 29 2019 12:21:46\r\n\r\nrst:0x1 (POWERON_RESET),boot:0x13 (SPI_FAST_FLASH_BOOT)\r\n"
+    b"configsip: 0, SPIWP:0xee\r\nclk_drv:0x00,q_drv:0x00,d_drv:0x00,cs0_drv:0x00,hd_drv:0x00,wp_drv:0x00\r\n"
+    b"mode:DIO, clock div:2\r\nload:0x3fff0030,len:1184\r\nload:0x40078000,len:13232\r\nentry 0x400805f0\r\n"
+)
+ROM_LOADER = b"ESP-ROM:esp32c3-api1-20210207\r\nrst:0x1 (POWERON),boot:0x5 (DOWNLOAD)\r\nwaiting for download\r\n"
+BOOT = protocol.encode(protocol.Boot(protocol.VERSION, 0, 0, 0), 0)
+PARTIAL = b"\0\x09\x85"  # what a device leaves behind that dies while it sends
+
+
+def saying(*answers: bytes) -> Device:
+    """One after the other, and then nothing."""
+    left = list(answers)
+    return lambda data: left.pop(0) if left else b""
+
+
+def always(answer: bytes) -> Device:
+    return lambda data: answer
+
+
+def spoiled(device: Device, share_of_bits: float, clean: int = 0) -> Device:
+    """A line that flips bits of what ``device`` says, after so many answers that it leaves alone."""
+    rng, heard = random.Random(1), 0
+
+    def answer(data: bytes) -> bytes:
+        nonlocal heard
+        said = device(data)
+        heard += 1
+        if heard <= clean:
+            return said
+        return bytes(byte ^ sum((rng.random() < share_of_bits) << bit for bit in range(8)) for byte in said)
+
+    return answer
+
+
+def after(answers: int, then: Device) -> Device:
+    """A healthy firmware, until it has answered so often."""
+    firmware, heard = FakeFirmware(), 0
+
+    def answer(data: bytes) -> bytes:
+        nonlocal heard
+        heard += 1
+        return firmware(data) if heard <= answers else then(data)
+
+    return answer
+
+
+def random_bytes(count: int) -> Device:
+    rng = random.Random(2)
+    return lambda data: rng.randbytes(count)
+
+
+def hangs_in_the_inference() -> Device:
+    firmware = FakeFirmware()
+
+    def answer(data: bytes) -> bytes:
+        (frame,) = protocol.Decoder().feed(data)
+        is_invoke = isinstance(protocol.parse(frame), protocol.Invoke)
+        return protocol.encode(protocol.Started(), frame.seq) if is_invoke else firmware(data)
+
+    return answer
+
+
+@dataclass(frozen=True)
+class Case:
+    """A condition of the line, and the error that it ends in."""
+
+    condition: str
+    device: Callable[[], Device]
+    error: type[KerfError]
+    sentence: str
+    within_seconds: float = 13.0
+
+
+NOISY = r"^the line is noisy: [\d,]+ of [\d,]+ frames arrived damaged; look at the cable, the ground and the baud rate"
+CASES = [
+    Case("silence", lambda: always(b""), TransportError, r"the device is silent: not one byte within 12 s"),
+    Case("noise after good frames", lambda: spoiled(FakeFirmware(), 0.05, 9), TransportError, NOISY),
+    Case("noise after a good frame in the handshake", lambda: spoiled(FakeFirmware(), 0.05, 1), TransportError, NOISY),
+    Case("noise from the start", lambda: spoiled(FakeFirmware(), 0.02), TransportError, NOISY),
+    Case(
+        "noise after one good frame of the same request",
+        lambda: saying(BOOT, *[protocol.encode(protocol.Started(), 1)[:-3] + b"\x01\x01\0"] * 6),
+        TransportError,
+        r"^the line is noisy: 6 of 7 frames arrived damaged",
+    ),
+    Case(
+        "another baud rate after good frames",
+        lambda: after(9, random_bytes(60)),
+        TransportError,
+        "^the line is noisy: ",
+    ),
+    Case(
+        "noise without a delimiter after good frames",
+        lambda: after(9, always(b"\xff\xfe\x80" * 9)),
+        TransportError,
+        r"^the line is noisy: 189 bytes arrived that belong to no frame; look at the cable",
+    ),
+    Case("wrong baud rate, few bytes", lambda: always(b"\xf8\x80\xfe" * 20), ProtocolError, "likely another baud rate"),
+    Case("wrong baud rate, a stream", lambda: random_bytes(20_000), ProtocolError, "likely another baud rate"),
+    Case(
+        "another firmware",
+        lambda: always(b"Hello from Arduino!\r\n"),
+        ProtocolError,
+        r"another firmware answers: .* \(it says 'Hello from Arduino!'\); flash it first",
+    ),
+    Case(
+        "a firmware that says blank lines", lambda: always(b"\r\n"), ProtocolError, r"it says 'blank lines'\); flash it"
+    ),
+    Case(
+        "an ESP32 that still boots",
+        lambda: saying(ROM),
+        DeviceError,
+        r"the ESP32 was still booting after 12 s \(its ROM says 'entry 0x400805f0'\): repeat",
+    ),
+    Case(
+        "an ESP32 that restarts before its firmware starts",
+        lambda: always(ROM),
+        DeviceError,
+        r"restarts again and again \(9 times within 12 s\)",
+    ),
+    Case("an ESP32 in its loader", lambda: saying(ROM_LOADER), DeviceError, "let go of its BOOT button"),
+    Case(
+        "an ESP32 that leaves the firmware",
+        lambda: after(9, saying(ROM)),
+        DeviceError,
+        r"the ESP32 was still booting after 8 s",
+    ),
+    Case(
+        "a board that turns to text",
+        lambda: after(9, saying(b"MCU reset\r\n>>> ")),
+        ProtocolError,
+        r"the device has stopped sending frames and says '>>>': reset it",
+    ),
+    Case("a device that restarts endlessly", lambda: always(BOOT), DeviceError, r"restarts again and again \(6 times"),
+    Case(
+        "a device that restarts slowly",
+        lambda: saying(b"", BOOT, b"", BOOT, b"", BOOT),
+        DeviceError,
+        r"restarts again and again \(3 times within 12 s\)",
+    ),
+    Case(
+        "a device that starts and hangs",
+        lambda: saying(BOOT + b"\r\nm-init-done\r\nm-ready\r\n"),
+        TransportError,
+        r"the device has stopped answering: no reply came within 12 s, and no fault record; it may hang",
+    ),
+    Case(
+        "a device that hangs",
+        lambda: after(9, always(b"")),
+        TransportError,
+        "has stopped answering: no reply came within 8 s",
+    ),
+    Case(
+        "a device that hangs while it sends",
+        lambda: after(9, saying(PARTIAL, b"", b"\xff")),
+        TransportError,
+        "has stopped answering: no reply came within 8 s",
+    ),
+    Case(
+        "a device that hangs in the inference",
+        hangs_in_the_inference,
+        TransportError,
+        "the device began what it was asked and did not finish within 120 s",
+        within_seconds=121.0,
+    ),
+]
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.condition)
+def test_the_line_is_called_what_it_is(case: Case) -> None:
+    target = FakeTarget(case.device())
+    with pytest.raises(KerfError, match=case.sentence) as caught:
+        bench.run(target, VECTORS, SHA256.hex(), 2)
+    assert type(caught.value) is case.error
+    assert target.now() < case.within_seconds
+
+
+@pytest.mark.parametrize("share_of_bits", [0.01, 0.02, 0.05, 0.1, 0.3])
+@pytest.mark.parametrize("clean", [1, 5, 40])
+def test_no_noise_is_taken_for_anything_else_after_a_good_frame(share_of_bits: float, clean: int) -> None:
+    """Either all samples come through, or the noise is named."""
+    try:
+        run = bench.run(FakeTarget(spoiled(FakeFirmware(), share_of_bits, clean)), VECTORS, SHA256.hex(), 2)
+    except KerfError as error:
+        assert str(error).startswith("the line is noisy: ")
+    else:
+        assert np.array_equal(run.outputs[0], VECTORS.expected[0])

@@ -1,0 +1,108 @@
+"""Why a request had no answer, judged by everything that was heard on the line; pure, for the errors of link.py."""
+
+import re
+from dataclasses import astuple, dataclass
+
+from .errors import DeviceError, KerfError, ProtocolError, TransportError
+
+BAUD = 115200
+# Bytes outside of frames that are no text either: fewer are what a device leaves behind that dies.
+MUCH_NOISE_BYTES = 16
+# Of what began like a frame, so many must keep a frame's shape (protocol.Decoder.damaged) for the line to carry kerf's
+# frames at all. Random bytes do it in 0.4 % of all cases, frames with one wrong bit in a hundred in most.
+FRAMELIKE_SHARE = 0.1
+# Of all frames, so many damaged ones explain that six requests in a row got lost on their way.
+NOISY_SHARE = 0.3
+MANY_STARTS = 3
+# What an ESP32's ROM says while it boots: `ets Jul 29 2019 …`, `rst:0x1 (POWERON_RESET),boot:0x13 …`, `mode:DIO, clock
+# div:2`, `load:0x3fff0030,len:1184`, `entry 0x400805f0`.
+_ROM = re.compile(r"ets [A-Z][a-z]{2} +\d|ESP-ROM:|rst:0x|SPIWP:|mode:\w+, clock|load:0x|entry 0x")
+
+
+@dataclass(frozen=True)
+class Heard:
+    """What arrived: ``bytes`` in all, ``frames`` whole ones (``boots`` of them boot records), ``bad`` and ``damaged``
+    as protocol.Decoder counts them."""
+
+    bytes: int = 0
+    frames: int = 0
+    bad: int = 0
+    damaged: int = 0
+    boots: int = 0
+
+    def since(self, before: "Heard") -> "Heard":
+        """What has arrived after ``before``."""
+        return Heard(*(now - then for now, then in zip(astuple(self), astuple(before), strict=True)))
+
+
+def unanswered(ever: Heard, lately: Heard, outside: bytes, seconds: float, started: bool) -> KerfError:
+    """The error for a request that had no answer for ``seconds``.
+
+    ``ever`` is the whole conversation, ``lately`` what has arrived since the request, ``outside`` the bytes of it that
+    belong to no frame. ``started``: the device has said that it is at work on the request.
+    """
+    if not ever.bytes:
+        return TransportError(
+            f"the device is silent: not one byte within {seconds:.0f} s; is this the right port, is the firmware "
+            "flashed, is the board out of its bootloader?"
+        )
+    if lately.boots >= MANY_STARTS:
+        return restarts(lately.boots, seconds)
+    text = _text(outside)
+    kerf_speaks = ever.frames > 0 or ever.damaged > FRAMELIKE_SHARE * ever.bad
+    is_noisy = lately.bad or ever.bad > NOISY_SHARE * (ever.bad + ever.frames)
+    if kerf_speaks and (is_noisy or (text is None and len(outside) >= MUCH_NOISE_BYTES)):
+        return _noise(ever, len(outside))
+    if text and not lately.frames:
+        return _talk(text, bool(ever.frames), seconds)
+    if ever.frames:
+        what = "began what it was asked and did not finish" if started else "has stopped answering: no reply came"
+        return TransportError(
+            f"the device {what} within {seconds:.0f} s, and no fault record; it may hang: reset it and repeat"
+        )
+    return ProtocolError(
+        f"only undecodable bytes came ({ever.bytes:,}): most likely another baud rate; kerf's firmware uses {BAUD}"
+    )
+
+
+def restarts(times: int, seconds: float) -> DeviceError:
+    """The error for a device that has restarted so often within ``seconds``."""
+    return DeviceError(
+        f"the device restarts again and again ({times} times within {seconds:.0f} s): look for a watchdog, a weak "
+        "power supply, or a crash in setup"
+    )
+
+
+def _noise(ever: Heard, outside: int) -> TransportError:
+    if ever.bad:
+        what = f"{ever.bad:,} of {ever.bad + ever.frames:,} frames arrived damaged"
+    else:
+        what = f"{outside:,} bytes arrived that belong to no frame"
+    return TransportError(f"the line is noisy: {what}; look at the cable, the ground and the baud rate ({BAUD})")
+
+
+def _talk(text: list[str], was_kerf: bool, seconds: float) -> KerfError:
+    """The error for a device that says lines of text and nothing else."""
+    last = repr(text[-1][:60])
+    starts = sum(line.startswith("rst:0x") for line in text)
+    if "waiting for download" in text[-1]:
+        return DeviceError("the ESP32 waits in its ROM for a download: let go of its BOOT button and press reset")
+    if starts >= MANY_STARTS:
+        return restarts(starts, seconds)
+    if _ROM.match(text[-1]):
+        return DeviceError(
+            f"the ESP32 was still booting after {seconds:.0f} s (its ROM says {last}): repeat, and flash it again if "
+            "it stays so"
+        )
+    if was_kerf:
+        return ProtocolError(f"the device has stopped sending frames and says {last}: reset it and repeat")
+    return ProtocolError(f"another firmware answers: text, but no kerf frames (it says {last}); flash it first")
+
+
+def _text(outside: bytes) -> list[str] | None:
+    """The lines that are not blank, [] for no bytes at all; None for what is no text."""
+    printable = sum(32 <= byte < 127 or byte in b"\r\n\t" for byte in outside)
+    if printable < 0.8 * len(outside):
+        return None
+    lines = outside.decode("ascii", errors="replace").splitlines()
+    return [line.strip() for line in lines if line.strip()] or (["blank lines"] if outside else [])
