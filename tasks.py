@@ -63,6 +63,7 @@ REQUEST: dict[str, tuple[Any, str]] = {
     "target": ("stm32f4", "a name from `inv targets`"),
     "emulator": ("", "run without a board in: qemu (default where the target has it) or renode"),
     "port": ("", "a real board: its serial port, a pyserial URL, or auto to find it by its USB id"),
+    "any_firmware": (False, "measure the firmware behind --port as it is; nothing is built, nothing is flashed"),
     "data": ("", "a folder with one folder of images per class; for a model of your own also an .npz with x and y"),
     "skip_bad": (False, "leave out files that are broken, no images or of another size, and count them"),
     "pixels": ("", "what images' pixels become: 0..1, 0..255 or -1..1 (default: as the model's first layers show)"),
@@ -317,7 +318,7 @@ def monitor(ask: Any) -> None:
     pipeline.monitor(ask)
 
 
-@kerf_task(FIRMWARE + " emulator port samples")
+@kerf_task(FIRMWARE + " emulator port any_firmware samples")
 def run(ask: Any, json: bool) -> None:
     """Build if needed, start the emulator or open the port, send the test set, compare and measure."""
     from tools import pipeline, report
@@ -328,7 +329,7 @@ def run(ask: Any, json: bool) -> None:
 
 
 @kerf_task(
-    "emulator port data skip_bad pixels calibration strip samples json",
+    "emulator port any_firmware data skip_bad pixels calibration strip samples json",
     models=("digits", "comma-separated names or paths"),
     modes=("", "comma-separated modes, or all (default: int8; a .tflite brings its own)"),
     runtimes=("aot", "comma-separated runtimes"),
@@ -344,7 +345,7 @@ def bench(ask: Any, models: str, modes: str, runtimes: str, targets: str, json: 
 
 
 @kerf_task(
-    FIRMWARE + " emulator port",
+    FIRMWARE + " emulator port any_firmware",
     target=("interpreter", "a name from `inv targets`; by default TFLM's or LiteRT's interpreter on this machine"),
     images=([], "image files, folders of them, or quoted patterns; `classify IMAGE…` does without the option's name"),
 )
@@ -356,7 +357,7 @@ def classify(ask: Any, images: list[str], json: bool) -> None:
 
 
 @kerf_task(
-    FIRMWARE + " emulator port",
+    FIRMWARE + " emulator port any_firmware",
     samples=(Whole(1), "so many samples of the test set go to the device, every layer of each"),
 )
 def compare(ask: Any, samples: int, json: bool) -> None:

@@ -44,7 +44,7 @@ MAY_IMPORT = {
     "graph": set(),
     "cpp_text": set(),
     "runtimes": {"arena", "graph.ir", "graph.ops", "graph.plan", "graph.read", "render", "cpp_text"},
-    "render": {"graph.ir", "files"},
+    "render": {"graph.ir", "files", "cpp_text"},
     "targets": set(),
     "build": {"files", "child"},
     "transports": {"render", "child"},

@@ -21,10 +21,11 @@ from .link import InputsLost, Link, SessionLost
 from .progress import Progress
 from .protocol import Calibrate, Calibrated, Data, Done, Invoke, Read, Stats, Welcome, Write, Written
 from .transports import Transport
-from .values import Clock, DeviceRun, Timing, Vectors
+from .values import Clock, DeviceRun, Identity, Timing, Vectors
 
 INVOKE_SECONDS = 120.0
 MAX_REDOS = 8  # of one sample, before the line or the board is given up
+MAX_TEXT_BYTES = 4 * protocol.MAX_READ_BYTES
 CALIBRATION_TURNS = (1_000, 1_000_000)
 TOLERANCE = 1e-4
 
@@ -39,16 +40,19 @@ def run(
     op_count: int,
     progress: Progress | None = None,
     profile_runs: int = 3,
+    *,
+    wanted: Identity | None = None,
 ) -> DeviceRun:
     """Runs every sample of ``vectors`` once, then ``profile_runs`` times the first one with operator times.
 
-    On an emulator all times are instructions, see `Scale`; on a board, ticks of the clock the firmware names.
+    ``wanted`` is the firmware to measure, None: whichever is there with this model. On an emulator all times are
+    instructions, see `Scale`; on a board, ticks of the clock the firmware names.
     Raises TransportError, ProtocolError or DeviceError, within a bounded time, when it cannot be done.
     """
-    device = _Device(Link(transport), model_sha256, op_count)
+    device = _Device(Link(transport), model_sha256, op_count, wanted)
     if transport.emulated:
         device.link.await_boot()
-    welcome = device.open()
+    welcome, identity = device.open()
     scale = device.calibrate() if transport.emulated else Scale(Fraction(1))
     ticks: list[int] = []
     rows: list[Arrays] = []
@@ -75,21 +79,30 @@ def run(
         arena_bytes=stats.arena_used_bytes,
         retries=device.link.retries + device.redos,
         notes=(scale.note,) if scale.note else (),
+        identity=identity,
     )
 
 
 def capture(
-    transport: Transport, inputs: Arrays, like: Arrays, model_sha256: str, progress: Progress | None = None
-) -> tuple[Arrays, ...]:
-    """For every sample of ``inputs`` (first axis) the output of each operator, in order, as the device computes them.
+    transport: Transport,
+    inputs: Arrays,
+    like: Arrays,
+    model_sha256: str,
+    progress: Progress | None = None,
+    *,
+    wanted: Identity | None = None,
+) -> tuple[tuple[Arrays, ...], Identity]:
+    """For every sample of ``inputs`` (first axis) the output of each operator, in order, as the device computes them;
+    and which firmware that was.
 
-    ``like`` has one array per operator with its output's shape and dtype. Raises as `run`, and DeviceError when the
-    firmware cannot pause an inference.
+    ``like`` has one array per operator with its output's shape and dtype, ``wanted`` is that of `run`. Raises as `run`,
+    and DeviceError when the firmware cannot pause an inference.
     """
-    device = _Device(Link(transport), model_sha256, len(like))
+    device = _Device(Link(transport), model_sha256, len(like), wanted)
     if transport.emulated:
         device.link.await_boot()
-    if not device.open().capabilities & protocol.CAN_CAPTURE:
+    welcome, identity = device.open()
+    if not welcome.capabilities & protocol.CAN_CAPTURE:
         raise DeviceError("the firmware cannot show its intermediate tensors: flash it again, with this kerf")
     rows = []
     with (progress or Progress()).bar("layers on the device", len(inputs[0]) * len(like)) as step:
@@ -99,7 +112,7 @@ def capture(
                 step(before + op, "")
 
             rows.append(device.capture(tuple(array[sample] for array in inputs), like, show))
-    return tuple(rows)
+    return tuple(rows), identity
 
 
 @dataclass(frozen=True)
@@ -193,23 +206,51 @@ def accuracy(vectors: Vectors, outputs: Arrays) -> float | None:
     return float(np.mean(np.argmax(scores, axis=1) == vectors.labels))
 
 
+def other_firmware(found: Identity, wanted: Identity) -> str:
+    """The sentence for a firmware that is not the one to measure."""
+    says, expected = (f"{who.target} ({who.core}), runtime {who.runtime}" for who in (found, wanted))
+    if says == expected:
+        difference = f"as expected, but built from other sources or options (build {found.build}, not {wanted.build})"
+    else:
+        difference = f"where {expected} was expected"
+    return (
+        f"the firmware says it is {says}, {difference}; flash {wanted.target}'s firmware, or add --any-firmware to "
+        "measure what is there"
+    )
+
+
 class _Device:
     """What the bench asks of a firmware, each with its answer checked; begins again after a restart."""
 
-    def __init__(self, link: Link, model_sha256: str, op_count: int) -> None:
+    def __init__(self, link: Link, model_sha256: str, op_count: int, wanted: Identity | None) -> None:
         self.link = link
         self.redos = 0
         self._sha256 = model_sha256
         self._op_count = op_count
+        self._wanted = wanted
+        self._session: tuple[Welcome, Identity] | None = None
 
-    def open(self) -> Welcome:
-        """A session with the firmware of this very model; DeviceError with any other."""
+    def open(self) -> tuple[Welcome, Identity]:
+        """A session with the firmware of this very model, and of the wanted build; DeviceError with any other."""
+
+        def opened() -> tuple[Welcome, Identity]:
+            assert self._session is not None
+            return self._session
+
+        return self.redo(opened)
+
+    def _open(self) -> tuple[Welcome, Identity]:
+        """What `open` says, unless the device restarts meanwhile: then SessionLost."""
         welcome = self.link.hello()
         if welcome.model_sha256.hex() != self._sha256 or welcome.ops != self._op_count:
             raise DeviceError(
                 f"the board runs another model (SHA-256 {welcome.model_sha256.hex()[:12]}…, {welcome.ops} operators; "
                 f"expected {self._sha256[:12]}…, {self._op_count}): flash it again"
             )
+        texts = (protocol.TARGET, protocol.CORE, protocol.RUNTIME, protocol.BUILD, protocol.KERNELS)
+        identity = Identity(*map(self._text, texts))
+        if self._wanted is not None and identity != self._wanted:
+            raise DeviceError(other_firmware(identity, self._wanted))
         if welcome.tick_unit >= len(protocol.TICK_UNITS) or not welcome.tick_hz:
             raise DeviceError(
                 f"the device counts in a unit that this kerf does not know (unit {welcome.tick_unit}, "
@@ -218,16 +259,19 @@ class _Device:
         if welcome.setup_status:
             why = faults.describe_status(welcome.setup_status, welcome.setup_detail)
             raise DeviceError(f"the model could not be set up on the device: {why}")
-        return welcome
+        return welcome, identity
 
     def redo(self, action: Callable[[], T]) -> T:
-        """The action's result, from its start again whenever the device restarted or held other inputs."""
+        """The action's result in an open session, from its start again whenever the device restarted or held other
+        inputs."""
         for _ in range(MAX_REDOS):
             try:
+                if self._session is None:
+                    self._session = self._open()
                 return action()
             except SessionLost:
                 self.redos += 1
-                self.open()
+                self._session = None
             except InputsLost:
                 self.redos += 1
         raise DeviceError(
@@ -311,6 +355,17 @@ class _Device:
                 chunk = data[offset : offset + protocol.MAX_WRITE_BYTES]
                 self.link.ask(Write(index, offset, chunk), Written)
         return crc
+
+    def _text(self, index: int) -> str:
+        """One of the firmware's texts; what cannot be printed in it is U+FFFD."""
+        data = b""
+        while len(data) < MAX_TEXT_BYTES:
+            part = self.link.ask(Read(protocol.TEXT, index, len(data), protocol.MAX_READ_BYTES), Data).data
+            data += part
+            if len(part) < protocol.MAX_READ_BYTES:
+                break
+        text = data.decode("utf-8", errors="replace")
+        return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)
 
     def _read(self, object_: int, index: int, size: int) -> bytes:
         """``size`` bytes of an object; DeviceError when it has fewer."""

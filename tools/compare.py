@@ -18,7 +18,7 @@ from .graph import read
 from .graph.ir import Graph, Op, Tensor
 from .oracle import layers as interpreters
 from .oracle import signature
-from .values import Project, Quantized
+from .values import Identity, Quantized
 
 Array = npt.NDArray[Any]
 
@@ -95,13 +95,13 @@ def examine(
     graph: Graph,
     original: Quantized | None,
     device: Sequence[Sequence[Array]] | None,
-    project: Project,
+    firmware: Identity,
     emulator: str | None,
 ) -> Comparison:
     """Runs the interpreters over the first SAMPLES of the test set, or as many as the device had, and compares.
 
     ``original`` is the same model in float32 with the same test set, None where there is none; ``device`` has a row of
-    every operator's output per sample, for the first samples, None where no firmware ran. Raises ModelError when no
+    every operator's output per sample, for the first samples, None where no ``firmware`` ran. Raises ModelError when no
     interpreter can run the model.
     """
     count = max(SAMPLES, len(device or ()))
@@ -128,11 +128,11 @@ def examine(
     rows = compare(graph, parties[chosen], floats=floats, litert=litert, device=on_device)
     layer, finding = find(graph, rows, floats, chosen, weights, exact=chosen == defines)
     return Comparison(
-        model=project.model,
-        mode=project.mode,
-        model_sha256=project.model_sha256,
-        runtime=project.runtime,
-        target=project.target,
+        model=quantized.model,
+        mode=quantized.mode,
+        model_sha256=quantized.sha256,
+        runtime=firmware.runtime,
+        target=firmware.target,
         emulator=emulator,
         reference=chosen,
         samples=len(inputs[0]),

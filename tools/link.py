@@ -154,9 +154,9 @@ class Link:
             return InputsLost()
         text = refusal.text.decode("ascii", errors="replace")
         if refusal.code == protocol.BAD_VERSION:
+            remedy = "flash it again" if refusal.detail < protocol.VERSION else "update kerf, or flash it again"
             return DeviceError(
-                f"the firmware speaks protocol version {refusal.detail}, this kerf version {protocol.VERSION}: "
-                "flash it again"
+                f"the firmware speaks protocol version {refusal.detail}, this kerf version {protocol.VERSION}: {remedy}"
             )
         return DeviceError(f"the firmware refused a request: {text} (code {refusal.code}, detail {refusal.detail})")
 

@@ -14,7 +14,7 @@ from cobs import cobs
 
 from .errors import ProtocolError
 
-VERSION = 1
+VERSION = 2
 MAX_WIRE_BYTES = 64  # larger USB CDC writes get lost on the Nano 33 BLE
 MAX_BODY_BYTES = MAX_WIRE_BYTES - 2  # between the delimiters; so no COBS code byte is larger, and every letter is
 MAX_PAYLOAD_BYTES = MAX_BODY_BYTES - 1 - 2 - 4  # COBS, type and seq, CRC
@@ -22,6 +22,8 @@ MIN_BODY_BYTES = 1 + 2 + 4
 
 # Objects that READ can read.
 OUTPUT, OP_TICKS, TEXT, INPUT_INFO, OUTPUT_INFO, PAUSED_OUTPUT = range(6)
+# TEXT's indices that tell which firmware it is, of the seven there are.
+RUNTIME, KERNELS, TARGET, CORE, BUILD = range(2, 7)
 # Capabilities in HELLO's answer, a bit each.
 CAN_PROFILE, CAN_CAPTURE = 1, 2
 # port.h's TickUnit, by its number.

@@ -10,7 +10,7 @@ from typing import Any
 
 import jinja2
 
-from . import __version__, files
+from . import __version__, cpp_text, files
 from .errors import BuildError
 from .graph.ir import Graph, Plan
 from .values import Project, Target
@@ -21,6 +21,7 @@ TEMPLATES = ROOT / "templates"
 FIRMWARE = ROOT / "firmware"
 MANIFEST = "manifest.json"
 BUILT = ("src", "include", "lib")  # folders of which PlatformIO takes all files
+IDENTITY = "src/bench/identity.cpp"
 PLATFORM = "symlink://firmware/platform"  # how a target names the platform of this repository …
 PLATFORM_COPY = "symlink://platform"  # … and a rendered project its copy of it
 
@@ -63,7 +64,8 @@ def project(
 
     src/ mirrors firmware/, so that an #include reads the same in both. Of the kernels only the headers that the
     sources reach are copied, of the ports only the target's. ``kernels`` names them for people, ``kernel_symbols`` and
-    ``library`` are the Project's, ``options`` are added to those of the target in platformio.ini.
+    ``library`` are the Project's, ``options`` are added to those of the target in platformio.ini. The firmware's
+    identity covers all of it but the file that states it and the manifest.
     """
     contents = dict(sources)
     for folder in ("model", "port", "bench", f"ports/{target.port}"):
@@ -73,8 +75,10 @@ def project(
     if target.options.get("platform") == PLATFORM:
         contents.update(_copies(FIRMWARE / "platform", "platform"))
     if target.framework == "espidf":
-        contents.update(_espidf(contents))
+        contents.update(_espidf([*contents, IDENTITY]))
     contents["platformio.ini"] = _platformio_ini(target, options or {}).encode()
+    build = _build_id(contents, target)
+    contents[IDENTITY] = _identity(target, build).encode()
     labels = tuple((op.name, op.kind) for op in graph.ops)
     manifest = {
         "kerf": __version__,
@@ -85,6 +89,7 @@ def project(
         "runtime": runtime,
         "target": target.name,
         "kernels": kernels,
+        "build": build,
         "arena_bytes": plan.arena_bytes,
         "ops": [{"name": name, "op": kind} for name, kind in labels],
     }
@@ -102,6 +107,8 @@ def project(
         op_labels=labels,
         kernel_symbols=kernel_symbols or {},
         library=library,
+        core=target.core,
+        build=build,
     )
 
 
@@ -200,6 +207,22 @@ def _foreign(directory: Path, wanted: Container[str]) -> tuple[str, ...]:
 def _partial(path: Path) -> bool:
     """Whether this is what an interrupted files.write leaves."""
     return path.name.startswith(".") and ".partial" in path.name
+
+
+def _build_id(contents: Mapping[str, bytes], target: Target) -> str:
+    """16 hexadecimal digits that tell projects apart."""
+    named = [part for name in sorted(contents) for part in (name, contents[name])]
+    return files.digest(target.name, target.core, *named)[:16]
+
+
+def _identity(target: Target, build: str) -> str:
+    """Who the firmware says it is."""
+    words = {"target": target.name, "core": target.core, "build": build}
+    return render(
+        "common/identity.cpp.j2",
+        version=__version__,
+        **{name: cpp_text.string_literal(word) for name, word in words.items()},
+    )
 
 
 def _copies(folder: Path, destination: str) -> dict[str, bytes]:

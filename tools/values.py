@@ -31,6 +31,7 @@ class Request:
     strip: bool = False
     samples: int = 0  # of the test set go to the device; 0: all
     per_tensor_dense: bool = False  # what the runtime and the target cannot do otherwise is done anyway
+    any_firmware: bool = False  # what is behind the port is measured, whatever it was built from
 
 
 @dataclass(frozen=True)
@@ -131,12 +132,28 @@ class Target:
 
 
 @dataclass(frozen=True)
+class Identity:
+    """Which firmware: rendered for what, and ``build``, a digest of all its sources and options.
+
+    A rendered project has one, and the firmware built from it says it over the wire. ``kernels`` is in no comparison:
+    where a library brings them, only linking tells which they are, and ``build`` covers what is linked.
+    """
+
+    target: str
+    core: str
+    runtime: str
+    build: str
+    kernels: str = field(default="", compare=False)
+
+
+@dataclass(frozen=True)
 class Project:
     """A PlatformIO project, not yet on disk: relative path → contents.
 
     ``op_labels`` are (name, kind) of the operators in the order in which the firmware reports their times.
     ``kernels`` names the kernels unless the linked firmware has functions that begin like a key of ``kernel_symbols``:
-    then it is their value. ``library`` is the published package it is built with, "" for none.
+    then it is their value. ``library`` is the published package it is built with, "" for none. ``core`` and ``build``
+    are those of its Identity.
     """
 
     files: Mapping[str, bytes]
@@ -151,6 +168,12 @@ class Project:
     op_labels: tuple[tuple[str, str], ...]
     kernel_symbols: Mapping[str, str] = field(default_factory=dict)
     library: str = ""
+    core: str = ""
+    build: str = ""
+
+    @property
+    def identity(self) -> Identity:
+        return Identity(self.target, self.core, self.runtime, self.build, self.kernels)
 
 
 @dataclass(frozen=True)
@@ -188,7 +211,8 @@ class Clock:
 class DeviceRun:
     """Everything the bench learned from one device over one test set, in the device's own words.
 
-    ``notes`` are sentences about the measurement itself, such as a clock coarser than one instruction.
+    ``notes`` are sentences about the measurement itself, such as a clock coarser than one instruction. ``identity`` is
+    what the firmware says it is, None where none ran.
     """
 
     clock: Clock
@@ -200,11 +224,16 @@ class DeviceRun:
     arena_bytes: int
     retries: int
     notes: tuple[str, ...] = ()
+    identity: Identity | None = None
 
 
 @dataclass(frozen=True)
 class Measurement:
-    """One measurement record; the fields are fixed by design (docs/records.md)."""
+    """One measurement record; the fields are fixed by design (docs/records.md).
+
+    ``flash_bytes`` and ``ram_bytes`` are None for a firmware that this kerf did not build, whose sizes nobody knows;
+    ``device`` is None where no firmware ran.
+    """
 
     model: str
     mode: str
@@ -214,8 +243,8 @@ class Measurement:
     target: str
     emulator: str | None
     kernels: str
-    flash_bytes: Mapping[str, int]
-    ram_bytes: Mapping[str, int]
+    flash_bytes: Mapping[str, int] | None
+    ram_bytes: Mapping[str, int] | None
     clock: Clock
     invoke: Timing
     setup: int
@@ -226,4 +255,5 @@ class Measurement:
     accuracy: Mapping[str, float] | None
     kerf: str
     commit: str | None
+    device: Mapping[str, str] | None = None
     extra: Mapping[str, Any] = field(default_factory=dict, repr=False)

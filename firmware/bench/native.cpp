@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "bench/bench.h"
+#include "bench/identity.h"
 #include "bench/state.h"
 #include "bench/wire.h"
 #include "model/model.h"
@@ -45,6 +46,18 @@ enum Object : uint8_t { kOutput = 0, kOpTicks = 1, kText = 2, kInputInfo = 3, kO
 
 constexpr uint16_t kCanProfile = 1, kCanCapture = 2;
 constexpr uint8_t kProfile = 1;
+
+// By index. Addresses of the pointers: the pointers' values are known to other files alone, and a copy of them would be
+// made at run time.
+constexpr const char* const* kTexts[] = {
+    &model::kDescriptor.name,
+    &model::kDescriptor.mlperf_id,
+    &model::kDescriptor.runtime,
+    &model::kDescriptor.kernels,
+    &kIdentity.target,
+    &kIdentity.core,
+    &kIdentity.build,
+};
 
 struct Bytes {
     const void* data;
@@ -240,8 +253,19 @@ void describe(const model::Tensor& tensor, Payload& into) {
     into.u32(static_cast<uint32_t>(tensor.zero_point));
 }
 
+bool is_ready(const Frame& request) {
+    const bool ready = setup_result.status == model::Status::kOk;
+    if (!ready) {
+        refuse(request, kNotReady, setup_result.detail, "setup failed");
+    }
+    return ready;
+}
+
 void read(const Frame& request) {
     const uint8_t object = request.payload[0];
+    if (object != kText && !is_ready(request)) {  // who it is, a firmware can always say
+        return;
+    }
     const uint8_t index = request.payload[1];
     const auto offset = static_cast<uint32_t>(load(request.payload + 2, 4));
     size_t count = request.payload[6];
@@ -269,10 +293,10 @@ void read(const Frame& request) {
             }
             break;
         case kText: {
-            const char* const texts[] = {model.name, model.mlperf_id, model.runtime, model.kernels};
-            known = index < sizeof(texts) / sizeof(texts[0]);
+            known = index < sizeof(kTexts) / sizeof(kTexts[0]);
             if (known) {
-                from = {texts[index], std::strlen(texts[index])};
+                const char* const text = *kTexts[index];
+                from = {text, std::strlen(text)};
             }
             break;
         }
@@ -341,7 +365,7 @@ constexpr Request kRequests[] = {
     {kHello, 5, true, false, true, hello},  // a later version may say more
     {kWrite, 5, true, true, false, write},
     {kInvoke, 5, false, true, false, invoke},
-    {kRead, 7, false, true, true, read},
+    {kRead, 7, false, false, true, read},
     {kStats, 0, false, false, true, stats},
     {kCalibrate, 4, false, false, false, calibrate},
     {kReset, 0, false, false, true, reset},
@@ -358,11 +382,9 @@ void answer(const Frame& request) {
             refuse(request, kBadLength, known.bytes, "wrong length");
         } else if (known.type != kHello && !session_open) {
             refuse(request, kNoSession, 0, "say hello first");
-        } else if (known.needs_model && setup_result.status != model::Status::kOk) {
-            refuse(request, kNotReady, setup_result.detail, "setup failed");
         } else if (is_paused && !known.when_paused) {
             refuse(request, kBusy, pause_after, "an inference is paused");
-        } else {
+        } else if (!known.needs_model || is_ready(request)) {
             known.handle(request);
         }
         return;

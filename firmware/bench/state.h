@@ -8,7 +8,7 @@
 
 namespace kerf::bench {
 
-inline constexpr uint8_t kProtocolVersion = 1;
+inline constexpr uint8_t kProtocolVersion = 2;
 
 struct Setup {
     model::Status status;

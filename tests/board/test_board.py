@@ -48,7 +48,8 @@ def first_ten(built: Built) -> Vectors:
 
 def measure(line: Transport, built: Built) -> DeviceRun:
     project = built.image.project
-    return bench.run(line, first_ten(built), project.model_sha256, len(project.op_labels))
+    ops = len(project.op_labels)
+    return bench.run(line, first_ten(built), project.model_sha256, ops, wanted=project.identity)
 
 
 def test_handshake(flashed: tuple[Built, str], target: Target) -> None:

@@ -52,11 +52,11 @@ def test_every_layer_of_the_firmware_is_tflms(built: tuple[Quantized, Graph, Ima
     inputs = tuple(array[:SAMPLES] for array in quantized.vectors.inputs)
     emulator = targets.find("mps2-an385").emulators["qemu"]
     with qemu.open(image.elf, emulator) as line:
-        rows = bench.capture(line, inputs, like, image.project.model_sha256)
-        run = bench.run(line, quantized.vectors, image.project.model_sha256, len(graph.ops))
+        rows, firmware = bench.capture(line, inputs, like, quantized.sha256, wanted=image.project.identity)
+        run = bench.run(line, quantized.vectors, quantized.sha256, len(graph.ops), wanted=image.project.identity)
     assert bench.compare(quantized.vectors, run.outputs) == (), "a capture leaves nothing behind"
     assert any(array.any() for array in rows[0])
-    found = compare.examine(quantized, graph, None, rows, image.project, "qemu")
+    found = compare.examine(quantized, graph, None, rows, firmware, "qemu")
     assert [layer.device for layer in found.layers] == [Difference(0.0, 0.0)] * len(graph.ops)
     assert (found.layer, found.device_samples) == (None, SAMPLES)
 

@@ -3,7 +3,12 @@
 #include <cstring>
 
 #include "bench/bench.h"
+#include "bench/identity.h"
 #include "model/model.h"
+
+namespace kerf::bench {
+const Identity kIdentity = {"fake board", "fake-core", "0123456789abcdef"};
+}
 
 namespace kerf::model {
 

@@ -8,6 +8,7 @@ import struct
 import time
 import zlib
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ from tools.errors import DeviceError, TransportError
 from tools.link import InputsLost, Link
 from tools.protocol import Decoder, Done
 from tools.transports import Transport, fake, host
+from tools.values import Identity
 
 pytestmark = [
     pytest.mark.compiler,
@@ -127,7 +129,10 @@ def test_texts_and_tensors_can_be_read(device: Transport) -> None:
     def read(kind: int, index: int) -> bytes:
         return link.ask(protocol.Read(kind, index, 0, 55), protocol.Data).data
 
-    assert [read(protocol.TEXT, i) for i in range(4)] == [b"fake", b"fake01", b"aot", b"portable"]
+    texts = [b"fake", b"fake01", b"aot", b"portable", b"fake board", b"fake-core", b"0123456789abcdef"]
+    assert [read(protocol.TEXT, i) for i in range(7)] == texts
+    with pytest.raises(DeviceError, match="no such object"):
+        read(protocol.TEXT, 7)
     assert struct.unpack("<IBfi", read(protocol.INPUT_INFO, 0)) == (130, INT8, 0.5, -3)
     assert struct.unpack("<IBfi", read(protocol.OUTPUT_INFO, 1)) == (4, INT32, 0.0, 0)
 
@@ -141,7 +146,7 @@ def test_capture_over_a_spoiled_line(device: Transport, kind: str, monkeypatch: 
     monkeypatch.setattr("tools.link.FIRST_WAIT_SECONDS", 0.03)
     vectors = make_vectors(15)
     line = fake.Unreliable(device, fake.Faults(**{kind: 0.08}), seed=5)
-    rows = bench.capture(line, vectors.inputs, LAYERS, SHA256)
+    rows, _ = bench.capture(line, vectors.inputs, LAYERS, SHA256)
     assert line.injected > 3
     assert bench.compare(vectors, tuple(np.stack(column) for column in zip(*rows, strict=True))) == ()
 
@@ -187,6 +192,14 @@ def test_capture_wants_the_right_inputs_and_an_operator_that_is(device: Transpor
         link.ask(protocol.Capture(2, zlib.crc32(bytes(133))), protocol.Paused)
 
 
+def test_which_firmware_it_is(device: Transport) -> None:
+    vectors, who = make_vectors(1), Identity("fake board", "fake-core", "aot", "0123456789abcdef", "portable")
+    run = bench.run(device, vectors, SHA256, 2, wanted=who)
+    assert run.identity == who and run.identity.kernels == "portable"
+    with pytest.raises(DeviceError, match=r"as expected, but built from other sources"):
+        bench.run(device, vectors, SHA256, 2, wanted=replace(who, build="0"))
+
+
 def test_another_model_is_named(device: Transport) -> None:
     with pytest.raises(DeviceError, match=r"runs another model .*: flash it again"):
         bench.run(device, make_vectors(1), "00" * 32, 2)
@@ -206,12 +219,17 @@ def test_a_failed_inference_is_named(device: Transport) -> None:
         bench.run(device, vectors, SHA256, 2)
 
 
-def test_a_failed_setup_is_named(tmp_path: Path) -> None:
-    with (
-        host.open(build_fake(tmp_path, "kArenaTooSmall")) as device,
-        pytest.raises(DeviceError, match="could not be set up on the device: the arena is too small: 42 bytes"),
-    ):
-        bench.run(device, make_vectors(1), SHA256, 2)
+def test_a_failed_setup_is_named_and_does_not_hide_which_firmware_it_is(tmp_path: Path) -> None:
+    with host.open(build_fake(tmp_path, "kArenaTooSmall")) as device:
+        with pytest.raises(DeviceError, match="could not be set up on the device: the arena is too small: 42 bytes"):
+            bench.run(device, make_vectors(1), SHA256, 2)
+        with pytest.raises(DeviceError, match=r"says it is fake board \(fake-core\), runtime aot, where"):
+            bench.run(device, make_vectors(1), SHA256, 2, wanted=Identity("stm32f4", "cortex-m4", "aot", ""))
+        link = Link(device)
+        link.hello()
+        for object_ in (protocol.OUTPUT, protocol.OP_TICKS, protocol.INPUT_INFO, protocol.OUTPUT_INFO):
+            with pytest.raises(DeviceError, match=r"setup failed \(code 6, detail 42\)"):
+                link.ask(protocol.Read(object_, 0, 0, 1), protocol.Data)
 
 
 def test_a_killed_device_is_named_soon(device: host.ChildTransport) -> None:

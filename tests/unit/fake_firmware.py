@@ -9,8 +9,10 @@ from dataclasses import dataclass, field
 
 from tools import protocol
 from tools.protocol import Decoder, Frame, Message
+from tools.values import Identity
 
 SHA256 = bytes(range(32))
+IDENTITY = Identity("stm32f4", "cortex-m4", "aot", "0123456789abcdef", "portable")
 
 
 @dataclass
@@ -24,6 +26,7 @@ class FakeFirmware:
     capabilities: int = protocol.CAN_PROFILE | protocol.CAN_CAPTURE
     setup: tuple[int, int] = (0, 0)
     version: int = protocol.VERSION
+    identity: Identity = IDENTITY
     corrupt_outputs: int = 0
     ignored: int = 0  # requests not answered
     invokes: int = 0
@@ -98,6 +101,11 @@ class FakeFirmware:
             if self.corrupt_captures > 0:
                 self.corrupt_captures -= 1
                 data = bytes(len(data))
+            return [protocol.Data(data[request.offset : request.offset + request.count])]
+        if isinstance(request, protocol.Read) and request.object == protocol.TEXT:
+            who = self.identity
+            texts = ("model", "id", who.runtime, who.kernels, who.target, who.core, who.build)
+            data = texts[request.index].encode()
             return [protocol.Data(data[request.offset : request.offset + request.count])]
         if isinstance(request, protocol.Read):
             data = self.output if request.object == protocol.OUTPUT else struct.pack("<QQ", 400 + self.invokes, 600)

@@ -7,7 +7,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from fake_firmware import SHA256, FakeFirmware
+from fake_firmware import IDENTITY, SHA256, FakeFirmware
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -16,10 +16,11 @@ from tools.bench import Scale, calibrated, simplest_between, timing
 from tools.errors import DeviceError, KerfError, TransportError
 from tools.protocol import Calibrated
 from tools.transports.fake import FakeTarget, Faults, Unreliable
-from tools.values import DeviceRun, Timing, Vectors
+from tools.values import DeviceRun, Identity, Timing, Vectors
 
 RNG = np.random.default_rng(0)
 INPUTS = RNG.integers(0, 256, (20, 7, 10), dtype=np.uint8)
+LAYERS = (np.zeros((7, 10), np.uint8), np.zeros((5, 7), np.uint8))
 VECTORS = Vectors((INPUTS,), (INPUTS + np.uint8(1),), None, (), "by hand", True)
 
 
@@ -36,6 +37,7 @@ def test_results_and_numbers() -> None:
     assert run.invoke == Timing(10, 20, 30, 20)
     assert run.per_op == (400 + 22, 600)  # the median of the invokes 21, 22 and 23
     assert (run.setup, run.stack_bytes, run.arena_bytes, run.retries, run.notes) == (50, 300, 2000, 0, ())
+    assert run.identity == IDENTITY
 
 
 def test_no_operator_times_where_there_is_no_room_for_them() -> None:
@@ -100,7 +102,7 @@ def test_a_spoiled_line_costs_retries_and_nothing_else(kind: str, seed: int) -> 
     assert np.array_equal(run.outputs[0], VECTORS.expected[0])
 
 
-@pytest.mark.parametrize("write", range(1, 9))
+@pytest.mark.parametrize("write", range(1, 14))
 @pytest.mark.parametrize("speaks", [True, False], ids=["boot record", "silent boot"])
 def test_a_restart_before_any_request(write: int, speaks: bool) -> None:
     firmware = FakeFirmware()
@@ -186,7 +188,8 @@ def test_a_fault_right_behind_an_answer_is_not_lost() -> None:
 @pytest.mark.parametrize(
     ("firmware", "sentence"),
     [
-        (FakeFirmware(version=2), "speaks protocol version 2, this kerf version 1: flash it again"),
+        (FakeFirmware(version=1), "speaks protocol version 1, this kerf version 2: flash it again"),
+        (FakeFirmware(version=3), "speaks protocol version 3, this kerf version 2: update kerf, or flash it again"),
         (
             FakeFirmware(setup=(1, 512)),
             "could not be set up on the device: the arena is too small: 512 bytes are missing",
@@ -244,6 +247,80 @@ def test_another_model() -> None:
         bench.run(FakeTarget(FakeFirmware()), VECTORS, SHA256.hex(), 3)
 
 
+# --- which firmware it is ---------------------------------------------------------------------------------------------
+
+
+OTHERS = {
+    "target and core": (
+        replace(IDENTITY, target="mps2-an500", core="cortex-m7"),
+        "the firmware says it is mps2-an500 (cortex-m7), runtime aot, where stm32f4 (cortex-m4), runtime aot was "
+        "expected; flash stm32f4's firmware, or add --any-firmware to measure what is there",
+    ),
+    "core": (replace(IDENTITY, core="cortex-m7"), "says it is stm32f4 (cortex-m7), runtime aot, where stm32f4 (cort"),
+    "runtime": (replace(IDENTITY, runtime="tflm"), "says it is stm32f4 (cortex-m4), runtime tflm, where stm32f4 (cort"),
+    "build": (
+        replace(IDENTITY, build="fedcba9876543210"),
+        "the firmware says it is stm32f4 (cortex-m4), runtime aot, as expected, but built from other sources or "
+        "options (build fedcba9876543210, not 0123456789abcdef); flash stm32f4's firmware, or add --any-firmware to "
+        "measure what is there",
+    ),
+}
+
+
+@pytest.mark.parametrize(("found", "sentence"), OTHERS.values(), ids=OTHERS)
+def test_another_firmware_of_the_model_is_not_measured(found: Identity, sentence: str) -> None:
+    firmware = FakeFirmware(identity=found)
+    with pytest.raises(DeviceError) as caught:
+        bench.run(FakeTarget(firmware), VECTORS, SHA256.hex(), 2, wanted=IDENTITY)
+    assert sentence in str(caught.value)
+    assert firmware.invokes == 0
+    with pytest.raises(DeviceError) as caught:
+        bench.capture(FakeTarget(firmware), (INPUTS[:1],), LAYERS, SHA256.hex(), wanted=IDENTITY)
+    assert sentence in str(caught.value)
+
+
+@pytest.mark.parametrize("found", [found for found, _ in OTHERS.values()], ids=OTHERS)
+def test_whatever_is_there_says_what_it_is(found: Identity) -> None:
+    assert measure(FakeTarget(FakeFirmware(identity=found))).identity == found
+    _, identity = bench.capture(FakeTarget(FakeFirmware(identity=found)), (INPUTS[:1],), LAYERS, SHA256.hex())
+    assert identity == found
+
+
+def test_the_kernels_are_those_of_the_build() -> None:
+    """What a library's kernels are called is known after linking alone: not by the host, and not by the firmware."""
+    linked = replace(IDENTITY, kernels="CMSIS-NN")
+    run = bench.run(FakeTarget(FakeFirmware()), VECTORS, SHA256.hex(), 2, wanted=linked)
+    assert run.identity is not None and run.identity.kernels == "portable"
+
+
+def test_who_it_is_comes_before_how_it_is() -> None:
+    other = FakeFirmware(identity=replace(IDENTITY, target="host"), setup=(1, 512))
+    with pytest.raises(DeviceError, match="says it is host"):
+        bench.run(FakeTarget(other), VECTORS, SHA256.hex(), 2, wanted=IDENTITY)
+
+
+def test_names_are_read_whole_and_cannot_move_the_cursor() -> None:
+    target = "board-" * 20 + "\x1b[2J\u202e"
+    run = measure(FakeTarget(FakeFirmware(identity=replace(IDENTITY, target=target))))
+    assert run.identity is not None and run.identity.target == "board-" * 20 + "\ufffd[2J\ufffd"
+
+
+def test_a_name_without_an_end_is_cut() -> None:
+    run = measure(FakeTarget(FakeFirmware(identity=replace(IDENTITY, core="x" * 100_000))))
+    assert run.identity is not None and len(run.identity.core) == bench.MAX_TEXT_BYTES
+
+
+def test_a_device_that_restarts_whenever_it_is_asked_who_it_is() -> None:
+    firmware = FakeFirmware()
+
+    def restarts(data: bytes) -> bytes:
+        said = firmware(data)
+        return firmware.reset() if firmware.requests[-1] == "Read" else said
+
+    error, _ = failure(restarts)
+    assert "failed 8 times in a row" in str(error)
+
+
 def test_a_board_that_is_unplugged() -> None:
     target = FakeTarget(FakeFirmware())
     line = Unreliable(target, Faults(before={5: lambda: target.die("the board went away")}))
@@ -291,11 +368,9 @@ def test_accuracy_counts_the_largest_output() -> None:
 
 # --- intermediate tensors ---------------------------------------------------------------------------------------------
 
-LAYERS = (np.zeros((7, 10), np.uint8), np.zeros((5, 7), np.uint8))
-
 
 def capture(target: FakeTarget | Unreliable, samples: int = 3) -> tuple[tuple[np.ndarray, ...], ...]:
-    return bench.capture(target, (INPUTS[:samples],), LAYERS, SHA256.hex())
+    return bench.capture(target, (INPUTS[:samples],), LAYERS, SHA256.hex())[0]
 
 
 def check_captured(rows: tuple[tuple[np.ndarray, ...], ...]) -> None:
@@ -321,7 +396,7 @@ def test_capture_over_a_spoiled_line() -> None:
 def test_capture_begins_its_sample_again_after_a_restart() -> None:
     firmware = FakeFirmware()
     target = FakeTarget(firmware)
-    check_captured(capture(Unreliable(target, Faults(before={6: lambda: target.say(firmware.reset())}))))
+    check_captured(capture(Unreliable(target, Faults(before={11: lambda: target.say(firmware.reset())}))))
     assert firmware.requests.count("Capture") == 4
 
 

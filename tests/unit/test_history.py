@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from test_page import Page, kept_details
-from test_records import BOARD, RECORD
+from test_records import BOARD, FOUND, RECORD
 
 from tools import pipeline
 from tools.pipeline import places
@@ -42,6 +42,18 @@ def test_this_machine_is_no_microcontroller() -> None:
     assert "real board" not in text and "clock, Hz" not in text and "Sections" not in text
     (_, here) = history.tables([RECORD, host], {})
     assert (here["rows"][0]["flash"], here["rows"][0]["ram"]) == ("", "")
+
+
+def test_a_firmware_that_was_not_built_here_replaces_nothing_and_has_no_place_on_the_flash_axis() -> None:
+    (table,) = history.tables([BOARD, FOUND], {})
+    assert [(row["flash"], row["ram"], row["sort"]["flash"]) for row in table["rows"]] == [
+        ("", "", ""),
+        ("24,000", "5,000", 24_000),
+    ]
+    scored = [replace(m, accuracy={"device": a, "host": a}) for m, a in ((BOARD, 0.9), (FOUND, 0.8))]
+    timed = replace(scored[1], mode="float32", invoke=replace(FOUND.invoke, median=5))
+    (found,) = history.trade_offs([*scored, timed], {})
+    assert [chart["title"] for chart in found["charts"]] == ["Accuracy against cycles"]
 
 
 def test_calibration_is_a_column() -> None:

@@ -12,7 +12,7 @@ from tools.compare import EXACT_DB, Difference, difference, sqnr_db
 from tools.errors import BuildError
 from tools.graph.ir import DType, Graph, Op, Quantization, Tensor
 from tools.report import sections
-from tools.values import Project, Quantized, Vectors
+from tools.values import Identity, Quantized, Vectors
 
 RNG = np.random.default_rng(0)
 
@@ -202,18 +202,18 @@ def test_examine_finds_the_kernel_that_is_wrong() -> None:
 
     vectors = Vectors(inputs, expected.outputs, None, (), "tflite-micro", True)
     quantized = Quantized("flatten", "int8", tflite, own.sha256, HERE / "flatten.tflite", vectors)
-    project = Project({}, "flatten", "int8", own.sha256, len(tflite), "aot", "host", "portable", 0, ())
+    firmware = Identity("host", "host", "aot", "")
     device = [[array[sample].copy() for array in every] for sample in range(2)]
-    clean = compare.examine(quantized, own, None, device, project, None)
+    clean = compare.examine(quantized, own, None, device, firmware, None)
     assert (clean.layer, clean.samples, clean.device_samples, clean.reference) == (None, 3, 2, "tflite-micro")
     assert [row.device for row in clean.layers] == [Difference(0.0, 0.0)] * len(own.ops)
     assert clean.finding == "No layer diverges."
     many = replace(quantized, vectors=replace(vectors, inputs=tuple(np.resize(a, (70, *a.shape[1:])) for a in inputs)))
-    longer = compare.examine(many, own, None, [device[i] for i in (0, 1)] + [device[0]] * 68, project, None)
+    longer = compare.examine(many, own, None, [device[i] for i in (0, 1)] + [device[0]] * 68, firmware, None)
     assert (longer.samples, longer.device_samples) == (70, 70), "more than SAMPLES where the device had more"
     at = len(own.ops) - 1
     device[1][at].reshape(-1)[0] ^= 1
-    spoiled = compare.examine(quantized, own, None, device, project, None)
+    spoiled = compare.examine(quantized, own, None, device, firmware, None)
     assert spoiled.layer == own.ops[at].name and "wrong numbers" in spoiled.finding
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
-from test_records import BOARD, RECORD
+from test_records import BOARD, FOUND, RECORD
 from test_report import COMPARISON, EVIL
 
 from tools import inspect
@@ -115,6 +115,13 @@ def test_page_says_where_litert_stood_in_for_tflm() -> None:
     found = {**kept_details(), wording.STEPS: 2.0}
     text = page.html([replace(RECORD, mismatches=3)], found)
     assert "3 of 360 samples differ from LiteRT&#39;s, by at most 2 steps" in text and "bit for bit" not in text
+
+
+def test_page_of_a_firmware_that_was_not_built_here() -> None:
+    found = {**kept_details(), "plan": None, "sections": [], "flash_limit_bytes": None, "ram_limit_bytes": None}
+    text = re.sub(r"\s+", " ", Page(page.html([BOARD, FOUND], found)).text)
+    assert "on a real board, firmware as found there (build 0123456789abcdef); model of" in text
+    assert "flash, bytes" not in text and 'id="memory"' not in page.html([FOUND], found)
 
 
 def test_what_users_name_stays_text() -> None:
@@ -224,6 +231,13 @@ def test_what_is_kept_comes_back(tmp_path: Path) -> None:
     for text in ("{", "[]", file.read_text().replace(f'"version": {kept.VERSION}', '"version": 0')):
         file.write_text(text)
         assert kept.read(tmp_path, kept.DETAILS, RECORD) is None
+
+
+@pytest.mark.parametrize("target", ["../../../etc/passwd", "arduino:nano", "a\\b", "x" * 300, ".."])
+def test_a_device_does_not_choose_where_its_run_is_kept(tmp_path: Path, target: str) -> None:
+    kept.write(tmp_path, kept.DETAILS, replace(FOUND, target=target, runtime="../x"), kept_details())
+    (file,) = tmp_path.rglob("*.json")
+    assert file.parent == tmp_path and len(file.name) < 200
 
 
 # --- charts -----------------------------------------------------------------------------------------------------------

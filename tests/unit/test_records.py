@@ -36,7 +36,9 @@ RECORD = Measurement(
     kerf="0.1.0",
     commit="c" * 40,
 )
+DEVICE = {"target": "stm32f4", "core": "cortex-m4", "build": "0123456789abcdef"}
 BOARD = replace(RECORD, emulator=None, clock=Clock("cycles", 168_000_000), per_op=None, accuracy=None, commit=None)
+FOUND = replace(BOARD, flash_bytes=None, ram_bytes=None, device=DEVICE)  # a firmware that was not built here
 
 FIELDS = [
     "model",
@@ -66,7 +68,9 @@ NESTED = {
     "clock": ["unit", "hz"],
     "invoke": ["min", "median", "p99", "n"],
     "accuracy": ["device", "host"],
+    "device": ["target", "core", "build"],
 }
+OPTIONAL = ["device"]
 
 
 def complain(text: str) -> None:
@@ -76,7 +80,9 @@ def complain(text: str) -> None:
 def test_fields_and_their_order() -> None:
     record = records.to_json(RECORD)
     assert list(record) == FIELDS
-    assert {name: list(record[name]) for name in NESTED} == NESTED
+    full = records.to_json(replace(RECORD, device=dict(reversed(DEVICE.items()))))
+    assert list(full) == FIELDS + OPTIONAL
+    assert {name: list(full[name]) for name in NESTED} == NESTED
     assert list(record["per_op"][0]) == ["name", "op", "median"]
 
 
@@ -85,7 +91,7 @@ def test_order_does_not_depend_on_who_made_the_dictionaries() -> None:
     assert json.dumps(records.to_json(shuffled)) == json.dumps(records.to_json(RECORD))
 
 
-@pytest.mark.parametrize("measurement", [RECORD, BOARD], ids=["emulated", "board"])
+@pytest.mark.parametrize("measurement", [RECORD, BOARD, FOUND], ids=["emulated", "board", "as found"])
 def test_append_and_load(tmp_path: Path, measurement: Measurement) -> None:
     path = tmp_path / "build" / "m.jsonl"
     records.append(measurement, path)
@@ -124,7 +130,15 @@ def test_record_without_a_field_is_none(field: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "change", [{"invoke": {"min": 1}}, {"flash_bytes": {}}, {"samples": "360"}, {"per_op": [1]}, {"emulator": []}]
+    "change",
+    [
+        {"invoke": {"min": 1}},
+        {"flash_bytes": {}},
+        {"samples": "360"},
+        {"per_op": [1]},
+        {"emulator": []},
+        {"device": {"target": "x"}},
+    ],
 )
 def test_record_with_other_contents_is_none(change: dict[str, Any]) -> None:
     with pytest.raises(ValueError):
@@ -156,7 +170,7 @@ def test_writers_at_the_same_time_do_not_mix_their_lines(tmp_path: Path) -> None
 
 def test_every_field_is_documented() -> None:
     page = (ROOT / "docs" / "records.md").read_text(encoding="utf-8")
-    for field in FIELDS:
+    for field in FIELDS + OPTIONAL:
         names = NESTED.get(field)
         assert re.search(rf"`{field}[`.\[]", page), field
         for name in names or []:
@@ -195,6 +209,7 @@ def test_every_field_is_documented() -> None:
         ({"clock": {"unit": 5, "hz": None}}, "clock.unit"),
         ({"accuracy": {"device": "a", "host": 1.0}}, "accuracy.device"),
         ({"flash_bytes": {"total": "a", "code": 1, "model": 1}}, "flash_bytes.total"),
+        ({"device": DEVICE | {"core": None}}, "device.core"),
         ({"per_op": [{"name": 1, "op": "ADD", "median": 1}]}, "per_op[0].name"),
         ({"per_op": [{"name": "a", "op": "ADD", "median": "x"}]}, "per_op[0].median"),
     ],

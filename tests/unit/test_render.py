@@ -20,7 +20,7 @@ from tools.graph.plan import plan
 from tools.graph.read import read
 from tools.render import Written
 from tools.runtimes import aot
-from tools.values import Project, Target
+from tools.values import Identity, Project, Target
 
 FLATTEN = Path(__file__).parent / "flatten.tflite"
 TARGET = Target(
@@ -372,3 +372,39 @@ def test_an_interrupted_first_write_is_taken_up_again(graph: Graph, tmp_path: Pa
     project = make_project(graph)
     (tmp_path / ".manifest.partial.json").write_text("{")
     assert render.write(project, tmp_path) == Written(len(project.files))
+
+
+def built_as(graph: Graph, target: Target = TARGET) -> str:
+    """The build that the rendered firmware says it is, which is the one that the host knows."""
+    project = make_project(graph, target)
+    stated = project.files[render.IDENTITY].decode()
+    assert json.loads(project.files["manifest.json"])["build"] == project.build
+    for name, value in (("target", target.name), ("core", target.core), ("build", project.build)):
+        assert f'/*{name}=*/"{value}",' in stated
+    assert project.identity == Identity(target.name, target.core, "aot", project.build)
+    assert re.fullmatch("[0-9a-f]{16}", project.build)
+    return project.build
+
+
+def test_a_build_is_told_by_all_its_sources_and_options(graph: Graph, monkeypatch: pytest.MonkeyPatch) -> None:
+    same = built_as(graph)
+    assert built_as(graph) == same
+    options = {**TARGET.options, "build_flags": "-Os\n-g"}
+    others = [
+        built_as(graph, replace(TARGET, **changes))
+        for changes in (
+            {"name": "other"},
+            {"core": "cortex-m7"},
+            {"options": options},
+            {"port": "host"},
+            {"framework": "espidf"},
+        )
+    ]
+    others.append(built_as(read(FLATTEN.read_bytes(), "flatten2")))
+    monkeypatch.setattr(render, "_platformio_ini", lambda *_: "[env]")
+    others.append(built_as(graph))
+    assert len({same, *others}) == 8
+
+
+def test_what_only_kerf_reads_changes_no_build(graph: Graph) -> None:
+    assert built_as(graph, replace(TARGET, summary="x", usb_ids=("1:2",), clock_hz=5)) == built_as(graph)

@@ -7,7 +7,7 @@ from io import StringIO
 
 import pytest
 from rich.console import Console
-from test_records import BOARD, RECORD
+from test_records import BOARD, FOUND, RECORD
 
 from tools import pipeline, report
 from tools.compare import Comparison, Difference, Layer
@@ -52,6 +52,16 @@ def test_run_on_a_board_gives_time() -> None:
     text = shown(report.show_run, Outcome(BOARD))
     assert "3,000,001 cycles (median of 360; min 3,000,000, p99 3,000,100) = 17.857 ms" in text
     assert "accuracy" not in text and "CONV_2D" not in text
+
+
+def test_a_firmware_that_was_not_built_here_has_no_sizes() -> None:
+    text = shown(report.show_run, Outcome(FOUND))
+    assert re.search(r"where +stm32f4, a real board, firmware as found there \(build 0123456789abcdef\), runtime", text)
+    assert re.search(r"flash, RAM +not known", text) and "arena" not in text
+    found, built = (
+        line.split() for line in shown(report.show_bench, [Outcome(FOUND), Outcome(BOARD)]).splitlines()[-2:]
+    )
+    assert "24,000" in built and "5,000" in built and len(found) == len(built) - 2
 
 
 @pytest.mark.parametrize("measure", ["accuracy", "R²"])

@@ -1,13 +1,12 @@
 """What a run tells the user beside its record."""
 
-from contextlib import nullcontext
-from pathlib import Path
 from types import SimpleNamespace
 from unittest.mock import MagicMock
 
 import pytest
 
-from tools.pipeline import runs
+from tools.errors import UsageError
+from tools.pipeline import choices, runs
 from tools.progress import Progress
 from tools.values import Request
 
@@ -21,13 +20,32 @@ class Warnings(Progress):
 
 
 def test_a_clock_that_cannot_tell_single_instructions_apart_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    line = SimpleNamespace(emulator="qemu", open=lambda elf: nullcontext())
-    built = MagicMock()
-    built.image.elf = Path("firmware.elf")
     device = SimpleNamespace(notes=("the emulator's clock counts in steps of 40 instructions",))
-    monkeypatch.setattr(runs, "ready", lambda ask, progress: nullcontext((built, line)))
-    monkeypatch.setattr(runs.bench, "run", lambda *_: device)
+    monkeypatch.setattr(runs, "ready", lambda ask, progress: nullcontext(MagicMock()))
+    monkeypatch.setattr(runs.bench, "run", lambda *_, **__: device)
     monkeypatch.setattr(runs, "_outcome", lambda *_: None)
     progress = Warnings()
     runs.run(Request(), progress)
     assert progress.heard == list(device.notes)
+
+
+@pytest.mark.parametrize(
+    ("ask", "sentence"),
+    [
+        (Request(any_firmware=True), "--any-firmware needs --port"),
+        (Request(any_firmware=True, emulator="qemu"), "--any-firmware needs --port"),
+        (Request(target="host", runtime="tflm", port="socket://there:1"), "is an interpreter on this machine"),
+    ],
+)
+def test_what_nobody_can_be_behind(ask: Request, sentence: str) -> None:
+    with pytest.raises(UsageError, match=sentence):
+        choices.choose_line(ask)
+
+
+def test_one_firmware_is_not_measured_under_several_names() -> None:
+    ask = Request(any_firmware=True, port="socket://there:1")
+    for runtimes, targets in (("aot,tflm", "stm32f4"), ("aot", "stm32f4,esp32")):
+        with pytest.raises(UsageError, match="give one runtime and one target"):
+            runs.bench_all(ask, "digits", "int8", runtimes, targets, Progress())
+    with pytest.raises(UsageError, match="--any-firmware need --target"):
+        runs.classify(Request(any_firmware=True, target=runs.INTERPRETER), [__file__], Progress())

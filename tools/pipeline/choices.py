@@ -62,6 +62,13 @@ def choose_line(ask: Request) -> Line:
     Raises MissingTool when that emulator is not installed.
     """
     target = choose_target(ask)
+    if ask.any_firmware and not ask.port:
+        raise UsageError("--any-firmware needs --port: an emulator and this machine run what was just built")
+    if ask.port and interprets(ask):
+        raise UsageError(
+            f"runtime {ask.runtime} on {target.name} is an interpreter on this machine: name what is behind --port "
+            "with --target"
+        )
     if ask.port and ask.emulator:
         raise UsageError("--port means a real board and --emulator none: give one of them")
     if ask.port:

@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -21,7 +21,8 @@ from ..oracle import interpreter
 from ..progress import Progress
 from ..report import viewer
 from ..runtimes import Program
-from ..values import Image, Project, Quantized, Request, Target
+from ..transports import Transport
+from ..values import Identity, Image, Project, Quantized, Request, Target
 from . import places
 from .choices import RUNTIMES, Line, choose_line, choose_target, interprets
 from .origin import in_float32, quantize
@@ -44,6 +45,11 @@ class Compiled:
     def plan(self) -> Plan | None:
         return self.program.plan
 
+    @property
+    def op_labels(self) -> tuple[tuple[str, str], ...]:
+        """(name, kind) of the operators, in the order in which a firmware reports their times."""
+        return tuple((op.name, op.kind) for op in self.graph.ops)
+
 
 @dataclass(frozen=True, eq=False)
 class Rendered:
@@ -61,6 +67,25 @@ class Built:
 
     rendered: Rendered
     image: Image
+
+
+@dataclass(frozen=True, eq=False)
+class Ready:
+    """A firmware that can be talked to, and the model in it. ``built`` is None for one that was there already: nobody
+    here knows what it was built from."""
+
+    compiled: Compiled
+    built: Built | None
+    line: Line
+
+    @property
+    def wanted(self) -> Identity | None:
+        """What the firmware must be; None where any will do."""
+        return self.built.image.project.identity if self.built else None
+
+    def open(self) -> AbstractContextManager[Transport]:
+        """The line to it; a firmware that was there already is behind a port, which asks for no ELF."""
+        return self.line.open(self.built.image.elf if self.built else Path())
 
 
 def compile(ask: Request, progress: Progress) -> Compiled:
@@ -286,12 +311,16 @@ def monitor(ask: Request) -> None:
 
 
 @contextmanager
-def ready(ask: Request, progress: Progress) -> Iterator[tuple[Built, Line]]:
-    """The firmware, on its board where there is one, and how it is reached.
+def ready(ask: Request, progress: Progress) -> Iterator[Ready]:
+    """The firmware, on its board where there is one, and how it is reached; with ``any_firmware`` nothing is built and
+    nothing flashed.
 
     Its ELF is a copy, which is there as long as the context: another kerf may build the project anew meanwhile.
     """
     line, target = choose_line(ask), choose_target(ask)
+    if ask.any_firmware:
+        yield Ready(compile(ask, progress), None, line)
+        return
     is_flashed = bool(ask.port) and not boards.is_url(ask.port or "")
     if is_flashed:
         flasher.find(target, ask.port)  # a board that is not there is known before anything is built
@@ -303,4 +332,4 @@ def ready(ask: Request, progress: Progress) -> Iterator[tuple[Built, Line]]:
             elf = run.enter_context(files.temporary(built.rendered.directory / built.image.elf.name))
             run.enter_context(places.locked(elf, progress, f"running {_title(built.rendered)}"))
             shutil.copy(built.image.elf, elf)
-        yield replace(built, image=replace(built.image, elf=elf)), line
+        yield Ready(built.rendered.compiled, replace(built, image=replace(built.image, elf=elf)), line)

@@ -19,10 +19,10 @@ from ..errors import KerfError, Mismatch, UsageError, counted
 from ..oracle import interpreter
 from ..progress import Progress
 from ..report import baseline, details, kept, page, records, sections, wording
-from ..values import DeviceRun, Measurement, Request
+from ..values import DeviceRun, Image, Measurement, Request
 from . import places
 from .choices import RUNTIMES, choose_line, choose_modes, choose_target, interprets, split
-from .firmware import Built, Rendered, compile, ready
+from .firmware import Built, Compiled, Rendered, compile, ready
 from .origin import brings_mode, check_name, in_float32, needs_per_tensor_dense, pixel_range, quantize
 
 INTERPRETER = "interpreter"  # where classify runs when no target is asked for
@@ -30,10 +30,12 @@ INTERPRETER = "interpreter"  # where classify runs when no target is asked for
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
-    """A measurement and what it was made of, for reports; the ELF that ran is not there any more."""
+    """A measurement and what it was made of, for reports. ``built`` is None for a firmware that was there already; the
+    ELF that ran is no longer there."""
 
     measurement: Measurement
-    built: Built
+    compiled: Compiled
+    built: Built | None
     outputs: tuple[npt.NDArray[Any], ...]
     retries: int
 
@@ -54,17 +56,19 @@ class Failure:
 def run(ask: Request, progress: Progress) -> Outcome:
     """Sends the whole test set through the firmware, compares every output with the oracle's, and keeps the record.
 
-    A board behind a port of this machine is flashed first; behind a URL it is taken as it is.
+    A board behind a port of this machine is flashed first; behind a URL it is taken as it is. Either way it must say
+    that it runs the firmware that was built here, unless ``ask`` wants any.
     """
     if interprets(ask):
         return _interpret(ask, progress)
-    with ready(ask, progress) as (built, line):
-        vectors, project = built.rendered.compiled.quantized.vectors, built.image.project
-        with line.open(built.image.elf) as transport:
-            device = bench.run(transport, vectors, project.model_sha256, len(project.op_labels), progress)
+    with ready(ask, progress) as firmware:
+        compiled = firmware.compiled
+        quantized, ops = compiled.quantized, len(compiled.op_labels)
+        with firmware.open() as transport:
+            device = bench.run(transport, quantized.vectors, quantized.sha256, ops, progress, wanted=firmware.wanted)
         for note in device.notes:
             progress.warn(note)
-        return _outcome(built, device, line.emulator, progress)
+        return _outcome(compiled, firmware.built, device, firmware.line.emulator, progress)
 
 
 def compare(ask: Request, progress: Progress, samples: int = 1) -> Comparison:
@@ -76,16 +80,15 @@ def compare(ask: Request, progress: Progress, samples: int = 1) -> Comparison:
             f"runtime {ask.runtime} on {ask.target} is TFLM's interpreter, which compare runs in any case; "
             "choose a target with firmware"
         )
-    with ready(ask, progress) as (built, line):
+    with ready(ask, progress) as firmware:
         original = in_float32(ask, progress)
-        compiled, project = built.rendered.compiled, built.image.project
-        vectors, graph = compiled.quantized.vectors, compiled.graph
+        quantized, graph = firmware.compiled.quantized, firmware.compiled.graph
         like = tuple(np.zeros(graph.output(op).shape, graph.output(op).dtype.value) for op in graph.ops)
-        with line.open(built.image.elf) as transport:
-            inputs = tuple(array[:samples] for array in vectors.inputs)
-            rows = bench.capture(transport, inputs, like, project.model_sha256, progress)
+        with firmware.open() as transport:
+            inputs = tuple(array[:samples] for array in quantized.vectors.inputs)
+            rows, identity = bench.capture(transport, inputs, like, quantized.sha256, progress, wanted=firmware.wanted)
     progress.say("running the model layer by layer on this machine")
-    found = comparison.examine(compiled.quantized, graph, original, rows, project, line.emulator)
+    found = comparison.examine(quantized, graph, original, rows, identity, firmware.line.emulator)
     kept.write(places.details(), kept.COMPARISON, found, found.to_json())
     return found
 
@@ -97,26 +100,29 @@ def classify(ask: Request, wanted: Sequence[str], progress: Progress) -> tuple[c
     """
     paths = classifier.find(wanted)
     with ExitStack() as stack:
+        firmware = None
         if ask.target == INTERPRETER:
-            if ask.port or ask.emulator:
-                raise UsageError("--port and --emulator need --target: say what is behind them")
-            ask, built = replace(ask, target=Request.target), None
+            if ask.port or ask.emulator or ask.any_firmware:
+                raise UsageError("--port, --emulator and --any-firmware need --target: say what is behind them")
+            ask = replace(ask, target=Request.target)
             quantized = quantize(ask, progress)
         else:
-            built, line = stack.enter_context(ready(ask, progress))
-            quantized = built.rendered.compiled.quantized
+            firmware = stack.enter_context(ready(ask, progress))
+            quantized = firmware.compiled.quantized
         pictures = classifier.prepare(paths, quantized, pixel_range(ask).name, ask.skip_bad)
         if pictures.left_out:
             progress.warn(f"{counted(len(pictures.left_out), 'file')} left out; the first: {pictures.left_out[0]}")
         found = oracle.expected(quantized.tflite, [pictures.inputs], quantized.model)
-        if built is None:
+        if firmware is None:
             return classifier.predict(pictures, found.outputs[0], quantized, found.oracle)
-        project, where = built.image.project, f"{ask.runtime} on {ask.target}"
         vectors = replace(
             quantized.vectors, inputs=(pictures.inputs,), expected=found.outputs, labels=None, exact=found.exact
         )
-        with line.open(built.image.elf) as transport:
-            device = bench.run(transport, vectors, project.model_sha256, len(project.op_labels), progress)
+        ops = len(firmware.compiled.op_labels)
+        with firmware.open() as transport:
+            device = bench.run(transport, vectors, quantized.sha256, ops, progress, wanted=firmware.wanted)
+        assert device.identity is not None
+        where = f"{device.identity.runtime} on {device.identity.target}"
         differing, steps = bench.compare(vectors, device.outputs), bench.largest_difference(vectors, device.outputs)
         if differing and steps is not None:
             progress.warn(
@@ -138,6 +144,8 @@ def bench_all(
     All runs of a model and mode are of the same .tflite: what one of them cannot take, none gets.
     """
     runtimes, targets = split("runtimes", runtime), split("targets", target)
+    if ask.any_firmware and len(runtimes) * len(targets) > 1:
+        raise UsageError("--any-firmware measures the one firmware that is there: give one runtime and one target")
     asks = [
         replace(ask, model=a, mode=b, runtime=c, target=d)
         for a in split("models", model)
@@ -169,7 +177,7 @@ def require_match(outcomes: Sequence[Outcome | Failure]) -> None:
         assert isinstance(outcome, Outcome)
         m = outcome.measurement
         if m.mismatches and wording.STEPS not in m.extra:
-            oracle = outcome.built.rendered.compiled.quantized.vectors.oracle
+            oracle = outcome.compiled.quantized.vectors.oracle
             raise Mismatch(
                 f"{m.mismatches} of {m.samples} samples of {m.model} {m.mode} differ from {oracle} on {m.target}: the "
                 f"{m.kernels} kernels of {m.runtime} or the board computed other numbers, and `inv compare` shows in "
@@ -194,32 +202,34 @@ def write_report(progress: Progress, out: Path | None = None) -> Path:
     return path
 
 
-def _outcome(built: Built, device: DeviceRun, emulator: str | None, progress: Progress) -> Outcome:
-    """The measurement that a run amounts to, compared and kept."""
-    image, project = built.image, built.image.project
-    vectors = built.rendered.compiled.quantized.vectors
+def _outcome(
+    compiled: Compiled, built: Built | None, device: DeviceRun, emulator: str | None, progress: Progress
+) -> Outcome:
+    """The measurement that a run amounts to, compared and kept.
+
+    Where nothing was built, the firmware's own words say what was measured, and nobody knows what it takes.
+    """
+    quantized, vectors = compiled.quantized, compiled.quantized.vectors
     on_device, on_host = (bench.accuracy(vectors, outputs) for outputs in (device.outputs, vectors.expected))
     per_op = None
     if device.per_op is not None:
-        labelled = zip(project.op_labels, device.per_op, strict=True)
+        labelled = zip(compiled.op_labels, device.per_op, strict=True)
         per_op = tuple({"name": name, "op": op, "median": ticks} for (name, op), ticks in labelled)
     steps = bench.largest_difference(vectors, device.outputs)
+    who = built.image.project.identity if built else device.identity
+    assert who is not None
+    said = device.identity
     measurement = Measurement(
-        model=project.model,
-        mode=project.mode,
-        model_sha256=project.model_sha256,
-        model_bytes=project.model_bytes,
-        runtime=project.runtime,
-        target=project.target,
+        model=quantized.model,
+        mode=quantized.mode,
+        model_sha256=quantized.sha256,
+        model_bytes=len(quantized.tflite),
+        runtime=who.runtime,
+        target=who.target,
         emulator=emulator,
-        kernels=image.kernels,
-        flash_bytes=image.flash_bytes,
-        ram_bytes={
-            "total": image.static_bytes + image.arena_bytes + device.stack_bytes,
-            "static": image.static_bytes,
-            "arena": image.arena_bytes,
-            "stack": device.stack_bytes,
-        },
+        kernels=built.image.kernels if built else who.kernels,
+        flash_bytes=built.image.flash_bytes if built else None,
+        ram_bytes=_ram_bytes(built.image, device) if built else None,
         clock=device.clock,
         invoke=device.invoke,
         setup=device.setup,
@@ -230,15 +240,28 @@ def _outcome(built: Built, device: DeviceRun, emulator: str | None, progress: Pr
         accuracy=None if on_device is None or on_host is None else {"device": on_device, "host": on_host},
         kerf=__version__,
         commit=commit(),
+        device=None if said is None else {"target": said.target, "core": said.core, "build": said.build},
         extra={"arena_used_bytes": device.arena_bytes} | ({} if steps is None else {wording.STEPS: steps}),
     )
-    compiled, target = built.rendered.compiled, built.rendered.target
-    parts = () if RUNTIMES[project.runtime].interprets(target) else sections.read(image.elf)
-    found = details.of(compiled.quantized, compiled.graph, compiled.plan, device.outputs, target, parts)
+    found = _details(compiled, built, device.outputs)
     with places.locked(places.records(), progress, "recording a measurement"):
         records.append(measurement, places.records())
         kept.write(places.details(), kept.DETAILS, measurement, {**found, wording.STEPS: steps})
-    return Outcome(measurement, built, device.outputs, device.retries)
+    return Outcome(measurement, compiled, built, device.outputs, device.retries)
+
+
+def _ram_bytes(image: Image, device: DeviceRun) -> dict[str, int]:
+    parts = {"static": image.static_bytes, "arena": image.arena_bytes, "stack": device.stack_bytes}
+    return {"total": sum(parts.values()), **parts}
+
+
+def _details(compiled: Compiled, built: Built | None, outputs: Sequence[npt.NDArray[Any]]) -> dict[str, Any]:
+    """What the report shows of a run beyond its record; of a firmware that was there already, nothing of its memory."""
+    if built is None:
+        return details.of(compiled.quantized, compiled.graph, None, outputs, None, ())
+    target = built.rendered.target
+    parts = () if RUNTIMES[built.image.project.runtime].interprets(target) else sections.read(built.image.elf)
+    return details.of(compiled.quantized, compiled.graph, compiled.plan, outputs, target, parts)
 
 
 def _interpret(ask: Request, progress: Progress) -> Outcome:
@@ -250,7 +273,8 @@ def _interpret(ask: Request, progress: Progress) -> Outcome:
     target, compiled = choose_target(ask), compile(ask, progress)
     progress.say(f"running {compiled.quantized.vectors.samples} samples in TFLM's interpreter on this machine")
     image, device = interpreter.measure(compiled.quantized, compiled.graph, ask.runtime, target)
-    return _outcome(Built(Rendered(compiled, target, image.project), image), device, None, progress)
+    built = Built(Rendered(compiled, target, image.project), image)
+    return _outcome(compiled, built, device, None, progress)
 
 
 def commit() -> str | None:

@@ -235,15 +235,19 @@ def run_view(measurement: Measurement, retries: int = 0) -> RenderableType:
         f"{m.target} in {m.emulator}" if m.emulator else f"{m.target}, {'this machine' if is_host else 'a real board'}"
     )
     facts.add_row("model", Text(visible(f"{m.model} {m.mode}, {m.model_bytes:,} bytes, sha256 {m.model_sha256[:12]}…")))
+    where += wording.as_found(m)
     facts.add_row("where", Text(visible(f"{where}, runtime {m.runtime}, {m.kernels} kernels")))
-    if is_host:
+    if m.flash_bytes is None or m.ram_bytes is None:
+        facts.add_row("flash, RAM", "not known: this firmware was not built here")
+    elif is_host:
         facts.add_row("arena", f"{m.ram_bytes['arena']:,} bytes")
     else:
         facts.add_row("flash", "{total:,} bytes = {code:,} code + {model:,} model".format(**m.flash_bytes))
         facts.add_row(
             "RAM", "{total:,} bytes = {static:,} static + {arena:,} arena + {stack:,} stack".format(**m.ram_bytes)
         )
-    if (used := m.extra.get("arena_used_bytes", m.ram_bytes["arena"])) != m.ram_bytes["arena"]:
+    arena = m.ram_bytes["arena"] if m.ram_bytes else None
+    if (used := m.extra.get("arena_used_bytes", arena)) != arena:
         facts.add_row("", f"{used:,} bytes of the arena are in use once the model is set up")
     facts.add_row(
         "inference",
@@ -287,7 +291,7 @@ def _row(m: Measurement, drop: float | None) -> tuple[Any, ...]:
     accuracy = ("", "") if m.accuracy is None else [f"{m.accuracy[where]:.4f}" for where in ("device", "host")]
     times = (m.invoke.median, m.invoke.p99)
     is_host = wording.place(m) == wording.HOST
-    sizes = ("", "") if is_host else (m.flash_bytes["total"], m.ram_bytes["total"])
+    sizes = ["" if is_host or found is None else found["total"] for found in (m.flash_bytes, m.ram_bytes)]
     return (
         m.model,
         m.mode,

@@ -28,17 +28,18 @@ def of(
     graph: Graph,
     plan: Plan | None,
     outputs: Sequence[Array],
-    target: Target,
+    target: Target | None,
     sections: Sequence[Section],
 ) -> dict[str, Any]:
-    """JSON-ready details. ``outputs`` are the device's, one array per model output, first axis = sample."""
+    """JSON-ready details. ``outputs`` are the device's, one array per model output, first axis = sample; ``target`` is
+    None where nobody knows its memory."""
     vectors = quantized.vectors
     return {
         "oracle": vectors.oracle,
         "calibration": quantized.calibration,
         "data_sha256": quantized.data_sha256,
-        "flash_limit_bytes": target.flash_bytes,
-        "ram_limit_bytes": target.ram_bytes,
+        "flash_limit_bytes": target.flash_bytes if target else None,
+        "ram_limit_bytes": target.ram_bytes if target else None,
         "sections": [
             {"name": s.name, "address": s.address, "flash_bytes": s.flash_bytes, "ram_bytes": s.ram_bytes}
             for s in sections

@@ -1,7 +1,7 @@
 """All measurements in the HTML report: the tables, and accuracy against what it costs."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ..values import Measurement
@@ -35,11 +35,12 @@ def tables(measurements: Sequence[Measurement], origins: baseline.Origins) -> li
 def _newest(measurements: Sequence[Measurement], origins: baseline.Origins) -> list[int]:
     """Positions of each configuration's newest measurement.
 
-    Other samples are another accuracy, and another calibration another model, not a newer one.
+    Other samples are another accuracy, another calibration another model, and a firmware as found is another one than
+    that built here: not a newer one.
     """
     found = {
         (
-            *(m.model, m.mode, m.runtime, m.kernels, m.target, m.emulator),
+            *(m.model, m.mode, m.runtime, m.kernels, m.target, m.emulator, m.flash_bytes is None),
             *(m.samples, origins.get(m.model_sha256, baseline.UNKNOWN)),
         ): i
         for i, m in enumerate(measurements)
@@ -63,8 +64,8 @@ def row(m: Measurement, drop: float | None = None) -> dict[str, Any]:
         "target": m.target,
         "emulator": m.emulator or "",
         "bytes": f"{m.model_bytes:,}",
-        "flash": "" if is_host else f"{m.flash_bytes['total']:,}",
-        "ram": "" if is_host else f"{m.ram_bytes['total']:,}",
+        "flash": "" if is_host else _total(m.flash_bytes),
+        "ram": "" if is_host else _total(m.ram_bytes),
         "min": f"{m.invoke.min:,}",
         "median": f"{m.invoke.median:,}",
         "p99": f"{m.invoke.p99:,}",
@@ -76,8 +77,8 @@ def row(m: Measurement, drop: float | None = None) -> dict[str, Any]:
         "details": f"p99 {m.invoke.p99:,} {m.clock.unit}" + (f", commit {m.commit[:10]}" if m.commit else ""),
         "sort": {  # numbers to sort by, where the text does not do
             "bytes": m.model_bytes,
-            "flash": m.flash_bytes["total"],
-            "ram": m.ram_bytes["total"],
+            "flash": "" if m.flash_bytes is None else m.flash_bytes["total"],
+            "ram": "" if m.ram_bytes is None else m.ram_bytes["total"],
             "median": m.invoke.median,
             "mismatches": m.mismatches,
             "device": "" if m.accuracy is None else m.accuracy["device"],
@@ -85,6 +86,10 @@ def row(m: Measurement, drop: float | None = None) -> dict[str, Any]:
             "drop": "" if drop is None else f"{drop:.6f}",
         },
     }
+
+
+def _total(sizes: Mapping[str, int] | None) -> str:
+    return "" if sizes is None else f"{sizes['total']:,}"
 
 
 def trade_offs(measurements: Sequence[Measurement], origins: baseline.Origins) -> list[dict[str, Any]]:
@@ -102,7 +107,8 @@ def trade_offs(measurements: Sequence[Measurement], origins: baseline.Origins) -
     for number, same in enumerate(sorted({baseline.tested_with(m, origins) for m in scored})):
         members = [m for m in scored if baseline.tested_with(m, origins) == same]
         series, shapes = sorted({_series(m) for m in members}, key=_by_mode), sorted({_shape(m) for m in members})
-        drawn = [_scatter(f"flash{number}", members, "flash", "flash, bytes", _flash, series, shapes)]
+        sized = [m for m in members if m.flash_bytes is not None]
+        drawn = [_scatter(f"flash{number}", sized, "flash", "flash, bytes", _flash, series, shapes)]
         for is_board, unit in sorted({(m.emulator is None, m.clock.unit) for m in members}):
             timed = [m for m in members if (m.emulator is None, m.clock.unit) == (is_board, unit)]
             x_label = f"{unit} per inference{'' if is_board else ', emulated'}"
@@ -140,6 +146,7 @@ def _shape(m: Measurement) -> str:
 
 
 def _flash(m: Measurement) -> int:
+    assert m.flash_bytes is not None
     return m.flash_bytes["total"]
 
 

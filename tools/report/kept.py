@@ -6,6 +6,7 @@ The pipeline writes it after a run or a comparison; `inv report` reads it back l
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
+from urllib.parse import quote
 
 from .. import files
 
@@ -31,7 +32,8 @@ class Place(Protocol):
 def path(folder: Path, what: str, place: Place) -> Path:
     """The file; DETAILS or COMPARISON is ``what``."""
     where = place.emulator or "board"
-    return folder / f"{place.model_sha256[:16]}-{place.runtime}-{place.target}-{where}-{what}.json"
+    ran = quote(f"{place.runtime}-{place.target}", safe="")[:100]  # perhaps the device's words, which may be any
+    return folder / f"{place.model_sha256[:16]}-{ran}-{where}-{what}.json"
 
 
 def write(folder: Path, what: str, place: Place, value: Mapping[str, Any]) -> None:

@@ -69,7 +69,8 @@ def _run(m: Measurement, details: Json | None) -> dict[str, Any]:
         **history.row(m),
         "sha256": m.model_sha256,
         "model_bytes": f"{m.model_bytes:,}",
-        "where": f"emulated by {m.emulator}" if m.emulator else "on a real board" if is_board else "on this machine",
+        "where": (f"emulated by {m.emulator}" if m.emulator else "on a real board" if is_board else "on this machine")
+        + wording.as_found(m),
         "unit": m.clock.unit,
         "hz": f"{m.clock.hz:,}" if m.clock.hz and is_board else "",
         "n": f"{m.invoke.n:,}",
@@ -81,7 +82,10 @@ def _run(m: Measurement, details: Json | None) -> dict[str, Any]:
 
 
 def _memory(m: Measurement, details: Json | None) -> list[dict[str, Any]]:
-    """Flash and RAM as stacked bars, in percent of the target's memory (of their own total where it is not known)."""
+    """Flash and RAM as stacked bars, in percent of the target's memory (of their own total where it is not known); []
+    for a firmware of which nobody knows them."""
+    if m.flash_bytes is None or m.ram_bytes is None:
+        return []
     return [
         _bar("Flash", m.flash_bytes, ("model", "code"), details["flash_limit_bytes"] if details else None),
         _bar("RAM", m.ram_bytes, ("arena", "static", "stack"), details["ram_limit_bytes"] if details else None),

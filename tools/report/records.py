@@ -3,7 +3,7 @@
 import json
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,31 +15,12 @@ _TOO_MUCH = 1 << 64  # no count of bytes, samples or ticks comes near; JSON has 
 
 
 def to_json(measurement: Measurement) -> dict[str, Any]:
-    """The record's fields in their fixed order; ``extra`` is not part of it."""
-    per_op = measurement.per_op
+    """The record's fields in their fixed order, without optional ones that do not apply and without ``extra``."""
+    values = {name: getattr(measurement, name) for name in _RECORD}
     return {
-        "model": measurement.model,
-        "mode": measurement.mode,
-        "model_sha256": measurement.model_sha256,
-        "model_bytes": measurement.model_bytes,
-        "runtime": measurement.runtime,
-        "target": measurement.target,
-        "emulator": measurement.emulator,
-        "kernels": measurement.kernels,
-        "flash_bytes": {name: measurement.flash_bytes[name] for name in ("total", "code", "model")},
-        "ram_bytes": {name: measurement.ram_bytes[name] for name in ("total", "static", "arena", "stack")},
-        "clock": {"unit": measurement.clock.unit, "hz": measurement.clock.hz},
-        "invoke": {name: getattr(measurement.invoke, name) for name in ("min", "median", "p99", "n")},
-        "setup": measurement.setup,
-        "per_op": None if per_op is None else [{key: op[key] for key in ("name", "op", "median")} for op in per_op],
-        "samples": measurement.samples,
-        "mismatches": measurement.mismatches,
-        "tolerance": measurement.tolerance,
-        "accuracy": None
-        if measurement.accuracy is None
-        else {side: measurement.accuracy[side] for side in ("device", "host")},
-        "kerf": measurement.kerf,
-        "commit": measurement.commit,
+        name: _written(kind, values[name])
+        for name, kind in _RECORD.items()
+        if not (isinstance(kind, _Optional) and values[name] is None)
     }
 
 
@@ -68,6 +49,15 @@ class _Value:
 
 @dataclass(frozen=True)
 class _OrNull:
+    """A value that is null where it does not apply."""
+
+    of: Any
+
+
+@dataclass(frozen=True)
+class _Optional:
+    """A field that is absent where it does not apply."""
+
     of: Any
 
 
@@ -87,34 +77,57 @@ _RATE = _Value("a whole number from 1 on", lambda value: type(value) is int and 
 _AMOUNT = _Value("a number from 0 on", _is_number)
 _SHARE = _Value("a number from 0 to 1", lambda value: _is_number(value) and value <= 1)
 
-# A dict is an object with these fields, a list one of any length of the element in it.
+# Every field, in the order of the record. A dict is an object with these fields, a list one of any length of the
+# element in it.
 _RECORD: dict[str, Any] = {
-    **dict.fromkeys(("model", "mode", "runtime", "target", "kernels", "kerf"), _TEXT),
+    "model": _TEXT,
+    "mode": _TEXT,
     "model_sha256": _SHA256,
-    **dict.fromkeys(("emulator", "commit"), _OrNull(_TEXT)),
-    **dict.fromkeys(("model_bytes", "setup", "samples", "mismatches"), _COUNT),
-    "flash_bytes": dict.fromkeys(("total", "code", "model"), _COUNT),
-    "ram_bytes": dict.fromkeys(("total", "static", "arena", "stack"), _COUNT),
+    "model_bytes": _COUNT,
+    "runtime": _TEXT,
+    "target": _TEXT,
+    "emulator": _OrNull(_TEXT),
+    "kernels": _TEXT,
+    "flash_bytes": _OrNull(dict.fromkeys(("total", "code", "model"), _COUNT)),
+    "ram_bytes": _OrNull(dict.fromkeys(("total", "static", "arena", "stack"), _COUNT)),
     "clock": {"unit": _TEXT, "hz": _OrNull(_RATE)},  # times are divided by hz
     "invoke": dict.fromkeys(("min", "median", "p99", "n"), _COUNT),
+    "setup": _COUNT,
     "per_op": _OrNull([{"name": _TEXT, "op": _TEXT, "median": _COUNT}]),
+    "samples": _COUNT,
+    "mismatches": _COUNT,
     "tolerance": _AMOUNT,
     "accuracy": _OrNull(dict.fromkeys(("device", "host"), _SHARE)),
+    "kerf": _TEXT,
+    "commit": _OrNull(_TEXT),
+    "device": _Optional(dict.fromkeys(("target", "core", "build"), _TEXT)),
 }
+
+
+def _written(kind: Any, value: Any) -> Any:
+    """What ``kind`` describes of a value, as JSON has it."""
+    if isinstance(kind, (_OrNull, _Optional)):
+        return None if value is None else _written(kind.of, value)
+    if isinstance(kind, dict):
+        values = value if isinstance(value, Mapping) else vars(value)
+        return {key: _written(kind[key], values[key]) for key in kind}
+    return [_written(kind[0], item) for item in value] if isinstance(kind, list) else value
 
 
 def _taken(kind: Any, value: Any, name: str) -> Any:
     """What ``kind`` describes of a value, without what it does not; ValueError with ``name`` for what it is not."""
     if isinstance(kind, _OrNull):
         return None if value is None else _taken(kind.of, value, name)
+    if isinstance(kind, _Optional):
+        return _taken(kind.of, value, name)
     if isinstance(kind, dict):
         if not isinstance(value, dict):
             raise ValueError(f"{name or 'it'} is {_said(value)}, not an object")
         inner = {key: f"{name}.{key}" if name else key for key in kind}
         for key in kind:
-            if key not in value:
+            if key not in value and not isinstance(kind[key], _Optional):
                 raise ValueError(f"{inner[key]} is missing")
-        return {key: _taken(kind[key], value[key], inner[key]) for key in kind}
+        return {key: _taken(kind[key], value[key], inner[key]) for key in kind if key in value}
     if isinstance(kind, list):
         if not isinstance(value, list):
             raise ValueError(f"{name} is {_said(value)}, not a list")

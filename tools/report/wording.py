@@ -12,6 +12,11 @@ def place(m: Measurement) -> str:
     return EMULATED if m.emulator else HOST if m.target == "host" else BOARD
 
 
+def as_found(m: Measurement) -> str:
+    """What is to be added to the place of a firmware that this kerf did not build; "" for all others."""
+    return f", firmware as found there (build {m.device['build']})" if m.flash_bytes is None and m.device else ""
+
+
 def verdict(m: Measurement, oracle: str = "the oracle", steps: float | None = None) -> tuple[str, str]:
     """One sentence, and whether it is "good", "bad" or "faint": did the device compute what it must?
 
