@@ -39,6 +39,8 @@ _SETTINGS = {
 }
 _EXTRA = "PLATFORMIO_EXTRA_SCRIPTS"
 _FOR_A_SHELL = "$'\"`&;()<>|*?\\"
+# How a linked firmware names the model's constants and its arena.
+_CONSTANT, _ARENA = "kerf_constant_", "kerf_arena"
 # The last two are ESP-IDF's.
 _STATIC = (".data", ".bss", ".dram0.data", ".dram0.bss")
 _COMPILING = re.compile(r"^(?:Compiling|Linking) (\S+)")
@@ -129,8 +131,8 @@ def upload(
 def measure(elf: Path, project: Project, rebuilt: bool) -> Image:
     """Sizes of a linked firmware; raises BuildError when the file is no ELF.
 
-    flash total: everything that is loaded. model: the symbols of kerf::model::constants. code: the rest. static: .data
-    and .bss without kerf::model::arena; the reserved stack is a section of its own and not in it.
+    flash total: everything that is loaded. model: the symbols kerf_constant_…. code: the rest. static: .data and .bss
+    without kerf_arena; the reserved stack is a section of its own and not in it.
     """
     from elftools.common.exceptions import ELFError
     from elftools.elf.constants import SH_FLAGS
@@ -153,9 +155,9 @@ def measure(elf: Path, project: Project, rebuilt: bool) -> Image:
                             kernels |= {to for start, to in named.items() if symbol.name.startswith(start)}
                         if symbol["st_info"]["type"] != "STT_OBJECT":
                             continue
-                        if symbol.name.startswith("_ZN4kerf5model9constants"):
+                        if symbol.name.startswith(_CONSTANT):
                             constants[symbol["st_value"]] = symbol["st_size"]
-                        elif re.fullmatch(r"_ZN4kerf5modelL?5arenaE", symbol.name):
+                        elif symbol.name == _ARENA:
                             arena = symbol["st_size"]
     except (OSError, ELFError) as error:
         raise BuildError(f"{elf} is not an ELF file, so its sizes cannot be read: {error}") from error

@@ -18,15 +18,22 @@ void write(const uint8_t* bytes, size_t count);
 void idle();
 
 // The clock. start_ticks() sets the count to 0 and aligns its phase, so that equal work gives equal numbers;
-// ticks() is the count since. 64 bits: never wraps.
+// ticks() is the count since. 64 bits: never wraps. A port defines the functions with C names, by which Renode's hooks
+// find them (tools/transports/renode.py).
 enum class TickUnit : uint8_t { kCycles = 0, kMicroseconds = 1 };
 struct Clock {
     TickUnit unit;
     uint32_t hz;
 };
 Clock clock();
-void start_ticks();
-uint64_t ticks();
+extern "C" void kerf_start_ticks();
+extern "C" uint64_t kerf_ticks();
+inline void start_ticks() {
+    kerf_start_ticks();
+}
+inline uint64_t ticks() {
+    return kerf_ticks();
+}
 
 // Runs a loop of known length and returns how many instructions it took, not counting the call (0: unknown on this
 // port). `turns` > 0. An emulator's tick rate is calibrated with it.

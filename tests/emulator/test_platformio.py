@@ -12,14 +12,14 @@ from port_project import Silent, Stub, linked, project, require
 
 from tools import build, render, targets
 from tools.errors import BuildError, DoesNotFit, MissingTool
-from tools.transports import host, serial
+from tools.transports import host, renode, serial
 from tools.values import Target
 
 MODEL = """
-namespace kerf::model::constants { extern const int8_t weights[1000]; alignas(16) const int8_t weights[1000] = {1}; }
-namespace kerf::model { extern uint8_t arena[4096]; alignas(16) uint8_t arena[4096]; }
+extern "C" alignas(16) const int8_t kerf_constant_weights[1000] = {1};
+extern "C" { alignas(16) uint8_t kerf_arena[4096]; }
 extern "C" [[gnu::constructor]] void touch() {
-    kerf::model::arena[0] = static_cast<uint8_t>(*const_cast<volatile int8_t*>(kerf::model::constants::weights));
+    kerf_arena[0] = static_cast<uint8_t>(*const_cast<volatile int8_t*>(kerf_constant_weights));
 }
 """
 
@@ -48,6 +48,14 @@ def test_the_image_says_where_its_bytes_are(stm32f4: Target, tmp_path: Path) -> 
     assert larger.flash_bytes["total"] == larger.flash_bytes["code"] + 1000
     assert 0 <= larger.flash_bytes["code"] - image.flash_bytes["code"] < 100
     assert 0 <= larger.static_bytes - image.static_bytes < 16
+
+
+@pytest.mark.emulator
+def test_renode_finds_the_clock_that_it_replaces(stm32f4: Target, tmp_path: Path) -> None:
+    """Its hooks go to functions by the names of their symbols."""
+    image = linked(stm32f4, tmp_path / "p")
+    said = renode.machine(image.elf, stm32f4.emulators["renode"].settings, 20_000)["clock.py"].decode()
+    assert [line.split()[-1] for line in said.splitlines() if "cpu.AddHook(" in line] == [f"{f})" for f in renode.CLOCK]
 
 
 @pytest.mark.emulator

@@ -17,7 +17,7 @@ from tools.values import Emulator
 
 HERE = Path(__file__).parent
 SETTINGS = {"platform": "stm32f4", "uart": "usart1"}
-ADDRESSES = {"init_ticks": 0x08003404, "start_ticks": 0x0800342C, "ticks": 0x08003458}
+ADDRESSES = {"kerf_init_ticks": 0x08003404, "kerf_start_ticks": 0x0800342C, "kerf_ticks": 0x08003458}
 
 
 def write_elf(path: Path, symbols: dict[str, int]) -> Path:
@@ -47,7 +47,7 @@ def elf(tmp_path: Path) -> Path:
     """A firmware whose clock is at ADDRESSES (in Thumb, so bit 0 is set), under a path no script would survive."""
     folder = tmp_path / 'a "quoted" folder; quit'
     folder.mkdir()
-    symbols = {symbol: ADDRESSES[function] | 1 for symbol, function in renode.CLOCK.items()}
+    symbols = {symbol: ADDRESSES[symbol] | 1 for symbol in renode.CLOCK}
     return write_elf(folder / "firmware.elf", symbols)
 
 
@@ -133,11 +133,11 @@ def test_a_tick_is_one_instruction(elf: Path, cpu: Cpu) -> None:
     exec(renode.machine(elf, SETTINGS, 23456)["clock.py"], scope)
     scope["mc_count_instructions"]()
     assert sorted(cpu.hooks) == sorted(ADDRESSES.values())
-    cpu.call(ADDRESSES["init_ticks"], 100)
-    assert cpu.call(ADDRESSES["ticks"], 150) == 150
-    cpu.call(ADDRESSES["start_ticks"], 1_000)
-    assert cpu.call(ADDRESSES["ticks"], 3_005) == 2_005
-    assert cpu.call(ADDRESSES["ticks"], 1_000 + (5 << 32) + 7) == (5 << 32) + 7
+    cpu.call(ADDRESSES["kerf_init_ticks"], 100)
+    assert cpu.call(ADDRESSES["kerf_ticks"], 150) == 150
+    cpu.call(ADDRESSES["kerf_start_ticks"], 1_000)
+    assert cpu.call(ADDRESSES["kerf_ticks"], 3_005) == 2_005
+    assert cpu.call(ADDRESSES["kerf_ticks"], 1_000 + (5 << 32) + 7) == (5 << 32) + 7
 
 
 def test_the_robot_suite_is_read_without_an_error() -> None:
@@ -177,7 +177,7 @@ def test_the_robot_suite_is_read_without_an_error() -> None:
 
 def test_a_firmware_without_the_clock_is_refused(tmp_path: Path) -> None:
     other = write_elf(tmp_path / "other.elf", {"main": 0x08000001})
-    with pytest.raises(TransportError, match="has no function _ZN4kerf4port10init_ticksEv"):
+    with pytest.raises(TransportError, match="has no function kerf_init_ticks"):
         renode.machine(other, SETTINGS, 1)
 
 

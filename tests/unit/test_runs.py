@@ -1,5 +1,6 @@
 """What a run tells the user beside its record."""
 
+from contextlib import nullcontext
 from types import SimpleNamespace
 from unittest.mock import MagicMock
 

@@ -134,7 +134,7 @@ class _Printer:
     def _argument(self, op: Op, function: str, argument: Argument, scratch_numbers: Any) -> str:
         if isinstance(argument, Scratch):
             place = self.plan.scratch[op.index, next(scratch_numbers)]
-            return f"arena + {place.offset}" if place.bytes else "nullptr"
+            return f"kerf_arena + {place.offset}" if place.bytes else "nullptr"
         if isinstance(argument, Constant):
             what = f"{argument.suffix} of {op.kind} {cpp_text.comment(op.name)}"
             return self._constant(f"{function}_{argument.suffix}", argument.data, what)
@@ -170,12 +170,12 @@ class _Printer:
                 "bytes": data.nbytes,
             }
         )
-        return f"constants::{name}"
+        return f"kerf_constant_{name}"
 
     def _arena(self, tensor: Tensor, *, const: bool = False, cast: bool = True) -> str:
         """A pointer to a tensor in the arena, of its element type unless not ``cast``."""
         place = self.plan.tensors[tensor.index]
-        address = f"arena + {place.offset}"
+        address = f"kerf_arena + {place.offset}"
         if not cast:
             return address
         return f"reinterpret_cast<{'const ' if const else ''}{cpp_text.cpp_type(tensor.dtype.value)}*>({address})"

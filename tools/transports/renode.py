@@ -29,12 +29,8 @@ MISSING = (
 )
 PLATFORMS = render.TEMPLATES / "renode"
 
-# The port's clock (port.h, firmware/ports/cortexm): symbols as the Itanium C++ ABI mangles them → their hook.
-CLOCK = {
-    "_ZN4kerf4port10init_ticksEv": "init_ticks",
-    "_ZN4kerf4port11start_ticksEv": "start_ticks",
-    "_ZN4kerf4port5ticksEv": "ticks",
-}
+# The functions of the port's clock (port.h, firmware/ports/cortexm); each has a hook of the same name.
+CLOCK = ("kerf_init_ticks", "kerf_start_ticks", "kerf_ticks")
 
 _START_SECONDS = 60.0  # 4 to 20 on an idle machine
 _POLL_SECONDS = 0.1
@@ -91,7 +87,7 @@ def machine(elf: Path, settings: Mapping[str, str], port: int) -> dict[str, byte
     clock = render.render(
         "renode/clock.py.j2",
         version=__version__,
-        functions=[(CLOCK[symbol], f"0x{addresses[symbol]:08X}") for symbol in CLOCK],
+        functions=[(symbol, f"0x{addresses[symbol]:08X}") for symbol in CLOCK],
     )
     return {
         "machine.resc": resc.encode(),

@@ -30,13 +30,13 @@ Clock clock() {
     return {TickUnit::kCycles, kCoreHz};
 }
 
-void start_ticks() {
+void kerf_start_ticks() {
     last_rtc = NRF_RTC1->COUNTER;
     rtc_ticks = 0;
     first_cycle = DWT->CYCCNT;
 }
 
-uint64_t ticks() {
+uint64_t kerf_ticks() {
     const uint32_t cycles = DWT->CYCCNT - first_cycle;
     const uint32_t rtc = NRF_RTC1->COUNTER;
     rtc_ticks += (rtc - last_rtc) & kRtcMask;

@@ -5,7 +5,7 @@ namespace kerf::port {
 
 void init_faults();
 void init_stack();
-void init_ticks();
+extern "C" void kerf_init_ticks();  // a C name, as kerf_ticks() of port.h has
 void init_serial();
 
 }  // namespace kerf::port

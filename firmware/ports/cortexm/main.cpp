@@ -12,7 +12,7 @@ void init() {
     init_faults();
     chip::init();
     init_serial();
-    init_ticks();
+    kerf_init_ticks();
 }
 
 void reset() {

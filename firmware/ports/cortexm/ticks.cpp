@@ -28,7 +28,7 @@ namespace kerf::port {
 
 using namespace core;
 
-void init_ticks() {
+void kerf_init_ticks() {
     kSysTickReload.write(kSysTickMask);
     kSysTickValue.write(0);
     kSysTickControl.write(7);
@@ -38,14 +38,14 @@ Clock clock() {
     return {TickUnit::kCycles, chip::clock_hz()};
 }
 
-void start_ticks() {
+void kerf_start_ticks() {
     const InterruptLock lock;
     kSysTickValue.write(0);
     kIcsr.write(kIcsrPendStClr);
     wraps = 0;
 }
 
-uint64_t ticks() {
+uint64_t kerf_ticks() {
     const InterruptLock lock;
     uint32_t low = elapsed();
     uint32_t high = wraps;

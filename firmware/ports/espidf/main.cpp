@@ -25,7 +25,7 @@ Clock clock() {
     return {TickUnit::kCycles, kCoreHz};
 }
 
-void start_ticks() {
+void kerf_start_ticks() {
     first_tick = xTaskGetTickCount();
     first_cycle = esp_cpu_get_cycle_count();
 }
@@ -33,7 +33,7 @@ void start_ticks() {
 // The cycle counter has 32 bits and wraps every 17.9 s at 240 MHz. FreeRTOS's tick count says roughly how long it has
 // been, to 10 ms, and so how often it has wrapped; the cycle counter says the rest exactly: the true count is the one
 // nearest to the estimate.
-uint64_t ticks() {
+uint64_t kerf_ticks() {
     const uint32_t cycles = esp_cpu_get_cycle_count() - first_cycle;
     const uint64_t estimate = uint64_t{xTaskGetTickCount() - first_tick} * kCyclesPerTick;
     const auto off = static_cast<int32_t>(cycles - static_cast<uint32_t>(estimate));

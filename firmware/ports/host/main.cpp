@@ -108,11 +108,11 @@ Clock clock() {
     return {TickUnit::kMicroseconds, 1'000'000};
 }
 
-void start_ticks() {
+void kerf_start_ticks() {
     origin = Steady::now();
 }
 
-uint64_t ticks() {
+uint64_t kerf_ticks() {
     return static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(Steady::now() - origin).count());
 }
 

@@ -13,10 +13,8 @@
 
 namespace kerf::model {
 
-namespace constants {
-
 // The .tflite as it is. TFLM reads it in place; flatbuffers want 16-byte alignment.
-alignas(16) const uint8_t model[] = {
+extern "C" alignas(16) const uint8_t kerf_constant_model[] = {
     28, 0, 0, 0, 84, 70, 76, 51, 20, 0, 32, 0, 28, 0, 24, 0, 20, 0, 16, 0, 12, 0, 0, 0,
     8, 0, 4, 0, 20, 0, 0, 0, 28, 0, 0, 0, 140, 0, 0, 0, 228, 0, 0, 0, 156, 2, 0, 0,
     172, 2, 0, 0, 128, 10, 0, 0, 3, 0, 0, 0, 1, 0, 0, 0, 4, 0, 0, 0, 202, 252, 255, 255,
@@ -138,12 +136,12 @@ alignas(16) const uint8_t model[] = {
     12, 0, 0, 0, 77, 0, 0, 0, 0, 0, 0, 77, 12, 0, 16, 0, 15, 0, 0, 0, 8, 0, 4, 0,
     12, 0, 0, 0, 3, 0, 0, 0, 3, 0, 0, 0, 0, 0, 0, 3,
 };
-static_assert(sizeof(model) == 2872);
-
-}  // namespace constants
+static_assert(sizeof(kerf_constant_model) == 2872);
 
 // 4,096 bytes, for this test.
-alignas(16) uint8_t arena[4096];
+extern "C" {
+alignas(16) uint8_t kerf_arena[4096];
+}
 
 // The memory that setup() gives to the interpreter. volatile, because kerf finds the smallest arena by changing these
 // two words in a copy of the linked firmware.
@@ -151,8 +149,7 @@ struct Memory {
     uint8_t* data;
     uint32_t bytes;
 };
-extern const volatile Memory arena_memory;
-const volatile Memory arena_memory = {arena, sizeof(arena)};
+extern "C" const volatile Memory kerf_arena_memory = {kerf_arena, sizeof(kerf_arena)};
 
 namespace {
 
@@ -314,7 +311,7 @@ static const Port kOutputs[] = {
 };
 
 Status setup() {
-    const tflite::Model* const model = tflite::GetModel(constants::model);
+    const tflite::Model* const model = tflite::GetModel(kerf_constant_model);
     if (model->version() != TFLITE_SCHEMA_VERSION) return fail(Status::kBadModel, model->version());
 
     auto& resolver = resolver_slot.make();
@@ -330,9 +327,9 @@ Status setup() {
         if (status != kTfLiteOk) return fail(Status::kBadModel, 0);
     }
 
-    const uint32_t bytes = arena_memory.bytes;
+    const uint32_t bytes = kerf_arena_memory.bytes;
     if (bytes < kLeastArenaBytes) return fail(Status::kArenaTooSmall, kLeastArenaBytes - bytes);
-    Allocator& allocator = allocator_slot.make(arena_memory.data, bytes);
+    Allocator& allocator = allocator_slot.make(kerf_arena_memory.data, bytes);
     profiler = &profiler_slot.make();
     auto* const memory = tflite::MicroAllocator::Create(&allocator, &planner_slot.make());
     interpreter = &interpreter_slot.make(model, resolver, memory, nullptr, profiler);
