@@ -192,25 +192,47 @@ def test_nothing_imports_tasks() -> None:
     assert [path for path in PYTHON if any(name.partition(".")[0] == "tasks" for name in imports(path))] == []
 
 
-# folder of firmware/ → the folders it may include from; the standard library and vendor headers are anyone's.
+# folder of firmware/ → the folders it may include from; the standard library and vendor headers are anyone's. TFLM's
+# headers are at hand only in a project of runtime tflm.
 MAY_INCLUDE = {
     "model": set(),
     "port": set(),
     "kernels": {"kernels"},
+    "tflm": {"tflm", "model", "tensorflow"},
     "bench": {"bench", "model", "port"},
     "ports": {"ports", "port", "bench"},
 }
+RENDERED_MAY_INCLUDE = {"aot": {"model", "kernels"}, "tflm": {"model", "tflm"}}
 CPP = sorted(p for p in FIRMWARE.rglob("*") if p.suffix in (".h", ".cpp", ".c", ".S"))
+
+
+def included_by(path: Path) -> list[str]:
+    """What a C++ file includes in quotes."""
+    return re.findall(r'^\s*#\s*include\s+"([^"]+)"', path.read_text(), re.MULTILINE)
 
 
 @pytest.mark.parametrize("path", CPP, ids=lambda p: str(p.relative_to(FIRMWARE)))
 def test_cpp_includes_go_one_way(path: Path) -> None:
     folder = path.relative_to(FIRMWARE).parts[0]
-    included = re.findall(r'^\s*#\s*include\s+"([^"]+)"', path.read_text(), re.MULTILINE)
+    included = included_by(path)
     folders = {name.split("/")[0] for name in included if "/" in name}
     beside = [name for name in included if "/" not in name and not (path.parent / name).exists()]
     assert beside == []
     assert folders <= MAY_INCLUDE[folder]
+
+
+def test_tflm_is_included_in_one_place() -> None:
+    """As a system header: what warns in there is not this project's."""
+    users = [path for path in CPP if any(name.startswith("tensorflow/") for name in included_by(path))]
+    assert users == [FIRMWARE / "tflm" / "library.h"]
+    assert "#pragma GCC system_header" in users[0].read_text()
+
+
+@pytest.mark.parametrize("runtime", RENDERED_MAY_INCLUDE)
+def test_a_rendered_model_includes_its_runtime_alone(runtime: str) -> None:
+    lines = (ROOT / "templates" / runtime / "model.cpp.j2").read_text().replace("{{ header }}", "some.h")
+    names = re.findall(r'^#include "([^"]+)"', lines, re.MULTILINE)
+    assert {name.split("/")[0] for name in names} == RENDERED_MAY_INCLUDE[runtime]
 
 
 @pytest.mark.parametrize("path", [p for p in CPP if "kernels" in p.parts], ids=lambda p: p.name)

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Container, Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path, PurePosixPath
@@ -25,7 +25,7 @@ IDENTITY = "src/bench/identity.cpp"
 PLATFORM = "symlink://firmware/platform"  # how a target names the platform of this repository …
 PLATFORM_COPY = "symlink://platform"  # … and a rendered project its copy of it
 
-_KERNEL_INCLUDE = re.compile(rb'^\s*#\s*include\s+"kernels/([^"]+)"', re.MULTILINE)
+_INCLUDE = re.compile(rb'^\s*#\s*include\s+"((?:kernels|tflm)/[^"]+)"', re.MULTILINE)
 
 
 @cache
@@ -62,16 +62,15 @@ def project(
 ) -> Project:
     """A complete PlatformIO project: the runtime's ``sources`` (src/model.cpp …) with everything they are built with.
 
-    src/ mirrors firmware/, so that an #include reads the same in both. Of the kernels only the headers that the
-    sources reach are copied, of the ports only the target's. ``kernels`` names them for people, ``kernel_symbols`` and
-    ``library`` are the Project's, ``options`` are added to those of the target in platformio.ini. The firmware's
-    identity covers all of it but the file that states it and the manifest.
+    src/ mirrors firmware/, so that an #include reads the same in both. Of firmware/kernels and
+    firmware/tflm only what the sources reach is copied, of the ports only the target's. ``kernels`` names the kernels
+    for people, ``kernel_symbols`` and ``library`` are the Project's, ``options`` are added to those of the target in
+    platformio.ini. The firmware's identity covers all of it but the file that states it and the manifest.
     """
     contents = dict(sources)
     for folder in ("model", "port", "bench", f"ports/{target.port}"):
         contents.update(_copies(FIRMWARE / folder, f"src/{folder}"))
-    for header in sorted(_reached_kernels(sources.values())):
-        contents[f"src/kernels/{header}"] = (FIRMWARE / "kernels" / header).read_bytes()
+    contents.update(_reached(sources.values()))
     if target.options.get("platform") == PLATFORM:
         contents.update(_copies(FIRMWARE / "platform", "platform"))
     if target.framework == "espidf":
@@ -234,20 +233,20 @@ def _copies(folder: Path, destination: str) -> dict[str, bytes]:
     }
 
 
-def _reached_kernels(sources: Iterable[bytes]) -> set[str]:
-    """The headers of firmware/kernels that these sources include, directly or through one another."""
-    reached: set[str] = set()
-    waiting = [name for source in sources for name in _included_kernels(source)]
+def _reached(sources: Iterable[bytes]) -> dict[str, bytes]:
+    """The files of firmware/kernels and firmware/tflm that these sources include, directly or through one another:
+    headers, and what is compiled beside them."""
+    reached: dict[str, bytes] = {}
+    waiting = list(sources)
     while waiting:
-        name = waiting.pop()
-        if name not in reached:
-            reached.add(name)
-            waiting += _included_kernels((FIRMWARE / "kernels" / name).read_bytes())
+        for header in (match.decode() for match in _INCLUDE.findall(waiting.pop())):
+            if f"src/{header}" in reached:
+                continue
+            source = str(PurePosixPath(header).with_suffix(".cpp"))
+            for name in (header, source) if (FIRMWARE / source).exists() else (header,):
+                reached[f"src/{name}"] = (FIRMWARE / name).read_bytes()
+                waiting.append(reached[f"src/{name}"])
     return reached
-
-
-def _included_kernels(source: bytes) -> Iterator[str]:
-    return (match.decode() for match in _KERNEL_INCLUDE.findall(source))
 
 
 def _espidf(contents: Iterable[str]) -> dict[str, bytes]:

@@ -22,7 +22,7 @@ from .transports import Transport
 MARGIN_BYTES = 256  # added where the very target was tried …
 OTHER_MARGIN_BYTES = 2048  # … and where it was another one, whose kernels may ask for less working memory
 
-MEMORY = "kerf_arena_memory"  # rendered by runtime tflm: a pointer, a number of bytes
+MEMORY = "kerf_arena_memory"  # firmware/tflm/interpreter.h: a pointer, a number of bytes
 UNUSED_BEGIN, UNUSED_END = "__bss_end", "__ram_end"
 ARENA_TOO_SMALL = 1  # model.h's Status
 

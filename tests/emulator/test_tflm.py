@@ -44,7 +44,7 @@ def ask(model: str | Path = FLATTEN) -> Request:
 
 
 def compiled_of_library(log: Path) -> list[str]:
-    """PlatformIO keeps a library's objects in lib and three digits of a hash; src/library is the project's own."""
+    """PlatformIO keeps a library's objects in lib and three digits of a hash; the project's own are in src."""
     return re.findall(r"^Compiling (\S*/lib[0-9a-f]{3}/\S+)", log.read_text(), re.MULTILINE)
 
 

@@ -132,6 +132,7 @@ def test_a_project_is_complete_and_points_nowhere_else(graph: Graph) -> None:
     assert {"src", "src/model", "src/port", "src/bench", "src/kernels", "src/ports/cortexm", "platform"} <= folders
     assert not any("host" in name for name in folders)
     assert "src/kernels/conv_2d.h" in project.files and "src/kernels/softmax.h" not in project.files
+    assert not any(name.startswith("src/tflm/") for name in project.files)
     for name, contents in project.files.items():
         assert str(render.ROOT).encode() not in contents, name
         for included in re.findall(rb'^\s*#\s*include\s+"([^"]+)"', contents, re.MULTILINE):

@@ -138,7 +138,7 @@ def test_registrations_name_each_operator_once_and_its_one_type() -> None:
 def test_the_narrow_registration_of_mul_is_declared() -> None:
     """The resolver of mid-2024 includes the headers of the others, and not this one."""
     assert tflm.registrations(graph("MUL", DType.INT8)) == ["AddMul(tflite::Register_MUL_INT8())"]
-    header = (Path(__file__).parents[2] / "templates/tflm/library.h.j2").read_text()
+    header = (Path(__file__).parents[2] / "firmware/tflm/library.h").read_text()
     assert '#include "tensorflow/lite/micro/kernels/mul.h"' in header
 
 
@@ -302,6 +302,20 @@ def test_sources_do_not_depend_on_anything_but_the_model_and_the_target(stm32f4:
     assert b"alignas(16) uint8_t kerf_arena[4096];" in one.files["src/model.cpp"]
     assert b"MicroMutableOpResolver<1>" in one.files["src/model.cpp"]
     assert b"// Tried.\n" in one.files["src/model.cpp"]
+
+
+def test_a_project_has_what_stands_around_the_interpreter(stm32f4: Target) -> None:
+    """Every header that is not the library's, and what is compiled beside it."""
+    program = Program(b"0123", graph("RESHAPE", DType.INT8), None)
+    sources = tflm.sources(program, stm32f4, Arena(4096, "Tried."), mode="int8").files
+    files = render.project(
+        program.graph, Plan(4096, {}), stm32f4, sources, runtime="tflm", mode="int8", kernels=""
+    ).files
+    ours = {name for name in files if name.startswith("src/tflm/")}
+    assert "src/tflm/interpreter.cpp" in ours
+    for name in ("src/model.cpp", *ours):
+        for included in re.findall(rb'^#include "([^"]+)"', files[name], re.MULTILINE):
+            assert included.startswith(b"tensorflow/") or f"src/{included.decode()}" in files, (name, included)
 
 
 def test_per_model_values_stay_out_of_the_flags(stm32f4: Target) -> None:

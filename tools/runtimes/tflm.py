@@ -72,7 +72,7 @@ def has_kernels(tflite: bytes, name: str, target: Target) -> bool:
 
 
 def sources(program: Program, target: Target, arena: Arena, *, mode: str) -> Sources:
-    """src/model.cpp with the model, and what the library needs around it."""
+    """src/model.cpp, the model as data for firmware/tflm, and what the library needs around it."""
     package = _tflm_library.package(target)
     graph = program.graph
     values = _descriptor.values(
@@ -91,18 +91,14 @@ def sources(program: Program, target: Target, arena: Arena, *, mode: str) -> Sou
         arena_comment=textwrap.wrap(arena.origin, 116),
         arena_bytes=arena.bytes,
         tensor_count=len(graph.tensors),
-        op_count=len(graph.ops),
         ops=[_op_output(op, graph.output(op)) for op in graph.ops],
         registrations=registrations(graph),
         inputs=[_port(graph.tensors[i]) for i in graph.inputs],
         outputs=[_port(graph.tensors[i]) for i in graph.outputs],
+        variable_count=0,  # the reader refuses resource variables
+        debug_log=package.library.debug_log,
     )
-    texts = {
-        "src/model.cpp": model,
-        "src/library/tflm.h": render("tflm/library.h.j2", library=values["library"]),
-    }
-    if package.library.debug_log:
-        texts["src/library/debug_log.cpp"] = render("tflm/debug_log.cpp.j2", **values)
+    texts = {"src/model.cpp": model}
     if _tflm_library.is_component(target):
         dependency = _tflm_library.component_dependency(package)
         texts["src/idf_component.yml"] = render("tflm/idf_component.yml.j2", lines=dependency)

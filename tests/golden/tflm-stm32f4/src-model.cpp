@@ -5,13 +5,12 @@
 //   library  'Chirale_TensorFLowLite 2.0.0'
 
 #include <cstdint>
+#include <iterator>
 #include <limits>
-#include <new>
 
-#include "library/tflm.h"
 #include "model/model.h"
-
-namespace kerf::model {
+#include "tflm/interpreter.h"
+#include "tflm/library.h"
 
 // The .tflite as it is. TFLM reads it in place; flatbuffers want 16-byte alignment.
 extern "C" alignas(16) const uint8_t kerf_constant_model[] = {
@@ -143,140 +142,11 @@ extern "C" {
 alignas(16) uint8_t kerf_arena[4096];
 }
 
-// The memory that setup() gives to the interpreter. volatile, because kerf finds the smallest arena by changing these
-// two words in a copy of the linked firmware.
-struct Memory {
-    uint8_t* data;
-    uint32_t bytes;
-};
-extern "C" const volatile Memory kerf_arena_memory = {kerf_arena, sizeof(kerf_arena)};
+// The library leaves its text output to the project. Nobody reads it: a failure is a status with a detail, and text
+// between the frames of the protocol would only be skipped.
+extern "C" void DebugLog(const char*) {}
 
-namespace {
-
-constexpr uint32_t kTensors = 13;
-constexpr uint32_t kOps = 6;
-// Below this there is no room for the allocator itself, which would fail without saying so.
-constexpr uint32_t kLeastArenaBytes = 1024;
-
-// Each operator's output: its tensor in the model, and how long it is.
-struct Output {
-    uint16_t tensor;
-    uint32_t bytes;
-};
-constexpr Output kOpOutputs[] = {
-    {7, 32},  // 0 CONV_2D 'conv_1'
-    {8, 16},  // 1 SHAPE 'flatten_1'
-    {9, 4},  // 2 STRIDED_SLICE 'flatten_1_2'
-    {10, 8},  // 3 PACK 'flatten_1/Reshape'
-    {11, 32},  // 4 RESHAPE 'flatten_1_3'
-    {12, 3},  // 5 FULLY_CONNECTED 'dense_1'
-};
-static_assert(sizeof(kOpOutputs) / sizeof(kOpOutputs[0]) == kOps);
-
-// TFLM's allocator, which also remembers how much the first request it refused was short of.
-class Allocator final : public tflite::SingleArenaBufferAllocator {
-  public:
-    using SingleArenaBufferAllocator::SingleArenaBufferAllocator;
-
-    TfLiteStatus ResizeBuffer(uint8_t* buffer, size_t size, size_t alignment) override {
-        const auto room = static_cast<size_t>(tail() - GetOverlayMemoryAddress());
-        const TfLiteStatus status = SingleArenaBufferAllocator::ResizeBuffer(buffer, size, alignment);
-        if (status != kTfLiteOk) refused(size, room);
-        return status;
-    }
-
-    uint8_t* AllocatePersistentBuffer(size_t size, size_t alignment) override {
-        uint8_t* const buffer = SingleArenaBufferAllocator::AllocatePersistentBuffer(size, alignment);
-        if (buffer == nullptr) refused(size, GetAvailableMemory(alignment));
-        return buffer;
-    }
-
-    uint8_t* AllocateTemp(size_t size, size_t alignment) override {
-        const size_t room = GetAvailableMemory(alignment);
-        uint8_t* const buffer = SingleArenaBufferAllocator::AllocateTemp(size, alignment);
-        if (buffer == nullptr) refused(size, room);
-        // Asking for all there is, the planner takes its working memory: so much for each tensor it places.
-        const size_t planner = kTensors * tflite::GreedyMemoryPlanner::per_buffer_size();
-        planner_missing_ = size == room && room < planner ? planner - room : planner_missing_;
-        return buffer;
-    }
-
-    // 0: nothing was refused. A lower bound: what would have been asked for next is not known.
-    uint32_t missing_bytes() const { return static_cast<uint32_t>(missing_ > 0 ? missing_ : planner_missing_); }
-
-    TF_LITE_REMOVE_VIRTUAL_DELETE
-
-  private:
-    void refused(size_t size, size_t room) {
-        if (missing_ == 0) missing_ = size > room ? size - room : 1;
-    }
-
-    size_t missing_ = 0;
-    size_t planner_missing_ = 0;
-};
-
-// Reports operators as they end. TFLM tells the profiler of each operator in turn, and of nothing else.
-class Profiler final : public tflite::MicroProfilerInterface {
-  public:
-    void start(AfterOp after_op, const TfLiteContext& context) {
-        after_op_ = after_op;
-        context_ = &context;
-        done_ = 0;
-    }
-
-    uint32_t done() const { return done_; }
-
-    uint32_t BeginEvent(const char*) override { return 0; }
-
-    void EndEvent(uint32_t) override {
-        if (after_op_ != nullptr && done_ < kOps) {
-            const Output& output = kOpOutputs[done_];
-            after_op_(done_, context_->GetEvalTensor(context_, output.tensor)->data.data, output.bytes);
-        }
-        ++done_;
-    }
-
-    TF_LITE_REMOVE_VIRTUAL_DELETE
-
-  private:
-    AfterOp after_op_ = nullptr;
-    const TfLiteContext* context_ = nullptr;
-    uint32_t done_ = 0;
-};
-
-class Interpreter final : public tflite::MicroInterpreter {
-  public:
-    using MicroInterpreter::context;
-    using MicroInterpreter::MicroInterpreter;
-};
-
-// Made by setup() and never destroyed. The memory is static, but not the objects: they would register destructors.
-template <typename T>
-struct Slot {
-    alignas(T) uint8_t bytes[sizeof(T)];
-
-    template <typename... Arguments>
-    T& make(Arguments&&... arguments) {
-        return *new (bytes) T(arguments...);
-    }
-};
-
-Slot<Allocator> allocator_slot;
-Slot<tflite::GreedyMemoryPlanner> planner_slot;
-Slot<tflite::MicroMutableOpResolver<6>> resolver_slot;
-Slot<Profiler> profiler_slot;
-Slot<Interpreter> interpreter_slot;
-
-Profiler* profiler = nullptr;
-Interpreter* interpreter = nullptr;
-uint32_t last_detail = 0;
-
-Status fail(Status status, uint32_t detail) {
-    last_detail = detail;
-    return status;
-}
-
-}  // namespace
+namespace kerf::model {
 
 const Descriptor kDescriptor = {
     /*sha256=*/{
@@ -294,28 +164,33 @@ const Descriptor kDescriptor = {
     /*arena_bytes=*/4096,
 };
 
-struct Port {
-    DType dtype;
-    float scale;
-    int32_t zero_point;
+}  // namespace kerf::model
+
+namespace kerf::tflm {
+
+namespace {
+
+constexpr OpOutput kOpOutputs[] = {
+    {7, 32},  // 0 CONV_2D 'conv_1'
+    {8, 16},  // 1 SHAPE 'flatten_1'
+    {9, 4},  // 2 STRIDED_SLICE 'flatten_1_2'
+    {10, 8},  // 3 PACK 'flatten_1/Reshape'
+    {11, 32},  // 4 RESHAPE 'flatten_1_3'
+    {12, 3},  // 5 FULLY_CONNECTED 'dense_1'
 };
 
-static const Port kInputs[] = {
+constexpr Port kInputs[] = {
     // 'serving_default_keras_tensor:0', int8 [1, 6, 6, 1]
-    {DType::kInt8, 0x1.002248p-8f, -128},
+    {model::DType::kInt8, 0x1.002248p-8f, -128},
 };
 
-static const Port kOutputs[] = {
+constexpr Port kOutputs[] = {
     // 'StatefulPartitionedCall_1:0', int8 [1, 3]
-    {DType::kInt8, 0x1.756478p-9f, -7},
+    {model::DType::kInt8, 0x1.756478p-9f, -7},
 };
 
-Status setup() {
-    const tflite::Model* const model = tflite::GetModel(kerf_constant_model);
-    if (model->version() != TFLITE_SCHEMA_VERSION) return fail(Status::kBadModel, model->version());
-
-    auto& resolver = resolver_slot.make();
-    TfLiteStatus added[] = {
+bool add_operators(tflite::MicroMutableOpResolver<6>& resolver) {
+    const TfLiteStatus added[] = {
         resolver.AddConv2D(tflite::Register_CONV_2D_INT8()),
         resolver.AddFullyConnected(tflite::Register_FULLY_CONNECTED_INT8()),
         resolver.AddPack(),
@@ -324,39 +199,25 @@ Status setup() {
         resolver.AddStridedSlice(),
     };
     for (const TfLiteStatus status : added) {
-        if (status != kTfLiteOk) return fail(Status::kBadModel, 0);
+        if (status != kTfLiteOk) return false;
     }
-
-    const uint32_t bytes = kerf_arena_memory.bytes;
-    if (bytes < kLeastArenaBytes) return fail(Status::kArenaTooSmall, kLeastArenaBytes - bytes);
-    Allocator& allocator = allocator_slot.make(kerf_arena_memory.data, bytes);
-    profiler = &profiler_slot.make();
-    auto* const memory = tflite::MicroAllocator::Create(&allocator, &planner_slot.make());
-    interpreter = &interpreter_slot.make(model, resolver, memory, nullptr, profiler);
-    if (interpreter->AllocateTensors() != kTfLiteOk) {
-        const uint32_t missing = allocator.missing_bytes();
-        return missing > 0 ? fail(Status::kArenaTooSmall, missing) : fail(Status::kBadModel, 0);
-    }
-    return Status::kOk;
+    return true;
 }
 
-uint32_t arena_used_bytes() { return interpreter == nullptr ? 0 : static_cast<uint32_t>(interpreter->arena_used_bytes()); }
+}  // namespace
 
-uint32_t detail() { return last_detail; }
+const volatile Memory kerf_arena_memory = {kerf_arena, sizeof(kerf_arena)};
 
-Tensor input(uint32_t i) {
-    const TfLiteTensor* const tensor = interpreter->input(i);
-    return {tensor->data.data, static_cast<uint32_t>(tensor->bytes), kInputs[i].dtype, kInputs[i].scale, kInputs[i].zero_point};
-}
+const Program kProgram = {
+    /*model=*/kerf_constant_model,
+    /*tensor_count=*/13,
+    /*op_outputs=*/kOpOutputs,
+    /*op_count=*/std::size(kOpOutputs),
+    /*inputs=*/kInputs,
+    /*outputs=*/kOutputs,
+    /*resolver=*/resolver<6, add_operators>,
+    /*create_variables=*/nullptr,
+    /*variable_count=*/0,
+};
 
-Tensor output(uint32_t i) {
-    const TfLiteTensor* const tensor = interpreter->output(i);
-    return {tensor->data.data, static_cast<uint32_t>(tensor->bytes), kOutputs[i].dtype, kOutputs[i].scale, kOutputs[i].zero_point};
-}
-
-Status invoke(AfterOp after_op) {
-    profiler->start(after_op, interpreter->context());
-    return interpreter->Invoke() == kTfLiteOk ? Status::kOk : fail(Status::kInvokeFailed, profiler->done());
-}
-
-}  // namespace kerf::model
+}  // namespace kerf::tflm

@@ -1,0 +1,64 @@
+// The model behind TFLM's interpreter. A rendered model.cpp defines the data declared here; interpreter.cpp implements
+// model/model.h with it.
+#pragma once
+
+#include <cstdint>
+
+#include "model/model.h"
+#include "tflm/library.h"
+#include "tflm/slot.h"
+
+namespace kerf::tflm {
+
+// An operator's output: its tensor in the model, and how long it is. bytes == 0: the operator has none.
+struct OpOutput {
+    uint16_t tensor;
+    uint32_t bytes;
+};
+
+// A model input or output without its address, which is known after setup().
+struct Port {
+    model::DType dtype;
+    float scale;
+    int32_t zero_point;
+};
+
+// Operators and tensors are those of the main subgraph.
+struct Program {
+    const uint8_t* model;  // the .tflite as it is, 16-byte aligned: TFLM reads it in place
+    uint32_t tensor_count;
+    const OpOutput* op_outputs;  // in the order the operators run
+    uint32_t op_count;
+    const Port* inputs;
+    const Port* outputs;
+    // The kernels that the model needs; nullptr where the library refuses to register one.
+    const tflite::MicroOpResolver* (*resolver)();
+    // tflite::MicroResourceVariables::Create for a model with resource variables. nullptr for one without, so that
+    // nothing of it is linked.
+    tflite::MicroResourceVariables* (*create_variables)(tflite::MicroAllocator*, int);
+    uint32_t variable_count;
+};
+
+extern const Program kProgram;
+
+// The memory that setup() gives to the interpreter. volatile, and with a C name, because kerf finds the smallest arena
+// by changing these two words in a copy of the linked firmware (tools/sizing.py).
+struct Memory {
+    uint8_t* data;
+    uint32_t bytes;
+};
+extern "C" const volatile Memory kerf_arena_memory;
+
+// For Program::resolver: a resolver with room for `count` kernels that `add` has registered.
+template <unsigned int count, bool (*add)(tflite::MicroMutableOpResolver<count>&)>
+const tflite::MicroOpResolver* resolver() {
+    static Slot<tflite::MicroMutableOpResolver<count>> slot;
+    auto& made = slot.make();
+    return add(made) ? &made : nullptr;
+}
+
+// Brings everything that lives across inferences (variable tensors, resource variables, what kernels keep) back to
+// what it was after setup(), which must have succeeded. Inputs and outputs lose their contents.
+model::Status reset();
+
+}  // namespace kerf::tflm
