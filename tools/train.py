@@ -12,6 +12,7 @@ from .data import augment
 from .errors import TrainError
 from .model_files import import_tensorflow
 from .models import Augmentation, Data, ModelModule
+from .models import _random as random
 from .progress import Progress, Step
 from .quiet import useful_line, without_warnings
 from .values import Trained
@@ -28,7 +29,7 @@ def train(
     data: Data | None = None,
     keep: bool = False,
 ) -> Trained:
-    """Trains a model of tools/models and saves it as ``directory/<model>.keras``.
+    """Trains a model of tools/models, or gives it random weights, and saves it as ``directory/<model>.keras``.
 
     ``data`` stand in for the model's own; the network is built for their shape and number of classes. The same seed
     gives the same file on the same machine. A file that is there already and was made from the same model source,
@@ -36,10 +37,13 @@ def train(
     what a later stage asks for is what the user trained. Nothing is left behind by an interrupt.
 
     Raises UnknownName; TrainError when the data cannot be used, or when the result is below the model's accuracy
-    floor (with ``epochs`` given, a quick try, that is only a warning; data of other classes have no floor).
+    floor (with ``epochs`` given, a quick try, that is only a warning; data of other classes have no floor), or when
+    epochs or data are given for a model of random weights, whose accuracy is None.
     """
     progress = progress or Progress()
     module = models.find(model)
+    if epochs is not None or data is not None:
+        require_trainable(model)
     directory.mkdir(parents=True, exist_ok=True)
     path = directory / f"{model}.keras"
     state_path = directory / f"{model}.train.json"
@@ -47,13 +51,16 @@ def train(
     if keep:
         seed, epochs = state.get("seed", seed), state.get("epochs", epochs)
     chosen_epochs = module.EPOCHS if epochs is None else epochs
-    if chosen_epochs < 1:
-        raise TrainError(f"cannot train {model} for {chosen_epochs} epochs: give at least 1")
+    if epochs is not None and epochs < 1:
+        raise TrainError(f"cannot train {model} for {epochs} epochs: give at least 1")
     if not 0 <= seed < 1 << 32:
         raise TrainError(f"cannot train {model} with seed {seed}: numpy takes 0 to 4,294,967,295")
     frameworks = [f"{name} {version(name)}" for name in ("tensorflow", "keras", "numpy")]
-    recipe = repr((seed, chosen_epochs, module.BATCH, module.LEARNING_RATE, module.AUGMENTATION))
     source, data_digest = models.source(model), data.digest() if data else ""
+    if module.EPOCHS:
+        recipe = repr((seed, chosen_epochs, module.BATCH, module.LEARNING_RATE, module.AUGMENTATION))
+    else:
+        recipe = repr((seed, files.own_digest("models/_random.py")))
     made_from = {  # what makes it another model without anybody asking for one
         f"{source.name} has changed": files.digest(source.read_bytes()),
         "the data have changed": data_digest,
@@ -64,7 +71,7 @@ def train(
     is_whole = path.is_file() and files.tree_digest(path) == state.get("sha256")
     if is_whole and state.get("key") == key:
         if progress.is_news(path):
-            progress.say(f"{model} is trained already: {path}")
+            progress.say(f"{model} {'is trained' if module.EPOCHS else 'has random weights'} already: {path}")
         trained = Trained(model, path, state["accuracy"])
     else:
         if state:
@@ -72,7 +79,12 @@ def train(
             changes = [change for change in made_from if was.get(change) != made_from[change]]
             changes += [] if is_whole else [f"{path} is not the file it was"]
             progress.say(f"training {model} again: {', '.join(changes) or 'with other epochs or another seed'}")
-        trained = Trained(model, path, _fit(model, module, data, path, seed, chosen_epochs, progress))
+        accuracy = None
+        if module.EPOCHS:
+            accuracy = _fit(model, module, data, path, seed, chosen_epochs, progress)
+        else:
+            _fill(model, module, path, seed, progress)
+        trained = Trained(model, path, accuracy)
         progress.is_news(path)
         record = {
             "key": key,
@@ -83,9 +95,25 @@ def train(
             "made_from": made_from,
         }
         files.write(state_path, json.dumps(record, indent=1).encode())
-    if data is None or data.classes in ((), module.CLASSES):
+    if module.EPOCHS and (data is None or data.classes in ((), module.CLASSES)):
         _check_floor(trained, module, is_try=epochs is not None, progress=progress)
     return trained
+
+
+def require_trainable(model: str) -> None:
+    """Raises TrainError for a model of random weights, which has no data set and no recipe."""
+    if models.find(model).EPOCHS == 0:
+        known = ", ".join(name for name in models.known() if models.find(name).EPOCHS)
+        raise TrainError(f"{model} has random weights, for measuring, and cannot be trained; models that can: {known}")
+
+
+def _fill(model: str, module: ModelModule, path: Path, seed: int, progress: Progress) -> None:
+    """Builds the network, gives it random weights and saves it."""
+    import_tensorflow(path.with_suffix(".log"))
+    network = module.build()
+    random.fill(network, module.data(), seed)
+    save_keras(network, path)
+    progress.say(f"{model}: random weights, for measuring (seed {seed})")
 
 
 def _check_floor(trained: Trained, module: ModelModule, is_try: bool, progress: Progress) -> None:

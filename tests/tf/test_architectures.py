@@ -11,7 +11,8 @@ from tools.errors import TrainError
 from tools.models import Data
 
 pytestmark = pytest.mark.tf
-CLASSIFIERS = [name for name in models.known() if models.find(name).CLASSES]
+TRAINABLE = [name for name in models.known() if models.find(name).EPOCHS]
+CLASSIFIERS = [name for name in TRAINABLE if models.find(name).CLASSES]
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -22,13 +23,19 @@ def tf(tmp_path_factory: pytest.TempPathFactory) -> Any:
 @pytest.mark.parametrize(
     ("name", "parameters"),
     [
+        ("autoencoder", 265_864),
         ("cifar10", 167_562),  # the lecture's
         ("digits", 6_090),
+        ("ds_cnn", 22_604),
         ("empty", 0),
         ("mobilenet_v1", 221_114),
+        ("mobilenet_v1_96", 210_850),
         ("mobilenet_v2", 44_186),
         ("resnet8", 78_666),  # MLPerf Tiny's
+        ("resnet8_random", 77_706),  # the same, batch normalization folded
         ("sine", 321),
+        ("wake_word", 46_883),
+        ("wake_word_mixed", 24_744),
     ],
 )
 def test_number_of_parameters(name: str, parameters: int) -> None:

@@ -9,13 +9,15 @@ import pytest
 
 from tools import models
 from tools.errors import UnknownName
-from tools.models import digits
+from tools.models import _random, digits
+from tools.report import describe
 
 ROOT = Path(__file__).resolve().parents[2]
+RANDOM = [name for name in models.known() if not models.find(name).EPOCHS]
 
 
 def test_unknown_name_lists_the_known() -> None:
-    with pytest.raises(UnknownName, match=r"unknown model 'digit'; known: cifar10, digits, .*sine"):
+    with pytest.raises(UnknownName, match=r"unknown model 'digit'; known: autoencoder, cifar10, digits, .*sine"):
         models.find("digit")
 
 
@@ -34,14 +36,15 @@ def test_listing_imports_nothing_heavy() -> None:
     assert done.stdout.splitlines()[-1] == "[]"
 
 
-@pytest.mark.parametrize("name", ["digits", "empty", "sine"])
+@pytest.mark.parametrize("name", ["digits", "empty", "sine", *RANDOM])
 def test_data_that_need_no_download(name: str) -> None:
     module = models.find(name)
     data, again = module.data(), module.data()
+    is_labelled = bool(module.CLASSES) and name not in RANDOM
     for x, y in ((data.train_x, data.train_y), (data.test_x, data.test_y)):
         assert x.dtype == np.float32 and np.isfinite(x).all() and len(x) == len(y)
-        assert y.dtype == (np.int64 if module.CLASSES else np.float32)
-        if module.CLASSES:
+        assert y.dtype == (np.int64 if is_labelled else np.float32)
+        if is_labelled:
             assert set(np.unique(y)) == set(range(len(module.CLASSES)))
     np.testing.assert_array_equal(data.train_x, again.train_x)
     np.testing.assert_array_equal(data.test_x, again.test_x)
@@ -63,3 +66,17 @@ def test_shift_moves_by_one_pixel() -> None:
     image[:] = 0
     image[0, 0, 7, 0] = 1
     assert not digits._shift(image, -1, 0).any() and not digits._shift(image, 0, 1).any()
+
+
+def test_random_inputs_are_the_same_on_every_machine() -> None:
+    images, signals = _random.data((3, 2)), _random.data((3, 2), low=-1)
+    for data, low in ((images, 0), (signals, -1)):
+        x = np.concatenate([data.train_x, data.test_x])
+        assert (x[0] == 1).all() and (x[1] == low).all() and x.min() == low and x.max() == 1
+        np.testing.assert_array_equal(x * 256, np.round(x * 256))
+    assert (images.test_x[0] * 256).ravel().tolist() == [129, 28, 107, 118, 119, 58]
+
+
+def test_random_weights_are_labelled_as_such() -> None:
+    rows = {row["model"]: row["trained_to"] for row in describe.all_models()}
+    assert [name for name, trained_to in rows.items() if trained_to == "random weights, for measuring"] == RANDOM != []

@@ -6,7 +6,7 @@ A model module has
     CLASSES: tuple[str, ...]        names of the classes, () for a regression
     ACCURACY_FLOOR: float           training that ends below it is an error: accuracy on the test set,
                                     or R² (coefficient of determination) for a regression
-    EPOCHS: int                     how long it is trained
+    EPOCHS: int                     how long it is trained; 0: never, its weights are random
     BATCH: int
     LEARNING_RATE: float            Adam's, at the start; it falls to zero along a cosine
     AUGMENTATION: Augmentation      what is done to an image each time it is trained on, Augmentation() for nothing
@@ -14,7 +14,10 @@ A model module has
     build() -> keras.Model          untrained; named layers, an Input of fixed shape without batch size; a classifier
                                     takes (shape, classes) of other data than its own
 
-and nothing else of kerf imports one by name. Listing models is fast: TensorFlow and scikit-learn are imported by
+A model of random weights, for measuring where no data set can be shipped, has ``EPOCHS = 0`` and of these only SUMMARY,
+CLASSES, data and build, made with _random.py. It is never trained, and its build() takes nothing.
+
+Nothing else of kerf imports a module by name. Listing models is fast: TensorFlow and scikit-learn are imported by
 ``data`` and ``build``, never at the top of a module.
 """
 
@@ -38,7 +41,8 @@ Floats = npt.NDArray[np.float32]
 class Data:
     """A data set, split. x are float32, first axis = sample, in the real units that the model is trained on.
 
-    y are class indices (int64, one axis) or a regression's targets (float32, the shape of the model's output).
+    y are class indices (int64, one axis) or a regression's targets (float32, the shape of the model's output); of shape
+    (n, 0) where the right answers are unknown.
     ``classes`` name the indices where the data bring the names, else the model's CLASSES do. ``sha256`` stands for
     the arrays' contents where whoever made them knows it.
     """

@@ -97,6 +97,8 @@ def _base(model: str) -> str:
 def _own_data(ask: Request, progress: Progress) -> Data | None:
     """What stands in for the data of a model that comes with kerf: a folder of images, or nothing."""
     models.find(ask.model)
+    if ask.data:
+        trainer.require_trainable(ask.model)
     data = dataset(ask, progress)
     if ask.data and data is None:
         raise UsageError(
@@ -145,6 +147,7 @@ def _compress(
         data = pictures or held_out.read_npz(Path(ask.data))
     else:
         module = models.find(ask.model)
+        trainer.require_trainable(ask.model)
         own = _own_data(ask, progress)
         data = own or module.data()
         data = replace(data, classes=data.classes or module.CLASSES)

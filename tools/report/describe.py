@@ -18,8 +18,11 @@ def all_models() -> list[Row]:
     rows = []
     for name in models.known():
         module = models.find(name)
-        measure = "accuracy" if module.CLASSES else "R²"
-        rows.append({"model": name, "what": module.SUMMARY, "trained_to": f"{measure} {module.ACCURACY_FLOOR:g}"})
+        if module.EPOCHS:
+            trained_to = f"{'accuracy' if module.CLASSES else 'R²'} {module.ACCURACY_FLOOR:g}"
+        else:
+            trained_to = "random weights, for measuring"
+        rows.append({"model": name, "what": module.SUMMARY, "trained_to": trained_to})
     return rows
 
 

@@ -1,0 +1,158 @@
+"""Models of random weights: the same bytes on every machine, nothing dead in them, shaped like what they stand for."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from in_process import convert_here
+
+from tools import models, quantize, train
+from tools.errors import TrainError
+from tools.graph import read
+from tools.graph.ir import Graph
+from tools.inspect import macs
+from tools.oracle import layers as interpreted
+from tools.pipeline import origin
+from tools.progress import Progress
+from tools.runtimes import aot
+from tools.values import MODES, Quantized, Request
+
+pytestmark = pytest.mark.tf
+RANDOM = [name for name in models.known() if not models.find(name).EPOCHS]
+SHARED = Path(__file__).resolve().parents[3] / "shared" / "models"
+SMALL = "wake_word_mixed"
+MACS = {
+    "autoencoder": 264_192,
+    "ds_cnn": 2_656_768,
+    "mobilenet_v1_96": 7_489_664,
+    "resnet8_random": 12_501_632,
+    "wake_word": 826_368,
+    "wake_word_mixed": 1_186_112,
+}
+# First digits of what TensorFlow 2.21.0 makes of each in int8, on any machine.
+SHA256 = {
+    "autoencoder": "42bcf5c3899e",
+    "ds_cnn": "8ffd22ca2fc2",
+    "mobilenet_v1_96": "2863a5a0d4f9",
+    "resnet8_random": "436f1442219f",
+    "wake_word": "9f993925871a",
+    "wake_word_mixed": "ef6bbd483778",
+}
+
+
+@pytest.fixture(autouse=True)
+def converted_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    convert_here(monkeypatch)
+
+
+def converted(name: str, directory: Path, mode: str = "int8", seed: int = train.SEED) -> Quantized:
+    trained = train.train(name, directory, seed=seed)
+    assert trained.accuracy is None
+    return quantize.quantize(trained, mode, models.find(name).data(), directory / mode)
+
+
+@pytest.fixture(scope="module")
+def int8(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Quantized]]:
+    with pytest.MonkeyPatch.context() as patch:
+        convert_here(patch)
+        yield {name: converted(name, tmp_path_factory.mktemp(name)) for name in RANDOM}
+
+
+def layers(graph: Graph) -> list[tuple[Any, ...]]:
+    """All that decides how long a layer takes: operator, shapes, options, MACs.
+
+    Newer converters leave out the RESHAPE before a dense layer, which takes the last axis of any shape.
+    """
+
+    def shape(index: int | None, kind: str) -> tuple[int, ...] | None:
+        if index is None:
+            return None
+        found = graph.tensors[index].shape
+        return (1, found[-1]) if kind == "FULLY_CONNECTED" and found[:-1] == (1, 1, 1) else found
+
+    return [
+        (op.kind, [shape(i, op.kind) for i in (*op.inputs, *op.outputs)], op.attributes, macs(graph, op))
+        for op in graph.ops
+        if op.kind != "RESHAPE"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "reference"), [("ds_cnn", "kws"), ("mobilenet_v1_96", "vww"), ("resnet8_random", "ic")]
+)
+def test_equals_mlperf_tinys_network_layer_by_layer(int8: dict[str, Quantized], name: str, reference: str) -> None:
+    path = SHARED / f"{reference}.tflite"
+    if not path.exists():
+        pytest.skip(f"the MLPerf Tiny reference model is not at {path}")
+    files = int8[name].tflite, path.read_bytes()
+    ours, theirs = (read.read(data, reference, kernels=False) for data in files)  # as in the file, nothing pruned
+    assert layers(ours) == layers(theirs)
+
+
+@pytest.mark.parametrize("name", RANDOM)
+def test_same_multiplications_and_same_bytes_everywhere(int8: dict[str, Quantized], name: str) -> None:
+    graph = read.read(int8[name].tflite, name)
+    assert sum(macs(graph, op) for op in graph.ops) == MACS[name]
+    assert int8[name].sha256.startswith(SHA256[name])
+
+
+@pytest.mark.parametrize("name", RANDOM)
+def test_no_scale_depends_on_rounding(int8: dict[str, Quantized], name: str) -> None:
+    """Each activation's range is a multiple of 1/256, because a pilot decides it; no processor rounds that."""
+    graph = read.read(int8[name].tflite, name)
+    fixed = graph.outputs if models.find(name).CLASSES else ()  # of SOFTMAX and LOGISTIC, 1/256
+    scales = {
+        tensor.name: tensor.quantization.scales[0]
+        for tensor in graph.tensors
+        if tensor.data is None and tensor.quantization is not None and tensor.index not in fixed
+    }
+    assert len(scales) > 3
+    exact = {tensor: np.float32(round(scale * 255 * 256) / 256 / 255) for tensor, scale in scales.items()}
+    assert {tensor: np.float32(scale) for tensor, scale in scales.items()} == exact
+
+
+@pytest.mark.parametrize("name", RANDOM)
+def test_every_channel_is_alive(int8: dict[str, Quantized], name: str) -> None:
+    """Nothing is pruned or stored as sparse, and each channel but the pilots varies; so do the outputs."""
+    model = int8[name]
+    graph = read.read(model.tflite, name)
+    assert [tensor.name for tensor in graph.tensors if tensor.kept is not None] == []
+    assert [call.function for call in aot.lower(graph) if "sparse" in call.function] == []
+    found = interpreted.outputs(model.vectors.oracle.split()[0], model.tflite, graph, model.vectors.inputs, name)
+    for op, values in zip(graph.ops, found, strict=True):
+        channels = values.reshape(-1, values.shape[-1])[:, 2:]
+        assert (channels != channels[0]).any(axis=0).all(), f"{op.name} has a channel that is always the same"
+    assert len(np.unique(found[-1], axis=0)) > len(found[-1]) // 2
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_every_mode_converts(tmp_path: Path, mode: str) -> None:
+    made = converted(SMALL, tmp_path, mode)
+    assert made.mode == mode and made.trained_accuracy is None and made.vectors.labels is None
+    read.read(made.tflite, SMALL)
+
+
+def test_weights_are_the_seeds(tmp_path: Path) -> None:
+    made = {seed: train.train("autoencoder", tmp_path / str(seed), seed=seed).path.read_bytes() for seed in (1, 2)}
+    assert made[1] != made[2]
+    assert train.train("autoencoder", tmp_path / "again", seed=1).path.read_bytes() == made[1]
+
+
+def test_weights_are_made_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = train.train("autoencoder", tmp_path)
+    monkeypatch.setattr(train, "_fill", None)  # to call it would be an error
+    assert train.train("autoencoder", tmp_path) == first
+
+
+def test_nothing_trains_them(tmp_path: Path) -> None:
+    said = "ds_cnn has random weights, for measuring, and cannot be trained; models that can: cifar10, digits, "
+    with pytest.raises(TrainError, match=said):
+        train.train("ds_cnn", tmp_path, epochs=1)
+    with pytest.raises(TrainError, match=said):
+        train.train("ds_cnn", tmp_path, data=models.find("digits").data())
+    with pytest.raises(TrainError, match=said):
+        origin.quantize(Request("ds_cnn", data=str(tmp_path)), Progress())
+    with pytest.raises(TrainError, match=said):
+        origin.compress(Request("ds_cnn"), Progress(), sparsity=0.5)
