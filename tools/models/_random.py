@@ -29,6 +29,8 @@ Floats64 = npt.NDArray[np.float64]
 SAMPLES = 32
 PILOT = 32.0  # at most; the other activations have a standard deviation of about 1 and long tails
 FEW = 8  # layers of fewer filters would hold little but zeros if their pilots read nothing else
+# Of the pilots where no ReLU follows: convolutions are the two sides of an addition, and a softmax must not saturate.
+GAIN = {"Conv2D": 1 / 2, "Dense": 1 / 4}
 FACTOR_BITS = 5
 RECTIFIED, LINEAR = 0.34, 1.0  # variance of a normal distribution after ReLU, and without it
 STEPS = 127**2 / 6  # variance of the difference of two integers of 0 … 127
@@ -63,7 +65,8 @@ def fill(network: Any, data: Data, seed: int) -> None:
         used = int(np.prod(kernel)) + outputs
         filters = _filters(raw[: used - outputs].reshape(shape), variance, is_first, is_depthwise)
         centre = sum((size - 1) // 2 * int(np.prod(kernel[i + 1 : -2])) for i, size in enumerate(kernel[:-2]))
-        _add_pilots(filters, centre, is_first, is_depthwise, is_linear)
+        gain = GAIN.get(type(layer).__name__, 1.0) if is_linear else 1.0
+        _add_pilots(filters, centre, is_first, is_linear, gain)
         bias = np.zeros(outputs) if is_linear else -raw[used - outputs : used] / 4096  # at most 0, so that 0 stays 0
         bias[:2] = 1 / 64
         layer.set_weights([filters.reshape(kernel).astype(np.float32), bias.astype(np.float32)])
@@ -87,7 +90,7 @@ def _filters(raw: npt.NDArray[np.int64], variance: float, is_first: bool, is_dep
     return filters
 
 
-def _add_pilots(filters: Floats64, centre: int, is_first: bool, is_depthwise: bool, is_linear: bool) -> None:
+def _add_pilots(filters: Floats64, centre: int, is_first: bool, is_linear: bool, gain: float) -> None:
     """Puts the pilots into the first two filters, at the tap that never lies in the padding."""
     channels, count = filters.shape[1:]
     if count >= FEW:
@@ -95,8 +98,8 @@ def _add_pilots(filters: Floats64, centre: int, is_first: bool, is_depthwise: bo
     sign = np.array([1, -1 if is_linear else 1])
     if is_first:
         filters[centre, :, :2] = sign * 2.0 ** np.floor(np.log2(PILOT / channels))
-    else:  # linear convolutions are the two sides of an addition
-        filters[centre, 0, :2] = sign * (0.5 if is_linear and not is_depthwise else 1.0)
+    else:
+        filters[centre, 0, :2] = sign * gain
 
 
 def _bytes(seed: int, count: int) -> npt.NDArray[np.int64]:
