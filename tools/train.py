@@ -56,17 +56,18 @@ def train(
     if not 0 <= seed < 1 << 32:
         raise TrainError(f"cannot train {model} with seed {seed}: numpy takes 0 to 4,294,967,295")
     frameworks = [f"{name} {version(name)}" for name in ("tensorflow", "keras", "numpy")]
-    source, data_digest = models.source(model), data.digest() if data else ""
+    sources, data_digest = [models.source(model)], data.digest() if data else ""
     if module.EPOCHS:
         recipe = repr((seed, chosen_epochs, module.BATCH, module.LEARNING_RATE, module.AUGMENTATION))
     else:
-        recipe = repr((seed, files.own_digest("models/_random.py")))
+        recipe = repr(seed)
+        sources.append(Path(random.__file__))
     made_from = {  # what makes it another model without anybody asking for one
-        f"{source.name} has changed": files.digest(source.read_bytes()),
+        **{f"{source.name} has changed": files.digest(source.read_bytes()) for source in sources},
         "the data have changed": data_digest,
         "TensorFlow, Keras or numpy is another version": " ".join(frameworks),
     }
-    key = files.digest(source.read_bytes(), recipe, data_digest, *frameworks)
+    key = files.digest(*(source.read_bytes() for source in sources), recipe, data_digest, *frameworks)
 
     is_whole = path.is_file() and files.tree_digest(path) == state.get("sha256")
     if is_whole and state.get("key") == key:
@@ -78,7 +79,8 @@ def train(
             was = state.get("made_from", made_from)
             changes = [change for change in made_from if was.get(change) != made_from[change]]
             changes += [] if is_whole else [f"{path} is not the file it was"]
-            progress.say(f"training {model} again: {', '.join(changes) or 'with other epochs or another seed'}")
+            action = f"training {model}" if module.EPOCHS else f"giving {model} random weights"
+            progress.say(f"{action} again: {', '.join(changes) or 'with other epochs or another seed'}")
         accuracy = None
         if module.EPOCHS:
             accuracy = _fit(model, module, data, path, seed, chosen_epochs, progress)

@@ -13,6 +13,7 @@ from tools.errors import TrainError
 from tools.graph import read
 from tools.graph.ir import Graph
 from tools.inspect import macs
+from tools.models import _random
 from tools.oracle import layers as interpreted
 from tools.pipeline import origin
 from tools.progress import Progress
@@ -142,8 +143,16 @@ def test_weights_are_the_seeds(tmp_path: Path) -> None:
 
 def test_weights_are_made_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = train.train("autoencoder", tmp_path)
-    monkeypatch.setattr(train, "_fill", None)  # to call it would be an error
+    with monkeypatch.context() as patch:
+        patch.setattr(train, "_fill", None)  # to call it would be an error
+        assert train.train("autoencoder", tmp_path) == first
+    edited = tmp_path / "_random.py"
+    edited.write_text("# edited")
+    monkeypatch.setattr(_random, "__file__", str(edited))
+    heard: list[str] = []
+    monkeypatch.setattr(Progress, "say", lambda _, text: heard.append(text))
     assert train.train("autoencoder", tmp_path) == first
+    assert heard[0] == "giving autoencoder random weights again: _random.py has changed"
 
 
 def test_nothing_trains_them(tmp_path: Path) -> None:

@@ -1,9 +1,9 @@
 """Seeded random weights and inputs for models that are measured and never trained.
 
-They are made so that a model converts to the same .tflite, byte for byte, on every machine. TensorFlow adds floats in
-an order that depends on the processor, so the largest activation of a layer, and with it the scale of an int8 tensor,
-may differ in its last bit. Here it cannot, because one sample has the largest activation of every layer and is computed
-without rounding:
+They are made so that a model converts to the same .tflite, byte for byte, on every machine. The sum of many floats
+depends on the order in which they are added, which another processor or another build of TensorFlow may change; then
+the largest activation of a layer, and with it the scale of an int8 tensor, differs in its last bit. Here it cannot,
+because one sample has the largest activation of every layer and is computed without rounding:
 
 - The first sample is 1 everywhere. The first two channels of each layer are *pilots*: they hand on the first channel of
   the layer before, the second one negated where no ReLU follows, for the smallest activation. For this sample they hold
@@ -11,8 +11,8 @@ without rounding:
 - The other channels do not read the pilots, and the filters of the first layer do not respond to what is constant. For
   this sample they hold 0 (but for the padding where the input has one channel).
 - Their filters sum to 0, which removes the mean of their input: activations neither die nor explode in a deep network,
-  although there is no batch normalization. The converter would fold one with an approximate reciprocal square root,
-  whose last bit depends on the processor, too.
+  although there is no batch normalization. The converter would fold one with a reciprocal square root, which some
+  processors only approximate.
 
 Random bits come from numpy's PCG64, whose stream no version changes.
 """
