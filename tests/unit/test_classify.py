@@ -134,5 +134,5 @@ def test_the_whole_way_in_an_interpreter(tmp_path: Path, monkeypatch: pytest.Mon
     inputs = classify.prepare([path], model(), "0..1").inputs
     expected = oracle.expected(MODEL.read_bytes(), [inputs])
     assert (found.where, found.index) == (expected.oracle, expected.outputs[0].argmax())
-    with pytest.raises(UsageError, match="--port and --emulator need --target"):
+    with pytest.raises(UsageError, match="--port, --emulator and --any-firmware need --target"):
         pipeline.classify(Request(model=str(MODEL), target=pipeline.INTERPRETER, port="auto"), [str(path)], Progress())
