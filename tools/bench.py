@@ -259,6 +259,7 @@ class _Device:
         if welcome.setup_status:
             why = faults.describe_status(welcome.setup_status, welcome.setup_detail)
             raise DeviceError(f"the model could not be set up on the device: {why}")
+        self._wanted = identity  # whichever it was at first: another one after a restart is not what is being measured
         return welcome, identity
 
     def redo(self, action: Callable[[], T]) -> T:

@@ -200,6 +200,15 @@ def test_which_firmware_it_is(device: Transport) -> None:
         bench.run(device, vectors, SHA256, 2, wanted=replace(who, build="0"))
 
 
+def test_a_kerf_of_another_version_is_told_the_firmwares(device: Transport) -> None:
+    for version in (protocol.VERSION - 1, protocol.VERSION + 1):
+        device.write(protocol.encode(protocol.Hello(version, 7), 3))
+        decoder, frames = Decoder(), []
+        while not frames:
+            frames = [protocol.parse(frame) for frame in decoder.feed(device.read(5.0)) if frame.seq == 3]
+        assert frames == [protocol.Refusal(protocol.BAD_VERSION, protocol.VERSION, b"other protocol version")]
+
+
 def test_another_model_is_named(device: Transport) -> None:
     with pytest.raises(DeviceError, match=r"runs another model .*: flash it again"):
         bench.run(device, make_vectors(1), "00" * 32, 2)

@@ -286,6 +286,18 @@ def test_whatever_is_there_says_what_it_is(found: Identity) -> None:
     assert identity == found
 
 
+def test_a_firmware_that_is_exchanged_in_the_middle_is_not_measured() -> None:
+    firmware = FakeFirmware()
+    target = FakeTarget(firmware)
+
+    def exchange() -> None:
+        firmware.identity = replace(IDENTITY, build="fedcba9876543210")
+        target.say(firmware.reset())
+
+    with pytest.raises(DeviceError, match=r"built from other sources or options \(build fedcba9876543210"):
+        measure(Unreliable(target, Faults(before={20: exchange})))
+
+
 def test_the_kernels_are_those_of_the_build() -> None:
     """What a library's kernels are called is known after linking alone: not by the host, and not by the firmware."""
     linked = replace(IDENTITY, kernels="CMSIS-NN")
