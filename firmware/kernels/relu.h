@@ -1,5 +1,5 @@
-// RELU and RELU6 as operators of their own (fused ones are part of the kernels that compute). Every output may share
-// its input's memory.
+// RELU, RELU6, RELU_N1_TO_1 and RELU_0_TO_1 as operators of their own (fused ones are part of the kernels that
+// compute). Every output may share its input's memory.
 #pragma once
 
 #include <cstdint>
@@ -11,7 +11,7 @@ namespace kerf {
 //   input_zero_point   -128 … 127, subtracted; 0 for int16, as is the output's
 //   multiplier, shift  input scale / output scale
 //   output_zero_point  -128 … 127, added
-//   output_min         what 0 is in the output, output_max 127 or 32,767
+//   output_min         what the lower bound is in the output, output_max what the upper bound is; inside of its type
 struct ReluInt8Params {
     int32_t count;
     int32_t input_zero_point;
@@ -24,7 +24,8 @@ struct ReluInt8Params {
 
 using ReluInt16Params = ReluInt8Params;
 
-// RELU from one quantization to another. Must equal TFLM: ReluQuantized in micro/kernels/activations.h.
+// From one quantization to another. RELU must equal TFLM: ReluQuantized in micro/kernels/activations.h. TFLM's RELU6
+// leaves the rescaling out, and it has no other: these must equal LiteRT's reference, ReluX in reference_ops.h.
 template <typename T>
 inline void ReluInteger(const ReluInt8Params& params, const T* input, T* output) {
     for (int32_t i = 0; i < params.count; ++i) {
@@ -50,8 +51,8 @@ struct ClampInt8Params {
 
 using ClampInt16Params = ClampInt8Params;
 
-// RELU and RELU6 within one quantization. Must equal TFLM: ReluQuantized at an input scale / output scale of 1, and
-// Relu6Quantized in micro/kernels/activations.h.
+// Within one quantization. Must equal TFLM: ReluQuantized at an input scale / output scale of 1, and Relu6Quantized in
+// micro/kernels/activations.h; the others LiteRT, as above.
 template <typename T>
 inline void ClampInteger(const ClampInt8Params& params, const T* input, T* output) {
     for (int32_t i = 0; i < params.count; ++i) {
@@ -76,9 +77,16 @@ inline void relu_float32(const ReluFloat32Params& params, const float* input, fl
     for (int32_t i = 0; i < params.count; ++i) output[i] = input[i] < 0.0f ? 0.0f : input[i];
 }
 
-// Must equal TFLM: Relu6Float in micro/kernels/activations_common.cc, NaN and -0 included.
-inline void relu6_float32(const ReluFloat32Params& params, const float* input, float* output) {
-    for (int32_t i = 0; i < params.count; ++i) output[i] = Clamp(input[i], 0.0f, 6.0f);
+struct ClampFloat32Params {
+    int32_t count;
+    float output_min;
+    float output_max;
+};
+
+// Must equal TFLM: Relu6Float in micro/kernels/activations_common.cc, and for the others LiteRT's reference; NaN and -0
+// included.
+inline void clamp_float32(const ClampFloat32Params& params, const float* input, float* output) {
+    for (int32_t i = 0; i < params.count; ++i) output[i] = Clamp(input[i], params.output_min, params.output_max);
 }
 
 }  // namespace kerf

@@ -178,8 +178,6 @@ REFUSALS: list[tuple[Callable[[], tuple[Op, Graph]], Change, type[Exception], st
     (dense, with_tensor(2, quantization=Q((0.5,), (0,))), ModelError, "scale 0.5 where input times weights have 0.25"),
     (max_pool, with_op(inputs=(0, 0)), ModelError, "has 2 inputs where 1 are allowed"),
     (max_pool, with_option(filter=(0, 2)), ModelError, "filter size 0x2 must be at least 1x1"),
-    (max_pool, with_tensor(1, quantization=Q((0.5,), (1,))), ModelError, "must have the same quantization"),
-    (max_pool, with_tensor(1, quantization=Q((0.51,), (0,))), ModelError, "must have the same quantization"),
     (average_pool, with_tensor(1, shape=(1, 2, 2, 5)), ModelError, "should be 1x2x2x6"),
     (average_pool, with_option(filter=(5, 2)), ModelError, "a filter of 5x2 with dilation 1x1 does not fit into 'x'"),
 ]

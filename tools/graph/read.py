@@ -17,7 +17,7 @@ import numpy.typing as npt
 import tflite
 
 from ..errors import ModelError, UnsupportedModel
-from . import ops
+from . import ops, specification
 from .fold import FOLDED, fold, parse_folded
 from .ir import DType, Graph, Op, Quantization, Tensor
 from .names import layer_names
@@ -364,3 +364,4 @@ def check_kernels(graph: Graph) -> None:
                 "(`inv ops` lists what there is)"
             )
         ops.find(op.kind).check(op, graph)
+        specification.check(op, graph)

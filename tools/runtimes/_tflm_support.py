@@ -60,7 +60,7 @@ _MID_2024 = {
     "MINIMUM": "float32 int8 int32 int64",
     "MIRROR_PAD": "float32 int8 int32 int64",
     "MUL": "float32 int8 int32",  # its int16 kernels get a multiplier that nobody has set
-    "NEG": "float32 int8",
+    "NEG": "float32",
     "NOT_EQUAL": "float32 int8 int32 int64 bool",
     "PACK": "float32 int8 int32 int64",
     "PAD": "float32 int8 int16x8 int32",

@@ -9,7 +9,7 @@ import numpy as np
 from .. import cpp_text
 from ..arena import Arena
 from ..errors import UnsupportedModel, UsageError
-from ..graph import ops, read
+from ..graph import ops, read, specification
 from ..graph.ir import DType, Graph, Op, Tensor
 from ..render import render
 from ..values import Target
@@ -56,6 +56,13 @@ def check(graph: Graph, target: Target) -> None:
     for op in graph.ops:
         _check_type(op, graph, chosen, title)
         _check_scales(op, graph, chosen, title)
+        specification.check(op, graph)
+        left_out = specification.left_out_by_tflm(op, graph)
+        if left_out is not None:
+            raise UnsupportedModel(
+                f"{op.where}: TFLM's kernel {left_out}, so that its numbers are not the model's; convert the model "
+                "again with TensorFlow 2.21, or replace the layer in the Keras model"
+            )
 
 
 def has_kernels(tflite: bytes, name: str, target: Target) -> bool:

@@ -8,23 +8,6 @@ from ..ir import DType, Graph, Op, Tensor
 from ._quantized import INTEGER_LIMITS, describe, multiplier_and_shift
 
 
-def check_same_quantization(op: Op, source: Tensor, output: Tensor) -> None:
-    """Raises UnsupportedModel unless two tensors of a type that is quantized mean the same numbers.
-
-    Where an operator only moves elements or compares them, TFLM never looks at the scales.
-    """
-    if source.dtype not in INTEGER_LIMITS or source.quantization is None or output.quantization is None:
-        return
-    if (source.quantization.scales, source.quantization.zero_points) != (
-        output.quantization.scales,
-        output.quantization.zero_points,
-    ):
-        raise UnsupportedModel(
-            f"{op.where}: {describe(source)} and {describe(output)} have different quantization, which TFLite Micro's "
-            f"kernel does not convert; convert the model again with TensorFlow 2.21, which gives them one"
-        )
-
-
 def check_quantized(op: Op, tensor: Tensor) -> None:
     """Raises ModelError unless an integer tensor has one positive scale and a zero point that its type holds."""
     low, high = INTEGER_LIMITS[tensor.dtype]

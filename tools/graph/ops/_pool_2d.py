@@ -3,10 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import tflite
 
-from ...errors import ModelError
 from ..ir import DType, Graph, KernelCall, Op, TensorRef
 from . import _quantized as q
 from ._window import Axis, check_window, padding_name, window_axes
@@ -45,13 +43,6 @@ def check(op: Op, graph: Graph) -> None:
     q.check_shape(op, output, (source.shape[0], vertical.output, horizontal.output, source.shape[3]))
     if dtype is not DType.FLOAT32:
         q.check_per_tensor(op, source, output)
-        # The tolerance is TFLM's: PoolingPrepare in tensorflow/lite/micro/kernels/pooling_common.cc.
-        difference = float(abs(np.float32(source.scale) - np.float32(output.scale)))
-        if difference > 1e-6 or source.zero_point != output.zero_point:
-            raise ModelError(
-                f"{op.where}: input {q.describe(source)} and output {q.describe(output)} must have the same "
-                f"quantization, a pool does not scale; convert the model again"
-            )
         q.integer_activation_range(op, output, attributes.activation)
 
 

@@ -270,6 +270,7 @@ def integer_activation_range(op: Op, output: Tensor, activation: str) -> tuple[i
         "NONE": (None, None),
         "RELU": (0.0, None),
         "RELU6": (0.0, 6.0),
+        "RELU_0_TO_1": (0.0, 1.0),
         "RELU_N1_TO_1": (-1.0, 1.0),
     }[activation]
 
@@ -295,5 +296,6 @@ def float32_activation_range(activation: str) -> tuple[float, float]:
         "NONE": (-FLOAT32_MAX, FLOAT32_MAX),
         "RELU": (0.0, FLOAT32_MAX),
         "RELU6": (0.0, 6.0),
+        "RELU_0_TO_1": (0.0, 1.0),
         "RELU_N1_TO_1": (-1.0, 1.0),
     }[activation]

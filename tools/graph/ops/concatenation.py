@@ -8,7 +8,7 @@ import tflite
 
 from ...errors import UnsupportedModel
 from ..ir import DType, Graph, KernelCall, Op, TensorRef
-from ._elementwise import check_not_empty, check_same_quantization, resolve_axis
+from ._elementwise import check_not_empty, resolve_axis
 from ._quantized import (
     INTEGER_LIMITS,
     activation_name,
@@ -62,8 +62,6 @@ def check(op: Op, graph: Graph) -> None:
     check_shape(op, output, [total if d == axis else n for d, n in enumerate(output.shape)])
     if dtype in INTEGER_LIMITS:
         check_per_tensor(op, *sources, output)
-        for source in sources:
-            check_same_quantization(op, source, output)
 
 
 def lower(op: Op, graph: Graph) -> KernelCall:

@@ -5,7 +5,7 @@ from typing import Any
 
 from ...errors import ModelError, UnsupportedModel
 from ..ir import DType, Graph, KernelCall, Op, TensorRef
-from ._elementwise import check_same_quantization, constant_int32, pad_front
+from ._elementwise import constant_int32, pad_front
 from ._quantized import check_arity, check_per_tensor, check_present, check_shape, check_types, describe
 
 SUMMARY = "zeros around a tensor of up to five dimensions"
@@ -38,7 +38,6 @@ def check(op: Op, graph: Graph) -> None:
     check_shape(op, output, [b + n + a for n, b, a in zip(source.shape, paddings[::2], paddings[1::2], strict=True)])
     if dtype is not DType.FLOAT32:
         check_per_tensor(op, source, output)
-        check_same_quantization(op, source, output)
 
 
 def lower(op: Op, graph: Graph) -> KernelCall:

@@ -4,7 +4,7 @@ from typing import Any
 
 from ...errors import ModelError
 from ..ir import DType, Graph, KernelCall, Op, TensorRef
-from ._elementwise import check_same_quantization, reusable
+from ._elementwise import reusable
 from ._quantized import check_arity, check_present, check_types, describe
 
 SUMMARY = "another shape for the same elements; costs nothing in place"
@@ -25,7 +25,6 @@ def check(op: Op, graph: Graph) -> None:
         raise ModelError(
             f"{op.where}: {describe(source)} has not as many elements as {describe(output)}; convert the model again"
         )
-    check_same_quantization(op, source, output)
 
 
 def lower(op: Op, graph: Graph) -> KernelCall:
