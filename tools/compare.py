@@ -361,7 +361,7 @@ def _cause(graph: Graph, op: Op, layer: Layer, real: Array | None, kernel: Array
     if real is not None and real.ndim > 1 and (found := _outlier(real)):
         return (
             f"Usual cause: an outlier channel. Channel {found[0]} reaches {found[1]:.0f} times as far as the median "
-            "channel, and all share one scale: clip it (ReLU6), regularize it, or use --mode int16x8"
+            "channel, and all share one scale: clip it (ReLU6), regularize it, or try --mode int16x8"
         )
     if layer.unused is not None and layer.unused > MUCH_UNUSED:
         return (
@@ -369,8 +369,8 @@ def _cause(graph: Graph, op: Op, layer: Layer, real: Array | None, kernel: Array
             "hold values that real ones do not (--calibration)"
         )
     if before is not None and before - (layer.sqnr_db or 0.0) < 6.0:
-        return "Its input was nearly as noisy: the error has grown from layer to layer. Use QAT or --mode int16x8"
-    return "No single cause stands out: eight bits are few for this layer. Use QAT or --mode int16x8"
+        return "Its input was nearly as noisy: the error has grown from layer to layer. Try QAT or --mode int16x8"
+    return "No single cause stands out: eight bits are few for this layer. Try QAT or --mode int16x8"
 
 
 def _output_channels(op: Op, kernel: Array) -> Array:

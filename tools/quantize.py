@@ -5,6 +5,7 @@ import math
 import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -19,16 +20,16 @@ from .data.samples import Samples
 from .errors import ModelError, QuantizeError, UsageError, counted
 from .model_files import Loaded, check_path, import_tensorflow, load
 from .models import Data
-from .oracle import signature
+from .oracle import opinion, signature
 from .oracle.signature import Signature
 from .progress import Progress
 from .quiet import failures_as, quiet
-from .values import MODES, Quantized, Trained, Vectors
+from .values import MODES, Quantized, SecondOpinion, Trained, Vectors
 
 Tell = Callable[[str], None]
 
 # Of kerf, what decides the result.
-SOURCES = ("quantize.py", "model_files", "strip.py", "data/samples.py", "oracle")
+SOURCES = ("quantize.py", "model_files", "strip.py", "data/samples.py", "oracle", "graph/specification.py")
 
 CALIBRATED = ("int8", "int16x8")  # modes whose activations need ranges
 MAX_TFLITE_BYTES = 1 << 28  # nothing near it fits a microcontroller
@@ -82,19 +83,24 @@ def quantize(
     provided = samples.from_arrays(data, classes) if isinstance(data, Data) else None
     if isinstance(data, Path):
         provided = samples.read_npz(data, classes)
-    ranges: str | None = None
+    ranges, floats = None, None
     if source.path.suffix == ".tflite":
         tflite, chosen = _adopt(source.path, mode)
     else:
         chosen = mode or "int8"
         log = directory / "quantize.log"
-        tflite, ranges = _convert(source.path, chosen, provided, calibration, per_tensor_dense, log, progress.say, warn)
+        tflite, ranges, floats = _convert(
+            source.path, chosen, provided, calibration, per_tensor_dense, log, progress.say, warn
+        )
     full_bytes = len(tflite)
     if strip:
         tflite = stripping.strip(tflite, source.path.name)
     vectors = _vectors(source, tflite, provided, classes, warn)
     if _key(source, mode, *options) != key or (isinstance(data, Path) and _digest(data) != data_sha256):
         raise QuantizeError(f"{source.path} or its data changed while they were read; run the same command again")
+    second = _second_opinion(tflite, vectors, floats, source.path.name)
+    if second is not None and second.is_beyond_rounding:
+        warn(opinion.warning(second, source.path.name))
 
     path = directory / "model.tflite"
     progress.is_news(path)
@@ -112,6 +118,7 @@ def quantize(
         "warnings": warnings,
         "calibration": ranges,
         "stripped_bytes": full_bytes - len(tflite),
+        "second_opinion": None if second is None else asdict(second),
     }
     files.write_sealed(state, record)
     return _made(source, path, tflite, vectors, record)
@@ -129,6 +136,7 @@ def _made(source: Trained, path: Path, tflite: bytes, vectors: Vectors, record: 
         record["stripped_bytes"],
         None if source.path.suffix == ".tflite" else source.accuracy,
         record["data_sha256"],
+        None if record["second_opinion"] is None else SecondOpinion(**record["second_opinion"]),
     )
 
 
@@ -191,8 +199,9 @@ def _convert(
     log: Path,
     say: Tell,
     warn: Tell,
-) -> tuple[bytes, str | None]:
-    """The .tflite of a Keras model, and what made its ranges.
+) -> tuple[bytes, str | None, samples.Array | None]:
+    """The .tflite of a Keras model, what made its ranges, and what the Keras model gives for opinion.chosen() samples:
+    None without data, or where it has several outputs.
 
     Made by a process of its own: TensorFlow crashes on some models (LSTM in int8).
     """
@@ -210,8 +219,10 @@ def _convert(
         elif mode in CALIBRATED and provided is not None:
             chosen = samples.choose(provided, calibration)
             ranges = chosen.what
-            packed = files.pack_arrays({str(i): array for i, array in enumerate(chosen.arrays)})
-            (folder / "calibration.npz").write_bytes(packed)
+            test = [array[opinion.chosen(len(array))] for array in provided.test]
+            for which, arrays in (("calibration", chosen.arrays), ("test", test)):
+                packed = files.pack_arrays({str(i): array for i, array in enumerate(arrays)})
+                (folder / f"{which}.npz").write_bytes(packed)
         say(f"converting {path.name} to {mode}{f', ranges from {ranges}' if ranges else ''}")
         with log.open("w", encoding="utf-8") as output:
             arguments = (str(path), mode, str(folder), str(log), str(int(per_tensor_dense)))
@@ -223,11 +234,15 @@ def _convert(
                 f"TensorFlow's converter crashed on {path} in mode {mode} (exit code {child.returncode}): "
                 f"try another mode; everything it said: {log}"
             )
-        return result.read_bytes(), ranges
+        floats = folder / "floats.npz"
+        return result.read_bytes(), ranges, files.unpack_arrays(floats.read_bytes())["0"] if floats.is_file() else None
 
 
 def _serve(path: Path, mode: str, folder: Path, log: Path, per_tensor_dense: bool) -> None:
-    """The child: a Keras file and folder/calibration.npz → folder/model.tflite, or the reason in refusal.txt."""
+    """The child: a Keras file and folder/calibration.npz → folder/model.tflite, or the reason in refusal.txt.
+
+    folder/test.npz → floats.npz: the Keras model's own output.
+    """
     try:
         loaded = load(path, log)
         given = folder / "calibration.npz"
@@ -242,6 +257,20 @@ def _serve(path: Path, mode: str, folder: Path, log: Path, per_tensor_dense: boo
         files.write(folder / "refusal.txt", str(error).encode())
     else:
         files.write(folder / "model.tflite", tflite)
+        if (folder / "test.npz").is_file():
+            outputs = _outputs(loaded, tuple(files.unpack_arrays((folder / "test.npz").read_bytes()).values()), log)
+            if len(outputs) == 1:
+                files.write(folder / "floats.npz", files.pack_arrays({"0": outputs[0]}))
+
+
+def _outputs(loaded: Loaded, arrays: tuple[samples.Array, ...], log: Path) -> list[samples.Array]:
+    """What a loaded model gives for some samples: one array per output, first axis = sample."""
+    tf = import_tensorflow(log)
+    rows = [
+        [np.asarray(output)[0] for output in tf.nest.flatten(loaded.function(*map(tf.constant, batch)))]
+        for batch in _batches(samples.calibration(arrays, loaded.shapes, loaded.dtypes))
+    ]
+    return [np.stack(column) for column in zip(*rows, strict=True)]
 
 
 def _converter(
@@ -313,6 +342,17 @@ def _vectors(source: Trained, tflite: bytes, provided: Samples | None, classes: 
     if found.note:
         warn(found.note)
     return Vectors(tuple(inputs), found.outputs, labels, names, found.oracle, found.exact)
+
+
+def _second_opinion(tflite: bytes, vectors: Vectors, floats: samples.Array | None, name: str) -> SecondOpinion | None:
+    """Of an integer model: LiteRT's, unless that finds nothing and the float model's does."""
+    if not vectors.exact:
+        return None
+    found = opinion.of_litert(tflite, vectors.inputs, name)
+    if floats is None or (found is not None and found.is_beyond_rounding):
+        return found
+    (port,) = signature.read(tflite, name).outputs
+    return opinion.of_floats(vectors.expected[0][opinion.chosen(vectors.samples)], floats, port) or found
 
 
 def _check_classes(labels: samples.Array | None, names: Sequence[str], outputs: tuple[int, ...], where: str) -> None:

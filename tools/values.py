@@ -6,7 +6,7 @@ The graph has its own values in graph/ir.py; everything else that crosses a stag
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -74,6 +74,32 @@ class Vectors:
         )
 
 
+@dataclass(frozen=True)
+class SecondOpinion:
+    """How far the oracle is from another who was given the same inputs.
+
+    ``reference`` is LiteRT with its version, or FLOAT for the model that kerf converted. ``max_steps`` is the largest
+    difference in steps of the output of ``layer``, the operator where it is.
+    """
+
+    reference: str
+    max_steps: float
+    layer: str
+
+    FLOAT: ClassVar[str] = "float32"
+    ROUNDING_STEPS: ClassVar[float] = 2.0
+
+    @property
+    def is_beyond_rounding(self) -> bool:
+        """Whether rounding does not explain the difference: then the oracle is wrong, or the conversion.
+
+        LiteRT is compared operator by operator on the same integers. Each of two kernels is at most one step from the
+        exact result (half a step for the output, the rest for multipliers of 31 bits and two roundings), so that they
+        are at most two apart. The float model is named only where its whole difference is beyond (oracle/opinion.py).
+        """
+        return self.reference == self.FLOAT or self.max_steps > self.ROUNDING_STEPS
+
+
 @dataclass(frozen=True, eq=False)
 class Quantized:
     """A .tflite and the vectors to prove it with.
@@ -81,7 +107,8 @@ class Quantized:
     ``calibration`` says which samples made the ranges, None where the mode needs none or kerf did not convert.
     ``stripped_bytes`` is what --strip took away, 0 without it. ``trained_accuracy`` is that of the Keras model it was
     converted from, on the same test set; None where nobody knows. ``data_sha256`` stands for the data set behind the
-    vectors, whatever the mode; None for random inputs.
+    vectors, whatever the mode; None for random inputs. ``second_opinion`` is of integer models, None where nobody
+    could be asked.
     """
 
     model: str
@@ -94,6 +121,7 @@ class Quantized:
     stripped_bytes: int = 0
     trained_accuracy: float | None = None
     data_sha256: str | None = None
+    second_opinion: SecondOpinion | None = None
 
 
 @dataclass(frozen=True)
@@ -256,4 +284,5 @@ class Measurement:
     kerf: str
     commit: str | None
     device: Mapping[str, str] | None = None
+    second_opinion: SecondOpinion | None = None
     extra: Mapping[str, Any] = field(default_factory=dict, repr=False)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tools.report import records
-from tools.values import Clock, Measurement, Timing
+from tools.values import Clock, Measurement, SecondOpinion, Timing
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -37,6 +37,7 @@ RECORD = Measurement(
     commit="c" * 40,
 )
 DEVICE = {"target": "stm32f4", "core": "cortex-m4", "build": "0123456789abcdef"}
+DOUBTED = replace(RECORD, second_opinion=SecondOpinion("ai-edge-litert 2.3.0", 116.0, "relu6\n<b>"))
 BOARD = replace(RECORD, emulator=None, clock=Clock("cycles", 168_000_000), per_op=None, accuracy=None, commit=None)
 FOUND = replace(BOARD, flash_bytes=None, ram_bytes=None, device=DEVICE)  # a firmware that was not built here
 
@@ -91,7 +92,28 @@ def test_order_does_not_depend_on_who_made_the_dictionaries() -> None:
     assert json.dumps(records.to_json(shuffled)) == json.dumps(records.to_json(RECORD))
 
 
-@pytest.mark.parametrize("measurement", [RECORD, BOARD, FOUND], ids=["emulated", "board", "as found"])
+def test_a_second_opinion_is_there_where_somebody_gave_one() -> None:
+    record = records.to_json(DOUBTED)
+    assert list(record) == [*FIELDS, "second_opinion"]
+    assert record["second_opinion"] == {"reference": "ai-edge-litert 2.3.0", "max_steps": 116.0, "layer": "relu6\n<b>"}
+
+
+@pytest.mark.parametrize("value", [None, [], {}, {"reference": "x", "max_steps": 1}, "x"])
+def test_a_second_opinion_that_is_none(value: Any) -> None:
+    with pytest.raises(ValueError, match="second_opinion"):
+        records.from_json({**records.to_json(RECORD), "second_opinion": value})
+
+
+@pytest.mark.parametrize("change", [{"max_steps": -1}, {"max_steps": "1"}, {"layer": 3}, {"reference": None}])
+def test_a_second_opinion_of_wrong_types(change: dict[str, Any]) -> None:
+    record = records.to_json(DOUBTED)
+    with pytest.raises(ValueError, match=f"second_opinion.{next(iter(change))}"):
+        records.from_json({**record, "second_opinion": {**record["second_opinion"], **change}})
+
+
+@pytest.mark.parametrize(
+    "measurement", [RECORD, BOARD, FOUND, DOUBTED], ids=["emulated", "board", "as found", "doubted"]
+)
 def test_append_and_load(tmp_path: Path, measurement: Measurement) -> None:
     path = tmp_path / "build" / "m.jsonl"
     records.append(measurement, path)

@@ -163,7 +163,7 @@ def _tensor(index: int, raw: Any, buffers: Sequence[Any]) -> Tensor:
     dtype = _DTYPES.get(raw.Type())
     if dtype is None:
         kind = _TYPE_NAMES.get(raw.Type(), f"number {raw.Type()}")
-        raise UnsupportedModel(f"{where} is of type {kind}, which kerf does not take; quantize with --mode int8")
+        raise UnsupportedModel(f"{where} is of type {kind}, which kerf does not take; try --mode int8")
     if raw.IsVariable():
         raise UnsupportedModel(f"{where} is a variable (it keeps state between runs), which kerf does not take")
     if raw.Sparsity() is not None:
@@ -173,7 +173,7 @@ def _tensor(index: int, raw: Any, buffers: Sequence[Any]) -> Tensor:
         raise ModelError(f"{where} of shape {shape} takes {math.prod(shape) * dtype.bytes} bytes; convert again")
     contents = _contents(raw, buffers, dtype, shape, where)
     if dtype is DType.INT4 and contents is None:
-        raise UnsupportedModel(f"{where} is computed in int4, which only constants may be; quantize with --mode int8")
+        raise UnsupportedModel(f"{where} is computed in int4, which only constants may be; try --mode int8")
     return Tensor(index, name, shape, dtype, _quantization(raw, shape, dtype, where), contents)
 
 

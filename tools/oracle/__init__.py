@@ -1,7 +1,9 @@
 """What the device must answer: the model run by a trusted interpreter on this machine.
 
-TFLM's own interpreter (PyPI tflite-micro) defines the result of integer models to the last bit. LiteRT runs float and
-hybrid models, and integer models where there is no TFLM; then results may differ from TFLM's by a few steps.
+TFLM's own interpreter (PyPI tflite-micro) defines the result of integer models to the last bit. Where its kernel leaves
+out what TFLite's specification asks for, or it has none, LiteRT's reference kernel defines that operator, and TFLM the
+others (graph/specification.py, docs/decisions/0008). LiteRT runs float and hybrid models, and integer models where
+there is no TFLM; then results may differ from TFLM's by a few steps.
 
 The interpreters are C++ and may abort on a model that is not sound. They run in a process of their own (this package
 as a program), which costs about 0.4 s, so that such a model becomes an error and not the end of kerf.
@@ -21,13 +23,29 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import child, files
-from ..errors import MissingTool, ModelError
-from . import signature
+from ..errors import MissingTool, ModelError, UnsupportedModel
+from ..graph import read
+from . import parts, signature
+from .parts import LITERT, TFLM
 from .signature import Signature
+
+__all__ = [
+    "LITERT",
+    "OPTIMIZED",
+    "TFLM",
+    "Expected",
+    "Run",
+    "defined",
+    "defined_by_litert",
+    "expected",
+    "is_installed",
+    "outputs",
+    "run",
+]
 
 Array = npt.NDArray[Any]
 
-TFLM, LITERT = "tflite-micro", "ai-edge-litert"
+OPTIMIZED = "ai-edge-litert (optimized kernels)"  # the same package; its numbers depend on this machine's processor
 TIMEOUT_S = 600.0
 REFUSED = 3  # exit code of the child when an interpreter said why it cannot run the model
 
@@ -71,15 +89,52 @@ def expected(tflite: bytes, inputs: Sequence[Array], name: str = "the model", ti
         raise MissingTool(f"no interpreter to compare {name} with: pip install {LITERT} (or, on Linux x86-64, {TFLM})")
     refusals = []
     for package in candidates:
+        oracle = f"{package} {version(package)}"
         try:
-            outputs = _run(package, tflite, fitted, model, name, timeout_s).outputs
+            if package == TFLM and (others := defined_by_litert(tflite, name)):
+                found = defined(tflite, fitted, name, timeout_s=timeout_s)
+                oracle += f", {LITERT} {version(LITERT)} for {' and '.join(others)}"
+            else:
+                found = _run(package, tflite, fitted, model, name, timeout_s).outputs
         except ModelError as error:
             refusals.append(str(error))
             continue
-        oracle = f"{package} {version(package)}"
         note = _note(model, package, refusals)
-        return Expected(outputs, oracle, package == TFLM and model.is_integer, note)
+        return Expected(found, oracle, package == TFLM and model.is_integer, note)
     raise ModelError("; ".join(refusals))
+
+
+def defined_by_litert(tflite: bytes, name: str) -> list[str]:
+    """The kinds of operators in an integer model that LiteRT and not TFLM defines, sorted; [] for nearly all models."""
+    try:
+        graph = read.read(tflite, name, kernels=False, folded=False)
+    except UnsupportedModel:  # no runtime takes it: what TFLM says of it is all that there is
+        return []
+    return sorted({graph.ops[i].kind for part in parts.split(graph) if part.package == LITERT for i in part.ops})
+
+
+def defined(
+    tflite: bytes,
+    inputs: Sequence[Array],
+    name: str,
+    wanted: Sequence[int] | None = None,
+    timeout_s: float = TIMEOUT_S,
+) -> tuple[Array, ...]:
+    """What an integer model computes by definition: every part of it in the interpreter that defines its operators.
+
+    Gives the tensors at the positions ``wanted``, in that order; None: the model's outputs. Arrays and errors as in
+    `expected`.
+    """
+    graph = read.read(tflite, name, kernels=False, folded=False)
+    wanted = graph.outputs if wanted is None else wanted
+    count = len(inputs[0])
+    values = {t.index: np.broadcast_to(t.data, (count, *t.shape)) for t in graph.tensors if t.data is not None}
+    values |= zip(graph.inputs, inputs, strict=True)
+    for part in parts.split(graph):
+        piece = parts.cut(tflite, graph, part.ops, wanted, name)
+        arrays = outputs(part.package, piece.tflite, [values[i] for i in piece.reads], name, timeout_s)
+        values |= zip(piece.gives, arrays, strict=True)
+    return tuple(values[i] for i in wanted)
 
 
 def outputs(
@@ -109,7 +164,8 @@ def run(
 
 def is_installed(package: str) -> bool:
     """Whether an interpreter's package is there; it is not imported."""
-    return importlib.util.find_spec({TFLM: "tflite_micro", LITERT: "ai_edge_litert"}[package]) is not None
+    modules = {TFLM: "tflite_micro", LITERT: "ai_edge_litert", OPTIMIZED: "ai_edge_litert"}
+    return importlib.util.find_spec(modules[package]) is not None
 
 
 def _preferred(model: Signature) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from .. import files
 from ..arena import STEP_BYTES, smallest
-from . import REFUSED, TFLM, Array, signature
+from . import OPTIMIZED, REFUSED, TFLM, Array, signature
 
 
 class _Tflm:
@@ -34,14 +34,14 @@ class _Tflm:
 
 
 class _LiteRt:
-    """LiteRT's interpreter with its portable kernels on one thread, so that every machine computes the same."""
+    """LiteRT's interpreter on one thread. Its reference kernels are portable, so that every machine computes the same;
+    the optimized ones have other gaps and other errors."""
 
-    def __init__(self, tflite: bytes) -> None:
+    def __init__(self, tflite: bytes, optimized: bool) -> None:
         from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
-        self._interpreter = Interpreter(
-            model_content=tflite, experimental_op_resolver_type=OpResolverType.BUILTIN_REF, num_threads=1
-        )
+        kernels = OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES if optimized else OpResolverType.BUILTIN_REF
+        self._interpreter = Interpreter(model_content=tflite, experimental_op_resolver_type=kernels, num_threads=1)
         self._interpreter.allocate_tensors()
         self._inputs = [detail["index"] for detail in self._interpreter.get_input_details()]
         self._outputs = [detail["index"] for detail in self._interpreter.get_output_details()]
@@ -86,7 +86,7 @@ def _serve(package: str, folder: Path, arena_bytes: int, least: bool) -> int:
         if least:
             arena_bytes = _smallest(tflite, arena_bytes)
         begin = time.perf_counter_ns()
-        interpreter = _Tflm(tflite, arena_bytes) if package == TFLM else _LiteRt(tflite)
+        interpreter = _Tflm(tflite, arena_bytes) if package == TFLM else _LiteRt(tflite, package == OPTIMIZED)
         setup_us = (time.perf_counter_ns() - begin) // 1000
         for sample in zip(*inputs, strict=True):
             interpreter.feed(sample)

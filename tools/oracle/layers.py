@@ -25,12 +25,16 @@ def outputs(
 ) -> tuple[oracle.Array, ...]:
     """One array per operator of ``graph``: first axis = sample, then the output's shape and dtype in the graph.
 
-    ``package`` is oracle.TFLM or oracle.LITERT, ``graph`` what was read from ``model``, folded or not. Raises
-    ModelError when that interpreter cannot run the model, MissingTool when it is not installed.
+    ``package`` is oracle.TFLM or oracle.LITERT, ``graph`` what was read from ``model``, folded or not. TFLM stands for
+    who defines the numbers: operators that LiteRT defines are LiteRT's. Raises ModelError when that interpreter cannot
+    run the model, MissingTool when it is not installed.
     """
     own = read.read(model, name, kernels=False, folded=False)
     tensors = [op.outputs[0] for op in in_file(graph, own)]
-    found = oracle.outputs(package, expose(model, tensors), inputs, name)
+    if package == oracle.TFLM and oracle.defined_by_litert(model, name):
+        found = oracle.defined(model, inputs, name, tensors)
+    else:
+        found = oracle.outputs(package, expose(model, tensors), inputs, name)
     return tuple(_as_in(array, graph.output(op)) for array, op in zip(found, graph.ops, strict=True))
 
 

@@ -8,13 +8,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from .. import __version__, boards, files, render, sizing, targets
+from .. import __version__, boards, files, oracle, render, sizing, targets
 from .. import build as platformio
 from .. import inspect as inspector
 from ..arena import STEP_BYTES, Arena
 from ..boards import flash as flasher
 from ..boards import monitor as terminal
-from ..errors import BuildError, MissingTool, TransportError, UnsupportedModel, UsageError
+from ..errors import BuildError, KerfError, MissingTool, TransportError, UnsupportedModel, UsageError
 from ..graph import read
 from ..graph.ir import Graph, Plan
 from ..oracle import interpreter
@@ -92,7 +92,28 @@ def compile(ask: Request, progress: Progress) -> Compiled:
     """The graph, the kernels it calls, its memory plan; each operator is checked before anything is rendered."""
     target = choose_target(ask)
     quantized = quantize(ask, progress)
-    return Compiled(quantized, RUNTIMES[ask.runtime].compile(quantized.tflite, quantized.model, target))
+    try:
+        return Compiled(quantized, RUNTIMES[ask.runtime].compile(quantized.tflite, quantized.model, target))
+    except UnsupportedModel as error:
+        others = [name for name in target.runtimes if name != ask.runtime and _takes(replace(ask, runtime=name))]
+        if not others:
+            raise
+        raise UnsupportedModel(
+            f"{error}, or use --runtime {' or '.join(others)}, which takes this model on {target.name}"
+        ) from error
+
+
+def _takes(ask: Request) -> bool:
+    """Whether a runtime has really taken the model: as it is converted for that runtime, compiled, and, where it is an
+    interpreter that reads the file, run once on this machine."""
+    try:
+        quantized = quantize(ask, Progress())
+        program = RUNTIMES[ask.runtime].compile(quantized.tflite, quantized.model, choose_target(ask))
+        if program.plan is None:
+            oracle.run(oracle.TFLM, quantized.tflite, [a[:1] for a in quantized.vectors.inputs], quantized.model)
+    except KerfError:
+        return False
+    return True
 
 
 def inspect(ask: Request, progress: Progress, with_original: bool = False) -> Mapping[str, Any]:

@@ -241,6 +241,7 @@ def _outcome(
         kerf=__version__,
         commit=commit(),
         device=None if said is None else {"target": said.target, "core": said.core, "build": said.build},
+        second_opinion=quantized.second_opinion,
         extra={"arena_used_bytes": device.arena_bytes} | ({} if steps is None else {wording.STEPS: steps}),
     )
     found = _details(compiled, built, device.outputs)

@@ -259,7 +259,9 @@ def run_view(measurement: Measurement, retries: int = 0) -> RenderableType:
         facts.add_row("accuracy", f"{m.accuracy['device']:.4f} on the device, {m.accuracy['host']:.4f} on the host")
     if retries:
         facts.add_row("retries", f"{retries:,} frame{'s were' if retries > 1 else ' was'} sent again")
-    return Group(*([_per_op(m)] if m.per_op else []), facts, verdict(m))
+    doubt = wording.doubt(m)
+    doubts = [Text(visible(doubt), style="bold red")] if doubt else []
+    return Group(*([_per_op(m)] if m.per_op else []), facts, verdict(m), *doubts)
 
 
 def verdict(measurement: Measurement) -> Text:

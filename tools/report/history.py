@@ -70,7 +70,7 @@ def row(m: Measurement, drop: float | None = None) -> dict[str, Any]:
         "median": f"{m.invoke.median:,}",
         "p99": f"{m.invoke.p99:,}",
         "mismatches": f"{m.mismatches:,} of {m.samples:,}",
-        "is_equal": m.mismatches == 0,
+        "is_equal": m.mismatches == 0 and wording.doubt(m) is None,
         "device": "" if m.accuracy is None else f"{100 * m.accuracy['device']:.2f}",
         "host": "" if m.accuracy is None else f"{100 * m.accuracy['host']:.2f}",
         "drop": "" if drop is None else f"{drop:+.2f}",

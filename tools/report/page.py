@@ -77,6 +77,7 @@ def _run(m: Measurement, details: Json | None) -> dict[str, Any]:
         "setup": f"{m.setup:,}",
         "verdict": verdict,
         "verdict_class": kind,
+        "doubt": wording.doubt(m) or "",
         "calibration": (details["calibration"] or "") if details else "",
     }
 

@@ -3,13 +3,13 @@
 import json
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ..errors import KerfError
-from ..values import Clock, Measurement, Timing
+from ..values import Clock, Measurement, SecondOpinion, Timing
 
 _TOO_MUCH = 1 << 64  # no count of bytes, samples or ticks comes near; JSON has integers of any length
 
@@ -30,8 +30,7 @@ def from_json(record: Any) -> Measurement:
     Raises ValueError, saying which and why, when a field is missing or is not what docs/records.md says. Fields that
     are not named there are passed over: another version of kerf may write them.
     """
-    fields = _taken(_RECORD, record, "")
-    measurement = Measurement(**{**fields, "clock": Clock(**fields["clock"]), "invoke": Timing(**fields["invoke"])})
+    measurement = Measurement(**_taken(_RECORD, record, ""))
     if measurement.mismatches > measurement.samples:
         raise ValueError(f"mismatches is {measurement.mismatches}, more than the {measurement.samples} samples")
     if not measurement.invoke.min <= measurement.invoke.median <= measurement.invoke.p99:
@@ -52,6 +51,14 @@ class _OrNull:
     """A value that is null where it does not apply."""
 
     of: Any
+
+
+@dataclass(frozen=True)
+class _Made:
+    """An object that becomes a value of kerf's own."""
+
+    make: Callable[..., Any]
+    fields: dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -90,8 +97,8 @@ _RECORD: dict[str, Any] = {
     "kernels": _TEXT,
     "flash_bytes": _OrNull(dict.fromkeys(("total", "code", "model"), _COUNT)),
     "ram_bytes": _OrNull(dict.fromkeys(("total", "static", "arena", "stack"), _COUNT)),
-    "clock": {"unit": _TEXT, "hz": _OrNull(_RATE)},  # times are divided by hz
-    "invoke": dict.fromkeys(("min", "median", "p99", "n"), _COUNT),
+    "clock": _Made(Clock, {"unit": _TEXT, "hz": _OrNull(_RATE)}),  # times are divided by hz
+    "invoke": _Made(Timing, dict.fromkeys(("min", "median", "p99", "n"), _COUNT)),
     "setup": _COUNT,
     "per_op": _OrNull([{"name": _TEXT, "op": _TEXT, "median": _COUNT}]),
     "samples": _COUNT,
@@ -100,6 +107,7 @@ _RECORD: dict[str, Any] = {
     "accuracy": _OrNull(dict.fromkeys(("device", "host"), _SHARE)),
     "kerf": _TEXT,
     "commit": _OrNull(_TEXT),
+    "second_opinion": _Optional(_Made(SecondOpinion, {"reference": _TEXT, "max_steps": _AMOUNT, "layer": _TEXT})),
     "device": _Optional(dict.fromkeys(("target", "core", "build"), _TEXT)),
 }
 
@@ -108,9 +116,10 @@ def _written(kind: Any, value: Any) -> Any:
     """What ``kind`` describes of a value, as JSON has it."""
     if isinstance(kind, (_OrNull, _Optional)):
         return None if value is None else _written(kind.of, value)
+    if isinstance(kind, _Made):
+        return _written(kind.fields, vars(value))
     if isinstance(kind, dict):
-        values = value if isinstance(value, Mapping) else vars(value)
-        return {key: _written(kind[key], values[key]) for key in kind}
+        return {key: _written(kind[key], value[key]) for key in kind}
     return [_written(kind[0], item) for item in value] if isinstance(kind, list) else value
 
 
@@ -120,6 +129,8 @@ def _taken(kind: Any, value: Any, name: str) -> Any:
         return None if value is None else _taken(kind.of, value, name)
     if isinstance(kind, _Optional):
         return _taken(kind.of, value, name)
+    if isinstance(kind, _Made):
+        return kind.make(**_taken(kind.fields, value, name))
     if isinstance(kind, dict):
         if not isinstance(value, dict):
             raise ValueError(f"{name or 'it'} is {_said(value)}, not an object")

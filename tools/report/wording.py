@@ -32,3 +32,16 @@ def verdict(m: Measurement, oracle: str = "the oracle", steps: float | None = No
     if m.mismatches == 0:
         return f"All {m.samples:,} samples equal {oracle} {how}.", "good"
     return f"{m.mismatches:,} of {m.samples:,} samples do not equal {oracle} {how}.", "bad"
+
+
+def doubt(m: Measurement) -> str | None:
+    """One sentence where a second opinion says that the oracle itself may be wrong, else None."""
+    opinion = m.second_opinion
+    if opinion is None or not opinion.is_beyond_rounding:
+        return None
+    what = "output" if opinion.reference == opinion.FLOAT else "layer"
+    other = "the float model" if opinion.reference == opinion.FLOAT else opinion.reference
+    return (
+        f"The oracle itself may be wrong: its {what} {opinion.layer!r} is up to {opinion.max_steps:,.0f} steps from "
+        f"that of {other}, more than rounding explains."
+    )

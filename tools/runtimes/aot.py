@@ -5,13 +5,12 @@ from typing import Any
 
 from .. import cpp_text
 from ..arena import Arena
-from ..errors import UnsupportedModel
 from ..graph import ops, read
 from ..graph.ir import Argument, Constant, Graph, KernelCall, Op, Plan, Scratch, Tensor, TensorRef
 from ..graph.plan import plan as place_tensors
 from ..render import render
 from ..values import Target
-from . import Program, Sources, _descriptor, tflm
+from . import Program, Sources, _descriptor
 
 SUMMARY = "the model compiled ahead of time to plain C++: no interpreter, no library, no heap"
 ROLES = {kind: {1: "weights", 2: "bias"} for kind in ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")}
@@ -27,14 +26,7 @@ def compile(tflite: bytes, name: str, target: Target) -> Program:
 
     Raises UnsupportedModel with the layer, the reason and the way out.
     """
-    try:
-        graph = read.read(tflite, name)
-    except UnsupportedModel as error:
-        if "tflm" in target.runtimes and tflm.has_kernels(tflite, name, target):
-            raise UnsupportedModel(
-                f"{error}, or use --runtime tflm, which has kernels for all of it on {target.name}"
-            ) from error
-        raise
+    graph = read.read(tflite, name)
     calls = lower(graph)
     return Program(tflite, graph, place_tensors(graph, calls), calls)
 

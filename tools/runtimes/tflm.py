@@ -8,8 +8,8 @@ import numpy as np
 
 from .. import cpp_text
 from ..arena import Arena
-from ..errors import UnsupportedModel, UsageError
-from ..graph import ops, read, specification
+from ..errors import UnsupportedModel
+from ..graph import read, specification
 from ..graph.ir import DType, Graph, Op, Tensor
 from ..render import render
 from ..values import Target
@@ -63,19 +63,6 @@ def check(graph: Graph, target: Target) -> None:
                 f"{op.where}: TFLM's kernel {left_out}, so that its numbers are not the model's; convert the model "
                 "again with TensorFlow 2.21, or replace the layer in the Keras model"
             )
-
-
-def has_kernels(tflite: bytes, name: str, target: Target) -> bool:
-    """Whether the target's library has a kernel for every operator of a file, in the operator's type. Dense layers are
-    not asked for their scales: kerf converts a Keras model for this runtime with the ones that the library takes."""
-    try:
-        graph = read.read(tflite, name, kernels=False, folded=False)
-        title, chosen = _library(target)
-        for op in graph.ops:
-            _check_type(op, graph, chosen, title)
-    except (UnsupportedModel, UsageError):
-        return False
-    return True
 
 
 def sources(program: Program, target: Target, arena: Arena, *, mode: str) -> Sources:
@@ -194,17 +181,16 @@ def _check_scales(op: Op, graph: Graph, chosen: Library, title: str) -> None:
             raise UnsupportedModel(
                 f"{op.where} has weights quantized per channel, which {title} ({chosen.tflm}) ignores and computes "
                 f"wrong numbers without a word; convert the model again with {PER_CHANNEL_OPTION} "
-                "(kerf does so by itself from a Keras model), or use --runtime aot"
+                "(kerf does so by itself from a Keras model)"
             )
 
 
 def _way_out(op: Op, found: str, known: tuple[str, ...]) -> str:
-    """What the user can do: another mode that the library has, and the other runtime where it can."""
+    """What the user can do: try another mode that the library has this operator in, or another layer."""
     modes = [mode for mode in ("int8", "float32") if mode in known or (op.kind == "DEQUANTIZE" and found == "float16")]
-    ways = [f"use --mode {' or '.join(modes)}"] if modes and found not in modes else []
-    if op.kind in ops.known() and (found == "float16" or found in ops.find(op.kind).VARIANTS):
-        ways.append("use --runtime aot, which has it")
-    return " or ".join(ways) or "replace the layer in the Keras model (`inv ops` lists what there is)"
+    if modes and found not in modes:
+        return f"try --mode {' or '.join(modes)}"
+    return "replace the layer in the Keras model (`inv ops` lists what there is)"
 
 
 def _op_output(op: Op, tensor: Tensor) -> dict[str, Any]:

@@ -46,7 +46,7 @@ def variant(op: Op, graph: Graph, allowed: Sequence[str] = VARIANTS) -> str:
     if found is None or found not in allowed:
         raise UnsupportedModel(
             f"{op.where}: there is no kernel for the input {q.describe(source)} with the weights "
-            f"{q.describe(weights)}; quantize with --mode int8 or --mode float32"
+            f"{q.describe(weights)}; try --mode int8 or --mode float32"
         )
     return found
 
@@ -107,7 +107,7 @@ def _check_finite(op: Op, tensor: Tensor | None) -> None:
     if tensor is not None and (tensor.data is None or not np.all(np.isfinite(tensor.data))):
         raise ModelError(
             f"{op.where}: {q.describe(tensor)} must be a constant of finite numbers; a weight beyond 65,504 becomes "
-            f"infinite in float16, so use --mode float32"
+            f"infinite in float16, so try --mode float32"
         )
 
 

@@ -107,13 +107,13 @@ def check_types(op: Op, *tensors: Tensor, allowed: Iterable[DType] = COMPUTED) -
         if tensor.dtype not in known:
             raise UnsupportedModel(
                 f"{op.where}: tensor {describe(tensor)} has a type without a kernel; "
-                f"kernels take {' or '.join(t.value for t in known)}: quantize with --mode int8 or --mode float32"
+                f"kernels take {' or '.join(t.value for t in known)}: try --mode int8 or --mode float32"
             )
     for tensor in tensors:
         if tensor.dtype is not first.dtype:
             raise UnsupportedModel(
                 f"{op.where}: mixes {describe(first)} with {describe(tensor)}, a hybrid no kernel covers; "
-                f"quantize with --mode int8 or --mode float32"
+                f"try --mode int8 or --mode float32"
             )
     return first.dtype
 

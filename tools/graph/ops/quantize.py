@@ -31,7 +31,7 @@ def check(op: Op, graph: Graph) -> None:
     if _variant(source.dtype, output.dtype) not in VARIANTS:
         raise UnsupportedModel(
             f"{op.where}: there is no kernel from {describe(source)} to {describe(output)}, only "
-            f"{', '.join(VARIANTS)}; quantize with --mode int8"
+            f"{', '.join(VARIANTS)}; try --mode int8"
         )
     check_shape(op, output, source.shape)
     check_quantized(op, output)

@@ -71,7 +71,7 @@ def check(op: Op, graph: Graph) -> None:
         if source.shape[-1] > largest:
             raise UnsupportedModel(
                 f"{op.where}: {describe(source)} has {source.shape[-1]} classes where the {dtype.value} kernel takes "
-                f"at most {largest}; use --mode float32"
+                f"at most {largest}; try --mode float32"
             )
     if dtype is DType.INT8 and not beta * source.scale * 2 ** (31 - DIFFERENCE_BITS) > 1:
         raise UnsupportedModel(

@@ -1,0 +1,100 @@
+"""A second opinion of the oracle: each operator of a model, on the very inputs that the oracle gave it, run by LiteRT.
+
+Device and oracle may agree to the last bit and both be wrong: where the interpreter that defines the numbers has an
+error, equality with it proves nothing. So every integer model is also asked of others.
+"""
+
+from collections.abc import Sequence
+from importlib.metadata import version
+
+import numpy as np
+import numpy.typing as npt
+
+from .. import oracle
+from ..errors import MissingTool, ModelError
+from ..graph import read
+from ..values import SecondOpinion
+from . import parts
+from .signature import Port
+
+SAMPLES = 8  # of the test set: what a kernel leaves out shows in the first
+FLOOR_STEPS = 8.0  # the float model is not asked about differences below: an output may hardly vary at all
+
+
+def of_litert(tflite: bytes, inputs: Sequence[oracle.Array], name: str) -> SecondOpinion | None:
+    """The operator of an integer model whose result LiteRT is farthest from, and by how much.
+
+    Every operator gets what the oracle gave it: rounding does not add up from layer to layer, whatever the depth, and
+    what is found is the operator that errs and no other. LiteRT has two kernels for most operators, neither of which is
+    free of errors (its reference SUM of int8 is wrong): the nearer one counts.
+
+    None where nobody else can be asked: LiteRT runs the whole model itself, cannot run it, or is not installed; or kerf
+    does not take the model.
+    """
+    samples = [array[chosen(len(array))] for array in inputs]
+    try:
+        graph = read.read(tflite, name, kernels=False, folded=False)
+        tensors = [tensor for op in graph.ops for tensor in op.outputs]
+        found = oracle.defined(tflite, samples, name, tensors)
+        values = dict(zip(graph.inputs, samples, strict=True)) | dict(zip(tensors, found, strict=True))
+        piece = parts.apart(tflite, graph, name)
+    except (ModelError, MissingTool):
+        return None
+    reference = f"{oracle.LITERT} {version(oracle.LITERT)}" if oracle.is_installed(oracle.LITERT) else ""
+    steps: list[float] = []
+    for package in (oracle.LITERT, oracle.OPTIMIZED):
+        try:
+            theirs = oracle.outputs(package, piece.tflite, [values[i] for i in piece.reads], name)
+        except (ModelError, MissingTool):
+            continue
+        differences = [_largest_difference(ours, other) for ours, other in zip(found, theirs, strict=True)]
+        steps = [min(pair) for pair in zip(steps, differences, strict=True)] if steps else differences
+        if not SecondOpinion(reference, max(steps, default=0.0), "").is_beyond_rounding:
+            break
+    if not steps:
+        return None
+    makers = [op for op in graph.ops for _ in op.outputs]
+    farthest = int(np.argmax(steps))
+    return SecondOpinion(reference, steps[farthest], makers[farthest].name)
+
+
+def of_floats(found: oracle.Array, floats: oracle.Array, port: Port) -> SecondOpinion | None:
+    """Whether the float model's outputs say something else than the oracle's, whose form ``port`` tells; None if not.
+
+    Rounding is noise that does not depend on the signal. Where it is stronger than the signal, which is how the float
+    outputs vary over samples and elements, their mean would be a better answer than the oracle's. No rounding does so;
+    an operator that is computed or converted wrongly does, and so do ranges that have nothing to do with the values.
+    """
+    real = port.dequantize(found)
+    apart = np.abs(real - floats.reshape(real.shape))
+    noise, signal = float(np.sqrt(np.mean(apart**2))), float(np.std(floats))
+    steps = float(apart.max(initial=0.0)) / (port.scale or 1.0)
+    if not np.isfinite(steps) or noise <= signal or steps <= FLOOR_STEPS:
+        return None
+    return SecondOpinion(SecondOpinion.FLOAT, round(steps, 1), port.name)
+
+
+def warning(opinion: SecondOpinion, name: str) -> str:
+    """What the user is told where rounding does not explain the difference."""
+    steps = f"{opinion.max_steps:,.0f} steps"
+    if opinion.reference == SecondOpinion.FLOAT:
+        return (
+            f"THE NUMBERS MAY BE WRONG: output {opinion.layer!r} of {name} is up to {steps} from the float model's, "
+            "more than rounding explains; `inv compare` shows in which layer it begins"
+        )
+    return (
+        f"THE NUMBERS MAY BE WRONG: in layer {opinion.layer!r} of {name} the oracle is up to {steps} from "
+        f"{opinion.reference} on the same inputs, where rounding explains {SecondOpinion.ROUNDING_STEPS:.0f}; a device "
+        "that equals the oracle is wrong with it: report it, with the .tflite"
+    )
+
+
+def chosen(count: int) -> npt.NDArray[np.int64]:
+    """The positions of at most SAMPLES samples, evenly over the whole set."""
+    some = min(SAMPLES, count)
+    positions: npt.NDArray[np.int64] = np.arange(some) * count // max(some, 1)
+    return positions
+
+
+def _largest_difference(ours: oracle.Array, theirs: oracle.Array) -> float:
+    return float(np.abs(ours.astype(np.float64) - theirs.astype(np.float64)).max(initial=0.0))

@@ -1,0 +1,114 @@
+"""A model cut into parts, each a .tflite of its own: for operators that another interpreter defines, or checks.
+
+A part has some of the file's operators, unchanged and with their own constants; what it reads of the others are its
+inputs.
+"""
+
+import copy
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
+
+import flatbuffers
+
+from ..graph import specification
+from ..graph.ir import Graph, Op
+from . import signature
+
+TFLM, LITERT = "tflite-micro", "ai-edge-litert"
+
+
+@dataclass(frozen=True)
+class Part:
+    """Operators in a row that one interpreter defines: ``ops`` are their positions in the file."""
+
+    package: str
+    ops: tuple[int, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Piece:
+    """A .tflite; ``reads`` are the whole model's tensors that its inputs stand for, ``gives`` those of its outputs."""
+
+    tflite: bytes
+    reads: tuple[int, ...]
+    gives: tuple[int, ...]
+
+
+def split(graph: Graph) -> tuple[Part, ...]:
+    """Who defines which operators of an integer model, in their order: one part, TFLM's, for nearly all models.
+
+    ``graph`` was read with neither kernels nor folding.
+    """
+    found = [(LITERT if specification.is_defined_by_litert(op, graph) else TFLM, op.index) for op in graph.ops]
+    return tuple(
+        Part(package, tuple(i for _, i in group)) for package, group in groupby(found, key=lambda entry: entry[0])
+    )
+
+
+def cut(tflite: bytes, graph: Graph, ops: Sequence[int], wanted: Sequence[int], name: str) -> Piece:
+    """The part with the operators ``ops`` of ``graph``, which was read from ``tflite`` as it is, without folding.
+
+    It gives those of its results that other operators read or that are ``wanted``, by the tensors' positions.
+    """
+    inside = [graph.ops[i] for i in ops]
+    outside = [op for op in graph.ops if op.index not in set(ops)]
+    made = {tensor for op in inside for tensor in op.outputs}
+    needed = {tensor for op in outside for tensor in op.inputs if tensor is not None} | set(wanted)
+    # An interpreter runs once per sample of its inputs: there must be one, used or not.
+    reads = sorted(_computed(graph, inside) - made) or [graph.inputs[0]]
+    gives = sorted(made & needed)
+    with signature.damage(name):
+        model = _unpacked(tflite)
+        subgraph = model.subgraphs[0]
+        subgraph.operators = [subgraph.operators[i] for i in ops]
+        subgraph.inputs, subgraph.outputs = reads, gives
+        return Piece(_packed(model), tuple(reads), tuple(gives))
+
+
+def apart(tflite: bytes, graph: Graph, name: str) -> Piece:
+    """All operators side by side, each with inputs of its own: none reads what another gives."""
+    with signature.damage(name):
+        model = _unpacked(tflite)
+        subgraph = model.subgraphs[0]
+        reads: list[int] = []
+        inputs: list[int] = []
+        for op in graph.ops:
+            copies: dict[int, int] = {}
+            for tensor in sorted(_computed(graph, [op])):
+                copies[tensor] = len(subgraph.tensors)
+                subgraph.tensors.append(copy.copy(subgraph.tensors[tensor]))
+                reads.append(tensor)
+                inputs.append(copies[tensor])
+            raw = subgraph.operators[op.index]
+            raw.inputs = [copies.get(int(i), int(i)) for i in raw.inputs]
+        gives = [tensor for op in graph.ops for tensor in op.outputs]
+        subgraph.inputs, subgraph.outputs = inputs, gives
+        return Piece(_packed(model), tuple(reads), tuple(gives))
+
+
+def _computed(graph: Graph, ops: Iterable[Op]) -> set[int]:
+    """What operators read that is not constant."""
+    read_by = {tensor for op in ops for tensor in op.inputs if tensor is not None}
+    return {tensor for tensor in read_by if graph.tensors[tensor].data is None}
+
+
+def _unpacked(tflite: bytes) -> Any:
+    from ai_edge_litert import schema_py_generated  # the schema's object API, which the package tflite has not
+
+    return schema_py_generated.ModelT.InitFromPackedBuf(tflite, 0)
+
+
+def _packed(model: Any) -> bytes:
+    model.signatureDefs = None  # they name inputs and outputs that are no more
+    builder = _Builder(1 << 16)
+    builder.Finish(model.Pack(builder), file_identifier=signature.IDENTIFIER)
+    return bytes(builder.Output())
+
+
+class _Builder(flatbuffers.Builder):  # type: ignore[misc]
+    """Interpreters use constants where they lie: vectors are aligned as the schema asks for (force_align: 16)."""
+
+    def StartVector(self, elemSize: int, numElems: int, alignment: int) -> Any:
+        return super().StartVector(elemSize, numElems, max(alignment, 16))
