@@ -1,4 +1,4 @@
-"""Crafted files of Keras 2: nothing is imported by an alias, and nothing is read from other files."""
+"""Crafted files of Keras: nothing is imported by an alias, and nothing is read from other files."""
 
 import json
 import zipfile
@@ -122,3 +122,106 @@ def test_weights_are_not_read_from_other_files(keras_2: Any, tmp_path: Path, kin
     if suffix == ".keras":
         replace(path, weights.name, weights.read_bytes())
     assert refused(path) == f"takes {name} from another file: save the model again, as one file"
+
+
+@pytest.fixture(scope="session")
+def keras_3(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    return model_files.import_tensorflow(tmp_path_factory.mktemp("tf") / "log").keras
+
+
+def small(keras: Any, path: Path) -> Path:
+    return save(keras.Sequential([keras.Input((4,)), keras.layers.Dense(2, name="dense")]), path)
+
+
+@pytest.mark.parametrize(
+    ("kind", "module", "what"),
+    [
+        ("TextVectorization", "keras.layers", "(TextVectorization), which no microcontroller needs: leave it out"),
+        ("StringLookup", "keras.layers", "(StringLookup), which no microcontroller needs: leave it out"),
+        ("JaxLayer", "keras.layers", "(JaxLayer), which holds a foreign program: use layers of Keras"),
+        ("FlaxLayer", "keras.src.utils.jax_layer", "(FlaxLayer), which holds a foreign program: use layers of Keras"),
+        ("CSVLogger", "keras.callbacks", "of the custom class CSVLogger: use layers of Keras"),
+        ("FeatureSpace", "keras.utils", "of the custom class FeatureSpace: use layers of Keras"),
+        ("ExportArchive", "keras.export", "of the custom class ExportArchive: use layers of Keras"),
+        ("DiskIOStore", "keras.src.saving.saving_lib", "of the custom class DiskIOStore: use layers of Keras"),
+        ("GPTQConfig", "keras.quantizers", "of the custom class GPTQConfig: use layers of Keras"),
+        ("KerasTensor", "keras.src.ops.numpy", "of the custom class KerasTensor: use layers of Keras"),
+        ("Dense", "keras.src.utils.python_utils", "of the custom class Dense: use layers of Keras"),
+        ("Path", "keras.src.saving.saving_lib", "of the custom class Path: use layers of Keras"),
+        ("get_file", "keras.utils", "of the custom class get_file: use layers of Keras"),
+    ],
+)
+def test_classes_of_keras_that_are_no_layers(keras_3: Any, tmp_path: Path, kind: str, module: str, what: str) -> None:
+    """Keras makes an object of whatever class of its own a configuration names."""
+    value = named(kind, module, {"name": "evil", "filename": str(tmp_path / "trap")}, None)
+    message = refused(edit_last(small(keras_3, tmp_path / "m.keras"), kernel_regularizer=value))
+    assert message == f"has the layer 'evil' {what}"
+    assert not (tmp_path / "trap").exists()
+
+
+@pytest.mark.parametrize(
+    ("function", "module"),
+    [
+        ("deserialize", "keras.activations"),
+        ("get", "keras.src.activations"),
+        ("func_load", "keras.src.utils.python_utils"),
+        ("relu", "keras.activations_of_mine"),
+        ("relu", "builtins"),
+        ("vectorized_map", "keras.ops"),
+        ("load_model", "keras.models"),
+    ],
+)
+def test_functions_that_are_no_activations(keras_3: Any, tmp_path: Path, function: str, module: str) -> None:
+    value = named("function", module, function, None)
+    message = refused(edit_last(small(keras_3, tmp_path / "m.keras"), activation=value))
+    assert message.startswith(f"has the function '{function}' in the layer 'dense', which is Python code")
+
+
+@pytest.mark.parametrize("name", ["get", "deserialize", "tf", "keras_export", "os.system", "/etc/passwd"])
+def test_strings_that_are_no_activations(keras_2: Any, tmp_path: Path, name: str) -> None:
+    message = refused(edit_last(dense(keras_2, tmp_path / "m.keras"), activation=name))
+    assert message.startswith(f"has the function '{name}' in the layer 'dense', which is Python code")
+
+
+def test_arithmetic_between_layers_is_read(keras_3: Any, tmp_path: Path) -> None:
+    x = keras_3.Input((4,))
+    y = keras_3.ops.clip(keras_3.ops.sqrt(x * x + 1.0) / 2.0, 0.0, 6.0)[:, 1:]
+    path = save(keras_3.Model(x, keras_3.layers.Dense(2, activation="hard_swish")(y)), tmp_path / "m.keras")
+    assert model_files.load(path, tmp_path / "log").shapes == ((4,),)
+
+
+def test_parts_of_an_archive_that_no_network_needs(keras_3: Any, tmp_path: Path) -> None:
+    path = small(keras_3, tmp_path / "m.keras")
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("../../trap", "ran")
+        archive.writestr("/trap", "ran")
+        archive.writestr("model.weights.json", "{}")
+        for i in range(2000):
+            archive.writestr(f"extra/{i}", "")
+    copy, weights = model_files.containers.unpack(path, tmp_path)
+    with zipfile.ZipFile(copy) as archive:
+        assert sorted(archive.namelist()) == ["config.json", "metadata.json", "model.weights.h5"]
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("assets/layers/lookup/vocabulary.txt", "word")
+    assert refused(path) == (
+        "holds the file 'assets/layers/lookup/vocabulary.txt', which no network needs: leave its layer out"
+    )
+
+
+def test_weights_that_unpack_without_end(keras_3: Any, tmp_path: Path) -> None:
+    """HDF5 packs a terabyte of zeros into a few bytes; nothing is written for what is never set."""
+    path = save(keras_3.Sequential([keras_3.Input((4,)), keras_3.layers.Dense(2)]), tmp_path / "m.h5")
+    with h5py.File(path, "r+") as file:
+        file.create_dataset("evil", (1 << 40,), np.float32, chunks=(1 << 20,), compression="gzip")
+    assert refused(path) == ("unpacks to weights of 4,398,046,511,144 bytes: too large for any microcontroller")
+
+
+def test_weights_packed_by_a_plug_in(keras_3: Any, tmp_path: Path) -> None:
+    """HDF5 would look for a library of that number."""
+    path = save(keras_3.Sequential([keras_3.Input((4,)), keras_3.layers.Dense(2)]), tmp_path / "m.h5")
+    with h5py.File(path, "r+") as file:
+        settings = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+        settings.set_chunk((4,))
+        settings.set_filter(32001, h5py.h5z.FLAG_OPTIONAL, (1, 2))
+        h5py.h5d.create(file.id, b"evil", h5py.h5t.IEEE_F32LE, h5py.h5s.create_simple((4,)), settings)
+    assert "evil is packed with the filter 32001" in refused(path)

@@ -2,13 +2,14 @@
 
 import os
 import re
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ..errors import QuantizeError
 from ..quiet import failures_as, quiet
-from . import architecture, gate
+from . import architecture, containers, gate, saved_model
 
 SUFFIXES = (".keras", ".h5", ".hdf5", ".tflite")
 _HDF5_MARK = b"\x89HDF\r\n\x1a\n"  # HDF5 file format specification, section II.A
@@ -44,8 +45,7 @@ def check_path(path: Path) -> None:
     if not path.exists():
         raise QuantizeError(f"there is no model at {path}")
     if path.is_dir():
-        if not (path / "saved_model.pb").is_file():
-            raise QuantizeError(f"the folder {path} is no SavedModel: it has no saved_model.pb")
+        saved_model.check_files(path)
     elif path.suffix not in SUFFIXES:
         raise QuantizeError(f"{path} is none of {', '.join(SUFFIXES)} or a SavedModel folder")
     elif path.suffix == ".keras" and not _starts_with(path, _ZIP_MARK):
@@ -88,9 +88,11 @@ def load_keras(path: Path, log: Path) -> Any:
     found = architecture.read(path)
     keras = _import_keras(found.is_keras_2, log)
     gate.refuse_code(path, found, keras)
-    gate.refuse_other_files(path)
-    with failures_as(QuantizeError, f"Keras cannot load {path}", log):
-        model = keras.models.load_model(path, compile=False)
+    with tempfile.TemporaryDirectory() as folder:
+        copy, weights = containers.unpack(path, Path(folder)) if path.suffix == ".keras" else (path, path)
+        containers.check(path, weights)
+        with failures_as(QuantizeError, f"Keras cannot load {path}", log):
+            model = keras.models.load_model(copy, compile=False)
     if not getattr(model, "inputs", None):
         raise QuantizeError(f"{path} does not say what its input is: start the model with an Input, and save it again")
     return model
@@ -110,16 +112,18 @@ def _import_keras(is_keras_2: bool, log: Path) -> Any:
 
 
 def _saved_model(tf: Any, path: Path, log: Path) -> Loaded:
-    gate.refuse_effects(path, log)
-    with failures_as(QuantizeError, f"TensorFlow cannot load the SavedModel {path}", log):
-        model = tf.saved_model.load(str(path))
-    if not model.signatures:
-        raise QuantizeError(f"the SavedModel {path} has no signature: export it with model.export(FOLDER)")
-    names = sorted(model.signatures)
-    served = model.signatures["serving_default" if "serving_default" in names else names[0]]
-    arguments = sorted(served.structured_input_signature[1].items())
-    specs = [_fixed(tf, path, spec.shape, spec.dtype, name) for name, spec in arguments]
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / path.name
+        saved_model.copy(path, copy, log)
+        with failures_as(QuantizeError, f"TensorFlow cannot load the SavedModel {path}", log):
+            model = tf.saved_model.load(str(copy))
     with failures_as(QuantizeError, f"{path} cannot run on one sample", log):
+        signatures: dict[str, Any] = dict(getattr(model, "signatures", {}))
+        if not signatures:
+            raise QuantizeError(f"the SavedModel {path} has no signature: export it with model.export(FOLDER)")
+        served = signatures["serving_default" if "serving_default" in signatures else min(signatures)]
+        arguments = sorted(served.structured_input_signature[1].items())
+        specs = [_fixed(tf, path, spec.shape, spec.dtype, name) for name, spec in arguments]
 
         def call(*inputs: Any) -> Any:
             outputs = served(**{name: value for (name, _), value in zip(arguments, inputs, strict=True)})

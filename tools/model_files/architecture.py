@@ -11,7 +11,8 @@ from typing import Any
 from ..errors import QuantizeError
 
 UNREADABLE = (OSError, ValueError, NotImplementedError, RuntimeError, EOFError, zipfile.BadZipFile, zlib.error)
-_MAX_JSON_BYTES = 1 << 26
+CONFIG, METADATA = "config.json", "metadata.json"  # in a .keras
+MAX_JSON_BYTES = 1 << 26
 _MAX_DEPTH = 100  # of JSON; a layer within a model within a model is 13 deep
 
 
@@ -44,14 +45,14 @@ def read(path: Path) -> Architecture:
 
 def _in_archive(path: Path) -> tuple[Any, str]:
     with zipfile.ZipFile(path) as archive:
-        config = _json(archive, "config.json")
-        metadata = _json(archive, "metadata.json") if "metadata.json" in archive.namelist() else {}
+        config = _json(archive, CONFIG)
+        metadata = _json(archive, METADATA) if METADATA in archive.namelist() else {}
     return config, str(metadata.get("keras_version", 3)) if isinstance(metadata, dict) else "3"
 
 
 def _json(archive: zipfile.ZipFile, name: str) -> Any:
     size = archive.getinfo(name).file_size
-    if size > _MAX_JSON_BYTES:
+    if size > MAX_JSON_BYTES:
         raise ValueError(f"{name} has {size:,} bytes")
     return json.loads(archive.read(name).decode())
 

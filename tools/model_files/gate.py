@@ -1,28 +1,32 @@
-"""What no model of a user may do when it is loaded: run Python code, or read and write other files of this machine."""
+"""No .keras and no .h5 of a user may run Python code or read other files when Keras loads it: what may be in one.
 
-import contextlib
+Everything that a configuration names is looked up in a list of what networks are made of, before Keras sees the file.
+"""
+
 import re
-import zipfile
 from collections.abc import Iterator
 from functools import reduce
 from pathlib import Path
 from typing import Any
 
 from ..errors import QuantizeError
-from ..quiet import failures_as
-from .architecture import UNREADABLE, Architecture, within
+from .architecture import Architecture, within
+from .layers import ACTIVATIONS, LAYERS
 
-# What a configuration may name besides the public classes of these parts of Keras.
+# Parts of Keras whose public classes are all arithmetic; of layers and quantizers it is only some.
 _PARTS = (
-    *("models", "layers", "initializers", "regularizers", "constraints", "dtype_policies", "mixed_precision"),
+    *("models", "initializers", "regularizers", "constraints", "dtype_policies", "mixed_precision"),
     *("losses", "metrics", "optimizers", "optimizers.schedules"),
 )
+_QUANTIZERS = ("AbsMaxQuantizer", "Float8QuantizationConfig", "Int4QuantizationConfig", "Int8QuantizationConfig")
+_INTERNAL = ("Functional", "TensorShape")
+_VALUES = ("tensor", "keras_tensor", "numpy", "bytes", "ellipsis", "slice", "tuple")  # between double underscores
 _PACKAGES = ("", "keras", "tf_keras")
 _INITIALIZERS = "tensorflow.python.ops.init_ops_v2"  # that of EfficientNetV2's last layer in Keras 2
-_INTERNAL = ("Functional", "BatchNormalizationV1", "BatchNormalizationV2", "TensorShape")
-_VALUES = ("tensor", "keras_tensor", "numpy", "bytes", "ellipsis", "slice", "tuple")  # between double underscores
-_FOREIGN = ("TorchModuleWrapper", "TFSMLayer")
-_FUNCTIONS = ("keras.activations", "keras.ops", "keras.src.activations", "keras.src.ops")
+# Arithmetic between layers in Keras 3: a class for each function of keras.ops, in these modules.
+_OPERATIONS = tuple(f"keras.src.ops.{part}" for part in ("core", "image", "linalg", "math", "nn", "numpy"))
+_FUNCTIONS = re.compile(r"(tf_)?keras(\.src)?\.activations(\.activations)?")  # the modules of ACTIVATIONS
+_FOREIGN = ("TorchModuleWrapper", "TFSMLayer", "JaxLayer", "FlaxLayer")
 # Layers of Keras 2 around a function of TensorFlow with a public name, such as the arithmetic of preprocess_input; and
 # those of the functions that do nothing but compute tensors from tensors.
 _CALLS = ("TFOpLambda", "SlicingOpLambda")
@@ -33,31 +37,6 @@ _PURE = re.compile(
     r"|nn\.(bias_add|elu|leaky_relu|relu|relu6|sigmoid|silu|softmax|tanh)"
     r"|(compat\.v1\.)?(cast|clip_by_value|concat|expand_dims|identity|pad|reshape|split|squeeze|stack|transpose)"
 )
-# Operators of TensorFlow that read or write files or call back into Python; saving and restoring have their own.
-_EFFECTS = ("ReadFile", "WriteFile", "MatchingFiles", "PyFunc", "PyFuncStateless", "EagerPyFunc", "SaveDataset")
-
-
-def refuse_effects(path: Path, log: Path) -> None:
-    """A SavedModel is a program of TensorFlow's, and part of it runs when it is loaded: it must not touch files."""
-    with failures_as(QuantizeError, f"TensorFlow cannot read the SavedModel {path}", log):
-        from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
-
-        program = SavedModel.FromString((path / "saved_model.pb").read_bytes())
-    for graph in (meta.graph_def for meta in program.meta_graphs):
-        for node in (*graph.node, *(node for function in graph.library.function for node in function.node_def)):
-            if node.op in _EFFECTS:
-                raise QuantizeError(f"{path} has the operator {node.op} ({node.name!r}), which no inference needs")
-
-
-def _objects(value: Any, owner: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    """All objects of a JSON value, outermost first, each with the name of the layer it belongs to or is."""
-    if isinstance(value, dict):
-        config = value.get("config")
-        if "class_name" in value and isinstance(config, dict) and isinstance(config.get("name"), str):
-            owner = config["name"]
-        yield owner, value
-    for inner in within(value):
-        yield from _objects(inner, owner)
 
 
 def refuse_code(path: Path, found: Architecture, keras: Any) -> None:
@@ -68,7 +47,7 @@ def refuse_code(path: Path, found: Architecture, keras: Any) -> None:
     """
     for name, part in _objects(found.config, "model"):
         for option in ("activation", "recurrent_activation"):
-            if isinstance(part.get(option), str) and not _is_activation(part[option], keras):
+            if isinstance(part.get(option), str) and part[option] not in ACTIVATIONS:
                 raise QuantizeError(_own_function(path, name, part[option]))
         if "class_name" not in part:
             continue
@@ -78,7 +57,7 @@ def refuse_code(path: Path, found: Architecture, keras: Any) -> None:
         if kind == "__lambda__":
             raise QuantizeError(_own_function(path, name, "lambda"))
         if kind == "function":
-            if not module.startswith(_FUNCTIONS) or _is_another(part, str(config)):
+            if not _FUNCTIONS.fullmatch(module) or config not in ACTIVATIONS or _is_another(part, str(config)):
                 raise QuantizeError(_own_function(path, name, config))
         elif _is_another(part, kind) or not (module.partition(".")[0] in _PACKAGES or module == _INITIALIZERS):
             raise QuantizeError(_own_class(path, name, kind))
@@ -92,42 +71,25 @@ def refuse_code(path: Path, found: Architecture, keras: Any) -> None:
                 raise QuantizeError(
                     f"{path} calls tf.{function} in the layer {name!r}, which kerf does not run: use layers of Keras"
                 )
-        elif not _is_of_keras(kind, module, keras, found.is_keras_2):
+        elif not _is_known(kind, module, keras, found.is_keras_2):
+            if isinstance(_at(keras, f"layers.{kind}"), type):
+                raise QuantizeError(
+                    f"{path} has the layer {name!r} ({kind}), which no microcontroller needs: leave it out"
+                )
             raise QuantizeError(_own_class(path, name, kind))
         if isinstance(config, dict) and isinstance(config.get("vocabulary"), str):
             raise QuantizeError(f"{path} names the file {config['vocabulary']!r} in the layer {name!r}: use no files")
 
 
-def refuse_other_files(path: Path) -> None:
-    """Weights in HDF5 may lie in any file of this machine, which Keras 2 reads."""
-    import h5py
-
-    def as_link(name: str, link: Any) -> str | None:
-        return name if isinstance(link, h5py.ExternalLink) else None
-
-    def as_data(name: str, item: Any) -> str | None:
-        return name if isinstance(item, h5py.Dataset) and (item.external or item.is_virtual) else None
-
-    with contextlib.ExitStack() as stack:
-        weights: Any = path
-        try:
-            if path.suffix == ".keras":
-                archive = stack.enter_context(zipfile.ZipFile(path))
-                weights = stack.enter_context(archive.open("model.weights.h5"))
-            file = stack.enter_context(h5py.File(weights, "r"))
-            found = file.visititems_links(as_link) or file.visititems(as_data)
-        except (KeyError, *UNREADABLE) as error:
-            raise QuantizeError(f"{path} is damaged or cut off ({error}): save it again") from None
-    if found is not None:
-        raise QuantizeError(f"{path} takes {found} from another file: save the model again, as one file")
-
-
-def _is_activation(name: str, keras: Any) -> bool:
-    try:
-        keras.activations.get(name)
-    except (TypeError, ValueError):
-        return False
-    return True
+def _objects(value: Any, owner: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """All objects of a JSON value, outermost first, each with the name of the layer it belongs to or is."""
+    if isinstance(value, dict):
+        config = value.get("config")
+        if "class_name" in value and isinstance(config, dict) and isinstance(config.get("name"), str):
+            owner = config["name"]
+        yield owner, value
+    for inner in within(value):
+        yield from _objects(inner, owner)
 
 
 def _own_function(path: Path, layer: str, function: Any) -> str:
@@ -144,17 +106,26 @@ def _is_another(part: dict[str, Any], name: str) -> bool:
     return alias != name or not name.isidentifier()
 
 
-def _is_of_keras(kind: str, module: str, keras: Any, is_keras_2: bool) -> bool:
-    """Whether a name, in a file that may leave out its module, stands for a class of Keras or a value.
+def _is_known(kind: str, module: str, keras: Any, is_keras_2: bool) -> bool:
+    """Whether a name, in a file that may leave out its module, stands for a class that may be loaded, or for a value.
 
-    Where Keras 2 or no module is to be searched it must be a public class: others run code, such as cell wrappers.
+    Keras 3 looks a name up in its module: it must find there the class that is known by that name.
     """
-    if kind in _INTERNAL or kind in [f"__{value}__" for value in _VALUES]:
+    if kind in [f"__{value}__" for value in _VALUES]:
         return True
-    is_public = any(isinstance(_at(keras, f"{part}.{kind}"), type) for part in _PARTS)
-    if is_public or is_keras_2 or not module:
-        return is_public
-    return isinstance(_at(keras, f"{module}.{kind}".partition(".")[2]), type)  # and no function
+    if not is_keras_2 and module in _OPERATIONS:
+        found = _at(keras, f"{module}.{kind}".partition(".")[2])
+        return isinstance(found, type) and issubclass(found, keras.Operation) and found.__module__ == module
+    places = [f"{part}.{kind}" for part in _PARTS]
+    places += [f"layers.{kind}"] if kind in LAYERS else []
+    places += [f"quantizers.{kind}"] if kind in _QUANTIZERS else []
+    known = [found for place in places if isinstance(found := _at(keras, place), type)]
+    if kind not in _INTERNAL and not known:
+        return False
+    if is_keras_2 or module in ("", _INITIALIZERS):
+        return True
+    found = _at(keras, f"{module}.{kind}".partition(".")[2])
+    return found in known if known else isinstance(found, type)
 
 
 def _at(keras: Any, names: str) -> Any:
