@@ -17,3 +17,4 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--port", help="run the board tests on the board behind this port (auto: find it); it is flashed!")
     group.addoption("--target", help="which board it is: a name from `inv targets`")
     group.addoption("--runtime", default="aot", help="what runs the model on the board (default: aot)")
+    group.addoption("--every-case", action="store_true", help="all of what the suite only samples (see `inv soak`)")

@@ -33,7 +33,7 @@ def test_readme_mentions_task(name: str) -> None:
     assert re.search(rf"`{name}`|inv {name}\b|kerf {name}\b", README)
 
 
-@pytest.mark.parametrize("name", [*targets.load(), *models.known(), *RUNTIMES, *ops.known()])
+@pytest.mark.parametrize("name", [*targets.load(), *models.known(), *RUNTIMES, *ops.with_kernels()])
 def test_readme_mentions(name: str) -> None:
     assert f"`{name}`" in README
 

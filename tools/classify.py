@@ -12,6 +12,7 @@ import numpy.typing as npt
 from .data import images
 from .data import pixels as pixel_ranges
 from .errors import TrainError, UsageError, counted
+from .graph import ops
 from .oracle.signature import Signature, last_operator, read
 from .values import Quantized
 
@@ -156,12 +157,13 @@ def predict(pictures: Pictures, outputs: Array, model: Quantized, where: str) ->
 
 
 def _probabilities(scores: npt.NDArray[np.float64], operator: str) -> npt.NDArray[np.float64]:
-    """Scores that SOFTMAX or LOGISTIC made are probabilities already; those of any other operator are logits.
+    """Scores of an operator whose range is 0 … 1 are probabilities already; those of any other are logits.
 
     One number per picture tells of the second of two classes.
     """
     is_one = scores.shape[1] == 1
-    if operator not in ("SOFTMAX", "LOGISTIC"):
+    known = ops.lookup(operator)
+    if known is None or not known.fixed_range:
         logits = np.concatenate([np.zeros_like(scores), scores], axis=1) if is_one else scores
         powers = np.exp(logits - logits.max(axis=1, keepdims=True))
         normalised: npt.NDArray[np.float64] = powers / powers.sum(axis=1, keepdims=True)

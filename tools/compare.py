@@ -6,7 +6,7 @@ the float model, LiteRT, TFLM (the definition of integer results), and the firmw
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -14,10 +14,11 @@ import numpy.typing as npt
 
 from . import oracle
 from .errors import ModelError
-from .graph import read
+from .graph import ops, passes, read
 from .graph.ir import Graph, Op, Tensor
 from .oracle import layers as interpreters
 from .oracle import signature
+from .runtimes import Program
 from .values import Identity, Quantized
 
 Array = npt.NDArray[Any]
@@ -29,7 +30,6 @@ FLOAT_TOLERANCE = 1e-4  # relative, as in the bench
 MANY_CLIPPED = 0.01
 MUCH_UNUSED = 0.5
 OUTLIER = 8.0  # times the median channel
-KEEPS_RANGE = ("AVERAGE_POOL_2D", "MAX_POOL_2D", "PAD", "RESHAPE")  # quantized as their input is
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ class Comparison:
 
 def examine(
     quantized: Quantized,
-    graph: Graph,
+    program: Program,
     original: Quantized | None,
     device: Sequence[Sequence[Array]] | None,
     firmware: Identity,
@@ -100,10 +100,11 @@ def examine(
 ) -> Comparison:
     """Runs the interpreters over the first SAMPLES of the test set, or as many as the device had, and compares.
 
-    ``original`` is the same model in float32 with the same test set, None where there is none; ``device`` has a row of
-    every operator's output per sample, for the first samples, None where no ``firmware`` ran. Raises ModelError when no
-    interpreter can run the model.
+    ``original`` is the same model in float32 with the same test set, None where there is none; ``device`` has for each
+    of the first samples what the program reports, None where no ``firmware`` ran. Raises ModelError when no interpreter
+    can run the model.
     """
+    graph = program.graph
     count = max(SAMPLES, len(device or ()))
     inputs = [array[:count] for array in quantized.vectors.inputs]
     name = quantized.model
@@ -121,12 +122,17 @@ def examine(
     defines = oracle.TFLM if signature.read(quantized.tflite, name).is_integer else oracle.LITERT
     chosen = defines if defines in parties else next(iter(parties))
     floats, weights = (None, None) if original is None else _originals(graph, quantized, original, count)
-    on_device = None
-    if device is not None:
-        on_device = [np.stack(column) for column in zip(*device, strict=True)]
+    on_device = None if device is None else _by_operator(program, device)
     litert = None if chosen == oracle.LITERT else parties.get(oracle.LITERT)
-    rows = compare(graph, parties[chosen], floats=floats, litert=litert, device=on_device)
-    layer, finding = find(graph, rows, floats, chosen, weights, exact=chosen == defines)
+    # What assigns to a variable has no output that an interpreter could show.
+    shown = [i for i, values in enumerate(parties[chosen]) if values is not None]
+    graph = replace(graph, ops=tuple(graph.ops[i] for i in shown))
+    real, kernels, others, measured = (
+        None if party is None else [party[i] for i in shown] for party in (floats, weights, litert, on_device)
+    )
+    reference = [values for values in parties[chosen] if values is not None]
+    rows = compare(graph, reference, floats=real, litert=others, device=measured)
+    layer, finding = find(graph, rows, real, chosen, kernels, exact=chosen == defines)
     return Comparison(
         model=quantized.model,
         mode=quantized.mode,
@@ -143,12 +149,25 @@ def examine(
     )
 
 
+def _by_operator(program: Program, device: Sequence[Sequence[Array]]) -> list[Array | None]:
+    """What the device computed for each operator, first axis = sample; None for what it does not report."""
+    stacked = [np.stack(column) for column in zip(*device, strict=True)]
+    known = {each.tensor.index: array for each, array in zip(program.reported, stacked, strict=True)}
+    views = program.schedule.views if program.schedule is not None else {}
+    found: list[Array | None] = []
+    for op in program.graph.ops:
+        output = program.graph.output(op)
+        array = known.get(views.get(output.index, output.index))
+        found.append(None if array is None else array.reshape(len(array), *output.shape))
+    return found
+
+
 def _originals(
     graph: Graph, quantized: Quantized, original: Quantized, count: int
 ) -> tuple[list[Array | None], list[Array | None]]:
     """For each operator the float model's output for the first ``count`` samples, and its weights; None where the
     float model has no such layer."""
-    own = read.read(original.tflite, original.model, kernels=False)
+    own = passes.simplify(read.read(original.tflite, original.model))
     inputs = real_inputs(quantized, original, count)
     found = interpreters.outputs(oracle.LITERT, original.tflite, own, inputs, original.model)
     twins = interpreters.pairs(graph, own)
@@ -174,18 +193,18 @@ def compare(
     reference: Sequence[Array],
     *,
     floats: Sequence[Array | None] | None = None,
-    litert: Sequence[Array] | None = None,
-    device: Sequence[Array] | None = None,
+    litert: Sequence[Array | None] | None = None,
+    device: Sequence[Array | None] | None = None,
 ) -> tuple[Layer, ...]:
     """One Layer per operator. Every list has one array per operator, first axis = sample.
 
-    ``floats``, ``litert`` and ``device`` are None where that party did not run, ``floats`` also for layers that the
-    float model has no twin of. ``device`` may have fewer samples than the others.
+    ``floats``, ``litert`` and ``device`` are None where that party did not run, and have None for layers that it does
+    not know. ``device`` may have fewer samples than the others.
     """
     rows = []
     for i, op in enumerate(graph.ops):
         tensor, values = graph.output(op), reference[i]
-        real = floats[i] if floats is not None else None
+        real, theirs, ours = (None if party is None else party[i] for party in (floats, litert, device))
         rows.append(
             Layer(
                 name=op.name,
@@ -197,8 +216,8 @@ def compare(
                 clipped=None if real is None else _clipped(tensor, real),
                 saturated=_saturated(tensor, values),
                 unused=_unused(tensor, values),
-                litert=None if litert is None else difference(values, litert[i]),
-                device=None if device is None else difference(values[: len(device[i])], device[i]),
+                litert=None if theirs is None else difference(values, theirs),
+                device=None if ours is None else difference(values[: len(ours)], ours),
             )
         )
     return tuple(rows)
@@ -322,13 +341,15 @@ def find(
 
 def _is_clipped(layer: Layer) -> bool:
     """Whether calibration cut off many values; these ranges are 0 … 255/256 whatever the calibration."""
-    return layer.op not in ("SOFTMAX", "LOGISTIC") and layer.clipped is not None and layer.clipped > MANY_CLIPPED
+    known = ops.lookup(layer.op)
+    fixed = known is not None and known.fixed_range
+    return not fixed and layer.clipped is not None and layer.clipped > MANY_CLIPPED
 
 
 def _range_set_by(graph: Graph, layers: Sequence[Layer], position: int) -> int:
     """The operator that the range of an operator's output was calibrated for, as far as the float model knows it."""
     makers = {op.outputs[0]: i for i, op in enumerate(graph.ops)}
-    while graph.ops[position].kind in KEEPS_RANGE:
+    while (known := ops.lookup(graph.ops[position].kind)) and known.keeps_range:
         source = makers.get(graph.input(graph.ops[position], 0).index)
         if source is None or layers[source].sqnr_db is None:
             break
@@ -375,7 +396,9 @@ def _cause(graph: Graph, op: Op, layer: Layer, real: Array | None, kernel: Array
 
 def _output_channels(op: Op, kernel: Array) -> Array:
     """Weights with their output channels last: OHWI and OI become …O, 1HWO stays."""
-    return kernel if op.kind == "DEPTHWISE_CONV_2D" else np.moveaxis(kernel, 0, -1)
+    known = ops.lookup(op.kind)
+    axis = known.channel_axis if known is not None else None
+    return kernel if axis is None else np.moveaxis(kernel, axis, -1)
 
 
 def _outlier(values: Array) -> tuple[int, float] | None:

@@ -3,12 +3,12 @@
 A pure function from (Graph, Plan) to plain data, which `inv inspect` prints as tables or as JSON.
 """
 
-import math
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from .graph import ops
 from .graph.ir import Graph, Op, Plan, Tensor
 from .oracle.layers import pairs
 
@@ -19,20 +19,10 @@ _BARS = " ▁▂▃▄▅▆▇█"
 _WEIGHTS = ("int4", "int8", "float16", "float32")  # types that nothing but weights has
 
 
-# Of the weights' dimensions those that one output value is a sum over.
-MACS = {
-    "CONV_2D": slice(1, None),  # OHWI
-    "DEPTHWISE_CONV_2D": slice(1, 3),  # 1HWO
-    "FULLY_CONNECTED": slice(-1, None),  # OI
-}
-
-
 def macs(graph: Graph, op: Op) -> int:
     """Multiply-accumulates of one inference; 0 for operators that are not counted in MACs, or lack their weights."""
-    weights = graph.optional_input(op, 1)
-    if op.kind not in MACS or weights is None:
-        return 0
-    return graph.output(op).elements * math.prod(weights.shape[MACS[op.kind]])
+    known = ops.lookup(op.kind)
+    return known.macs(op, graph) if known is not None else 0
 
 
 def sparkline(counts: list[int]) -> str:
@@ -64,6 +54,11 @@ def inspect(graph: Graph, plan: Plan | None, original: Graph | None = None) -> d
     }
 
 
+def _has_weights(op: Op) -> bool:
+    known = ops.lookup(op.kind)
+    return known is not None and bool(known.roles)
+
+
 def _layer(graph: Graph, op: Op) -> dict[str, Any]:
     constants = [graph.tensors[i] for i in op.inputs if i is not None and graph.tensors[i].data is not None]
     output = graph.output(op)
@@ -76,7 +71,7 @@ def _layer(graph: Graph, op: Op) -> dict[str, Any]:
         "output_shape": list(output.shape),
         "output_dtype": output.dtype.value,
         # Elsewhere integers are shapes, axes and paddings.
-        "parameters": sum(t.elements for t in constants if op.kind in MACS or t.dtype.value in _WEIGHTS),
+        "parameters": sum(t.elements for t in constants if _has_weights(op) or t.dtype.value in _WEIGHTS),
         "constant_bytes": sum(t.bytes for t in constants),
         "macs": macs(graph, op),
     }

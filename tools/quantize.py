@@ -18,6 +18,7 @@ from .child import run
 from .data import samples
 from .data.samples import Samples
 from .errors import ModelError, QuantizeError, UsageError, counted
+from .graph import ops, read
 from .model_files import Loaded, check_path, import_tensorflow, load
 from .models import Data
 from .oracle import opinion, signature
@@ -303,15 +304,18 @@ def _converter(
 def _int4(tflite: bytes, log: Path) -> bytes:
     """A float32 model with weights of 4 bits per channel, of 8 bits where LiteRT runs no others.
 
-    A convolution that comes first keeps 8 bits, too: it sees the pixels themselves and has the fewest weights. For
+    A convolution that comes first also keeps 8 bits: it sees the pixels themselves and has the fewest weights. For
     `cifar10` that is worth 2.9 points of accuracy for 432 bytes (docs/course.md). Activations stay float and are
     quantized by each layer as it runs, as in mode dynamic.
     """
-    bits = [(".*", "CONV_2D", 4), (".*", "FULLY_CONNECTED", 4), (".*", "DEPTHWISE_CONV_2D", 8)]
-    layers = signature.operators(tflite, "the converted model")
-    (kind, output), *others = [layer for layer in layers if layer[0] in ("CONV_2D", "FULLY_CONNECTED")] or [("", "")]
-    if kind == "CONV_2D" and others:
-        bits.append((f"^{re.escape(output)}", kind, 8))
+    graph = read.read(tflite, "the converted model")
+    weighted = [kind for kind in ops.known() if ops.find(kind).roles]
+    narrow = [kind for kind in weighted if "int4" in ops.find(kind).types]
+    bits = [(".*", kind, 4 if kind in narrow else 8) for kind in weighted]
+    layers = [op for op in graph.ops if op.kind in narrow]
+    first = layers[0] if len(layers) > 1 else None
+    if first is not None and len(graph.input(first, 1).shape) == 4:
+        bits.append((f"^{re.escape(graph.output(first).name)}", first.kind, 8))
     with quiet(log):
         from ai_edge_quantizer import qtyping, quantizer
 
@@ -331,7 +335,7 @@ def _vectors(source: Trained, tflite: bytes, provided: Samples | None, classes: 
     labels = provided.labels if provided else None
     names = tuple(provided.classes if provided else classes)
     _check_classes(labels, names, model.outputs[0].sample_shape, source.path.name)
-    _check_softmax(tflite, source.path.name)
+    _check_crashes(tflite, source.path.name)
     inputs = samples.test_inputs(provided, model.inputs)
     if provided is None:
         warn(
@@ -377,17 +381,19 @@ def _check_classes(labels: samples.Array | None, names: Sequence[str], outputs: 
         )
 
 
-def _check_softmax(tflite: bytes, where: str) -> None:
-    """Raises QuantizeError where TFLM and LiteRT would abort: they multiply by 2^26 times the scale and take 1 or more.
-
-    The converter gives a scale of about 2^-27 to what is zero for every sample.
-    """
-    for layer, scale in signature.softmax_scales(tflite, where):
-        if 0 < scale * 2**26 <= 1:
+def _check_crashes(tflite: bytes, where: str) -> None:
+    """Raises QuantizeError for an operator with which the interpreters would abort."""
+    try:
+        graph = read.read(tflite, where)
+    except ModelError:  # what kerf does not read is for the interpreters to judge
+        return
+    for op in graph.ops:
+        known = ops.lookup(op.kind)
+        reason = known.crash(op, graph) if known is not None and known.crash is not None else None
+        if reason is not None:
             raise QuantizeError(
-                f"the softmax {layer!r} of {where} gets the same numbers from every sample (its input has the scale "
-                f"{scale:.3g}), with which TFLM and LiteRT crash: a layer before it gives nothing but zeros; train the "
-                "model again, or calibrate it with real data"
+                f"layer {op.name!r} of {where} {reason}, with which TFLM and LiteRT crash; train the model again, or "
+                "calibrate it with real data"
             )
 
 

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path, PurePosixPath
@@ -12,7 +12,7 @@ import jinja2
 
 from . import __version__, cpp_text, files
 from .errors import BuildError
-from .graph.ir import Graph, Plan
+from .graph.ir import Graph
 from .values import Project, Target
 from .visible import visible
 
@@ -49,10 +49,11 @@ def render(template: str, **values: Any) -> str:
 
 def project(
     graph: Graph,
-    plan: Plan,
+    labels: Sequence[tuple[str, str]],
     target: Target,
     sources: Mapping[str, bytes],
     *,
+    arena_bytes: int,
     runtime: str,
     mode: str,
     kernels: str,
@@ -63,9 +64,10 @@ def project(
     """A complete PlatformIO project: the runtime's ``sources`` (src/model.cpp …) with everything they are built with.
 
     src/ mirrors firmware/, so that an #include reads the same in both. Of firmware/kernels and
-    firmware/tflm only what the sources reach is copied, of the ports only the target's. ``kernels`` names the kernels
-    for people, ``kernel_symbols`` and ``library`` are the Project's, ``options`` are added to those of the target in
-    platformio.ini. The firmware's identity covers all of it but the file that states it and the manifest.
+    firmware/tflm only what the sources reach is copied, of the ports only the target's. ``labels`` are (name, kind) of
+    what the firmware reports the times of, ``kernels`` names the kernels for people, ``kernel_symbols`` and ``library``
+    are the Project's, ``options`` are added to those of the target in platformio.ini. The firmware's identity covers
+    all of it except the file that states it and the manifest.
     """
     contents = dict(sources)
     for folder in ("model", "port", "bench", f"ports/{target.port}"):
@@ -78,7 +80,6 @@ def project(
     contents["platformio.ini"] = _platformio_ini(target, options or {}).encode()
     build = _build_id(contents, target)
     contents[IDENTITY] = _identity(target, build).encode()
-    labels = tuple((op.name, op.kind) for op in graph.ops)
     manifest = {
         "kerf": __version__,
         "model": graph.name,
@@ -89,7 +90,7 @@ def project(
         "target": target.name,
         "kernels": kernels,
         "build": build,
-        "arena_bytes": plan.arena_bytes,
+        "arena_bytes": arena_bytes,
         "ops": [{"name": name, "op": kind} for name, kind in labels],
     }
     contents[MANIFEST] = (json.dumps(manifest, indent=2) + "\n").encode()
@@ -102,11 +103,11 @@ def project(
         runtime=runtime,
         target=target.name,
         kernels=kernels,
-        arena_bytes=plan.arena_bytes,
-        op_labels=labels,
+        arena_bytes=arena_bytes,
+        op_labels=tuple(labels),
         kernel_symbols=kernel_symbols or {},
         library=library,
-        core=target.core,
+        core=target.core.name,
         build=build,
     )
 
@@ -211,12 +212,12 @@ def _partial(path: Path) -> bool:
 def _build_id(contents: Mapping[str, bytes], target: Target) -> str:
     """16 hexadecimal digits that tell projects apart."""
     named = [part for name in sorted(contents) for part in (name, contents[name])]
-    return files.digest(target.name, target.core, *named)[:16]
+    return files.digest(target.name, target.core.name, *named)[:16]
 
 
 def _identity(target: Target, build: str) -> str:
     """Who the firmware says it is."""
-    words = {"target": target.name, "core": target.core, "build": build}
+    words = {"target": target.name, "core": target.core.name, "build": build}
     return render(
         "common/identity.cpp.j2",
         version=__version__,

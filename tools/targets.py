@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from . import cores
+from .cores import Core
 from .errors import UnknownName, UsageError
 from .values import Emulator, Target
 
@@ -77,7 +79,7 @@ class _Section:
             board=self.text("board"),
             framework=self.items.get("framework"),
             port=port,
-            core=self.text("custom_core"),
+            core=self.core(),
             clock_hz=self.number("custom_clock_hz", minimum=1),
             ram_bytes=limits[0],
             flash_bytes=limits[1],
@@ -106,6 +108,12 @@ class _Section:
         if not (text.isascii() and text.isdigit() and int(text) >= minimum):
             raise self.wrong(key, f"{text!r} is not a whole number of at least {minimum}")
         return int(text)
+
+    def core(self) -> Core:
+        try:
+            return cores.find(self.text("custom_core"))
+        except UsageError as error:
+            raise self.wrong("custom_core", str(error)) from error
 
     def runtimes(self) -> tuple[str, ...]:
         runtimes = self.words("custom_runtimes")

@@ -11,6 +11,8 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
+from .cores import Core
+
 MODES = ("float32", "float16", "dynamic", "int8", "int16x8", "int4")
 
 
@@ -136,7 +138,8 @@ class Emulator:
 class Target:
     """One [env:…] of platformio.ini: what PlatformIO reads (``options``) and what only kerf does.
 
-    ``port`` is a folder of firmware/ports, ``core`` GCC's -mcpu name, ``clock_hz`` the core clock on the real board.
+    ``port`` is a folder of firmware/ports, ``core`` what its processor can do, ``clock_hz`` the core clock on the real
+    board.
     ``tflm`` is what the runtime of that name must know: its library (lib), the target that sizes arenas (sized_on).
     ``usb_ids`` are the VID:PID by which a real board is found, none where there is no board; ``flash_hint`` says what
     its user can do when an upload fails.
@@ -147,7 +150,7 @@ class Target:
     board: str
     framework: str | None
     port: str
-    core: str
+    core: Core
     clock_hz: int
     ram_bytes: int
     flash_bytes: int

@@ -32,6 +32,9 @@ struct Conv2DInt8Params {
     int32_t activation_min, activation_max;
 };
 
+// Channels of the output: what other kernels ask whatever the layer is.
+constexpr int32_t OutputDepth(const Conv2DInt8Params& p) { return p.output_depth; }
+
 struct Conv2DInt16Params {
     int32_t batches;
     int32_t input_height, input_width, input_depth;
@@ -206,6 +209,22 @@ inline void Conv2DInt8(const Conv2DInt8Params& p, const int8_t* input, Weights f
 
 }  // namespace internal
 
+// Bytes of `wide`, which holds `at_once` filters.
+template <int32_t at_once>
+constexpr int32_t conv_2d_int4_wide_bytes(const Conv2DInt8Params& p) {
+    return at_once * p.filter_height * p.filter_width * p.filter_depth;
+}
+
+template <int32_t at_once>
+constexpr int32_t conv_2d_int4_wide_bytes(const Conv2DFloat32Params& p) {
+    return at_once * p.filter_height * p.filter_width * p.filter_depth;
+}
+
+template <int32_t at_once>
+constexpr int32_t conv_2d_float16_wide_bytes(const Conv2DFloat32Params& p) {
+    return static_cast<int32_t>(sizeof(float)) * at_once * p.filter_height * p.filter_width * p.filter_depth;
+}
+
 inline void conv_2d_int8(const Conv2DInt8Params& p, const int8_t* input, const int8_t* filter, const int32_t* bias,
                          const int32_t* multipliers, const int32_t* shifts, int8_t* output) {
     internal::Conv2DInt8(p, input, filter, bias, multipliers, shifts, output);
@@ -246,6 +265,12 @@ inline void conv_2d_float16(const Conv2DFloat32Params& p, const float* input, co
                             const uint16_t* bias, uint8_t* wide, float* output) {
     internal::Conv2DFloat(p, input, FiltersToWiden<Float16Weights>(filter, wide, at_once), Float16Weights(bias),
                           bias != nullptr, output);
+}
+
+// Bytes of `scratch` of the hybrid kernels, which holds one image.
+template <int32_t at_once = 1>
+constexpr int32_t conv_2d_hybrid_scratch_bytes(const Conv2DFloat32Params& p) {
+    return p.input_height * p.input_width * p.input_depth;
 }
 
 // int8 weights, symmetric, with a scale each channel; float input, quantized image by image into `scratch`, which holds

@@ -1,4 +1,4 @@
-// RESHAPE: the same elements in the same order, for any type.
+// The same bytes in the same order: a variable read or assigned, or a RESHAPE that cannot be one piece of memory.
 #pragma once
 
 #include <cstdint>
@@ -10,10 +10,9 @@ struct CopyParams {
     int32_t bytes;
 };
 
-// Where the memory plan gives input and output one place, nothing is left to do; both addresses are constants then, and
-// the call compiles to nothing. Otherwise they do not overlap.
+// The two may overlap. At one address, which the compiler knows then, nothing is left to do.
 inline void copy(const CopyParams& params, const void* input, void* output) {
-    if (input != output) std::memcpy(output, input, static_cast<size_t>(params.bytes));
+    if (input != output) std::memmove(output, input, static_cast<size_t>(params.bytes));
 }
 
 }  // namespace kerf

@@ -34,6 +34,9 @@ struct DepthwiseConv2DInt8Params {
     int32_t activation_min, activation_max;
 };
 
+// Channels of the output: what other kernels ask whatever the layer is.
+constexpr int32_t OutputDepth(const DepthwiseConv2DInt8Params& p) { return p.input_depth * p.depth_multiplier; }
+
 struct DepthwiseConv2DInt16Params {
     int32_t batches;
     int32_t input_height, input_width, input_depth;
@@ -184,6 +187,11 @@ inline void depthwise_conv_2d_float32(const DepthwiseConv2DFloat32Params& p, con
 inline void depthwise_conv_2d_float16(const DepthwiseConv2DFloat32Params& p, const float* input, const uint16_t* filter,
                                       const uint16_t* bias, float* output) {
     internal::DepthwiseConv2DFloat(p, input, Float16Weights(filter), Float16Weights(bias), bias != nullptr, output);
+}
+
+// Bytes of `scratch` of the hybrid kernel, which holds one image.
+constexpr int32_t depthwise_conv_2d_hybrid_scratch_bytes(const DepthwiseConv2DFloat32Params& p) {
+    return p.input_height * p.input_width * p.input_depth;
 }
 
 // int8 weights, symmetric, with a scale each channel; float input, quantized image by image into `scratch`, which holds

@@ -76,6 +76,15 @@ inline void CopyRows(const Conv2DInt8Params& p, const int8_t* image, int32_t y, 
 
 }  // namespace internal
 
+// Bytes of `rows`.
+constexpr int32_t conv_2d_sparse_rows_bytes(const Conv2DInt8Params& p) {
+    const int32_t height = (p.output_height - 1) * p.stride_height + (p.filter_height - 1) * p.dilation_height + 1;
+    const int32_t width = (p.output_width - 1) * p.stride_width + p.filter_width;
+    const bool inside =
+        p.padding_top == 0 && p.padding_left == 0 && height <= p.input_height && width <= p.input_width;
+    return inside ? 0 : p.filter_height * width * p.input_depth;
+}
+
 // `rows` holds filter_height rows of (output_width - 1) * stride_width + filter_width pixels, or is null where all that
 // the filter meets lies inside the image.
 inline void conv_2d_int8_sparse(const Conv2DInt8Params& p, const int8_t* input, const uint8_t* bitmap,

@@ -68,6 +68,9 @@ uint32_t arena_used_bytes();
 // More about the last Status that was not kOk.
 uint32_t detail();
 
+// State, which a model may keep from one inference to the next, as it was after setup(). Nothing where there is none.
+void reset();
+
 // i < Descriptor::input_count / output_count.
 Tensor input(uint32_t i);
 Tensor output(uint32_t i);

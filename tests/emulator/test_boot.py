@@ -133,7 +133,7 @@ def test_a_fault_is_a_record(
     firmware: tuple[Target, Image], board: Stub, provoked: bytes, kind: int, cfsr: int
 ) -> None:
     target, image = firmware
-    if target.core == "cortex-m0":
+    if target.core.name == "cortex-m0":
         if provoked == b"d":
             pytest.skip("the M0 divides in software and has no trap for zero")
         kind, cfsr = (ASSERT if kind == ASSERT else HARD), 0

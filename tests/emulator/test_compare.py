@@ -9,10 +9,9 @@ import pytest
 from tools import bench, build, compare, oracle, render, targets
 from tools.arena import Arena
 from tools.compare import Difference
-from tools.graph.ir import Graph
 from tools.oracle import signature
 from tools.report import details, sections
-from tools.runtimes import aot
+from tools.runtimes import Program, aot
 from tools.transports import qemu
 from tools.values import Image, Quantized, Vectors
 
@@ -23,7 +22,7 @@ SAMPLES = 2
 
 
 @pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Quantized, Graph, Image]:
+def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Quantized, Program, Image]:
     port_project.require("arm-none-eabi-g++", qemu.PROGRAM)
     if not oracle.is_installed(oracle.TFLM):
         pytest.skip("tflite-micro has no wheel for this machine")
@@ -33,7 +32,14 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Quantized, Graph, I
     assert program.plan is not None
     sources = aot.sources(program, target, Arena(program.plan.arena_bytes, ""), mode="int8")
     project = render.project(
-        program.graph, program.plan, target, sources.files, runtime="aot", mode="int8", kernels=sources.kernels
+        program.graph,
+        program.labels,
+        target,
+        sources.files,
+        arena_bytes=program.plan.arena_bytes,
+        runtime="aot",
+        mode="int8",
+        kernels=sources.kernels,
     )
     directory = tmp_path_factory.mktemp("compare")
     render.write(project, directory)
@@ -43,29 +49,31 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Quantized, Graph, I
     inputs = tuple(rng.integers(-128, 128, (5, *port.sample_shape)).astype(port.dtype) for port in ports)
     found = oracle.expected(tflite, inputs)
     vectors = Vectors(inputs, found.outputs, None, (), found.oracle, found.exact)
-    return Quantized("flatten", "int8", tflite, project.model_sha256, MODEL, vectors), program.graph, image
+    return Quantized("flatten", "int8", tflite, project.model_sha256, MODEL, vectors), program, image
 
 
-def test_every_layer_of_the_firmware_is_tflms(built: tuple[Quantized, Graph, Image]) -> None:
-    quantized, graph, image = built
-    like = tuple(np.zeros(graph.output(op).shape, graph.output(op).dtype.value) for op in graph.ops)
+def test_every_layer_of_the_firmware_is_tflms(built: tuple[Quantized, Program, Image]) -> None:
+    quantized, program, image = built
+    like = tuple(np.zeros(each.tensor.shape, each.tensor.dtype.value) for each in program.reported)
     inputs = tuple(array[:SAMPLES] for array in quantized.vectors.inputs)
     emulator = targets.find("mps2-an385").emulators["qemu"]
     with qemu.open(image.elf, emulator) as line:
         rows, firmware = bench.capture(line, inputs, like, quantized.sha256, wanted=image.project.identity)
-        run = bench.run(line, quantized.vectors, quantized.sha256, len(graph.ops), wanted=image.project.identity)
+        run = bench.run(line, quantized.vectors, quantized.sha256, len(like), wanted=image.project.identity)
     assert bench.compare(quantized.vectors, run.outputs) == (), "a capture leaves nothing behind"
     assert any(array.any() for array in rows[0])
-    found = compare.examine(quantized, graph, None, rows, firmware, "qemu")
-    assert [layer.device for layer in found.layers] == [Difference(0.0, 0.0)] * len(graph.ops)
+    found = compare.examine(quantized, program, None, rows, firmware, "qemu")
+    assert [layer.device for layer in found.layers] == [Difference(0.0, 0.0)] * len(program.graph.ops)
     assert (found.layer, found.device_samples) == (None, SAMPLES)
 
 
-def test_sections_are_what_the_sizes_say(built: tuple[Quantized, Graph, Image]) -> None:
-    quantized, graph, image = built
+def test_sections_are_what_the_sizes_say(built: tuple[Quantized, Program, Image]) -> None:
+    quantized, program, image = built
     found = sections.read(image.elf)
     assert sum(section.flash_bytes for section in found) == image.flash_bytes["total"]
-    kept = details.of(quantized, graph, None, quantized.vectors.expected, targets.find("mps2-an385"), found)
+    kept = details.of(
+        quantized, program.graph, None, None, quantized.vectors.expected, targets.find("mps2-an385"), found
+    )
     by_name = {section["name"]: section for section in kept["sections"]}
     assert by_name[".text"]["ram_bytes"] == 0
     variables = sum(by_name[name]["ram_bytes"] for name in (".data", ".bss") if name in by_name)

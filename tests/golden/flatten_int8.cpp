@@ -7,7 +7,6 @@
 #include <limits>
 
 #include "kernels/conv_2d.h"
-#include "kernels/copy.h"
 #include "kernels/fully_connected.h"
 #include "model/model.h"
 
@@ -16,57 +15,57 @@ namespace kerf::model {
 // Constants are aligned for 128-bit loads, as the arena and every offset in it are.
 
 // 'sequential_1/conv_1/convolution', int8 [2, 3, 3, 1]
-extern "C" alignas(16) const int8_t kerf_constant_op0_conv_weights[] = {
+extern "C" alignas(16) const int8_t kerf_constant_step0_conv_weights[] = {
     -65, 119, -127, 12, 80, 40, 33, 8, -53, 95, -41, -102, -127, -57, -99, -39, -110, 2,
 };
-static_assert(sizeof(kerf_constant_op0_conv_weights) == 18);
+static_assert(sizeof(kerf_constant_step0_conv_weights) == 18);
 
 // 'arith.constant', int32 [2]
-extern "C" alignas(16) const int32_t kerf_constant_op0_conv_bias[] = {
+extern "C" alignas(16) const int32_t kerf_constant_step0_conv_bias[] = {
     0, 0,
 };
-static_assert(sizeof(kerf_constant_op0_conv_bias) == 8);
+static_assert(sizeof(kerf_constant_step0_conv_bias) == 8);
 
-// multipliers of CONV_2D 'conv', int32 [2]
-extern "C" alignas(16) const int32_t kerf_constant_op0_conv_multipliers[] = {
+// multipliers of CONV_2D + RESHAPE 'conv + flatten', int32 [2]
+extern "C" alignas(16) const int32_t kerf_constant_step0_conv_multipliers[] = {
     1528062192, 1576934286,
 };
-static_assert(sizeof(kerf_constant_op0_conv_multipliers) == 8);
+static_assert(sizeof(kerf_constant_step0_conv_multipliers) == 8);
 
-// shifts of CONV_2D 'conv', int32 [2]
-extern "C" alignas(16) const int32_t kerf_constant_op0_conv_shifts[] = {
+// shifts of CONV_2D + RESHAPE 'conv + flatten', int32 [2]
+extern "C" alignas(16) const int32_t kerf_constant_step0_conv_shifts[] = {
     -7, -7,
 };
-static_assert(sizeof(kerf_constant_op0_conv_shifts) == 8);
+static_assert(sizeof(kerf_constant_step0_conv_shifts) == 8);
 
 // 'sequential_1/dense_1/MatMul1', int8 [3, 32]
-extern "C" alignas(16) const int8_t kerf_constant_op2_dense_weights[] = {
+extern "C" alignas(16) const int8_t kerf_constant_step1_dense_weights[] = {
     24, 17, -68, -42, 3, 48, -47, -102, -43, 113, 23, -78, 117, -34, -38, 127, 42, 0, 41, -2, 81, -119, -68, 103,
     -85, -21, -58, 48, 61, -18, -12, -59, -25, -47, 112, -20, 71, -41, 20, 36, -111, -127, 81, 118, -127, 72, 94, 123,
     -2, 51, -114, 20, 59, 114, 89, 87, -65, 80, 26, -93, 105, 95, -89, -57, 83, 3, -37, 92, -46, 85, 64, -45,
     -117, -54, 97, 105, -26, 13, 51, 66, -127, 82, 92, -68, -45, 38, -94, 116, -38, -112, -4, 57, 34, -111, -40, -82,
 };
-static_assert(sizeof(kerf_constant_op2_dense_weights) == 96);
+static_assert(sizeof(kerf_constant_step1_dense_weights) == 96);
 
 // multipliers of FULLY_CONNECTED 'dense', int32 [3]
-extern "C" alignas(16) const int32_t kerf_constant_op2_dense_multipliers[] = {
+extern "C" alignas(16) const int32_t kerf_constant_step1_dense_multipliers[] = {
     1690605715, 1753293378, 1677805187,
 };
-static_assert(sizeof(kerf_constant_op2_dense_multipliers) == 12);
+static_assert(sizeof(kerf_constant_step1_dense_multipliers) == 12);
 
 // shifts of FULLY_CONNECTED 'dense', int32 [3]
-extern "C" alignas(16) const int32_t kerf_constant_op2_dense_shifts[] = {
+extern "C" alignas(16) const int32_t kerf_constant_step1_dense_shifts[] = {
     -8, -8, -8,
 };
-static_assert(sizeof(kerf_constant_op2_dense_shifts) == 12);
+static_assert(sizeof(kerf_constant_step1_dense_shifts) == 12);
 
 // Every tensor and scratch buffer, placed so that what is in use at the same time does not overlap.
 extern "C" {
-alignas(16) uint8_t kerf_arena[80];
+alignas(16) uint8_t kerf_arena[64];
 }
 
-// 0 CONV_2D 'conv' -> int8 [1, 4, 4, 2]
-static void op0_conv() {
+// 0 CONV_2D + RESHAPE 'conv + flatten' -> int8 [1, 4, 4, 2]
+static void step0_conv() {
     static constexpr Conv2DInt8Params params = {
         /*batches=*/1,
         /*input_height=*/6,
@@ -91,27 +90,16 @@ static void op0_conv() {
     };
     conv_2d_int8(
         params,
-        reinterpret_cast<const int8_t*>(kerf_arena + 0),
-        kerf_constant_op0_conv_weights,
-        kerf_constant_op0_conv_bias,
-        kerf_constant_op0_conv_multipliers,
-        kerf_constant_op0_conv_shifts,
-        reinterpret_cast<int8_t*>(kerf_arena + 48));
+        reinterpret_cast<const int8_t*>(kerf_arena + 16),
+        kerf_constant_step0_conv_weights,
+        kerf_constant_step0_conv_bias,
+        kerf_constant_step0_conv_multipliers,
+        kerf_constant_step0_conv_shifts,
+        reinterpret_cast<int8_t*>(kerf_arena + 0));
 }
 
-// 1 RESHAPE 'flatten' -> int8 [1, 32]
-static void op1_flatten() {
-    static constexpr CopyParams params = {
-        /*bytes=*/32,
-    };
-    copy(
-        params,
-        reinterpret_cast<const int8_t*>(kerf_arena + 48),
-        reinterpret_cast<int8_t*>(kerf_arena + 48));
-}
-
-// 2 FULLY_CONNECTED 'dense' -> int8 [1, 3]
-static void op2_dense() {
+// 1 FULLY_CONNECTED 'dense' -> int8 [1, 3]
+static void step1_dense() {
     static constexpr FullyConnectedInt8Params params = {
         /*batches=*/1,
         /*input_depth=*/32,
@@ -124,12 +112,12 @@ static void op2_dense() {
     };
     fully_connected_int8(
         params,
-        reinterpret_cast<const int8_t*>(kerf_arena + 48),
-        kerf_constant_op2_dense_weights,
+        reinterpret_cast<const int8_t*>(kerf_arena + 0),
+        kerf_constant_step1_dense_weights,
         nullptr,
-        kerf_constant_op2_dense_multipliers,
-        kerf_constant_op2_dense_shifts,
-        reinterpret_cast<int8_t*>(kerf_arena + 0));
+        kerf_constant_step1_dense_multipliers,
+        kerf_constant_step1_dense_shifts,
+        reinterpret_cast<int8_t*>(kerf_arena + 32));
 }
 
 const Descriptor kDescriptor = {
@@ -144,19 +132,21 @@ const Descriptor kDescriptor = {
     /*db_encoding=*/DbEncoding::kAsIs,
     /*input_count=*/1,
     /*output_count=*/1,
-    /*op_count=*/3,
-    /*arena_bytes=*/80,
+    /*op_count=*/2,
+    /*arena_bytes=*/64,
 };
 
 static const Tensor kInputs[] = {
     // 'serving_default_keras_tensor:0', int8 [1, 6, 6, 1]
-    {kerf_arena + 0, 36, DType::kInt8, 0x1.00c0eap-8f, -128},
+    {kerf_arena + 16, 36, DType::kInt8, 0x1.00c0eap-8f, -128},
 };
 
 static const Tensor kOutputs[] = {
     // 'StatefulPartitionedCall_1:0', int8 [1, 3]
-    {kerf_arena + 0, 3, DType::kInt8, 0x1.45233cp-9f, 4},
+    {kerf_arena + 32, 3, DType::kInt8, 0x1.45233cp-9f, 4},
 };
+
+void reset() {}
 
 Status setup() { return Status::kOk; }
 
@@ -170,17 +160,14 @@ Tensor output(uint32_t i) { return kOutputs[i]; }
 
 Status invoke(AfterOp after_op) {
     if (after_op == nullptr) {
-        op0_conv();
-        op1_flatten();
-        op2_dense();
+        step0_conv();
+        step1_dense();
         return Status::kOk;
     }
-    op0_conv();
-    after_op(0, kerf_arena + 48, 32);
-    op1_flatten();
-    after_op(1, kerf_arena + 48, 32);
-    op2_dense();
-    after_op(2, kerf_arena + 0, 3);
+    step0_conv();
+    after_op(0, kerf_arena + 0, 32);
+    step1_dense();
+    after_op(1, kerf_arena + 32, 3);
     return Status::kOk;
 }
 

@@ -6,8 +6,6 @@ from pathlib import Path
 import pytest
 
 from tools import render, targets
-from tools.graph.plan import plan
-from tools.graph.read import read
 from tools.runtimes import aot
 
 FLATTEN = Path(__file__).parents[1] / "unit" / "flatten.tflite"
@@ -16,12 +14,18 @@ SETTINGS = ("platformio.ini", "CMakeLists.txt", "src/CMakeLists.txt", "src/idf_c
 
 @pytest.mark.parametrize("name", ["nano33ble", "esp32"])
 def test_aot_project(golden: Callable[[str, bytes], None], name: str) -> None:
-    graph = read(FLATTEN.read_bytes(), "flatten")
-    calls = aot.lower(graph)
-    planned = plan(graph, calls)
-    sources = aot.files(graph, calls, planned, mode="int8")
-    kernels = aot.kernels(calls)
-    project = render.project(graph, planned, targets.find(name), sources, runtime="aot", mode="int8", kernels=kernels)
+    target = targets.find(name)
+    program = aot.compile(FLATTEN.read_bytes(), "flatten", target)
+    project = render.project(
+        program.graph,
+        program.labels,
+        target,
+        aot.files(program, mode="int8"),
+        arena_bytes=64,
+        runtime="aot",
+        mode="int8",
+        kernels=aot.kernels(program),
+    )
     # Which kernels a model reaches is pinned where models are.
     parts = ["=== files", *(name for name in project.files if not name.startswith("src/kernels/"))]
     for setting in SETTINGS:

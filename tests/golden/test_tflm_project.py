@@ -8,7 +8,6 @@ import pytest
 
 from tools import render, targets
 from tools.arena import Arena
-from tools.graph.ir import Plan
 from tools.runtimes import tflm
 
 FLATTEN = Path(__file__).parents[1] / "unit" / "flatten_per_tensor.tflite"
@@ -24,9 +23,16 @@ def rendered(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Mapping[str, st
         target = targets.find(name)
         program = tflm.compile(FLATTEN.read_bytes(), "flatten", target)
         sources = tflm.sources(program, target, Arena(4096, "4,096 bytes, for this test."), mode="int8")
-        plan = Plan(4096, {})
         project = render.project(
-            program.graph, plan, target, sources.files, runtime="tflm", mode="int8", kernels="", options=sources.options
+            program.graph,
+            program.labels,
+            target,
+            sources.files,
+            arena_bytes=4096,
+            runtime="tflm",
+            mode="int8",
+            kernels="",
+            options=sources.options,
         )
         return {path: project.files[path].decode() for path in sorted([*sources.files, "platformio.ini"])}
 

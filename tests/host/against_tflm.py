@@ -13,8 +13,7 @@ import numpy as np
 import pytest
 from single_op import OpSpec, TensorSpec, build
 
-from tools.graph import read
-from tools.graph.plan import plan
+from tools.cores import HOST
 from tools.runtimes import aot
 
 ROOT = Path(__file__).parents[2]
@@ -54,7 +53,11 @@ class Result:
 
 
 def run_cases(
-    cases: Mapping[str, Sequence[OpSpec]], folder: Path, seed: int = 0, oracle: Oracle | None = None
+    cases: Mapping[str, Sequence[OpSpec]],
+    folder: Path,
+    seed: int = 0,
+    oracle: Oracle | None = None,
+    goal: str = "speed",
 ) -> dict[str, Result]:
     """Every case by name: the operators of each form a model of their own. ``oracle`` is run_tflm() if none is given.
 
@@ -66,12 +69,12 @@ def run_cases(
         some = {name: cases[name] for name in names[start : start + CASES_PER_MODEL]}
         part = folder / f"model{start}"
         part.mkdir(parents=True)
-        results |= _run_together(some, part, np.random.default_rng(seed), oracle or run_tflm)
+        results |= _run_together(some, part, np.random.default_rng(seed), oracle or run_tflm, goal)
     return results
 
 
 def _run_together(
-    cases: Mapping[str, Sequence[OpSpec]], folder: Path, rng: np.random.Generator, oracle: Oracle
+    cases: Mapping[str, Sequence[OpSpec]], folder: Path, rng: np.random.Generator, oracle: Oracle, goal: str
 ) -> dict[str, Result]:
     made = {id(t) for case in cases.values() for op in case for t in op.outputs}
     used = {id(t) for case in cases.values() for op in case for t in op.inputs if t is not None}
@@ -84,7 +87,7 @@ def _run_together(
     flat = [t for tensors in outputs.values() for t in tensors]
     data = build([op for case in cases.values() for op in case], inputs, flat)
     samples = [_samples(tensor, rng) for tensor in inputs]
-    ours = run_kerf(data, samples, folder)
+    ours = run_kerf(data, samples, folder, goal)
     theirs = oracle(data, samples, len(flat))
     results, position = {}, 0
     for name, tensors in outputs.items():
@@ -140,16 +143,16 @@ def run_litert(data: bytes, samples: Sequence[np.ndarray], outputs: int) -> tupl
     return tuple(np.stack([row[k] for row in rows]) for k in range(outputs))
 
 
-def run_kerf(data: bytes, samples: Sequence[np.ndarray], folder: Path) -> tuple[np.ndarray, ...]:
+def run_kerf(data: bytes, samples: Sequence[np.ndarray], folder: Path, goal: str = "speed") -> tuple[np.ndarray, ...]:
     """What the rendered model computes, compiled for this machine with the sanitizers."""
-    graph = read.read(data, "test")
-    calls = aot.lower(graph)
-    rendered = aot.files(graph, calls, plan(graph, calls), mode="file")
+    program = aot.lower(data, "test", HOST, goal)
+    graph = program.graph
+    rendered = aot.files(program, mode="file")
     source = folder / "model.cpp"
     source.write_bytes(rendered["src/model.cpp"])
-    program = compile_model(source, folder)
+    executable = compile_model(source, folder)
     stream = b"".join(array[i].tobytes() for i in range(len(samples[0])) for array in samples)
-    child = subprocess.run([program], input=stream, capture_output=True, timeout=120)
+    child = subprocess.run([executable], input=stream, capture_output=True, timeout=120)
     assert child.returncode == 0, child.stderr.decode(errors="replace")
     tensors = [graph.tensors[i] for i in graph.outputs]
     layout = np.dtype([(f"{i}", t.dtype.value, t.shape) for i, t in enumerate(tensors)])

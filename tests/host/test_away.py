@@ -20,17 +20,20 @@ RENDER = """
 import sys
 from pathlib import Path
 from tools import render, targets
-from tools.graph.plan import plan
-from tools.graph.read import read
 from tools.runtimes import aot
 
-model, target, out = sys.argv[1:]
-graph = read(Path(model).read_bytes(), "flatten")
-calls = aot.lower(graph)
-memory = plan(graph, calls)
-sources = aot.files(graph, calls, memory, mode="int8")
+model, name, out = sys.argv[1:]
+target = targets.find(name)
+program = aot.compile(Path(model).read_bytes(), "flatten", target)
 project = render.project(
-    graph, memory, targets.find(target), sources, runtime="aot", mode="int8", kernels=aot.kernels(calls)
+    program.graph,
+    program.labels,
+    target,
+    aot.files(program, mode="int8"),
+    arena_bytes=program.plan.arena_bytes,
+    runtime="aot",
+    mode="int8",
+    kernels=aot.kernels(program),
 )
 render.write(project, Path(out))
 print(render.ROOT)

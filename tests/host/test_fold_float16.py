@@ -6,7 +6,7 @@ from cases import with_float16_widened
 from single_op import OpSpec, TensorSpec, build
 
 from tools.errors import ModelError
-from tools.graph import read
+from tools.graph import passes, read
 from tools.graph.ir import DType, Graph
 
 
@@ -27,7 +27,7 @@ WEIGHTS, BIAS = np.arange(6, dtype=np.float16).reshape(3, 2) / 8, np.ones(3, np.
 
 @pytest.mark.parametrize("bias", [BIAS, None], ids=["bias", "no bias"])
 def test_weights_stay_half_as_large(bias: np.ndarray | None) -> None:
-    graph = read.read(build(with_float16_widened(dense(WEIGHTS, bias))), "m")
+    graph = passes.run(read.read(build(with_float16_widened(dense(WEIGHTS, bias))), "m"))
     assert [op.kind for op in graph.ops] == ["FULLY_CONNECTED"]
     kept = constants(graph)
     assert set(kept.values()) == {DType.FLOAT16}
@@ -35,7 +35,7 @@ def test_weights_stay_half_as_large(bias: np.ndarray | None) -> None:
 
 
 def test_a_float32_bias_widens_the_weights() -> None:
-    graph = read.read(build(with_float16_widened(dense(WEIGHTS, BIAS.astype(np.float32)))), "m")
+    graph = passes.run(read.read(build(with_float16_widened(dense(WEIGHTS, BIAS.astype(np.float32)))), "m"))
     assert constants(graph) == {(3, 2): DType.FLOAT32, (3,): DType.FLOAT32}
     weights = next(t.data for t in graph.tensors if t.shape == (3, 2))
     np.testing.assert_array_equal(weights, WEIGHTS.astype(np.float32))
@@ -44,7 +44,7 @@ def test_a_float32_bias_widens_the_weights() -> None:
 def test_other_operators_get_float32() -> None:
     x, y = TensorSpec((1, 3), "float32"), TensorSpec((1, 3), "float32")
     add = OpSpec("ADD", [x, TensorSpec((3,), "float16", data=BIAS)], [y], "AddOptions", {})
-    graph = read.read(build(with_float16_widened(add)), "m")
+    graph = passes.run(read.read(build(with_float16_widened(add)), "m"))
     assert [op.kind for op in graph.ops] == ["ADD"]
     assert constants(graph) == {(3,): DType.FLOAT32}
 
@@ -54,4 +54,4 @@ def test_refuses_what_is_no_number(wrong: float) -> None:
     weights = WEIGHTS.copy()
     weights[1, 1] = wrong
     with pytest.raises(ModelError, match=r"must be a constant of finite numbers; a weight beyond 65,504"):
-        read.read(build(with_float16_widened(dense(weights, BIAS))), "m")
+        passes.run(read.read(build(with_float16_widened(dense(weights, BIAS))), "m"))

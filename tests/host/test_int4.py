@@ -14,7 +14,7 @@ from test_fully_connected import dense
 from test_fully_connected import generated as denses
 
 from tools.errors import UnsupportedModel
-from tools.graph import read
+from tools.graph import passes, read
 
 
 def narrow(case: list[OpSpec], seed: int = 0) -> list[OpSpec]:
@@ -85,7 +85,7 @@ def test_is_read_as_numbers_and_counted_as_half_bytes() -> None:
     (op,) = narrow(conv(1, depth=3, filter_size=(1, 3), channels=3))
     weights = op.inputs[1]
     assert weights is not None
-    graph = read.read(single_op(op.kind, op.inputs, op.outputs, op.options_table, **op.options), "m")
+    graph = passes.run(read.read(single_op(op.kind, op.inputs, op.outputs, op.options_table, **op.options), "m"))
     tensor = graph.input(graph.ops[0], 1)
     np.testing.assert_array_equal(tensor.data, weights.data)
     assert tensor.bytes == 14, "27 of them"
@@ -96,4 +96,4 @@ def test_refuses_int4_that_is_computed() -> None:
     weights = replace(op.inputs[1], data=None)
     file = single_op(op.kind, [op.inputs[0], weights], op.outputs, op.options_table, **op.options)
     with pytest.raises(UnsupportedModel, match="is computed in int4, which only constants may be"):
-        read.read(file, "m")
+        passes.run(read.read(file, "m"))

@@ -48,7 +48,7 @@ MODEL = relu6_before_a_convolution()
 
 @needs_both
 def test_litert_defines_one_operator_and_tflm_the_others() -> None:
-    graph = read.read(MODEL, "m", kernels=False, folded=False)
+    graph = read.read(MODEL, "m")
     assert [(part.package, part.ops) for part in parts.split(graph)] == [(oracle.LITERT, (0,)), (oracle.TFLM, (1, 2))]
     found = oracle.expected(MODEL, [X], "m")
     assert found.exact and found.note is None

@@ -9,9 +9,9 @@ from against_tflm import Oracle, Result, run_kerf, run_litert, run_tflm
 from cases import ACTIVATIONS, PADDINGS, bias, channel_scales
 from single_op import OpSpec, TensorSpec, build
 
-from tools.graph import read
+from tools.graph import check, passes, read
 from tools.graph.ir import Graph
-from tools.graph.prune import prune
+from tools.graph.passes.prune import prune
 
 
 class Layers:
@@ -160,16 +160,16 @@ def constants(graph: Graph) -> int:
 @pytest.mark.parametrize("name", CASES)
 def test_constants_that_go(name: str) -> None:
     layers, lost = CASES[name]
-    whole = read.read(layers.file(), "m", kernels=False)
+    whole = passes.simplify(read.read(layers.file(), "m"))
     pruned = prune(whole)
     assert constants(whole) - constants(pruned) == lost
     assert (pruned is whole) == (lost == 0)
-    read.check_kernels(pruned)
-    assert constants(read.read(layers.file(), "m")) == constants(pruned), "read() does not prune"
+    check.check(pruned)
+    assert constants(passes.run(read.read(layers.file(), "m"))) == constants(pruned), "run() does not prune"
 
 
 def test_a_tensor_knows_what_is_left_of_it() -> None:
-    pruned = prune(read.read(chain("int8", biases=ZERO).pool().flatten().dense(3).file(), "m", kernels=False))
+    pruned = prune(passes.simplify(read.read(chain("int8", biases=ZERO).pool().flatten().dense(3).file(), "m")))
     conv, pool, flat, dense = (pruned.output(op) for op in pruned.ops)
     assert conv.kept == pool.kept == (0, 2, 4, 5) and conv.shape == (1, 8, 8, 4)
     assert flat.kept == tuple(i for i in range(4 * 4 * 6) if i % 6 not in DEAD) and flat.shape == (1, 4 * 4 * 4)
@@ -206,5 +206,5 @@ def test_a_bias_of_any_shape_loses_its_dead_channel(shape: tuple[int, ...]) -> N
     second = [hidden, TensorSpec((2, 3), scale=0.01, data=np.ones((2, 3), np.int8)), None]
     table = "FullyConnectedOptions"
     model = build([OpSpec("FULLY_CONNECTED", first, [hidden], table), OpSpec("FULLY_CONNECTED", second, [y], table)])
-    graph = read.read(model, "m")
+    graph = passes.run(read.read(model, "m"))
     assert [graph.input(op, 1).shape for op in graph.ops] == [(2, 2), (2, 2)]

@@ -12,9 +12,10 @@ from test_conv_2d import generated as convs
 from test_fully_connected import dense
 from test_fully_connected import generated as denses
 
-from tools.graph import read
+from tools.cores import HOST
+from tools.graph import passes, read
 from tools.graph.ir import Constant, Scratch
-from tools.runtimes import aot
+from tools.graph.schedule import schedule
 
 
 def thin(case: list[OpSpec], share: float = 0.8, seed: int = 0) -> list[OpSpec]:
@@ -52,8 +53,8 @@ CASES = {
 def call_of(case: list[OpSpec]) -> tuple[str, int]:
     """The kernel of a layer, and the bytes of its weights in flash."""
     (op,) = case
-    graph = read.read(single_op(op.kind, op.inputs, op.outputs, op.options_table, **op.options), "m")
-    (call,) = aot.lower(graph)
+    graph = passes.run(read.read(single_op(op.kind, op.inputs, op.outputs, op.options_table, **op.options), "m"))
+    (call,) = (step.call for step in schedule(graph, HOST).steps)
     stored = [a.data.nbytes for a in call.arguments if isinstance(a, Constant) and a.suffix in ("bitmap", "values")]
     return call.function, sum(stored) or graph.input(graph.ops[0], 1).bytes
 
@@ -116,6 +117,6 @@ def test_what_the_kernel_does_not_cover_stays_dense(case: list[OpSpec]) -> None:
 def test_padded_rows_have_room(case: list[OpSpec], room: int) -> None:
     """As many as the filter is high: where they are copied, no weight is compared with the image's edge."""
     (op,) = thin(case, 0.9)
-    graph = read.read(single_op(op.kind, op.inputs, op.outputs, op.options_table, **op.options), "m")
-    (call,) = aot.lower(graph)
+    graph = passes.run(read.read(single_op(op.kind, op.inputs, op.outputs, op.options_table, **op.options), "m"))
+    (call,) = (step.call for step in schedule(graph, HOST).steps)
     assert [a.bytes for a in call.arguments if isinstance(a, Scratch)] == [room]

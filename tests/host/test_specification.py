@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tflite
 from single_op import OpSpec, TensorSpec, build, single_op
 
 from tools import oracle, targets
 from tools.errors import UnsupportedModel
-from tools.graph import read, specification
+from tools.graph import ops, read, specification
 from tools.graph.ir import DType, Graph, Op, Quantization, Tensor
 from tools.runtimes import aot, tflm
 
@@ -58,10 +59,13 @@ ONE_QUANTIZATION: dict[str, tuple[Sequence[Any], Sequence[int], str | None, dict
 # that a model of one operator reaches.
 CHECKED_BY_TFLM = {"AVERAGE_POOL_2D", "CONCATENATION", "MAX_POOL_2D", "REDUCE_MAX", "REDUCE_MIN"}
 OTHERS = {"PADV2", "SELECT_V2", "SPLIT", "SPLIT_V", "UNPACK", "TILE"}
+VARIABLES = {"READ_VARIABLE", "ASSIGN_VARIABLE"}  # no operators of their own
 
 
 def test_every_operator_of_the_table_is_tried() -> None:
-    assert set(ONE_QUANTIZATION) | CHECKED_BY_TFLM | OTHERS == set(specification.ONE_QUANTIZATION)
+    kinds = {name for name in vars(tflite.BuiltinOperator) if name.isupper()}
+    declared = {kind for kind in kinds if (known := ops.lookup(kind)) and known.one_quantization}
+    assert set(ONE_QUANTIZATION) | CHECKED_BY_TFLM | OTHERS | VARIABLES == declared
 
 
 @needs_tflm
@@ -120,7 +124,7 @@ def test_what_tflm_leaves_out(kind: str) -> None:
         litert_found = oracle.outputs(oracle.LITERT, model, [X], "m")[0].reshape(X.shape)
         assert steps_off(litert_found, real, output_scale, output_zero_point) < 0.51
 
-    graph = read.read(model, "m", kernels=False)
+    graph = read.read(model, "m")
     assert specification.left_out_by_tflm(graph.ops[0], graph)
     with pytest.raises(
         UnsupportedModel, match=rf"operator 0 {kind} .*: TFLM's kernel .*its numbers are not the model's"

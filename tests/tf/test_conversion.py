@@ -10,7 +10,7 @@ from in_process import convert_here
 
 from tools import model_files, models, oracle, quantize, train
 from tools.errors import ModelError, QuantizeError, UsageError
-from tools.graph import read
+from tools.graph import passes, read
 from tools.graph.ir import DType
 from tools.oracle import signature
 from tools.progress import Progress
@@ -105,7 +105,7 @@ def test_int4_leaves_depthwise_weights_at_8_bits(tf: Any, tmp_path: Path) -> Non
     layers = tf.keras.layers
     model = tf.keras.Sequential([tf.keras.Input((4, 4, 2)), layers.DepthwiseConv2D(3), layers.Conv2D(3, 1)])
     made = convert(save(model, tmp_path / "m.keras"), tmp_path / "out", mode="int4")
-    graph = read.read(made.tflite, "m")
+    graph = passes.run(read.read(made.tflite, "m"))
     assert [(op.kind, graph.input(op, 1).dtype) for op in graph.ops] == [
         ("DEPTHWISE_CONV_2D", DType.INT8),
         ("CONV_2D", DType.INT4),
@@ -116,7 +116,7 @@ def test_int4_keeps_8_bits_for_the_convolution_that_sees_the_pixels(tf: Any, tmp
     layers = tf.keras.layers
     image = [tf.keras.Input((4, 4, 2)), layers.Conv2D(3, 3), layers.Conv2D(3, 1), layers.Flatten(), layers.Dense(2)]
     made = convert(save(tf.keras.Sequential(image), tmp_path / "m.keras"), tmp_path / "out", mode="int4")
-    graph = read.read(made.tflite, "m")
+    graph = passes.run(read.read(made.tflite, "m"))
     weights = [graph.input(op, 1).dtype for op in graph.ops if op.kind in ("CONV_2D", "FULLY_CONNECTED")]
     assert weights == [DType.INT8, DType.INT4, DType.INT4]
 
@@ -132,7 +132,7 @@ def test_dense_weights_have_one_scale_on_request(digits: Trained, per_tensor: bo
     """For a TFLM that knows no more; convolutions keep one per channel."""
     data = models.find("digits").data()
     made = quantize.quantize(digits, "int8", data, tmp_path, per_tensor_dense=per_tensor)
-    graph = read.read(made.tflite, "digits")
+    graph = passes.run(read.read(made.tflite, "digits"))
     for op in graph.ops:
         if op.kind in ("CONV_2D", "FULLY_CONNECTED"):
             weights = graph.input(op, 1).quantization

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tools import pipeline
-from tools.graph import read
+from tools.graph import passes, read
 from tools.pipeline import places
 from tools.progress import Progress
 from tools.values import Request
@@ -61,6 +61,6 @@ def test_every_sample_equals_the_oracle(
     measured = pipeline.run(ask, Silent()).measurement
     assert (measured.samples, measured.mismatches) == (20, 0)
     (file,) = (tmp_path / "build").glob("*/model.tflite")
-    kinds = [(op.kind, op.name) for op in read.read(file.read_bytes(), "m").ops]
+    kinds = [(op.kind, op.name) for op in passes.run(read.read(file.read_bytes(), "m")).ops]
     assert kinds[1:3] == [("MUL", "bn1"), ("ADD", "bn1_2")]
     assert [kind for kind, _ in kinds].count("MUL") == 3

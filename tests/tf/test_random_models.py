@@ -9,15 +9,16 @@ import pytest
 from in_process import convert_here
 
 from tools import models, quantize, train
+from tools.cores import HOST
 from tools.errors import TrainError
-from tools.graph import read
+from tools.graph import passes, read
 from tools.graph.ir import Graph
+from tools.graph.schedule import schedule
 from tools.inspect import macs
 from tools.models import _random
 from tools.oracle import layers as interpreted
 from tools.pipeline import origin
 from tools.progress import Progress
-from tools.runtimes import aot
 from tools.values import MODES, Quantized, Request
 
 pytestmark = pytest.mark.tf
@@ -88,7 +89,7 @@ def test_equals_mlperf_tinys_network_layer_by_layer(int8: dict[str, Quantized], 
     if not path.exists():
         pytest.skip(f"the MLPerf Tiny reference model is not at {path}")
     files = int8[name].tflite, path.read_bytes()
-    ours, theirs = (read.read(data, reference, kernels=False) for data in files)  # as in the file, nothing pruned
+    ours, theirs = (read.read(data, reference) for data in files)  # as in the file, nothing pruned
     assert layers(ours) == layers(theirs)
 
 
@@ -118,9 +119,9 @@ def test_no_scale_depends_on_rounding(int8: dict[str, Quantized], name: str) -> 
 def test_every_channel_is_alive(int8: dict[str, Quantized], name: str) -> None:
     """Nothing is pruned or stored as sparse, and each channel but the pilots varies; so do the outputs."""
     model = int8[name]
-    graph = read.read(model.tflite, name)
+    graph = passes.run(read.read(model.tflite, name))
     assert [tensor.name for tensor in graph.tensors if tensor.kept is not None] == []
-    assert [call.function for call in aot.lower(graph) if "sparse" in call.function] == []
+    assert schedule(graph, HOST).variants == ("portable",)
     found = interpreted.outputs(model.vectors.oracle.split()[0], model.tflite, graph, model.vectors.inputs, name)
     for op, values in zip(graph.ops, found, strict=True):
         channels = values.reshape(-1, values.shape[-1])[:, 2:]
@@ -132,7 +133,7 @@ def test_every_channel_is_alive(int8: dict[str, Quantized], name: str) -> None:
 def test_every_mode_converts(tmp_path: Path, mode: str) -> None:
     made = converted(SMALL, tmp_path, mode)
     assert made.mode == mode and made.trained_accuracy is None and made.vectors.labels is None
-    read.read(made.tflite, SMALL)
+    passes.run(read.read(made.tflite, SMALL))
 
 
 def test_weights_are_the_seeds(tmp_path: Path) -> None:

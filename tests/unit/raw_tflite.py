@@ -35,6 +35,7 @@ class RawOp:
     outputs: Sequence[int] = (1,)
     kind: str | int = "RELU"
     custom: str | None = None
+    options: str | None = None  # the schema's table, with all fields at their defaults
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,13 @@ class RawModel:
         ops = []
         for i, op in enumerate(self.ops):
             inputs, outputs = _ints(b, op.inputs), _ints(b, op.outputs)
+            if op.options is not None:
+                getattr(tflite, f"{op.options}Start")(b)
+                options = getattr(tflite, f"{op.options}End")(b)
             tflite.OperatorStart(b)
+            if op.options is not None:
+                tflite.OperatorAddBuiltinOptionsType(b, getattr(tflite.BuiltinOptions, op.options))
+                tflite.OperatorAddBuiltinOptions(b, options)
             tflite.OperatorAddOpcodeIndex(b, i)
             tflite.OperatorAddInputs(b, inputs)
             tflite.OperatorAddOutputs(b, outputs)

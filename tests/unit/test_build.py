@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from tools import build, doctor
+from tools.cores import find
 from tools.errors import BuildError, DoesNotFit, KerfError, MissingTool
 from tools.progress import Progress
 from tools.values import Project, Target
@@ -24,7 +25,7 @@ TARGET = Target(
     board="toy",
     framework=None,
     port="cortexm",
-    core="cortex-m4",
+    core=find("cortex-m4"),
     clock_hz=1,
     ram_bytes=1000,
     flash_bytes=20_000,

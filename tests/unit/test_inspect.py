@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from tools import inspect, report
-from tools.graph import read
+from tools.graph import passes, read
 from tools.graph.ir import DType, Graph, Op, Placement, Plan, Tensor
 from tools.report import inspect_page
 
@@ -17,7 +17,7 @@ MODEL = Path(__file__).with_name("flatten.tflite")
 
 
 def test_weights_that_are_all_the_same_huge_number() -> None:
-    graph = read.read(MODEL.read_bytes(), "flatten")
+    graph = passes.run(read.read(MODEL.read_bytes(), "flatten"))
     at = next(i for i, tensor in enumerate(graph.tensors) if tensor.data is not None)
     data = np.full(graph.tensors[at].shape, 3e38, np.float32)
     tensors = list(graph.tensors)
@@ -34,7 +34,7 @@ def test_weights_that_are_all_the_same_huge_number() -> None:
 
 
 def test_the_arena_is_told_in_words() -> None:
-    graph = read.read(MODEL.read_bytes(), "flatten")
+    graph = passes.run(read.read(MODEL.read_bytes(), "flatten"))
     last = len(graph.ops)
     places = {graph.inputs[0]: Placement(16, 36, -1, 0), graph.outputs[0]: Placement(0, 3, last - 1, last)}
     found = inspect.inspect(graph, Plan(64, places, {}))
@@ -45,7 +45,7 @@ def test_the_arena_is_told_in_words() -> None:
 
 def test_the_page_says_which_layer_a_tensor_belongs_to() -> None:
     """A constant to its reader, any other tensor to its maker; the converter's joined names are cut short."""
-    graph = read.read(MODEL.read_bytes(), "flatten")
+    graph = passes.run(read.read(MODEL.read_bytes(), "flatten"))
     dense = next(op for op in graph.ops if op.kind == "FULLY_CONNECTED")
     weights = dense.inputs[1]
     joined = tuple(replace(t, name="a/b;c;d") if t.index == weights else t for t in graph.tensors)
@@ -62,7 +62,7 @@ def parameters(graph: Graph) -> dict[str, int]:
 
 
 def test_parameters_are_weights_and_biases_of_any_type_and_no_shapes() -> None:
-    graph = read.read(MODEL.read_bytes(), "flatten")
+    graph = passes.run(read.read(MODEL.read_bytes(), "flatten"))
     counted = parameters(graph)
     dense = next(op for op in graph.ops if op.kind == "FULLY_CONNECTED")
     constants = [graph.tensors[i] for i in dense.inputs[1:] if i is not None]

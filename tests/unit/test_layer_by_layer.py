@@ -189,13 +189,14 @@ needs_tflm = pytest.mark.skipif(
 @needs_tflm
 def test_examine_finds_the_kernel_that_is_wrong() -> None:
     """flatten.tflite on TFLM and LiteRT; the device's numbers are TFLM's own but for one value."""
-    from tools.graph import read
+    from tools.graph import passes, read
     from tools.oracle import layers, signature
+    from tools.runtimes import Program, Reported
 
     tflite = (HERE / "flatten.tflite").read_bytes()
     model = signature.read(tflite, "flatten")
     inputs = tuple(RNG.integers(-128, 128, (3, *port.sample_shape)).astype(port.dtype) for port in model.inputs)
-    own = read.read(tflite, "flatten")
+    own = passes.run(read.read(tflite, "flatten"))
     every = layers.outputs(oracle.TFLM, tflite, own, inputs, "flatten")
     expected = oracle.expected(tflite, inputs)
     np.testing.assert_array_equal(every[-1].reshape(expected.outputs[0].shape), expected.outputs[0])
@@ -204,16 +205,17 @@ def test_examine_finds_the_kernel_that_is_wrong() -> None:
     quantized = Quantized("flatten", "int8", tflite, own.sha256, HERE / "flatten.tflite", vectors)
     firmware = Identity("host", "host", "aot", "")
     device = [[array[sample].copy() for array in every] for sample in range(2)]
-    clean = compare.examine(quantized, own, None, device, firmware, None)
+    program = Program(tflite, own, tuple(Reported(op.name, op.kind, own.output(op)) for op in own.ops))
+    clean = compare.examine(quantized, program, None, device, firmware, None)
     assert (clean.layer, clean.samples, clean.device_samples, clean.reference) == (None, 3, 2, "tflite-micro")
     assert [row.device for row in clean.layers] == [Difference(0.0, 0.0)] * len(own.ops)
     assert clean.finding == "No layer diverges."
     many = replace(quantized, vectors=replace(vectors, inputs=tuple(np.resize(a, (70, *a.shape[1:])) for a in inputs)))
-    longer = compare.examine(many, own, None, [device[i] for i in (0, 1)] + [device[0]] * 68, firmware, None)
+    longer = compare.examine(many, program, None, [device[i] for i in (0, 1)] + [device[0]] * 68, firmware, None)
     assert (longer.samples, longer.device_samples) == (70, 70), "more than SAMPLES where the device had more"
     at = len(own.ops) - 1
     device[1][at].reshape(-1)[0] ^= 1
-    spoiled = compare.examine(quantized, own, None, device, firmware, None)
+    spoiled = compare.examine(quantized, program, None, device, firmware, None)
     assert spoiled.layer == own.ops[at].name and "wrong numbers" in spoiled.finding
 
 

@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tools.cores import HOST
 from tools.errors import ModelError, UnsupportedModel
 from tools.graph import ops
-from tools.graph.ir import DType, Graph, Op, Quantization, Tensor
+from tools.graph.ir import DType, Graph, KernelCall, Op, Quantization, Tensor
+from tools.graph.operator import Operator
 
 KERNELS = Path(__file__).parents[2] / "firmware" / "kernels"
 
@@ -179,6 +181,10 @@ REFUSED = [
 ]
 
 
+def chosen(module: Operator, op: Op, graph: Graph) -> KernelCall:
+    return module.variant(op, graph, HOST).call(op, graph)
+
+
 def case_name(case: Any) -> str:
     kind, inputs, outputs, _, *reason = case
     shapes = " ".join("x".join(map(str, t.shape)) if t else "none" for t in [*inputs, *outputs])
@@ -189,7 +195,7 @@ def case_name(case: Any) -> str:
 def test_accepts_and_lowers(case: Any) -> None:
     module, op, graph = make(*case)
     module.check(op, graph)
-    call = module.lower(op, graph)
+    call = chosen(module, op, graph)
     assert (KERNELS / call.header).is_file() and call.arguments
 
 
@@ -233,13 +239,15 @@ def test_memory_is_taken_over_only_where_no_element_is_lost() -> None:
     ]
     for what, positions in table:
         module, op, graph = make(*what)
-        assert module.in_place(op, graph) == positions, case_name(what)
+        (write,) = chosen(module, op, graph).writes
+        sources = tuple(position for position, tensor in enumerate(op.inputs) if write.trails.get(tensor) == 0)
+        assert sources == positions, case_name(what)
 
 
 def params(*what: Any) -> dict[str, Any]:
     module, op, graph = make(*what)
     module.check(op, graph)
-    return dict(module.lower(op, graph).params)
+    return dict(chosen(module, op, graph).fields)
 
 
 def test_shapes_become_the_fewest_loops() -> None:
@@ -269,9 +277,9 @@ def test_int8_pads_with_the_zero_point() -> None:
 @pytest.mark.parametrize(("scale", "size"), [(1e-4, 256), (0.1, 139), (0.15, 93), (1.0, 14), (1e5, 1)])
 def test_the_exponential_table_of_softmax_ends_where_it_no_longer_counts(scale: float, size: int) -> None:
     module, op, graph = make("SOFTMAX", [tensor((2, 3), scale=scale)], [probabilities()], BETA)
-    call = module.lower(op, graph)
+    call = chosen(module, op, graph)
     table = call.arguments[1].data
-    assert (table.dtype, len(table), call.params["table_size"]) == (np.int32, size, size)
+    assert (table.dtype, len(table), call.fields["table_size"]) == (np.int32, size, size)
     exact = np.exp(-np.arange(size) * float(np.float32(scale))) * 2.0**31
     np.testing.assert_allclose(table, exact, rtol=1e-3)
 
@@ -279,4 +287,4 @@ def test_the_exponential_table_of_softmax_ends_where_it_no_longer_counts(scale: 
 def test_relu_within_one_quantization_is_a_comparison() -> None:
     for output, function in ((A, "clamp_int8"), (tensor((2, 3), scale=0.2), "relu_int8")):
         module, op, graph = make("RELU", [A], [output])
-        assert module.lower(op, graph).function == function
+        assert chosen(module, op, graph).function == function

@@ -11,11 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tools.cores import HOST
 from tools.errors import ModelError, UnsupportedModel
 from tools.graph import ops
-from tools.graph.ir import Constant, DType, Graph, Op, Quantization, Scratch, Tensor, TensorRef
+from tools.graph.ir import Constant, DType, Graph, KernelCall, Op, Quantization, Read, Scratch, Tensor
+from tools.graph.ops import _pool_2d, _window, conv_2d, depthwise_conv_2d, fully_connected
 from tools.graph.ops import _quantized as q
-from tools.graph.ops import _window, average_pool_2d, conv_2d, depthwise_conv_2d, fully_connected, max_pool_2d
 
 KERNELS = Path(__file__).parents[2] / "firmware" / "kernels"
 Q = Quantization
@@ -55,12 +56,12 @@ def dense() -> tuple[Op, Graph]:
 
 
 def max_pool() -> tuple[Op, Graph]:
-    attributes = max_pool_2d.Attributes("VALID", (2, 2), (2, 2), "NONE")
+    attributes = _pool_2d.Attributes("VALID", (2, 2), (2, 2), "NONE")
     return graph_of("MAX_POOL_2D", attributes, [int8("x", 1, 4, 4, 6), int8("y", 1, 2, 2, 6)])
 
 
 def average_pool() -> tuple[Op, Graph]:
-    attributes = average_pool_2d.Attributes("VALID", (2, 2), (2, 2), "NONE")
+    attributes = _pool_2d.Attributes("VALID", (2, 2), (2, 2), "NONE")
     return graph_of("AVERAGE_POOL_2D", attributes, [int8("x", 1, 4, 4, 6), int8("y", 1, 2, 2, 6)])
 
 
@@ -206,7 +207,7 @@ def test_refuses_an_activation_beyond_32_bits() -> None:
         op, graph = with_tensor(position, quantization=Q((scale,), (0,)))(op, graph)
     op, graph = with_option(activation="RELU6")(op, graph)
     with pytest.raises(ModelError, match="the scale 1e-09, too small for the activation RELU6"):
-        conv_2d.check(op, graph)
+        ops.find(op.kind).check(op, graph)
 
 
 # --- numbers ----------------------------------------------------------------------------------------------------------
@@ -295,6 +296,10 @@ def floats(op: Op, graph: Graph) -> tuple[Op, Graph]:
     return op, replace(graph, tensors=tuple(replace(t, dtype=DType.FLOAT32, quantization=None) for t in graph.tensors))
 
 
+def chosen(op: Op, graph: Graph) -> KernelCall:
+    return ops.find(op.kind).variant(op, graph, HOST).call(op, graph)
+
+
 def fields(header: str, struct: str) -> list[str]:
     """Names of a C++ struct's fields, in order."""
     found = re.search(rf"struct {struct} \{{(.*?)\n\}};", (KERNELS / header).read_text(encoding="utf-8"), re.S)
@@ -307,10 +312,9 @@ def fields(header: str, struct: str) -> list[str]:
 def test_params_are_the_fields_of_the_struct(make: Callable[[], tuple[Op, Graph]], variant: str) -> None:
     op, graph = make() if variant == "int8" else floats(*make())
     ops.find(op.kind).check(op, graph)
-    call = ops.find(op.kind).lower(op, graph)
+    call = chosen(op, graph)
     header = "pool_2d.h" if "POOL" in op.kind else call.header
-    assert call.params_type is not None
-    assert list(call.params) == fields(header, call.params_type)
+    assert list(call.fields) == fields(header, call.params[0].type)
     assert call.function == f"{op.kind.lower()}_{variant}"
     assert f" {call.function}(" in (KERNELS / call.header).read_text(encoding="utf-8")
 
@@ -319,10 +323,9 @@ def test_params_are_the_fields_of_the_struct(make: Callable[[], tuple[Op, Graph]
 def test_int16_params_are_the_fields_of_the_struct(make: Callable[[], tuple[Op, Graph]]) -> None:
     op, graph = int16()(*make())
     ops.find(op.kind).check(op, graph)
-    call = ops.find(op.kind).lower(op, graph)
-    assert call.params_type is not None
-    assert list(call.params) == fields(call.header, call.params_type)
-    assert call.function == f"{op.kind.lower()}_int16<uint32_t, int64_t>"
+    call = chosen(op, graph)
+    assert list(call.fields) == fields(call.header, call.params[0].type)
+    assert (call.function, call.template) == (f"{op.kind.lower()}_int16", ("uint32_t", "int64_t"))
 
 
 @pytest.mark.parametrize(
@@ -335,45 +338,46 @@ def test_hybrid_layers_quantize_one_row_at_a_time(
     if asymmetric:
         op, graph = with_option(asymmetric_inputs=True)(op, graph)
     ops.find(op.kind).check(op, graph)
-    call = ops.find(op.kind).lower(op, graph)
+    call = chosen(op, graph)
     assert call.function == f"{op.kind.lower()}_{function}"
     row = graph.tensors[0].elements // graph.tensors[0].shape[0]
     assert [a.bytes for a in call.arguments if isinstance(a, Scratch)] == [row]
-    assert list(call.params) == fields(call.header, str(call.params_type))
+    assert list(call.fields) == fields(call.header, call.params[0].type)
 
 
 def test_lowers_channels_to_multipliers() -> None:
     op, graph = conv()
     scales = tuple(2.0**-i for i in range(8))
     op, graph = with_tensor(1, quantization=Q(scales, (0,) * 8))(op, graph)
-    conv_2d.check(op, graph)
-    call = conv_2d.lower(op, graph)
+    ops.find(op.kind).check(op, graph)
+    call = chosen(op, graph)
     constants = {a.suffix: a.data for a in call.arguments if isinstance(a, Constant)}
     assert constants["multipliers"].dtype == constants["shifts"].dtype == np.int32
     assert constants["multipliers"].tolist() == [1 << 30] * 8
     assert constants["shifts"].tolist() == [1 - i for i in range(8)]
-    assert [a.index for a in call.arguments if isinstance(a, TensorRef)] == [0, 1, 2, 3]
+    assert [*call.reads, *(write.tensor for write in call.writes)] == [0, 1, 2, 3]
 
 
 def test_an_absent_bias_is_a_null_pointer() -> None:
     for inputs in ((0, 1), (0, 1, None)):
         op, graph = dense()
         op = replace(op, inputs=inputs)
-        fully_connected.check(op, graph)
-        assert fully_connected.lower(op, graph).arguments[2] == TensorRef(None)
+        ops.find(op.kind).check(op, graph)
+        assert chosen(op, graph).arguments[2] == Read(None)
 
 
 @pytest.mark.parametrize(
     ("padding", "filter_size", "stride", "expected"),
     [
-        ("VALID", (2, 2), (2, 2), (0,)),
-        ("VALID", (3, 3), (1, 1), (0,)),
-        ("SAME", (2, 2), (2, 2), (0,)),
-        ("SAME", (3, 3), (1, 1), ()),  # a window reaches back over what was written
+        ("VALID", (2, 2), (2, 2), 0),
+        ("VALID", (3, 3), (1, 1), 0),
+        ("SAME", (2, 2), (2, 2), 0),
+        ("SAME", (3, 3), (1, 1), 30),  # a window reaches back by a row and a pixel
     ],
 )
-def test_a_pool_may_overwrite_its_input_unless_it_reaches_back(
-    padding: str, filter_size: tuple[int, int], stride: tuple[int, int], expected: tuple[int, ...]
+def test_a_pool_trails_its_input_by_as_much_as_it_reaches_back(
+    padding: str, filter_size: tuple[int, int], stride: tuple[int, int], expected: int
 ) -> None:
     op, graph = with_option(padding=padding, filter=filter_size, stride=stride)(*max_pool())
-    assert max_pool_2d.in_place(op, graph) == expected
+    (write,) = chosen(op, graph).writes
+    assert write.trails == {0: expected}

@@ -16,7 +16,22 @@ from test_records import BOARD, FOUND, RECORD
 from test_report import COMPARISON, EVIL
 
 from tools import inspect
-from tools.graph.ir import DType, Graph, Op, Placement, Plan, Quantization, Tensor
+from tools.cores import find
+from tools.graph.ir import (
+    DType,
+    Graph,
+    KernelCall,
+    Op,
+    Placement,
+    Plan,
+    Quantization,
+    Read,
+    Schedule,
+    Scratch,
+    Step,
+    Tensor,
+    Write,
+)
 from tools.report import charts, details, inspect_page, kept, page, wording
 from tools.report.sections import Section
 from tools.values import Quantized, Target, Vectors
@@ -24,7 +39,7 @@ from tools.visible import visible
 
 SCORES = Quantization((1 / 256,), (-128,))
 SECTIONS = (Section(".text", 0x08000000, 24_000, 0), Section(".data", 0x20000000, 100, 100))
-TARGET = Target("t", "", "b", None, "cortexm", "cortex-m4", 1, 1 << 17, 1 << 20, ("aot",), {}, {})
+TARGET = Target("t", "", "b", None, "cortexm", find("cortex-m4"), 1, 1 << 17, 1 << 20, ("aot",), {}, {})
 
 
 def graph() -> Graph:
@@ -41,6 +56,15 @@ PLACES = {0: Placement(0, 16, -1, 0), 1: Placement(16, 16, 0, 1), 2: Placement(0
 PLAN = Plan(48, PLACES, {(1, 0): Placement(32, 16, 1, 1)})
 
 
+def schedule() -> Schedule:
+    calls = (
+        KernelCall("", "", (), (Read(0), Write(1))),
+        KernelCall("", "", (), (Read(1), Read(3), Scratch(16), Write(2))),
+    )
+    steps = tuple(Step((op,), call, "portable") for op, call in zip(graph().ops, calls, strict=True))
+    return Schedule(graph(), steps)
+
+
 def kept_details(plan: Plan | None = PLAN) -> dict[str, Any]:
     """Of three samples, the second and third of class 1; the third is taken for class 0."""
     images = np.zeros((3, 8, 8, 1), np.int8)
@@ -48,7 +72,7 @@ def kept_details(plan: Plan | None = PLAN) -> dict[str, Any]:
     outputs = (np.array([[127, -128], [-128, 127], [102, -103]], np.int8),)
     vectors = Vectors((images,), outputs, np.array([0, 1, 1]), (EVIL,), "tflite-micro 1", True)
     quantized = Quantized("m", "int8", b"", "ab" * 32, Path("m.tflite"), vectors, "500 samples")
-    found = details.of(quantized, graph(), plan, outputs, TARGET, SECTIONS)
+    found = details.of(quantized, graph(), schedule(), plan, outputs, TARGET, SECTIONS)
     return json.loads(json.dumps(found, allow_nan=False))  # as it comes back from the disk
 
 
@@ -201,7 +225,7 @@ def test_wrong_pictures_are_of_every_class() -> None:
     outputs = (np.array([[-128, 127]] * 20 + [[127, -128]], np.int8),)
     vectors = Vectors((np.zeros((21, 8, 8, 1), np.int8),), outputs, labels, ("a", "b"), "tflite-micro 1", True)
     quantized = Quantized("m", "int8", b"", "ab" * 32, Path("m.tflite"), vectors)
-    pictures = details.of(quantized, graph(), None, outputs, TARGET, ())["pictures"]
+    pictures = details.of(quantized, graph(), None, None, outputs, TARGET, ())["pictures"]
     assert len(pictures) == details.MOST_PICTURES
     assert [p["label"] for p in pictures[:2]] == ["a", "b"]
 
@@ -216,10 +240,10 @@ def test_every_class_has_its_turn_among_the_pictures() -> None:
 def test_inputs_that_are_no_pictures_have_none() -> None:
     vectors = Vectors((np.zeros((3, 9), np.int8),), (np.zeros((3, 2), np.int8),), np.array([0, 1, 1]), (), "", True)
     quantized = Quantized("m", "int8", b"", "", Path("m"), vectors)
-    found = details.of(quantized, graph(), None, vectors.expected, TARGET, ())
+    found = details.of(quantized, graph(), None, None, vectors.expected, TARGET, ())
     assert found["pictures"] == [] and found["plan"] is None and found["classes"] is not None
     unlabelled = replace(quantized, vectors=replace(vectors, labels=None))
-    assert details.of(unlabelled, graph(), None, vectors.expected, TARGET, ())["classes"] is None
+    assert details.of(unlabelled, graph(), None, None, vectors.expected, TARGET, ())["classes"] is None
 
 
 def test_what_is_kept_comes_back(tmp_path: Path) -> None:

@@ -14,12 +14,10 @@ from hostile import HOSTILE
 from raw_tflite import RawModel, RawOp, RawTensor
 
 from tools import files, render
+from tools.cores import HOST, find
 from tools.errors import BuildError
-from tools.graph.ir import Graph
-from tools.graph.plan import plan
-from tools.graph.read import read
 from tools.render import Written
-from tools.runtimes import aot
+from tools.runtimes import Program, aot
 from tools.values import Identity, Project, Target
 
 FLATTEN = Path(__file__).parent / "flatten.tflite"
@@ -29,7 +27,7 @@ TARGET = Target(
     board="stm32f4",
     framework=None,
     port="cortexm",
-    core="cortex-m4",
+    core=find("cortex-m4"),
     clock_hz=1,
     ram_bytes=1 << 17,
     flash_bytes=1 << 20,
@@ -46,16 +44,26 @@ TARGET = Target(
 )
 
 
-def make_project(graph: Graph, target: Target = TARGET) -> Project:
-    calls = aot.lower(graph)
-    planned = plan(graph, calls)
-    sources = aot.files(graph, calls, planned, mode="int8")
-    return render.project(graph, planned, target, sources, runtime="aot", mode="int8", kernels=aot.kernels(calls))
+def make_project(program: Program, target: Target = TARGET) -> Project:
+    return render.project(
+        program.graph,
+        program.labels,
+        target,
+        aot.files(program, mode="int8"),
+        arena_bytes=program.plan.arena_bytes,
+        runtime="aot",
+        mode="int8",
+        kernels=aot.kernels(program),
+    )
+
+
+def model_cpp(data: bytes, name: str = "m") -> bytes:
+    return aot.files(aot.lower(data, name, HOST), mode="int8")["src/model.cpp"]
 
 
 @pytest.fixture(scope="module")
-def graph() -> Graph:
-    return read(FLATTEN.read_bytes(), "flatten")
+def program() -> Program:
+    return aot.lower(FLATTEN.read_bytes(), "flatten", HOST)
 
 
 def compile_model(source: bytes, folder: Path) -> None:
@@ -77,9 +85,7 @@ def chain(names: list[str]) -> bytes:
 
 @pytest.mark.compiler
 def test_hostile_names_compile(tmp_path: Path) -> None:
-    graph = read(chain(["in", *HOSTILE]), 'a "model" */ \\ ??/\n名前')
-    calls = aot.lower(graph)
-    source = aot.files(graph, calls, plan(graph, calls), mode="int8")["src/model.cpp"]
+    source = model_cpp(chain(["in", *HOSTILE]), 'a "model" */ \\ ??/\n名前')
     assert source.isascii()
     compile_model(source, tmp_path)
 
@@ -87,9 +93,7 @@ def test_hostile_names_compile(tmp_path: Path) -> None:
 @pytest.mark.compiler
 def test_a_model_of_one_name_for_all_layers_compiles(tmp_path: Path) -> None:
     long_name = "sequential/" + "very_long_layer_name_" * 20
-    graph = read(chain([long_name] * 4), "m")
-    calls = aot.lower(graph)
-    compile_model(aot.files(graph, calls, plan(graph, calls), mode="int8")["src/model.cpp"], tmp_path)
+    compile_model(model_cpp(chain([long_name] * 4)), tmp_path)
 
 
 @pytest.mark.compiler
@@ -102,14 +106,12 @@ def test_a_model_of_one_name_for_all_layers_compiles(tmp_path: Path) -> None:
     ids=["no operator", "outputs twice and an input among them"],
 )
 def test_unusual_models_compile(model: RawModel, tmp_path: Path) -> None:
-    graph = read(model.data(), "m")
-    calls = aot.lower(graph)
-    compile_model(aot.files(graph, calls, plan(graph, calls), mode="int8")["src/model.cpp"], tmp_path)
+    compile_model(model_cpp(model.data()), tmp_path)
 
 
 @pytest.mark.compiler
-def test_the_symbols_that_sizes_are_counted_by(graph: Graph, tmp_path: Path) -> None:
-    source = make_project(graph).files["src/model.cpp"].decode()
+def test_the_symbols_that_sizes_are_counted_by(program: Program, tmp_path: Path) -> None:
+    source = make_project(program).files["src/model.cpp"].decode()
     compile_model(source.encode(), tmp_path)
     child = subprocess.run(["nm", "-S", str(tmp_path / "model.o")], capture_output=True, text=True, check=True)
     sizes = {line.split()[3]: int(line.split()[1], 16) for line in child.stdout.splitlines() if len(line.split()) == 4}
@@ -124,10 +126,10 @@ def test_a_missing_value_is_an_error_not_a_blank() -> None:
         render.render("common/header.cpp.j2", version="1")
 
 
-def test_a_project_is_complete_and_points_nowhere_else(graph: Graph) -> None:
-    project = make_project(graph)
+def test_a_project_is_complete_and_points_nowhere_else(program: Program) -> None:
+    project = make_project(program)
     assert (project.model, project.target, project.runtime, project.mode) == ("flatten", "bench", "aot", "int8")
-    assert project.op_labels == (("conv", "CONV_2D"), ("flatten", "RESHAPE"), ("dense", "FULLY_CONNECTED"))
+    assert project.op_labels == (("conv + flatten", "CONV_2D + RESHAPE"), ("dense", "FULLY_CONNECTED"))
     folders = {name.rpartition("/")[0] for name in project.files}
     assert {"src", "src/model", "src/port", "src/bench", "src/kernels", "src/ports/cortexm", "platform"} <= folders
     assert not any("host" in name for name in folders)
@@ -140,8 +142,8 @@ def test_a_project_is_complete_and_points_nowhere_else(graph: Graph) -> None:
             assert f"src/{included.decode()}" in project.files or beside in project.files, (name, included)
 
 
-def test_platformio_ini_has_the_options_of_the_target(graph: Graph) -> None:
-    text = make_project(graph).files["platformio.ini"].decode()
+def test_platformio_ini_has_the_options_of_the_target(program: Program) -> None:
+    text = make_project(program).files["platformio.ini"].decode()
     assert text.partition("[env:bench]\n")[2] == (
         "platform = symlink://platform\nboard = stm32f4\nmonitor_speed = 115200\n"
         "build_flags =\n    -O2\n    -g\n    -I src\n"
@@ -149,24 +151,24 @@ def test_platformio_ini_has_the_options_of_the_target(graph: Graph) -> None:
     assert "default_envs = bench\n" in text
 
 
-def test_a_foreign_platform_is_left_alone(graph: Graph) -> None:
+def test_a_foreign_platform_is_left_alone(program: Program) -> None:
     target = replace(TARGET, options={"platform": "nordicnrf52@10.0"}, framework="arduino")
-    project = make_project(graph, target)
+    project = make_project(program, target)
     assert not any(name.startswith("platform/") for name in project.files)
     text = project.files["platformio.ini"].decode()
     assert "platform = nordicnrf52@10.0\nboard = stm32f4\nframework = arduino\nbuild_flags = -I src\n" in text
 
 
-def test_the_manifest_says_what_the_project_is(graph: Graph) -> None:
-    project = make_project(graph)
+def test_the_manifest_says_what_the_project_is(program: Program) -> None:
+    project = make_project(program)
     manifest = json.loads(project.files["manifest.json"])
-    assert manifest["model_sha256"] == graph.sha256
-    assert manifest["ops"][0] == {"name": "conv", "op": "CONV_2D"}
+    assert manifest["model_sha256"] == program.graph.sha256
+    assert manifest["ops"][0] == {"name": "conv + flatten", "op": "CONV_2D + RESHAPE"}
     assert manifest["arena_bytes"] == project.arena_bytes
 
 
-def test_rendering_is_byte_stable(graph: Graph) -> None:
-    assert make_project(graph).files == make_project(read(FLATTEN.read_bytes(), "flatten")).files
+def test_rendering_is_byte_stable(program: Program) -> None:
+    assert make_project(program).files == make_project(aot.lower(FLATTEN.read_bytes(), "flatten", HOST)).files
 
 
 @pytest.mark.parametrize(
@@ -180,7 +182,7 @@ def test_rendering_is_byte_stable(graph: Graph) -> None:
     ],
 )
 def test_mlperf_ids_and_encodings(name: str, mlperf_id: str, encoding: str) -> None:
-    text = make_project(read(FLATTEN.read_bytes(), name)).files["src/model.cpp"].decode()
+    text = make_project(aot.lower(FLATTEN.read_bytes(), name, HOST)).files["src/model.cpp"].decode()
     assert f'/*name=*/"{name}",\n    /*mlperf_id=*/"{mlperf_id}",' in text
     assert f"/*db_encoding=*/DbEncoding::{encoding}," in text
 
@@ -204,8 +206,8 @@ def times(directory: Path) -> dict[Path, int]:
     return {path: path.stat().st_mtime_ns for path in directory.rglob("*")}
 
 
-def test_writing_twice_changes_nothing(graph: Graph, tmp_path: Path) -> None:
-    project = make_project(graph)
+def test_writing_twice_changes_nothing(program: Program, tmp_path: Path) -> None:
+    project = make_project(program)
     directory = tmp_path / "out" / "project"
     assert render.write(project, directory) == Written(len(project.files))
     assert without_manifest(directory) == wanted(project)
@@ -214,16 +216,16 @@ def test_writing_twice_changes_nothing(graph: Graph, tmp_path: Path) -> None:
     assert times(directory) == before
 
 
-def test_the_manifest_on_disk_knows_every_file(graph: Graph, tmp_path: Path) -> None:
-    project = make_project(graph)
+def test_the_manifest_on_disk_knows_every_file(program: Program, tmp_path: Path) -> None:
+    project = make_project(program)
     render.write(project, tmp_path)
     manifest = json.loads((tmp_path / "manifest.json").read_bytes())
     hashes = {name: hashlib.sha256(data).hexdigest() for name, data in wanted(project).items()}
     assert manifest == json.loads(project.files["manifest.json"]) | {"files": hashes}
 
 
-def test_writing_repairs_and_removes_only_what_is_kerfs(graph: Graph, tmp_path: Path) -> None:
-    project = make_project(graph)
+def test_writing_repairs_and_removes_only_what_is_kerfs(program: Program, tmp_path: Path) -> None:
+    project = make_project(program)
     render.write(project, tmp_path)
     (tmp_path / "src/model.cpp").unlink()
     (tmp_path / "notes.txt").write_text("mine")
@@ -256,8 +258,8 @@ def edit(project: Project, directory: Path) -> None:
         (directory / name).write_text("mine")
 
 
-def test_what_the_user_has_edited_is_kept(graph: Graph, tmp_path: Path) -> None:
-    project = make_project(graph)
+def test_what_the_user_has_edited_is_kept(program: Program, tmp_path: Path) -> None:
+    project = make_project(program)
     edit(project, tmp_path)
     after = changed(project)
     assert render.write(after, tmp_path) == Written(2, EDITED, ("src/bench/bench.h",))  # the model and the manifest
@@ -272,8 +274,8 @@ def test_what_the_user_has_edited_is_kept(graph: Graph, tmp_path: Path) -> None:
     assert render.write(after, tmp_path) == Written(0)
 
 
-def test_force_writes_over_edits_and_says_so(graph: Graph, tmp_path: Path) -> None:
-    project = make_project(graph)
+def test_force_writes_over_edits_and_says_so(program: Program, tmp_path: Path) -> None:
+    project = make_project(program)
     edit(project, tmp_path)
     after = changed(project)
     assert render.write(after, tmp_path, force=True) == Written(5, EDITED)
@@ -283,10 +285,10 @@ def test_force_writes_over_edits_and_says_so(graph: Graph, tmp_path: Path) -> No
 
 @pytest.mark.parametrize("force", [False, True])
 def test_an_interruption_makes_no_edits_of_kerfs_own_files(
-    graph: Graph, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, force: bool
+    program: Program, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, force: bool
 ) -> None:
     """After however many of its writes kerf is killed, the next one ends where it would have."""
-    project, after = make_project(graph), changed(make_project(graph))
+    project, after = make_project(program), changed(make_project(program))
     real, left = files.write, 0
 
     def write(path: Path, data: bytes) -> None:
@@ -312,8 +314,8 @@ def test_an_interruption_makes_no_edits_of_kerfs_own_files(
         assert render.write(after, directory) == Written(0)
 
 
-def test_files_that_a_build_takes_and_kerf_did_not_write(graph: Graph, tmp_path: Path) -> None:
-    project = make_project(graph)
+def test_files_that_a_build_takes_and_kerf_did_not_write(program: Program, tmp_path: Path) -> None:
+    project = make_project(program)
     render.write(project, tmp_path)
     for name in ("src/extra.cpp", "lib/mine/mine.h", "notes.txt", "src/.hidden"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
@@ -321,11 +323,11 @@ def test_files_that_a_build_takes_and_kerf_did_not_write(graph: Graph, tmp_path:
     assert render.write(project, tmp_path).foreign == ("lib/mine/mine.h", "src/extra.cpp")
 
 
-def test_an_edited_manifest_cannot_remove_anything_outside(graph: Graph, tmp_path: Path) -> None:
+def test_an_edited_manifest_cannot_remove_anything_outside(program: Program, tmp_path: Path) -> None:
     outside, directory = tmp_path / "outside.txt", tmp_path / "project"
     outside.write_text("keep")
     digest = hashlib.sha256(b"keep").hexdigest()
-    project = make_project(graph)
+    project = make_project(program)
     render.write(project, directory)
     listed = json.loads((directory / "manifest.json").read_bytes())
     names = {"../outside.txt": digest, str(outside): digest, "src/../../outside.txt": digest, "": digest, "x": 3}
@@ -348,64 +350,66 @@ def test_an_edited_manifest_cannot_remove_anything_outside(graph: Graph, tmp_pat
     ],
 )
 @pytest.mark.parametrize("force", [False, True])
-def test_a_manifest_of_something_else_is_no_licence(graph: Graph, tmp_path: Path, manifest: str, force: bool) -> None:
+def test_a_manifest_of_something_else_is_no_licence(
+    program: Program, tmp_path: Path, manifest: str, force: bool
+) -> None:
     (tmp_path / "thesis.tex").write_text("mine")
     (tmp_path / "manifest.json").write_text(manifest)
     with pytest.raises(BuildError, match="not empty and not a kerf project"):
-        render.write(make_project(graph), tmp_path, force=force)
+        render.write(make_project(program), tmp_path, force=force)
     assert on_disk(tmp_path) == {"thesis.tex": b"mine", "manifest.json": manifest.encode()}
 
 
-def test_a_folder_of_someone_elses_is_refused(graph: Graph, tmp_path: Path) -> None:
+def test_a_folder_of_someone_elses_is_refused(program: Program, tmp_path: Path) -> None:
     (tmp_path / "thesis.tex").write_text("mine")
     with pytest.raises(BuildError, match="not empty and not a kerf project"):
-        render.write(make_project(graph), tmp_path)
+        render.write(make_project(program), tmp_path)
     assert on_disk(tmp_path) == {"thesis.tex": b"mine"}
 
 
-def test_a_file_in_place_of_the_folder_is_an_error(graph: Graph, tmp_path: Path) -> None:
+def test_a_file_in_place_of_the_folder_is_an_error(program: Program, tmp_path: Path) -> None:
     (tmp_path / "out").write_text("a file")
     with pytest.raises(BuildError, match="cannot write the project"):
-        render.write(make_project(graph), tmp_path / "out")
+        render.write(make_project(program), tmp_path / "out")
 
 
-def test_an_interrupted_first_write_is_taken_up_again(graph: Graph, tmp_path: Path) -> None:
-    project = make_project(graph)
+def test_an_interrupted_first_write_is_taken_up_again(program: Program, tmp_path: Path) -> None:
+    project = make_project(program)
     (tmp_path / ".manifest.partial.json").write_text("{")
     assert render.write(project, tmp_path) == Written(len(project.files))
 
 
-def built_as(graph: Graph, target: Target = TARGET) -> str:
+def built_as(program: Program, target: Target = TARGET) -> str:
     """The build that the rendered firmware says it is, which is the one that the host knows."""
-    project = make_project(graph, target)
+    project = make_project(program, target)
     stated = project.files[render.IDENTITY].decode()
     assert json.loads(project.files["manifest.json"])["build"] == project.build
-    for name, value in (("target", target.name), ("core", target.core), ("build", project.build)):
+    for name, value in (("target", target.name), ("core", target.core.name), ("build", project.build)):
         assert f'/*{name}=*/"{value}",' in stated
-    assert project.identity == Identity(target.name, target.core, "aot", project.build)
+    assert project.identity == Identity(target.name, target.core.name, "aot", project.build)
     assert re.fullmatch("[0-9a-f]{16}", project.build)
     return project.build
 
 
-def test_a_build_is_told_by_all_its_sources_and_options(graph: Graph, monkeypatch: pytest.MonkeyPatch) -> None:
-    same = built_as(graph)
-    assert built_as(graph) == same
+def test_a_build_is_told_by_all_its_sources_and_options(program: Program, monkeypatch: pytest.MonkeyPatch) -> None:
+    same = built_as(program)
+    assert built_as(program) == same
     options = {**TARGET.options, "build_flags": "-Os\n-g"}
     others = [
-        built_as(graph, replace(TARGET, **changes))
+        built_as(program, replace(TARGET, **changes))
         for changes in (
             {"name": "other"},
-            {"core": "cortex-m7"},
+            {"core": find("cortex-m7")},
             {"options": options},
             {"port": "host"},
             {"framework": "espidf"},
         )
     ]
-    others.append(built_as(read(FLATTEN.read_bytes(), "flatten2")))
+    others.append(built_as(aot.lower(FLATTEN.read_bytes(), "flatten2", HOST)))
     monkeypatch.setattr(render, "_platformio_ini", lambda *_: "[env]")
-    others.append(built_as(graph))
+    others.append(built_as(program))
     assert len({same, *others}) == 8
 
 
-def test_what_only_kerf_reads_changes_no_build(graph: Graph) -> None:
-    assert built_as(graph, replace(TARGET, summary="x", usb_ids=("1:2",), clock_hz=5)) == built_as(graph)
+def test_what_only_kerf_reads_changes_no_build(program: Program) -> None:
+    assert built_as(program, replace(TARGET, summary="x", usb_ids=("1:2",), clock_hz=5)) == built_as(program)

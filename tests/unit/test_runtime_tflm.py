@@ -14,8 +14,8 @@ import pytest
 from tools import build, render, sizing, targets
 from tools.arena import Arena, smallest
 from tools.errors import MissingTool, UnsupportedModel, UsageError
-from tools.graph import ops, specification
-from tools.graph.ir import DType, Graph, Op, Plan, Quantization, Tensor
+from tools.graph import ops
+from tools.graph.ir import DType, Graph, Op, Quantization, Tensor
 from tools.progress import Progress
 from tools.runtimes import Program, _tflm_library, _tflm_support, tflm
 from tools.values import Target
@@ -169,14 +169,14 @@ def test_names_of_the_resolvers_methods(kind: str, method: str) -> None:
 def test_every_type_of_the_matrix_is_one_that_models_have() -> None:
     known = {"any", "int16x8"} | {dtype.value for dtype in DType} - {"float16", "int16"}
     for library in (*_tflm_support.LIBRARIES, _tflm_support.INTERPRETER):
-        assert {name for kind in library.kernels for name in library.types(kind)} <= known
-    for kind, names in _tflm_support.NARROW.items():
-        assert set(names) <= set(_tflm_support.CHIRALE.types(kind)), kind
+        assert {name for kind in _tflm_support.table() for name in library.types(kind)} <= known
+    for kind, row in _tflm_support.table().items():
+        assert set(row.registrations) <= set(_tflm_support.CHIRALE.types(kind)), kind
 
 
 def test_what_aot_can_run_in_int8_tflm_can_on_every_target() -> None:
     for kind in ops.known():
-        if "int8" in ops.find(kind).VARIANTS and kind not in specification.LITERT_ALONE:
+        if "int8" in ops.find(kind).types and not ops.find(kind).litert_alone:
             for library in _tflm_support.LIBRARIES:
                 assert {"int8", "any"} & set(library.types(kind)), (kind, library.title)
 
@@ -295,7 +295,7 @@ def test_two_at_once_both_keep_what_they_find(tmp_path: Path) -> None:
 
 
 def test_sources_do_not_depend_on_anything_but_the_model_and_the_target(stm32f4: Target) -> None:
-    program = Program(b"0123", graph("RESHAPE", DType.INT8), None)
+    program = Program(b"0123", graph("RESHAPE", DType.INT8), ())
     one, other = (tflm.sources(program, stm32f4, Arena(4096, "Tried."), mode="int8") for _ in range(2))
     assert one == other
     assert b"alignas(16) uint8_t kerf_arena[4096];" in one.files["src/model.cpp"]
@@ -305,10 +305,10 @@ def test_sources_do_not_depend_on_anything_but_the_model_and_the_target(stm32f4:
 
 def test_a_project_has_what_stands_around_the_interpreter(stm32f4: Target) -> None:
     """Every header that is not the library's, and what is compiled beside it."""
-    program = Program(b"0123", graph("RESHAPE", DType.INT8), None)
+    program = Program(b"0123", graph("RESHAPE", DType.INT8), ())
     sources = tflm.sources(program, stm32f4, Arena(4096, "Tried."), mode="int8").files
     files = render.project(
-        program.graph, Plan(4096, {}), stm32f4, sources, runtime="tflm", mode="int8", kernels=""
+        program.graph, program.labels, stm32f4, sources, arena_bytes=4096, runtime="tflm", mode="int8", kernels=""
     ).files
     ours = {name for name in files if name.startswith("src/tflm/")}
     assert "src/tflm/interpreter.cpp" in ours
@@ -321,7 +321,7 @@ def test_per_model_values_stay_out_of_the_flags(stm32f4: Target) -> None:
     """A change of build_flags would compile the library again."""
     flags = set()
     for kind, arena in (("RESHAPE", 4096), ("ADD", 1024)):
-        program = Program(b"0123", graph(kind, DType.INT8, name=kind), None)
+        program = Program(b"0123", graph(kind, DType.INT8, name=kind), ())
         flags.add(tuple(sorted(tflm.sources(program, stm32f4, Arena(arena, kind), mode="int8").options.items())))
     assert len(flags) == 1
 
@@ -331,13 +331,14 @@ def test_a_library_that_cannot_be_fetched_is_named_at_once(tmp_path: Path, monke
     monkeypatch.setattr(build, "registry_answers", lambda: False)
     monkeypatch.setattr(build, "_require_compiler", lambda target: None)
     stm32f4 = targets.find("stm32f4")
-    program = Program(b"0123", graph("RESHAPE", DType.INT8), None)
+    program = Program(b"0123", graph("RESHAPE", DType.INT8), ())
     sources = tflm.sources(program, stm32f4, Arena(4096, "Tried."), mode="int8")
     project = render.project(
         program.graph,
-        Plan(4096, {}),
+        program.labels,
         stm32f4,
         sources.files,
+        arena_bytes=4096,
         runtime="tflm",
         mode="int8",
         kernels="",

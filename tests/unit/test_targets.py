@@ -38,7 +38,7 @@ def test_a_section_becomes_a_target(tmp_path: Path) -> None:
     path = table(tmp_path, head="[base]\nbuild_flags =\n    -DA\n    -DB\n", extends="base", monitor_speed="115200")
     toy = targets.find("toy", path)
     assert (toy.name, toy.summary, toy.board, toy.framework) == ("toy", "a toy", "toy", None)
-    assert (toy.port, toy.core, toy.clock_hz) == ("cortexm", "cortex-m4", 1000)
+    assert (toy.port, toy.core.name, toy.clock_hz) == ("cortexm", "cortex-m4", 1000)
     assert (toy.ram_bytes, toy.flash_bytes) == (1024, 4096)
     assert toy.runtimes == ("aot", "tflm")
     assert toy.emulators["qemu"].settings == {"machine": "toymachine", "icount_shift": "3"}

@@ -1,7 +1,7 @@
-"""The graph a model becomes once it is read: tensors, operators, and the kernel call each operator lowers to.
+"""The values of the compiler: Graph (what a model is), Step (what will run), Plan (where its memory lies).
 
-Everything here is a frozen value. ``read.py`` makes a Graph, ``ops/<op>.py`` checks and lowers one Op,
-``plan.py`` places its tensors in the arena, and ``runtimes/`` print it.
+Everything here is frozen. ``read.py`` makes a Graph, ``passes/`` rewrite it, ``schedule.py`` turns it into Steps,
+``plan.py`` places their tensors in the arena, and ``runtimes/`` print them.
 """
 
 from collections.abc import Mapping
@@ -14,26 +14,33 @@ import numpy.typing as npt
 
 
 class DType(Enum):
-    """Element types; the value is numpy's name for it, but for INT4, which numpy has not and holds as int8."""
+    """Element types. The value is NumPy's name of the type, except for INT4, which arrays hold as int8, and RESOURCE,
+    the handle of a variable, which has no elements."""
 
     FLOAT32 = "float32"
     FLOAT16 = "float16"
+    FLOAT64 = "float64"
     INT4 = "int4"
     INT8 = "int8"
     UINT8 = "uint8"
     INT16 = "int16"
+    UINT16 = "uint16"
     INT32 = "int32"
+    UINT32 = "uint32"
     INT64 = "int64"
+    UINT64 = "uint64"
     BOOL = "bool"
+    COMPLEX64 = "complex64"
+    RESOURCE = "resource"
 
     @property
     def numpy(self) -> str:
         """The type of an array that holds such elements."""
-        return "int8" if self is DType.INT4 else self.value
+        return {DType.INT4: "int8", DType.RESOURCE: "V0"}.get(self, self.value)
 
     @property
     def bits(self) -> int:
-        """Size of one element in bits; only INT4 is no whole number of bytes."""
+        """Size of one element in bits; INT4 is the only one that does not fill whole bytes."""
         return 4 if self is DType.INT4 else 8 * self.bytes
 
     @property
@@ -62,8 +69,9 @@ class Quantization:
 class Tensor:
     """One tensor; ``index`` is its position in Graph.tensors.
 
-    ``data`` is set for constants, with the tensor's shape and its dtype's ``numpy``.
-    ``kept`` are the positions along the file's last dimension that are left of it, None where all are.
+    ``data`` is set for constants, with the tensor's shape and its dtype's ``numpy``. ``initial`` is set for state: a
+    tensor that keeps its value from one inference to the next, and has this one before the first.
+    ``kept`` are the positions along the file's last dimension that pruning left, None where it removed none.
     """
 
     index: int
@@ -72,6 +80,7 @@ class Tensor:
     dtype: DType
     quantization: Quantization | None = None
     data: npt.NDArray[Any] | None = None
+    initial: npt.NDArray[Any] | None = None
     kept: tuple[int, ...] | None = None
 
     @property
@@ -85,7 +94,7 @@ class Tensor:
 
     @property
     def scale(self) -> float:
-        """The per-tensor scale; ModelError's business (ops check first) if there is none."""
+        """The per-tensor scale; operators check that there is one before they ask for it."""
         assert self.quantization is not None and not self.quantization.per_channel
         return self.quantization.scales[0]
 
@@ -118,7 +127,8 @@ class Op:
 
 @dataclass(frozen=True, eq=False)
 class Graph:
-    """A whole model, operators in execution order."""
+    """A whole model, operators in execution order. ``subgraphs`` are those that operators refer to by number: the
+    file's second is number 1. Their own ``subgraphs`` are empty."""
 
     name: str
     sha256: str
@@ -127,6 +137,12 @@ class Graph:
     ops: tuple[Op, ...]
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
+    subgraphs: tuple["Graph", ...] = ()
+
+    @property
+    def states(self) -> tuple[Tensor, ...]:
+        """The tensors that keep their value from one inference to the next."""
+        return tuple(tensor for tensor in self.tensors if tensor.initial is not None)
 
     def input(self, op: Op, position: int) -> Tensor:
         """The tensor at an input position that must be present."""
@@ -143,50 +159,156 @@ class Graph:
         return self.tensors[op.outputs[position]]
 
 
-@dataclass(frozen=True)
-class TensorRef:
-    """Kernel argument: a pointer to a tensor, in the arena or among the constants; None prints nullptr."""
+# --- kernel calls -----------------------------------------------------------------------------------------------------
 
-    index: int | None
+
+@dataclass(frozen=True)
+class Params:
+    """A C++ struct of numbers known when the model is compiled: its type and the fields in their order.
+
+    A field is an int, a float (float32), a bool, or a tuple of these.
+    """
+
+    type: str
+    fields: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Read:
+    """Kernel argument: a pointer to a tensor that the kernel reads; None prints nullptr."""
+
+    tensor: int | None
+
+
+@dataclass(frozen=True)
+class Write:
+    """Kernel argument: a pointer to the tensor that the kernel writes.
+
+    ``trails`` says which of the tensors that the kernel reads may share their memory with it, and how: no element is
+    overwritten before its last use if this tensor begins at least so many bytes before that one. 0 allows both to
+    begin at the same place.
+    """
+
+    tensor: int
+    trails: Mapping[int, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
 class Constant:
-    """Kernel argument: an array computed at lowering (multipliers, look-up tables), stored in flash."""
+    """Kernel argument: an array computed by the compiler (multipliers, tables, repacked weights), kept in flash.
+
+    ``replaces`` is the tensor whose values it holds in another form, None where it holds others.
+    """
 
     suffix: str
     data: npt.NDArray[Any]
+    replaces: int | None = None
 
 
 @dataclass(frozen=True)
 class Scratch:
-    """Kernel argument: a pointer to ``bytes`` of working memory, free again after the call."""
+    """Kernel argument: a pointer to ``bytes`` of working memory, free again after the call.
+
+    ``needed`` is the constexpr function of the kernel's header that says how many bytes that must be. It takes what
+    the kernel takes before its pointers: the same template arguments and params.
+    """
 
     bytes: int
+    needed: str = ""
 
 
-Argument = TensorRef | Constant | Scratch
+Argument = Read | Write | Constant | Scratch
 
 
 @dataclass(frozen=True)
 class KernelCall:
-    """What an operator lowers to: ``function(params, arguments…)`` from firmware/kernels/<header>.
+    """``function<template…>(params…, arguments…)`` from firmware/kernels/<header>.
 
-    ``params`` maps the fields of the C++ struct ``params_type``, in their order, to int, float (float32),
-    bool or tuples of these. A call without params_type passes the arguments alone.
+    With ``constexpr_params`` the params are the first template arguments instead, for kernels whose loops the compiler
+    unrolls. ``by_rows``: called with params of fewer output rows, the kernel computes those rows, top to bottom.
+    ``headers`` are those of the kernels that it calls in turn.
     """
 
     header: str
     function: str
-    params_type: str | None
-    params: Mapping[str, Any]
+    params: tuple[Params, ...]
     arguments: tuple[Argument, ...]
-    kernels: str = "portable"
+    template: tuple[str | int, ...] = ()
+    constexpr_params: bool = False
+    by_rows: bool = False
+    headers: tuple[str, ...] = ()
+
+    @property
+    def fields(self) -> Mapping[str, Any]:
+        """The fields of the first params."""
+        return self.params[0].fields
+
+    @property
+    def reads(self) -> tuple[int, ...]:
+        """The tensors that the kernel reads."""
+        return tuple(a.tensor for a in self.arguments if isinstance(a, Read) and a.tensor is not None)
+
+    @property
+    def writes(self) -> tuple[Write, ...]:
+        """The tensors that the kernel writes."""
+        return tuple(a for a in self.arguments if isinstance(a, Write))
+
+    @property
+    def scratch(self) -> tuple[Scratch, ...]:
+        return tuple(a for a in self.arguments if isinstance(a, Scratch))
+
+
+@dataclass(frozen=True, eq=False)
+class Step:
+    """One kernel call and the operators it stands for, in execution order. ``variant`` names the kernel chosen."""
+
+    ops: tuple[Op, ...]
+    call: KernelCall
+    variant: str
+
+    @property
+    def name(self) -> str:
+        """The layers' names."""
+        return " + ".join(op.name for op in self.ops)
+
+    @property
+    def kind(self) -> str:
+        """The operators' kinds."""
+        return " + ".join(op.kind for op in self.ops)
+
+    @property
+    def output(self) -> int:
+        """The tensor that is shown for the step: the first it writes."""
+        return self.call.writes[0].tensor
+
+
+@dataclass(frozen=True, eq=False)
+class Schedule:
+    """The steps of one inference in order.
+
+    ``views`` are tensors that are another tensor's memory under another shape: tensor → the tensor that is placed.
+    """
+
+    graph: Graph
+    steps: tuple[Step, ...]
+    views: Mapping[int, int] = field(default_factory=dict)
+
+    def placed(self, tensor: int) -> int:
+        """The tensor whose memory a tensor is: itself, unless it is a view."""
+        return self.views.get(tensor, tensor)
+
+    @property
+    def variants(self) -> tuple[str, ...]:
+        """The kernels chosen, each once, sorted."""
+        return tuple(sorted({step.variant for step in self.steps}))
+
+
+# --- memory -----------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class Placement:
-    """Where a buffer lies in the arena and from which to which operator (inclusive) it is live."""
+    """Where a buffer lies in the arena and from which to which step (inclusive) it is live."""
 
     offset: int
     bytes: int
@@ -196,8 +318,12 @@ class Placement:
 
 @dataclass(frozen=True)
 class Plan:
-    """The static memory plan: a placement per arena tensor and per (operator, scratch number)."""
+    """The static memory plan: a placement per arena tensor and per (step, scratch number).
+
+    ``lower_bound`` is the size that no plan of the same steps can go below.
+    """
 
     arena_bytes: int
     tensors: Mapping[int, Placement]
     scratch: Mapping[tuple[int, int], Placement] = field(default_factory=dict)
+    lower_bound: int = 0

@@ -1,19 +1,20 @@
 """The static memory plan: which bytes of one arena each tensor and each scratch buffer has, and from when to when.
 
 Nothing is allocated on the device: the offsets found here are compiled in. Finding the smallest arena is NP-hard, so
-several orders of a greedy placement are tried and the smallest result is kept; `lower_bound` says how good it is.
+several orders of a greedy placement are tried and the smallest result is kept; `Plan.lower_bound` says how good it is.
+
+An output may lie over the input that it is computed from where the kernel allows it: it then begins a few bytes below
+the input, so that what is written trails what is read (`Write.trails`).
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from . import ops
-from .ir import Graph, KernelCall, Op, Placement, Plan, Scratch
+from .ir import Placement, Plan, Schedule
 
 ALIGNMENT = 16  # one 128-bit vector (Helium, Neon, SSE), so that kernels may load whole vectors from any tensor's start
-MAX_IMPROVEMENTS = 32  # placements tried beyond the fixed orders while the lower bound is not reached
+MAX_IMPROVEMENTS = 64  # placements tried beyond the fixed orders while the lower bound is not reached
 
-InPlace = Callable[[Op, Graph], Iterable[int]]
 TensorKey = int
 ScratchKey = tuple[int, int]
 Key = TensorKey | ScratchKey
@@ -21,7 +22,7 @@ Key = TensorKey | ScratchKey
 
 @dataclass(frozen=True)
 class _Buffer:
-    """A tensor (key = index) or a scratch buffer (key = operator, number), live from ``first`` up to ``last``."""
+    """A tensor (key = index) or a scratch buffer (key = step, number), live from ``first`` up to ``last``."""
 
     key: Key
     bytes: int
@@ -29,170 +30,185 @@ class _Buffer:
     last: int
 
 
-# Buffers that begin at the same offset: a tensor, and those that take over its memory in place, one after the other.
-_Block = tuple[_Buffer, ...]
-_Offsets = dict[_Block, int]
+_Offsets = dict[Key, int]
+# (input, output) → how many bytes the output must begin before the input, if they share memory.
+_Trails = Mapping[tuple[Key, Key], int]
 
 
-def plan(graph: Graph, calls: Sequence[KernelCall], in_place: InPlace | None = None) -> Plan:
-    """Places every tensor that is not a constant, and every Scratch argument of ``calls`` (one call per operator).
+def plan(schedule: Schedule) -> Plan:
+    """Places every tensor that is computed, every input, every state, and every Scratch argument of the steps.
 
-    Times are operator indices; -1 is before the first operator, when the inputs are filled, and ``len(graph.ops)`` is
-    after the last, when the outputs are read. Offsets are multiples of ALIGNMENT, and so is ``arena_bytes``. Two
-    buffers that are live at the same time never overlap, but for an output that takes over the memory of an input
-    which ``in_place`` (default: the operators' own) allows and which nobody needs afterwards.
+    Times are steps; -1 is before the first, when the inputs are filled, and ``len(steps)`` after the last, when the
+    outputs are read. State is live all the time. Offsets are multiples of ALIGNMENT, and so is ``arena_bytes``. Two
+    buffers that are live at the same time never overlap, except for an output that trails an input which nobody needs
+    after that step.
     """
-    assert len(calls) == len(graph.ops), "one kernel call per operator"
-    buffers = _lifetimes(graph, calls)
-    apart = [(buffer,) for buffer in buffers.values()]
-    joined = _join(graph, buffers, in_place or _declared)
-    best = _smallest(joined)
-    if len(joined) < len(
-        apart
-    ):  # sharing memory ties buffers to one offset, which can, rarely, cost more than it saves
-        best = min(best, _smallest(apart), key=_arena_bytes)
-    return _as_plan(best)
+    buffers = _lifetimes(schedule)
+    trails = _trails(schedule, buffers)
+    bound = max(_needed(buffers, trails).values(), default=0)
+    best = _search(buffers, trails, bound)
+    return _as_plan(schedule, buffers, best, bound)
 
 
-def lower_bound(plan: Plan) -> int:
-    """The bytes in use when most are: no placement of the same buffers with these lifetimes has a smaller arena."""
-    places = [*plan.tensors.values(), *plan.scratch.values()]
-    return max(
-        (_union(p for p in places if p.first <= time <= p.last) for time in {p.first for p in places}), default=0
-    )
+def needed(schedule: Schedule) -> list[int]:
+    """Bytes that each moment at which a buffer begins to be live needs, however they are placed; largest first."""
+    buffers = _lifetimes(schedule)
+    return sorted(_needed(buffers, _trails(schedule, buffers)).values(), reverse=True)
 
 
 # --- lifetimes --------------------------------------------------------------------------------------------------------
 
 
-def _lifetimes(graph: Graph, calls: Sequence[KernelCall]) -> dict[Key, _Buffer]:
-    first = {index: -1 for index in graph.inputs}
-    last = dict(first)
-    for op in graph.ops:
-        for index in op.inputs:
-            if index is not None and graph.tensors[index].data is None:
-                last[index] = op.index
-        for index in op.outputs:
-            first[index] = last[index] = op.index
-    last.update((index, len(graph.ops)) for index in graph.outputs if index in last)
+def _lifetimes(schedule: Schedule) -> dict[Key, _Buffer]:
+    graph, steps = schedule.graph, schedule.steps
+    end = len(steps)
+    first: dict[int, int] = {}
+    last: dict[int, int] = {}
+
+    def live(tensor: int, time: int) -> None:
+        placed = schedule.placed(tensor)
+        if graph.tensors[placed].data is None:
+            first[placed] = min(first.get(placed, time), time)
+            last[placed] = max(last.get(placed, time), time)
+
+    for index in graph.inputs:
+        live(index, -1)
+    for state in graph.states:
+        live(state.index, -1)
+        live(state.index, end)
+    for time, step in enumerate(steps):
+        for index in (*step.call.reads, *(write.tensor for write in step.call.writes)):
+            live(index, time)
+    for index in graph.outputs:
+        live(index, end)
     buffers: dict[Key, _Buffer] = {
         index: _Buffer(index, graph.tensors[index].bytes, first[index], last[index]) for index in sorted(first)
     }
-    for at, call in enumerate(calls):
-        for number, scratch in enumerate(a for a in call.arguments if isinstance(a, Scratch)):
-            buffers[at, number] = _Buffer((at, number), scratch.bytes, at, at)
+    for time, step in enumerate(steps):
+        for number, scratch in enumerate(step.call.scratch):
+            buffers[time, number] = _Buffer((time, number), scratch.bytes, time, time)
     return buffers
 
 
-def _declared(op: Op, graph: Graph) -> Iterable[int]:
-    return ops.find(op.kind).in_place(op, graph)
+def _trails(schedule: Schedule, buffers: Mapping[Key, _Buffer]) -> dict[tuple[Key, Key], int]:
+    """The pairs that may share memory: the input's last use is the step that first writes the output."""
+    found: dict[tuple[Key, Key], int] = {}
+    for time, step in enumerate(schedule.steps):
+        for write in step.call.writes:
+            output = schedule.placed(write.tensor)
+            for tensor, distance in write.trails.items():
+                source = schedule.placed(tensor)
+                others = [i for i in step.call.reads if schedule.placed(i) == source and i not in write.trails]
+                ends, begins = buffers[source].last == time, buffers[output].first == time
+                if source != output and ends and begins and not others:
+                    found[source, output] = max(distance, found.get((source, output), 0))
+    return found
 
 
-def _join(graph: Graph, buffers: dict[Key, _Buffer], in_place: InPlace) -> list[_Block]:
-    """The buffers as blocks: an operator's only output joins the block of an input that it may and can overwrite."""
-    block_of: dict[Key, list[_Buffer]] = {key: [buffer] for key, buffer in buffers.items()}
-    for op in graph.ops:
-        if len(op.outputs) != 1:
-            continue
-        output = buffers[op.outputs[0]]
-        allowed = set(in_place(op, graph))
-        for position, index in enumerate(op.inputs):
-            if position not in allowed or index is None or index not in buffers:
+def _needed(buffers: Mapping[Key, _Buffer], trails: _Trails) -> dict[int, int]:
+    """Time → bytes that it needs, however the buffers are placed.
+
+    Without trails all live buffers need their own bytes. An output and the inputs that it may lie over need at least
+    the bytes of the inputs, and those of one input with the output as far below it as it must be.
+    """
+    found = {}
+    for time in {buffer.first for buffer in buffers.values()}:
+        live = {buffer.key for buffer in buffers.values() if buffer.first <= time <= buffer.last}
+        total = sum(buffers[key].bytes for key in live)
+        for output in live:
+            sources = [s for s, o in trails if o == output and s in live and buffers[output].first == time]
+            if not sources:
                 continue
-            source = buffers[index]
-            elsewhere = any(i == index and p not in allowed for p, i in enumerate(op.inputs))
-            if source.last == op.index and output.bytes <= source.bytes and not elsewhere:
-                block_of[index].append(output)
-                block_of[output.key] = block_of[index]
-                break
-    unique = {id(block): tuple(block) for block in block_of.values()}
-    return list(unique.values())
+            apart, own = sum(buffers[s].bytes for s in sources), buffers[output].bytes
+            spans = [max(buffers[s].bytes + min(trails[s, output], own), own) for s in sources]
+            total -= apart + own - min(max(apart, *spans), apart + own)
+        found[time] = _aligned(total)
+    return found
 
 
 # --- placement --------------------------------------------------------------------------------------------------------
 
 
-def _smallest(blocks: Sequence[_Block]) -> _Offsets:
-    """The best of several orders, each improved by moving the block that makes the arena large to the front."""
-    best: _Offsets | None = None
-    for order in _orders(blocks):
-        offsets = _place(order)
-        if best is None or _arena_bytes(offsets) < _arena_bytes(best):
-            best = offsets
-    assert best is not None, "an order of no blocks is an order"
-    bound = _aligned(lower_bound(_as_plan(best)))
-    offsets, seen = best, {tuple(best)}
-    for _ in range(MAX_IMPROVEMENTS):
-        top = max(offsets, key=lambda block: offsets[block] + _size(block), default=())
-        order = [top, *(block for block in offsets if block is not top)]
-        if _arena_bytes(best) <= bound or tuple(order) in seen:
-            break
-        seen.add(tuple(order))
-        offsets = _place(order)
-        best = min(best, offsets, key=_arena_bytes)
+def _search(buffers: Mapping[Key, _Buffer], trails: _Trails, bound: int) -> _Offsets:
+    """The best of several orders, each improved by moving the buffer that makes the arena large to the front."""
+    forbidden = _forbidden(buffers, trails)
+
+    def size(offsets: _Offsets) -> int:
+        return _aligned(max((offset + buffers[key].bytes for key, offset in offsets.items()), default=0))
+
+    best: _Offsets = {}
+    for number, start in enumerate(_orders(list(buffers.values()))):
+        order = [buffer.key for buffer in start]
+        seen = set()
+        for _ in range(MAX_IMPROVEMENTS):
+            offsets = _place(order, buffers, forbidden)
+            if (number == 0 and not best) or size(offsets) < size(best):
+                best = offsets
+            if size(best) <= bound:
+                return best
+            top = max(offsets, key=lambda key: offsets[key] + buffers[key].bytes)
+            order = [top, *(key for key in order if key != top)]
+            if tuple(order) in seen:
+                break
+            seen.add(tuple(order))
     return best
 
 
-def _orders(blocks: Sequence[_Block]) -> Iterable[list[_Block]]:
+def _forbidden(buffers: Mapping[Key, _Buffer], trails: _Trails) -> dict[Key, list[tuple[Key, int, int]]]:
+    """For each buffer the others that it may meet: (other, low, high), so that its offset minus the other's must not
+    lie strictly between low and high."""
+    found: dict[Key, list[tuple[Key, int, int]]] = {key: [] for key in buffers}
+    some = [buffer for buffer in buffers.values() if buffer.bytes]
+    for i, a in enumerate(some):
+        for b in some[:i]:
+            if a.first <= b.last and b.first <= a.last:
+                low, high = -a.bytes, b.bytes  # of a's offset minus b's
+                if (b.key, a.key) in trails:  # a is written over b
+                    low = -min(trails[b.key, a.key], a.bytes)
+                if (a.key, b.key) in trails:
+                    high = min(trails[a.key, b.key], b.bytes)
+                found[a.key].append((b.key, low, high))
+                found[b.key].append((a.key, -high, -low))
+    return found
+
+
+def _orders(buffers: Sequence[_Buffer]) -> Iterable[list[_Buffer]]:
     """Orders that are good on different graphs; ties keep the order of the graph, so the plan is always the same."""
-    busy = {t: sum(b.bytes for block in blocks for b in block if b.first <= t <= b.last) for t in _times(blocks)}
-    yield sorted(blocks, key=lambda block: -_size(block))
-    yield sorted(blocks, key=lambda block: (-max(busy[b.first] for b in block), -_size(block)))
-    yield sorted(blocks, key=lambda block: -_size(block) * _duration(block))
-    yield sorted(blocks, key=lambda block: (-_duration(block), -_size(block)))
-    yield sorted(blocks, key=lambda block: (block[0].first, -_size(block)))
-    yield sorted(blocks, key=lambda block: (-block[-1].last, -_size(block)))
+    times = {buffer.first for buffer in buffers}
+    busy = {t: sum(b.bytes for b in buffers if b.first <= t <= b.last) for t in times}
+    yield sorted(buffers, key=lambda b: -b.bytes)
+    yield sorted(buffers, key=lambda b: (-busy[b.first], -b.bytes))
+    yield sorted(buffers, key=lambda b: -b.bytes * (b.last - b.first + 1))
+    yield sorted(buffers, key=lambda b: (b.first - b.last, -b.bytes))
+    yield sorted(buffers, key=lambda b: (b.first, -b.bytes))
+    yield sorted(buffers, key=lambda b: (-b.last, -b.bytes))
 
 
-def _place(order: Sequence[_Block]) -> _Offsets:
-    """Each block in turn at the lowest aligned offset where none of its buffers meets one that is live with it."""
+def _place(
+    order: Sequence[Key], buffers: Mapping[Key, _Buffer], forbidden: Mapping[Key, Sequence[tuple[Key, int, int]]]
+) -> _Offsets:
+    """Each buffer in turn at the lowest aligned offset that none of those placed before it forbids."""
     offsets: _Offsets = {}
-    for block in order:
-        taken = []  # offsets lowest < x < highest would make a buffer of this block overlap one that has its place
-        for other, offset in offsets.items():
-            for theirs in other:
-                for mine in block:
-                    if mine.first <= theirs.last and theirs.first <= mine.last and mine.bytes and theirs.bytes:
-                        taken.append((offset - mine.bytes, offset + theirs.bytes))
+    for key in order:
+        taken = sorted(
+            (offsets[other] + low, offsets[other] + high) for other, low, high in forbidden[key] if other in offsets
+        )
         start = 0
-        for lowest, highest in sorted(taken):
-            if lowest < start < highest:
-                start = _aligned(highest)
-        offsets[block] = start
+        for low, high in taken:
+            if low < start < high:
+                start = _aligned(high)
+        offsets[key] = start
     return offsets
 
 
-def _as_plan(offsets: _Offsets) -> Plan:
-    places = {b.key: Placement(offset, b.bytes, b.first, b.last) for block, offset in offsets.items() for b in block}
+def _as_plan(schedule: Schedule, buffers: Mapping[Key, _Buffer], offsets: _Offsets, bound: int) -> Plan:
+    places = {key: Placement(offsets[key], b.bytes, b.first, b.last) for key, b in buffers.items()}
     tensors = {key: place for key, place in places.items() if isinstance(key, int)}
+    tensors |= {view: tensors[source] for view, source in schedule.views.items() if source in tensors}
     scratch = {key: place for key, place in places.items() if isinstance(key, tuple)}
-    return Plan(_arena_bytes(offsets), dict(sorted(tensors.items())), dict(sorted(scratch.items())))
-
-
-def _arena_bytes(offsets: _Offsets) -> int:
-    return _aligned(max((offset + _size(block) for block, offset in offsets.items()), default=0))
+    arena_bytes = _aligned(max((place.offset + place.bytes for place in places.values()), default=0))
+    return Plan(arena_bytes, dict(sorted(tensors.items())), dict(sorted(scratch.items())), bound)
 
 
 def _aligned(offset: int) -> int:
     return -(-offset // ALIGNMENT) * ALIGNMENT
-
-
-def _size(block: _Block) -> int:
-    return max(buffer.bytes for buffer in block)
-
-
-def _duration(block: _Block) -> int:
-    return block[-1].last - block[0].first + 1
-
-
-def _times(blocks: Sequence[_Block]) -> set[int]:
-    return {buffer.first for block in blocks for buffer in block}
-
-
-def _union(places: Iterable[Placement]) -> int:
-    """Bytes of the arena that these placements cover together."""
-    total = end = 0
-    for place in sorted(places, key=lambda p: p.offset):
-        total += max(0, place.offset + place.bytes - max(end, place.offset))
-        end = max(end, place.offset + place.bytes)
-    return total

@@ -1,7 +1,8 @@
 """The import gate: the bytes of a .tflite become a Graph, or one sentence about why they cannot.
 
 The file is walked with the schema package `tflite` and trusted in nothing: every count, offset, length and index is
-checked before it is used, so that what comes out is a graph the later stages need not question.
+checked before it is used, so that later stages need not question what comes out. Whether there is a kernel for any of
+it is not asked here.
 """
 
 import hashlib
@@ -17,46 +18,33 @@ import numpy.typing as npt
 import tflite
 
 from ..errors import ModelError, UnsupportedModel
-from . import ops, specification
-from .fold import FOLDED, fold, parse_folded
+from . import ops
 from .ir import DType, Graph, Op, Quantization, Tensor
-from .names import layer_names
-from .prune import prune
+from .layer_names import layer_names, telling_names
 
 IDENTIFIER = b"TFL3"  # file_identifier of the TFLite schema
 MAX_RANK = 8  # no TFLite kernel takes more
 MAX_TENSOR_BYTES = 1 << 31
 MAX_OPS = 0xFFFF  # the model facade counts operators in 16 bits …
 MAX_PORTS = 0xFF  # … and inputs and outputs in 8
-CUSTOM = 32  # BuiltinOperator of everything that is none
+CUSTOM = 32  # BuiltinOperator of every operator that is not built in
+MAX_SUBGRAPHS = 1000
 
-_DTYPES = {
-    tflite.TensorType.FLOAT32: DType.FLOAT32,
-    tflite.TensorType.FLOAT16: DType.FLOAT16,
-    tflite.TensorType.INT32: DType.INT32,
-    tflite.TensorType.UINT8: DType.UINT8,
-    tflite.TensorType.INT64: DType.INT64,
-    tflite.TensorType.BOOL: DType.BOOL,
-    tflite.TensorType.INT16: DType.INT16,
-    tflite.TensorType.INT8: DType.INT8,
-    tflite.TensorType.INT4: DType.INT4,
-}
+_DTYPES = {number: DType[name] for name, number in vars(tflite.TensorType).items() if name in DType.__members__}
+_QUANTIZED = tuple(dtype for dtype in DType if np.issubdtype(dtype.numpy, np.integer))
 _TYPE_NAMES = {number: name for name, number in vars(tflite.TensorType).items() if name.isupper()}
 # What the flatbuffers runtime and numpy raise when an offset leads out of the file.
 _DAMAGE = (struct.error, IndexError, ValueError, TypeError, OverflowError, AttributeError, MemoryError)
 _T = TypeVar("_T")
 
 
-def read(data: bytes, name: str, *, kernels: bool = True, folded: bool = True) -> Graph:
-    """The model in a .tflite, checked; constants are views into ``data``.
+def read(data: bytes, name: str) -> Graph:
+    """The model in a .tflite as the file has it; constants are views into ``data``.
 
-    A batch dimension left open is taken as 1; SHAPE, STRIDED_SLICE and PACK of known values are folded away. With
-    ``kernels`` every operator has passed its module's check() and can be lowered; without, operators that have no
-    module are let through with no attributes, for a runtime that brings its own kernels. Without ``folded`` operators
-    and tensors are the file's own, numbered as there, for a runtime that reads the file itself.
+    A batch dimension left open is taken as 1. Operators that kerf does not know get no attributes.
 
-    Raises ModelError for bytes that are no .tflite or contradict themselves, UnsupportedModel for a valid model with
-    something kerf does not take.
+    Raises ModelError for bytes that are not a .tflite or contradict themselves, UnsupportedModel for a valid model with
+    tensors that kerf cannot represent.
     """
     if len(data) < 8 or data[4:8] != IDENTIFIER:
         raise ModelError(
@@ -65,28 +53,36 @@ def read(data: bytes, name: str, *, kernels: bool = True, folded: bool = True) -
         )
     with _intact(name):
         model = tflite.Model.GetRootAsModel(data, 0)
-        subgraph = _only_subgraph(model, name)
+        if model.Version() != 3:
+            raise ModelError(
+                f"model {name!r} has schema version {model.Version()}, kerf reads version 3; convert it again"
+            )
+        if model.SubgraphsLength() > MAX_SUBGRAPHS:
+            raise ModelError(f"model {name!r} has {model.SubgraphsLength()} subgraphs; convert it again")
         buffers = _items(model.Buffers, model.BuffersLength(), data, name)
-        raw_tensors = _items(subgraph.Tensors, subgraph.TensorsLength(), data, name)
-        raw_ops = _items(subgraph.Operators, subgraph.OperatorsLength(), data, name)
         codes = _items(model.OperatorCodes, model.OperatorCodesLength(), data, name)
-        inputs = _indices(subgraph.InputsLength, subgraph.InputsAsNumpy, data, name)
-        outputs = _indices(subgraph.OutputsLength, subgraph.OutputsAsNumpy, data, name)
-        if len(raw_ops) > MAX_OPS:
-            raise UnsupportedModel(f"model {name!r} has {len(raw_ops)} operators; kerf takes at most {MAX_OPS}")
-        _check_ports(raw_tensors, inputs, outputs, name)
-        tensors = tuple(_tensor(i, raw, buffers) for i, raw in enumerate(raw_tensors))
-        graph_ops = _operators(raw_ops, codes, tensors, data)
-    graph = Graph(name, hashlib.sha256(data).hexdigest(), len(data), tensors, graph_ops, inputs, outputs)
-    _check_order(graph)
-    if folded:
-        graph = fold(graph)
-    names = layer_names([(op.kind, _tensor_names(op, graph.tensors)) for op in graph.ops])
-    graph = replace(graph, ops=tuple(replace(op, name=n) for op, n in zip(graph.ops, names, strict=True)))
-    if kernels:
-        check_kernels(graph)
-        graph = prune(graph)
-    return graph
+        subgraphs = _items(model.Subgraphs, model.SubgraphsLength(), data, name)
+        if not subgraphs:
+            raise ModelError(f"model {name!r} has no subgraph; convert it again")
+        graphs = [_graph(raw, i == 0, buffers, codes, data, name) for i, raw in enumerate(subgraphs)]
+    for graph in graphs:
+        _check_order(graph)
+    main, *others = graphs
+    return replace(main, subgraphs=tuple(others))
+
+
+def _graph(raw: Any, is_main: bool, buffers: Sequence[Any], codes: Sequence[Any], data: bytes, name: str) -> Graph:
+    """One subgraph of the file; only the main one must have inputs and outputs."""
+    raw_tensors = _items(raw.Tensors, raw.TensorsLength(), data, name)
+    raw_ops = _items(raw.Operators, raw.OperatorsLength(), data, name)
+    inputs = _indices(raw.InputsLength, raw.InputsAsNumpy, data, name)
+    outputs = _indices(raw.OutputsLength, raw.OutputsAsNumpy, data, name)
+    if len(raw_ops) > MAX_OPS:
+        raise UnsupportedModel(f"model {name!r} has {len(raw_ops)} operators; kerf takes at most {MAX_OPS}")
+    _check_ports(raw_tensors, inputs, outputs, name, is_main)
+    tensors = tuple(_tensor(i, tensor, buffers) for i, tensor in enumerate(raw_tensors))
+    graph_ops = _operators(raw_ops, codes, tensors, data)
+    return Graph(name, hashlib.sha256(data).hexdigest(), len(data), tensors, graph_ops, inputs, outputs)
 
 
 @contextmanager
@@ -114,17 +110,6 @@ def _indices(length: Callable[[], int], values: Callable[[], Any], data: bytes, 
     if count > len(data) // 4:
         raise ModelError(f"model {name!r} is damaged: a list of {count} entries in {len(data)} bytes; convert it again")
     return tuple(int(i) for i in values()) if count else ()
-
-
-def _only_subgraph(model: Any, name: str) -> Any:
-    if model.Version() != 3:
-        raise ModelError(f"model {name!r} has schema version {model.Version()}, kerf reads version 3; convert it again")
-    if model.SubgraphsLength() != 1:
-        raise UnsupportedModel(
-            f"model {name!r} has {model.SubgraphsLength()} subgraphs where kerf takes one; "
-            f"convert it without control flow (tf.while, tf.cond, unrolled=False recurrent layers)"
-        )
-    return model.Subgraphs(0)
 
 
 # --- tensors ----------------------------------------------------------------------------------------------------------
@@ -164,8 +149,6 @@ def _tensor(index: int, raw: Any, buffers: Sequence[Any]) -> Tensor:
     if dtype is None:
         kind = _TYPE_NAMES.get(raw.Type(), f"number {raw.Type()}")
         raise UnsupportedModel(f"{where} is of type {kind}, which kerf does not take; try --mode int8")
-    if raw.IsVariable():
-        raise UnsupportedModel(f"{where} is a variable (it keeps state between runs), which kerf does not take")
     if raw.Sparsity() is not None:
         raise UnsupportedModel(f"{where} is stored sparse, which kerf does not take; convert without sparsity")
     shape = _shape(raw, where)
@@ -174,7 +157,21 @@ def _tensor(index: int, raw: Any, buffers: Sequence[Any]) -> Tensor:
     contents = _contents(raw, buffers, dtype, shape, where)
     if dtype is DType.INT4 and contents is None:
         raise UnsupportedModel(f"{where} is computed in int4, which only constants may be; try --mode int8")
-    return Tensor(index, name, shape, dtype, _quantization(raw, shape, dtype, where), contents)
+    quantization = _quantization(raw, shape, dtype, where)
+    return Tensor(index, name, shape, dtype, quantization, contents, _initial(raw, shape, dtype, quantization))
+
+
+def _initial(
+    raw: Any, shape: tuple[int, ...], dtype: DType, quantization: Quantization | None
+) -> npt.NDArray[Any] | None:
+    """What a tensor that keeps its value between inferences begins with; None for others.
+
+    TFLM: MicroGraph::ResetVariableTensors fills int8 with the zero point and all other types with 0.
+    """
+    if not raw.IsVariable():
+        return None
+    zero_point = quantization.zero_points[0] if quantization is not None and dtype is DType.INT8 else 0
+    return np.full(shape, zero_point, dtype.numpy)
 
 
 def _contents(
@@ -189,7 +186,7 @@ def _contents(
         raise UnsupportedModel(f"{where} is stored outside the flatbuffer; convert the model to one file below 2 GB")
     size = buffer.DataLength()
     expected = (math.prod(shape) * dtype.bits + 7) // 8
-    if number == 0 or (size == 0 and expected != 0):
+    if number == 0 or dtype is DType.RESOURCE or (size == 0 and expected != 0):
         return None
     if size != expected:
         raise ModelError(
@@ -214,7 +211,7 @@ def unpack_int4(packed: npt.NDArray[np.uint8]) -> npt.NDArray[np.int8]:
 def _quantization(raw: Any, shape: tuple[int, ...], dtype: DType, where: str) -> Quantization | None:
     table = raw.Quantization()
     count = table.ScaleLength() if table is not None else 0
-    if table is None or count == 0 or dtype in (DType.FLOAT32, DType.FLOAT16, DType.BOOL):
+    if table is None or count == 0 or dtype not in _QUANTIZED:
         return None
     axis = int(table.QuantizedDimension())
     if count > 1 and (not 0 <= axis < len(shape) or shape[axis] != count):
@@ -242,17 +239,19 @@ def _quantization(raw: Any, shape: tuple[int, ...], dtype: DType, where: str) ->
     return Quantization(scales, zero_points, axis if count > 1 else 0)
 
 
-def _check_ports(raw_tensors: Sequence[Any], inputs: Sequence[int], outputs: Sequence[int], name: str) -> None:
-    """There are inputs and outputs, they exist, and the inputs have a fixed shape."""
+def _check_ports(
+    raw_tensors: Sequence[Any], inputs: Sequence[int], outputs: Sequence[int], name: str, is_main: bool
+) -> None:
+    """Inputs and outputs exist, the main graph has some, and its inputs have a fixed shape."""
     for what, indices in (("inputs", inputs), ("outputs", outputs)):
-        if not 0 < len(indices) <= MAX_PORTS:
+        if not is_main <= len(indices) <= MAX_PORTS:
             raise ModelError(f"model {name!r} has {len(indices)} {what}; it needs 1 to {MAX_PORTS}, convert it again")
         for index in indices:
             if not 0 <= index < len(raw_tensors):
                 raise ModelError(f"model {name!r} lists tensor {index} of {len(raw_tensors)} among its {what}")
     if len(set(inputs)) != len(inputs):
         raise ModelError(f"model {name!r} lists a tensor twice among its inputs; convert it again")
-    for index in inputs:
+    for index in inputs if is_main else ():
         raw = raw_tensors[index]
         if _open_dimensions(raw) or (raw.ShapeLength() == 0 and not raw.HasRank()):
             signature = [int(raw.ShapeSignature(i)) for i in range(min(raw.ShapeSignatureLength(), MAX_RANK))]
@@ -282,22 +281,22 @@ def _operators(raw_ops: Sequence[Any], codes: Sequence[Any], tensors: Sequence[T
                         f"the file is damaged, convert it again"
                     )
             sides.append(indices)
-        if not sides[1]:
+        if not sides[1] and not _needs_no_output(kinds[i]):
             raise ModelError(f"operator {i} {kinds[i]} has no output; the file is damaged, convert it again")
         wiring.append(sides)
     nameless = [
         Op(i, kind, "", tuple(None if t == -1 else t for t in inputs), outputs)
         for i, (kind, (inputs, outputs)) in enumerate(zip(kinds, wiring, strict=True))
     ]
-    names = layer_names([(op.kind, _tensor_names(op, tensors)) for op in nameless])
+    names = layer_names([(op.kind, telling_names(op, tensors)) for op in nameless])
     named = [replace(op, name=name) for op, name in zip(nameless, names, strict=True)]
     return tuple(replace(op, attributes=_attributes(op, raw)) for op, raw in zip(named, raw_ops, strict=True))
 
 
-def _tensor_names(op: Op, tensors: Sequence[Tensor]) -> list[str]:
-    """The names that may tell which layer this was: the output's, and the weights' (input 1) if they are constant."""
-    weights = [tensors[i].name for i in op.inputs[1:2] if i is not None and tensors[i].data is not None]
-    return [tensors[op.outputs[0]].name, *weights]
+def _needs_no_output(kind: str) -> bool:
+    """Whether an operator works on variables, and may have nothing but an effect."""
+    operator = ops.lookup(kind)
+    return operator is not None and operator.state is not None
 
 
 def _kind(raw: Any, codes: Sequence[Any], index: int) -> str:
@@ -318,9 +317,8 @@ def _kind(raw: Any, codes: Sequence[Any], index: int) -> str:
 def _attributes(op: Op, raw: Any) -> Any:
     """The options as the operator's module parses them; None where there is no module."""
     try:
-        if op.kind in FOLDED:
-            return parse_folded(op.kind, raw)
-        return ops.find(op.kind).parse(raw) if op.kind in ops.known() else None
+        operator = ops.lookup(op.kind)
+        return operator.parse(raw) if operator is not None else None
     except UnsupportedModel as error:
         raise UnsupportedModel(f"{op.where}: {error}") from error
     except ModelError as error:
@@ -335,7 +333,7 @@ def _check_order(graph: Graph) -> None:
     for index in graph.inputs:
         if index in ready:
             raise ModelError(f"input {graph.tensors[index].name!r} is a constant; convert the model again")
-    ready |= set(graph.inputs)
+    ready |= {*graph.inputs, *(t.index for t in graph.states)}
     for op in graph.ops:
         for source in op.inputs:
             if source is not None and source not in ready:
@@ -350,18 +348,3 @@ def _check_order(graph: Graph) -> None:
     for index in graph.outputs:
         if index not in ready:
             raise ModelError(f"output {graph.tensors[index].name!r} is computed by no operator; convert the model")
-
-
-def check_kernels(graph: Graph) -> None:
-    """Each operator has a module and passes its module's check."""
-    for index in graph.outputs:
-        if graph.tensors[index].data is not None:
-            raise UnsupportedModel(f"output {graph.tensors[index].name!r} is a constant; remove it from the model")
-    for op in graph.ops:
-        if op.kind not in ops.known():
-            raise UnsupportedModel(
-                f"{op.where} has no kernel in runtime aot; replace the layer in the Keras model "
-                "(`inv ops` lists what there is)"
-            )
-        ops.find(op.kind).check(op, graph)
-        specification.check(op, graph)

@@ -107,7 +107,7 @@ def expected(tflite: bytes, inputs: Sequence[Array], name: str = "the model", ti
 def defined_by_litert(tflite: bytes, name: str) -> list[str]:
     """The kinds of operators in an integer model that LiteRT and not TFLM defines, sorted; [] for nearly all models."""
     try:
-        graph = read.read(tflite, name, kernels=False, folded=False)
+        graph = read.read(tflite, name)
     except UnsupportedModel:  # no runtime takes it: what TFLM says of it is all that there is
         return []
     return sorted({graph.ops[i].kind for part in parts.split(graph) if part.package == LITERT for i in part.ops})
@@ -125,7 +125,7 @@ def defined(
     Gives the tensors at the positions ``wanted``, in that order; None: the model's outputs. Arrays and errors as in
     `expected`.
     """
-    graph = read.read(tflite, name, kernels=False, folded=False)
+    graph = read.read(tflite, name)
     wanted = graph.outputs if wanted is None else wanted
     count = len(inputs[0])
     values = {t.index: np.broadcast_to(t.data, (count, *t.shape)) for t in graph.tensors if t.data is not None}

@@ -3,10 +3,9 @@
 Its structures have 64-bit pointers: its arena is larger than a board's.
 """
 
-import math
-
 from .. import bench, oracle
 from ..arena import Arena
+from ..graph import ops
 from ..graph.ir import Graph
 from ..values import Clock, DeviceRun, Image, Project, Quantized, Target
 
@@ -60,14 +59,6 @@ def estimate(quantized: Quantized, graph: Graph) -> Arena:
 
 
 def scratch_bytes(graph: Graph) -> int:
-    """Working memory that optimized kernels may ask for beyond the reference kernels, at most: for one convolution,
-    two columns of its input as 16-bit numbers and a sum per output channel (CMSIS-NN), or a copy of its input and
-    weights (ESP-NN)."""
-    most = 0
-    for op in graph.ops:
-        if op.kind in ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED"):
-            data, weights = graph.input(op, 0), graph.input(op, 1)
-            channels = math.prod(graph.output(op).shape[-1:])  # 1 of a scalar
-            columns = 2 * 2 * weights.elements // (1 if op.kind == "DEPTHWISE_CONV_2D" else max(channels, 1))
-            most = max(most, columns + 4 * channels, 2 * (data.bytes + weights.bytes))
-    return most
+    """Working memory that optimized kernels may ask for beyond the reference kernels, at most: they run one by one."""
+    known = [(op, ops.lookup(op.kind)) for op in graph.ops]
+    return max((operator.vendor_scratch(op, graph) for op, operator in known if operator is not None), default=0)

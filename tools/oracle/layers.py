@@ -13,7 +13,7 @@ from flatbuffers.number_types import UOffsetTFlags
 
 from .. import oracle
 from ..errors import ModelError
-from ..graph import read
+from ..graph import ops, read
 from ..graph.ir import Graph, Op, Tensor
 from . import signature
 
@@ -22,20 +22,24 @@ _OUTPUTS_FIELD = 8  # of the table SubGraph: 4 + 2 * the field's number in the s
 
 def outputs(
     package: str, model: bytes, graph: Graph, inputs: Sequence[oracle.Array], name: str
-) -> tuple[oracle.Array, ...]:
-    """One array per operator of ``graph``: first axis = sample, then the output's shape and dtype in the graph.
+) -> tuple[oracle.Array | None, ...]:
+    """One array per operator of ``graph``: first axis = sample, then the output's shape and dtype in the graph. None
+    for an operator whose only result is the new value of a variable.
 
-    ``package`` is oracle.TFLM or oracle.LITERT, ``graph`` what was read from ``model``, folded or not. TFLM stands for
-    who defines the numbers: operators that LiteRT defines are LiteRT's. Raises ModelError when that interpreter cannot
-    run the model, MissingTool when it is not installed.
+    ``package`` is oracle.TFLM or oracle.LITERT, ``graph`` what was read from ``model``, before or after any pass. TFLM
+    stands for who defines the numbers: operators that LiteRT defines are LiteRT's. Raises ModelError when that
+    interpreter cannot run the model, MissingTool when it is not installed.
     """
-    own = read.read(model, name, kernels=False, folded=False)
-    tensors = [op.outputs[0] for op in in_file(graph, own)]
+    twins = in_file(graph, read.read(model, name))
+    tensors = [twin.outputs[0] for twin in twins if twin is not None]
     if package == oracle.TFLM and oracle.defined_by_litert(model, name):
-        found = oracle.defined(model, inputs, name, tensors)
+        found = iter(oracle.defined(model, inputs, name, tensors))
     else:
-        found = oracle.outputs(package, expose(model, tensors), inputs, name)
-    return tuple(_as_in(array, graph.output(op)) for array, op in zip(found, graph.ops, strict=True))
+        found = iter(oracle.outputs(package, expose(model, tensors), inputs, name))
+    return tuple(
+        None if twin is None else _as_in(next(found), graph.output(op))
+        for op, twin in zip(graph.ops, twins, strict=True)
+    )
 
 
 def _as_in(array: oracle.Array, tensor: Tensor) -> oracle.Array:
@@ -45,11 +49,15 @@ def _as_in(array: oracle.Array, tensor: Tensor) -> oracle.Array:
     return array.reshape(len(array), *tensor.shape)
 
 
-def in_file(graph: Graph, own: Graph) -> tuple[Op, ...]:
-    """The operators of the unfolded graph ``own`` that became those of ``graph``: folding only removes some."""
-    remaining = iter(own.ops)
-    found = []
+def in_file(graph: Graph, own: Graph) -> tuple[Op | None, ...]:
+    """The operators of the file's graph ``own`` that became those of ``graph``: passes only remove some. None for an
+    operator that has no output in the file, because it assigns to a variable."""
+    remaining = (op for op in own.ops if op.outputs)
+    found: list[Op | None] = []
     for op in graph.ops:
+        if not op.outputs or graph.output(op).initial is not None:
+            found.append(None)
+            continue
         output = graph.output(op)
         twin = next((o for o in remaining if o.kind == op.kind and own.output(o).name == output.name), None)
         if twin is None:
@@ -67,15 +75,20 @@ def pairs(graph: Graph, other: Graph) -> tuple[Op | None, ...]:
     found: list[Op | None] = []
     at = 0
     for op in graph.ops:
-        same = (o for o in other.ops[at:] if o.kind == op.kind and other.output(o).shape == graph.output(op).shape)
-        twin = None if op.kind in ("QUANTIZE", "DEQUANTIZE") else next(same, None)
+        same = (o for o in other.ops[at:] if o.kind == op.kind and _shape(other, o) == _shape(graph, op))
+        known = ops.lookup(op.kind)
+        twin = None if known is not None and known.converts else next(same, None)
         at = at if twin is None else twin.index + 1
         found.append(twin)
     return tuple(found)
 
 
+def _shape(graph: Graph, op: Op) -> tuple[int, ...] | None:
+    return graph.output(op).shape if op.outputs else None
+
+
 def expose(model: bytes, tensors: Sequence[int]) -> bytes:
-    """The .tflite with ``tensors`` (positions in its only subgraph) as its outputs.
+    """The .tflite with ``tensors`` (positions in its main subgraph) as its outputs.
 
     A longer list is appended to the file and the subgraph's reference is turned to it: an offset in a flatbuffer leads
     forward from where it stands, so nothing else moves (FlatBuffers, "Internals").

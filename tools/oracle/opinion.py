@@ -33,7 +33,7 @@ def of_litert(tflite: bytes, inputs: Sequence[oracle.Array], name: str) -> Secon
     """
     samples = [array[chosen(len(array))] for array in inputs]
     try:
-        graph = read.read(tflite, name, kernels=False, folded=False)
+        graph = read.read(tflite, name)
         tensors = [tensor for op in graph.ops for tensor in op.outputs]
         found = oracle.defined(tflite, samples, name, tensors)
         values = dict(zip(graph.inputs, samples, strict=True)) | dict(zip(tensors, found, strict=True))

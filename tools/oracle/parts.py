@@ -39,7 +39,7 @@ class Piece:
 def split(graph: Graph) -> tuple[Part, ...]:
     """Who defines which operators of an integer model, in their order: one part, TFLM's, for nearly all models.
 
-    ``graph`` was read with neither kernels nor folding.
+    ``graph`` is the file's, before any pass.
     """
     found = [(LITERT if specification.is_defined_by_litert(op, graph) else TFLM, op.index) for op in graph.ops]
     return tuple(
@@ -48,7 +48,7 @@ def split(graph: Graph) -> tuple[Part, ...]:
 
 
 def cut(tflite: bytes, graph: Graph, ops: Sequence[int], wanted: Sequence[int], name: str) -> Piece:
-    """The part with the operators ``ops`` of ``graph``, which was read from ``tflite`` as it is, without folding.
+    """The part with the operators ``ops`` of ``graph``, which was read from ``tflite``, before any pass.
 
     It gives those of its results that other operators read or that are ``wanted``, by the tensors' positions.
     """

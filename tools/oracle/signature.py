@@ -15,6 +15,7 @@ import numpy.typing as npt
 import tflite
 
 from ..errors import ModelError, UnsupportedModel
+from ..graph import ops
 
 IDENTIFIER = b"TFL3"  # file_identifier of the TFLite schema
 
@@ -33,7 +34,6 @@ _PORT_TYPES = frozenset(_NUMPY.values()) - {"int4"}
 MAX_TENSOR_BYTES = 1 << 26  # the test set holds many of an input; no microcontroller has memory for one
 _TYPE_NAMES = {number: name for name, number in vars(tflite.TensorType).items() if name.isupper()}
 _OPERATORS: dict[int, str] = {number: name for name, number in vars(tflite.BuiltinOperator).items() if name.isupper()}
-_BOUNDARY_OPS = (tflite.BuiltinOperator.QUANTIZE, tflite.BuiltinOperator.DEQUANTIZE)
 
 
 @dataclass(frozen=True)
@@ -77,8 +77,8 @@ class Port:
 class Signature:
     """``mode`` is one of values.MODES as the file's types show it.
 
-    ``is_integer`` says that no operator but QUANTIZE and DEQUANTIZE touches a float: TFLM's kernels then define the
-    result to the last bit. ``tensor_bytes`` is the size of all tensors that are not constants.
+    ``is_integer`` says that no operator touches a float, except those that convert to integers and back: TFLM's
+    kernels then define the result to the last bit. ``tensor_bytes`` is the size of all tensors that are not constants.
     """
 
     inputs: tuple[Port, ...]
@@ -112,32 +112,11 @@ def last_operator(data: bytes, name: str) -> str:
         tensor, kind = graph.Outputs(0), ""
         while operator := makers.pop(tensor, None):
             kind = _kind(model, operator)
-            if kind not in ("QUANTIZE", "DEQUANTIZE", "RESHAPE", "SQUEEZE"):
+            known = ops.lookup(kind)
+            if known is None or not (known.converts or known.view):
                 break
             tensor = operator.Inputs(0)
         return kind
-
-
-def operators(data: bytes, name: str) -> list[tuple[str, str]]:
-    """The operators of a readable .tflite in their order, each as its kind and the name of its first output."""
-    with damage(name):
-        model = tflite.Model.GetRootAs(data, 0)
-        graph = model.Subgraphs(0)
-        found = [graph.Operators(i) for i in range(graph.OperatorsLength())]
-        return [(_kind(model, made), (graph.Tensors(made.Outputs(0)).Name() or b"").decode()) for made in found]
-
-
-def softmax_scales(data: bytes, name: str) -> list[tuple[str, float]]:
-    """Of a readable .tflite the SOFTMAX operators of 8 bits: the name of the output and the scale of the input."""
-    with damage(name):
-        model = tflite.Model.GetRootAs(data, 0)
-        graph = model.Subgraphs(0)
-        found = []
-        for made in map(graph.Operators, range(graph.OperatorsLength())):
-            if _kind(model, made) == "SOFTMAX":
-                source, output = (_port(graph.Tensors(i), name) for i in (made.Inputs(0), made.Outputs(0)))
-                found += [(output.name, source.scale)] if source.dtype in ("int8", "uint8") else []
-        return found
 
 
 def _kind(model: Any, operator: Any) -> str:
@@ -172,12 +151,11 @@ def _signature(model: Any, graph: Any, size: int, name: str) -> Signature:
                 "convert the model with numbers of 8, 16 or 32 bits there"
             )
 
-    codes = [model.OperatorCodes(i) for i in range(model.OperatorCodesLength())]
     touched = set()  # (dtype, is a constant) of what the operators proper read and write
     for i in range(graph.OperatorsLength()):
         operator = graph.Operators(i)
-        code = codes[operator.OpcodeIndex()]
-        if max(code.BuiltinCode(), code.DeprecatedBuiltinCode()) in _BOUNDARY_OPS:
+        known = ops.lookup(_kind(model, operator))
+        if known is not None and known.converts:
             touched |= {(ports[t].dtype, constant[t]) for t in _used(operator) if constant[t]}
         else:
             touched |= {(ports[t].dtype, constant[t]) for t in _used(operator)}

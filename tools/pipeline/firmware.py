@@ -15,7 +15,7 @@ from ..arena import STEP_BYTES, Arena
 from ..boards import flash as flasher
 from ..boards import monitor as terminal
 from ..errors import BuildError, KerfError, MissingTool, TransportError, UnsupportedModel, UsageError
-from ..graph import read
+from ..graph import passes, read
 from ..graph.ir import Graph, Plan
 from ..oracle import interpreter
 from ..progress import Progress
@@ -44,11 +44,6 @@ class Compiled:
     @property
     def plan(self) -> Plan | None:
         return self.program.plan
-
-    @property
-    def op_labels(self) -> tuple[tuple[str, str], ...]:
-        """(name, kind) of the operators, in the order in which a firmware reports their times."""
-        return tuple((op.name, op.kind) for op in self.graph.ops)
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,10 +121,10 @@ def inspect(ask: Request, progress: Progress, with_original: bool = False) -> Ma
         program = RUNTIMES[ask.runtime].compile(quantized.tflite, quantized.model, target)
         graph, plan = program.graph, program.plan
     except UnsupportedModel as error:
-        graph = read.read(quantized.tflite, quantized.model, kernels=False)
+        graph = passes.simplify(read.read(quantized.tflite, quantized.model))
         progress.warn(f"without a memory plan: {error}")
     original = in_float32(ask, progress) if with_original else None
-    floats = read.read(original.tflite, original.model, kernels=False) if original else None
+    floats = passes.simplify(read.read(original.tflite, original.model)) if original else None
     return inspector.inspect(graph, plan, floats)
 
 
@@ -160,9 +155,10 @@ def render_project(ask: Request, progress: Progress, arena: Arena | None = None)
     sources = runtime.sources(program, target, arena, mode=mode)
     project = render.project(
         graph,
-        program.plan or Plan(arena.bytes, {}),
+        program.labels,
         target,
         sources.files,
+        arena_bytes=arena.bytes,
         runtime=ask.runtime,
         mode=mode,
         kernels=sources.kernels,

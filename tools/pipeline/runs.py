@@ -63,7 +63,7 @@ def run(ask: Request, progress: Progress) -> Outcome:
         return _interpret(ask, progress)
     with ready(ask, progress) as firmware:
         compiled = firmware.compiled
-        quantized, ops = compiled.quantized, len(compiled.op_labels)
+        quantized, ops = compiled.quantized, len(compiled.program.labels)
         with firmware.open() as transport:
             device = bench.run(transport, quantized.vectors, quantized.sha256, ops, progress, wanted=firmware.wanted)
         for note in device.notes:
@@ -82,13 +82,13 @@ def compare(ask: Request, progress: Progress, samples: int = 1) -> Comparison:
         )
     with ready(ask, progress) as firmware:
         original = in_float32(ask, progress)
-        quantized, graph = firmware.compiled.quantized, firmware.compiled.graph
-        like = tuple(np.zeros(graph.output(op).shape, graph.output(op).dtype.value) for op in graph.ops)
+        quantized, program = firmware.compiled.quantized, firmware.compiled.program
+        like = tuple(np.zeros(each.tensor.shape, each.tensor.dtype.value) for each in program.reported)
         with firmware.open() as transport:
             inputs = tuple(array[:samples] for array in quantized.vectors.inputs)
             rows, identity = bench.capture(transport, inputs, like, quantized.sha256, progress, wanted=firmware.wanted)
     progress.say("running the model layer by layer on this machine")
-    found = comparison.examine(quantized, graph, original, rows, identity, firmware.line.emulator)
+    found = comparison.examine(quantized, program, original, rows, identity, firmware.line.emulator)
     kept.write(places.details(), kept.COMPARISON, found, found.to_json())
     return found
 
@@ -118,7 +118,7 @@ def classify(ask: Request, wanted: Sequence[str], progress: Progress) -> tuple[c
         vectors = replace(
             quantized.vectors, inputs=(pictures.inputs,), expected=found.outputs, labels=None, exact=found.exact
         )
-        ops = len(firmware.compiled.op_labels)
+        ops = len(firmware.compiled.program.labels)
         with firmware.open() as transport:
             device = bench.run(transport, vectors, quantized.sha256, ops, progress, wanted=firmware.wanted)
         assert device.identity is not None
@@ -213,7 +213,7 @@ def _outcome(
     on_device, on_host = (bench.accuracy(vectors, outputs) for outputs in (device.outputs, vectors.expected))
     per_op = None
     if device.per_op is not None:
-        labelled = zip(compiled.op_labels, device.per_op, strict=True)
+        labelled = zip(compiled.program.labels, device.per_op, strict=True)
         per_op = tuple({"name": name, "op": op, "median": ticks} for (name, op), ticks in labelled)
     steps = bench.largest_difference(vectors, device.outputs)
     who = built.image.project.identity if built else device.identity
@@ -259,10 +259,11 @@ def _ram_bytes(image: Image, device: DeviceRun) -> dict[str, int]:
 def _details(compiled: Compiled, built: Built | None, outputs: Sequence[npt.NDArray[Any]]) -> dict[str, Any]:
     """What the report shows of a run beyond its record; of a firmware that was there already, nothing of its memory."""
     if built is None:
-        return details.of(compiled.quantized, compiled.graph, None, outputs, None, ())
+        return details.of(compiled.quantized, compiled.graph, None, None, outputs, None, ())
     target = built.rendered.target
     parts = () if RUNTIMES[built.image.project.runtime].interprets(target) else sections.read(built.image.elf)
-    return details.of(compiled.quantized, compiled.graph, compiled.plan, outputs, target, parts)
+    program = compiled.program
+    return details.of(compiled.quantized, program.graph, program.schedule, program.plan, outputs, target, parts)
 
 
 def _interpret(ask: Request, progress: Progress) -> Outcome:

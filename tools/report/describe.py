@@ -63,7 +63,7 @@ def all_ops(runtimes: Mapping[str, Mapping[str, Sequence[str]]]) -> list[Row]:
             runtime: [re.sub(r"\bint16\b", "int16x8", name) for name in types.get(kind, ())]
             for runtime, types in runtimes.items()
         }
-        rows.append({"op": kind, **variants, "what": ops.find(kind).SUMMARY if kind in ops.known() else ""})
+        rows.append({"op": kind, **variants, "what": ops.find(kind).summary if kind in ops.known() else ""})
     return rows
 
 

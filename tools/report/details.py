@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..graph.ir import Graph, Plan, Tensor
+from ..graph.ir import Graph, Plan, Schedule, Tensor
 from ..values import Quantized, Target
 from .sections import Section
 
@@ -26,6 +26,7 @@ MOST_CLASSES = 100  # a larger confusion matrix is no help
 def of(
     quantized: Quantized,
     graph: Graph,
+    schedule: Schedule | None,
     plan: Plan | None,
     outputs: Sequence[Array],
     target: Target | None,
@@ -44,20 +45,23 @@ def of(
             {"name": s.name, "address": s.address, "flash_bytes": s.flash_bytes, "ram_bytes": s.ram_bytes}
             for s in sections
         ],
-        "plan": None if plan is None else _plan(graph, plan),
+        "plan": None if plan is None or schedule is None else _plan(schedule, plan),
         "classes": _classes(quantized, outputs),
         "pictures": _pictures(quantized, graph, outputs),
     }
 
 
-def _plan(graph: Graph, plan: Plan) -> dict[str, Any]:
-    """Steps are: input, every operator, output; buffers are live from step ``first`` up to and with ``last``."""
-    makers = {output: op.name for op in graph.ops for output in op.outputs}
-    named = [(makers.get(i, graph.tensors[i].name), place) for i, place in sorted(plan.tensors.items())]
-    named += [(f"scratch {n} of {graph.ops[op].name}", place) for (op, n), place in sorted(plan.scratch.items())]
+def _plan(schedule: Schedule, plan: Plan) -> dict[str, Any]:
+    """Steps are: input, every kernel call, output; buffers are live from step ``first`` up to and with ``last``."""
+    graph, steps = schedule.graph, schedule.steps
+    makers = {write.tensor: step.name for step in steps for write in step.call.writes}
+    placed = [(i, place) for i, place in sorted(plan.tensors.items()) if i not in schedule.views]
+    named = [(makers.get(i, graph.tensors[i].name), place) for i, place in placed]
+    named += [(f"scratch {n} of {steps[at].name}", place) for (at, n), place in sorted(plan.scratch.items())]
     return {
         "arena_bytes": plan.arena_bytes,
-        "steps": ["input", *(op.name for op in graph.ops), "output"],
+        "lower_bound_bytes": plan.lower_bound,
+        "steps": ["input", *(step.name for step in steps), "output"],
         "buffers": [
             {"name": name, "offset": p.offset, "bytes": p.bytes, "first": p.first + 1, "last": p.last + 1}
             for name, p in named

@@ -9,33 +9,50 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from ..arena import Arena
-from ..graph.ir import Constant, Graph, KernelCall, Plan, TensorRef
+from ..graph.ir import Constant, Graph, Plan, Schedule, Tensor
 from ..values import Target
+
+
+@dataclass(frozen=True)
+class Reported:
+    """What the firmware reports as one piece: its layers' names, its operators' kinds, and the tensor it shows."""
+
+    name: str
+    kind: str
+    tensor: Tensor
 
 
 @dataclass(frozen=True, eq=False)
 class Program:
-    """A model on its way to one runtime, checked: the operators it will run, in order.
+    """A model on its way to one runtime, checked.
 
-    ``plan`` is None where the runtime lays out its memory on the device; then its size is found by trying. ``calls``
-    are the kernels it is compiled to, () for an interpreter, which reads ``tflite`` itself.
+    ``reported`` are its pieces in the order in which they run. ``plan`` is None where the runtime lays out its memory
+    on the device; then its size is found by trying. ``schedule`` is what it was compiled to, None for an interpreter,
+    which reads ``tflite`` itself.
     """
 
     tflite: bytes
     graph: Graph
-    plan: Plan | None
-    calls: tuple[KernelCall, ...] = ()
+    reported: tuple[Reported, ...]
+    schedule: Schedule | None = None
+    plan: Plan | None = None
+
+    @property
+    def labels(self) -> tuple[tuple[str, str], ...]:
+        """(name, kind) of what the firmware reports, in order."""
+        return tuple((each.name, each.kind) for each in self.reported)
 
     @property
     def constants_bytes(self) -> int:
-        """Flash for constants: those that the calls name, packed as they are stored, or all of the graph's."""
+        """Flash for constants: those that the kernels read, packed as they are stored, or all of the graph's."""
         tensors = self.graph.tensors
-        if not self.calls:
+        if self.schedule is None:
             return sum(tensor.bytes for tensor in tensors if tensor.data is not None)
-        arguments = [argument for call in self.calls for argument in call.arguments]
-        named = {a.index for a in arguments if isinstance(a, TensorRef) and a.index is not None}
-        computed = sum(int(a.data.nbytes) for a in arguments if isinstance(a, Constant))
-        return computed + sum(tensors[i].bytes for i in named if tensors[i].data is not None)
+        calls = [step.call for step in self.schedule.steps]
+        named = {i for call in calls for i in call.reads if tensors[i].data is not None}
+        computed = sum(int(a.data.nbytes) for call in calls for a in call.arguments if isinstance(a, Constant))
+        state = sum(tensor.bytes for tensor in self.graph.states)
+        return computed + state + sum(tensors[i].bytes for i in named)
 
 
 @dataclass(frozen=True)

@@ -1,40 +1,46 @@
 """The runtime without a runtime: the model as C++ constants and straight-line calls into firmware/kernels."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from .. import cpp_text
 from ..arena import Arena
-from ..graph import ops, read
-from ..graph.ir import Argument, Constant, Graph, KernelCall, Op, Plan, Scratch, Tensor, TensorRef
-from ..graph.plan import plan as place_tensors
+from ..cores import Core
+from ..graph import ops, passes, read
+from ..graph.ir import Argument, Constant, Graph, Plan, Read, Scratch, Step, Tensor
+from ..graph.plan import plan
+from ..graph.schedule import GOALS, schedule
 from ..render import render
 from ..values import Target
-from . import Program, Sources, _descriptor
+from . import Program, Reported, Sources, _descriptor
 
 SUMMARY = "the model compiled ahead of time to plain C++: no interpreter, no library, no heap"
-ROLES = {kind: {1: "weights", 2: "bias"} for kind in ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")}
 
 
 def types() -> Mapping[str, tuple[str, ...]]:
     """Operator → the types it has kernels for."""
-    return {kind: ops.find(kind).VARIANTS for kind in ops.known()}
+    return {kind: ops.find(kind).types for kind in ops.with_kernels()}
 
 
 def compile(tflite: bytes, name: str, target: Target) -> Program:
-    """The graph, the kernels it calls and its memory plan, the same for every target.
+    """The graph, the kernels chosen for the target's core, and the memory plan.
 
     Raises UnsupportedModel with the layer, the reason and the way out.
     """
-    graph = read.read(tflite, name)
-    calls = lower(graph)
-    return Program(tflite, graph, place_tensors(graph, calls), calls)
+    return lower(tflite, name, target.core)
+
+
+def lower(tflite: bytes, name: str, core: Core, goal: str = GOALS[0], *, fused: bool = True) -> Program:
+    """The bytes of a .tflite → kernel calls on placed memory: the compiler from end to end."""
+    graph = passes.run(read.read(tflite, name))
+    scheduled = schedule(graph, core, goal, fused=fused)
+    reported = tuple(Reported(step.name, step.kind, graph.tensors[step.output]) for step in scheduled.steps)
+    return Program(tflite, graph, reported, scheduled, plan(scheduled))
 
 
 def sources(program: Program, target: Target, arena: Arena, *, mode: str) -> Sources:
     """src/model.cpp; the kernels that it includes are copied by `render`."""
-    assert program.plan is not None
-    return Sources(files(program.graph, program.calls, program.plan, mode=mode), kernels(program.calls))
+    return Sources(files(program, mode=mode), kernels(program))
 
 
 def library(target: Target) -> str:
@@ -51,37 +57,37 @@ def takes_per_channel_dense(target: Target) -> bool:
     return True
 
 
-def lower(graph: Graph) -> tuple[KernelCall, ...]:
-    """One kernel call per operator, in order."""
-    return tuple(ops.find(op.kind).lower(op, graph) for op in graph.ops)
+def kernels(program: Program) -> str:
+    """Which kernels the model runs on, for people: ``portable``, or several joined by ``+``."""
+    assert program.schedule is not None
+    return "+".join(program.schedule.variants) or "none"
 
 
-def kernels(calls: Sequence[KernelCall]) -> str:
-    """Which kernels the calls go to, for people: ``portable``, or several joined by ``+``."""
-    return "+".join(sorted({call.kernels for call in calls})) or "none"
-
-
-def files(graph: Graph, calls: Sequence[KernelCall], plan: Plan, *, mode: str) -> Mapping[str, bytes]:
+def files(program: Program, *, mode: str) -> Mapping[str, bytes]:
     """src/model.cpp, the model behind firmware/model/model.h; path → contents.
 
     Same model, same kerf: same bytes.
     """
-    printer = _Printer(graph, plan)
-    operators = [printer.operator(op, call) for op, call in zip(graph.ops, calls, strict=True)]
+    graph, memory, scheduled = program.graph, program.plan, program.schedule
+    assert memory is not None and scheduled is not None
+    printer = _Printer(graph, memory)
+    steps = [printer.step(number, step) for number, step in enumerate(scheduled.steps)]
+    states = [printer.state(tensor) for tensor in graph.states]
     text = render(
         "aot/model.cpp.j2",
         **_descriptor.values(
             graph,
             mode=mode,
             runtime="aot",
-            kernels=kernels(calls),
-            arena_bytes=plan.arena_bytes,
-            op_count=len(graph.ops),
+            kernels=kernels(program),
+            arena_bytes=memory.arena_bytes,
+            op_count=len(scheduled.steps),
         ),
-        headers=sorted({call.header for call in calls}),
+        headers=sorted({header for step in scheduled.steps for header in (step.call.header, *step.call.headers)}),
         constants=printer.constants,
-        operators=operators,
-        arena_bytes=plan.arena_bytes,
+        steps=steps,
+        states=states,
+        arena_bytes=memory.arena_bytes,
         inputs=[printer.port(graph.tensors[i]) for i in graph.inputs],
         outputs=[printer.port(graph.tensors[i]) for i in graph.outputs],
     )
@@ -89,7 +95,7 @@ def files(graph: Graph, calls: Sequence[KernelCall], plan: Plan, *, mode: str) -
 
 
 class _Printer:
-    """Turns calls into template values and collects the constants that they need on the way."""
+    """Turns steps into template values and collects the constants that they need on the way."""
 
     def __init__(self, graph: Graph, plan: Plan) -> None:
         self.graph, self.plan = graph, plan
@@ -97,21 +103,47 @@ class _Printer:
         self.names: dict[int, str] = {}  # tensor → its constant
         self.taken: set[str] = set()
 
-    def operator(self, op: Op, call: KernelCall) -> dict[str, Any]:
-        function = f"op{op.index}_{cpp_text.identifier(op.name)}"
-        output = self.graph.output(op)
-        scratch_numbers = iter(range(len(call.arguments)))
-        arguments = [self._argument(op, function, argument, scratch_numbers) for argument in call.arguments]
+    def step(self, number: int, step: Step) -> dict[str, Any]:
+        """One function: its params, the checks of its scratch sizes, and the call."""
+        function = f"step{number}_{cpp_text.identifier(step.ops[0].name)}"
+        call, output = step.call, self.graph.tensors[step.output]
+        params = [f"params{i + 1 if i else ''}" for i in range(len(call.params))]
+        template = [*(params if call.constexpr_params else ()), *map(str, call.template)]
+        bracket = f"<{', '.join(template)}>" if template else ""
+        passed = [] if call.constexpr_params else params
+        scratch = iter(range(len(call.scratch)))
         return {
-            "index": op.index,
-            "title": f"{op.index} {op.kind} {cpp_text.comment(op.name)} -> {_type_text(output)}",
+            "index": number,
+            "title": f"{number} {step.kind} {cpp_text.comment(step.name)} -> {_type_text(output)}",
             "function": function,
-            "kernel": call.function,
-            "params_type": call.params_type,
-            "params": [(name, cpp_text.value(item)) for name, item in call.params.items()],
-            "arguments": ["params", *arguments] if call.params_type else arguments,
+            "kernel": call.function + bracket,
+            "params": [
+                {
+                    "type": each.type,
+                    "name": name,
+                    "fields": [(field, cpp_text.value(item)) for field, item in each.fields.items()],
+                }
+                for each, name in zip(call.params, params, strict=True)
+            ],
+            "checks": [
+                f"{each.needed}{bracket}({', '.join(passed)}) <= {each.bytes}" for each in call.scratch if each.needed
+            ],
+            "arguments": [*passed, *(self._argument(number, step, argument, scratch) for argument in call.arguments)],
             "output": self._arena(output, cast=False),
             "output_bytes": output.bytes,
+        }
+
+    def state(self, tensor: Tensor) -> dict[str, Any]:
+        """A tensor that keeps its value: where it lies, and what it begins with; None for zeros."""
+        assert tensor.initial is not None
+        name = f"{cpp_text.identifier(tensor.name)}_initial"
+        is_zero = not tensor.initial.tobytes().strip(b"\0")
+        what = f"initial value of {cpp_text.comment(tensor.name)}"
+        return {
+            "comment": f"{cpp_text.comment(tensor.name)}, {_type_text(tensor)}",
+            "data": self._arena(tensor, cast=False),
+            "bytes": tensor.bytes,
+            "initial": None if is_zero else self._constant(self._unused(name), tensor.initial, what),
         }
 
     def port(self, tensor: Tensor) -> dict[str, Any]:
@@ -123,24 +155,31 @@ class _Printer:
             **_descriptor.quantization(tensor),
         }
 
-    def _argument(self, op: Op, function: str, argument: Argument, scratch_numbers: Any) -> str:
+    def _argument(self, number: int, step: Step, argument: Argument, scratch: Iterator[int]) -> str:
+        function = f"step{number}_{cpp_text.identifier(step.ops[0].name)}"
         if isinstance(argument, Scratch):
-            place = self.plan.scratch[op.index, next(scratch_numbers)]
+            place = self.plan.scratch[number, next(scratch)]
             return f"kerf_arena + {place.offset}" if place.bytes else "nullptr"
         if isinstance(argument, Constant):
-            what = f"{argument.suffix} of {op.kind} {cpp_text.comment(op.name)}"
-            return self._constant(f"{function}_{argument.suffix}", argument.data, what)
-        assert isinstance(argument, TensorRef)
-        if argument.index is None:
+            what = f"{argument.suffix} of {step.kind} {cpp_text.comment(step.name)}"
+            return self._constant(self._unused(f"{function}_{argument.suffix}"), argument.data, what)
+        if argument.tensor is None:
             return "nullptr"
-        tensor = self.graph.tensors[argument.index]
+        tensor = self.graph.tensors[argument.tensor]
         if tensor.data is None:
-            return self._arena(tensor, const=tensor.index not in op.outputs)
+            return self._arena(tensor, const=isinstance(argument, Read))
         if tensor.index not in self.names:
-            position = op.inputs.index(tensor.index) if tensor.index in op.inputs else len(op.inputs)
-            role = ROLES.get(op.kind, {}).get(position, f"input{position}")
-            self.names[tensor.index] = self._constant(f"{function}_{role}", tensor.data, cpp_text.comment(tensor.name))
+            name = self._unused(f"{function}_{_role(step, tensor)}")
+            self.names[tensor.index] = self._constant(name, tensor.data, cpp_text.comment(tensor.name))
         return self.names[tensor.index]
+
+    def _unused(self, name: str) -> str:
+        """The name as an identifier, numbered where a step has several constants of one role."""
+        name = cpp_text.identifier(name) if len(name) <= cpp_text.MAX_IDENTIFIER else _shortened(name)
+        numbered, number = name, 2
+        while numbered in self.taken:
+            numbered, number = f"{name}_{number}", number + 1
+        return numbered
 
     def _constant(self, name: str, data: Any, what: str) -> str:
         """Adds an array, described by the comment ``what``, and returns how to name it.
@@ -149,8 +188,6 @@ class _Printer:
         """
         if data.size == 0:
             return "nullptr"
-        name = cpp_text.identifier(name) if len(name) <= cpp_text.MAX_IDENTIFIER else _shortened(name)
-        assert name not in self.taken, f"two constants are called {name}"
         self.taken.add(name)
         dtype = data.dtype.newbyteorder("=").name
         self.constants.append(
@@ -173,8 +210,15 @@ class _Printer:
         return f"reinterpret_cast<{'const ' if const else ''}{cpp_text.cpp_type(tensor.dtype.value)}*>({address})"
 
 
+def _role(step: Step, tensor: Tensor) -> str:
+    """What a constant is to the operator that reads it."""
+    op = next(op for op in step.ops if tensor.index in op.inputs)
+    position = op.inputs.index(tensor.index)
+    return ops.find(op.kind).roles.get(position, f"input{position}")
+
+
 def _shortened(name: str) -> str:
-    """A long ``op7_<layer>_<role>`` without the middle of the layer; op7_ and the role keep it unique."""
+    """A long ``step7_<layer>_<role>`` without the middle of the layer; step7_ and the role keep it unique."""
     head, _, role = name.rpartition("_")
     return f"{head[: cpp_text.MAX_IDENTIFIER - len(role) - 1].rstrip('_')}_{role}"
 

@@ -9,12 +9,12 @@ import numpy as np
 from .. import cpp_text
 from ..arena import Arena
 from ..errors import UnsupportedModel
-from ..graph import read, specification
+from ..graph import ops, read, specification
 from ..graph.ir import DType, Graph, Op, Tensor
 from ..render import render
 from ..values import Target
-from . import Program, Sources, _descriptor, _tflm_library
-from ._tflm_support import DATA_INPUT, INTERPRETER, LIBRARIES, NARROW, WEIGHTS_INPUT, Library, adder
+from . import Program, Reported, Sources, _descriptor, _tflm_library
+from ._tflm_support import INTERPRETER, LIBRARIES, Library, adder, kernel, table
 
 SUMMARY = "TFLite Micro's interpreter with the vendor's kernels, from a published library"
 # Functions that only the vendor's kernels have; without any of them TFLM's reference kernels run.
@@ -29,15 +29,15 @@ PER_CHANNEL_OPTION = "converter._experimental_disable_per_channel_quantization_f
 
 def types() -> Mapping[str, tuple[str, ...]]:
     """Operator → its types; what only some of the libraries have is followed by their names in brackets."""
-    table = {}
-    for kind in sorted({kind for library in LIBRARIES for kind in library.kernels}):
+    found = {}
+    for kind in sorted(table()):
         names = dict.fromkeys(name for library in LIBRARIES for name in library.types(kind))
         cells = []
         for name in names:
             having = [library.title for library in LIBRARIES if name in library.types(kind)]
             cells.append(name if len(having) == len(LIBRARIES) else f"{name} ({', '.join(having)})")
-        table[kind] = tuple(cells)
-    return table
+        found[kind] = tuple(cells)
+    return found
 
 
 def compile(tflite: bytes, name: str, target: Target) -> Program:
@@ -45,9 +45,9 @@ def compile(tflite: bytes, name: str, target: Target) -> Program:
 
     Raises UnsupportedModel with the layer, the reason and the way out.
     """
-    graph = read.read(tflite, name, kernels=False, folded=False)
+    graph = read.read(tflite, name)
     check(graph, target)
-    return Program(tflite, graph, None)
+    return Program(tflite, graph, tuple(Reported(op.name, op.kind, graph.output(op)) for op in graph.ops))
 
 
 def check(graph: Graph, target: Target) -> None:
@@ -126,7 +126,7 @@ def registrations(graph: Graph) -> list[str]:
     calls = []
     for kind in sorted({op.kind for op in graph.ops}):
         used = {variant(op, graph) for op in graph.ops if op.kind == kind}
-        narrow = NARROW.get(kind, {}).get(used.pop()) if len(used) == 1 else None
+        narrow = kernel(kind).registrations.get(used.pop()) if len(used) == 1 else None
         argument = f"tflite::Register_{kind}_{narrow}()" if narrow else ""
         calls.append(f"{adder(kind)}({argument})")
     return calls
@@ -134,8 +134,9 @@ def registrations(graph: Graph) -> list[str]:
 
 def variant(op: Op, graph: Graph) -> str:
     """The type an operator works on, as the matrix names it; ``dynamic`` and ``float16`` are what no TFLM has."""
-    data = graph.optional_input(op, DATA_INPUT.get(op.kind, 0))
-    weights = graph.optional_input(op, WEIGHTS_INPUT[op.kind]) if op.kind in WEIGHTS_INPUT else None
+    row = kernel(op.kind)
+    data = graph.optional_input(op, row.data)
+    weights = graph.optional_input(op, row.weights) if row.weights is not None else None
     if data is None:
         return "any"
     if DType.FLOAT16 in (data.dtype, weights.dtype if weights else None):
@@ -175,8 +176,9 @@ def _check_type(op: Op, graph: Graph, chosen: Library, title: str) -> None:
 
 
 def _check_scales(op: Op, graph: Graph, chosen: Library, title: str) -> None:
-    if op.kind == "FULLY_CONNECTED" and not chosen.per_channel_dense:
-        weights = graph.optional_input(op, 1)
+    position = kernel(op.kind).weights
+    if position is not None and not chosen.uses_channel_scales(op.kind):
+        weights = graph.optional_input(op, position)
         if weights is not None and weights.quantization is not None and weights.quantization.per_channel:
             raise UnsupportedModel(
                 f"{op.where} has weights quantized per channel, which {title} ({chosen.tflm}) ignores and computes "
@@ -187,7 +189,9 @@ def _check_scales(op: Op, graph: Graph, chosen: Library, title: str) -> None:
 
 def _way_out(op: Op, found: str, known: tuple[str, ...]) -> str:
     """What the user can do: try another mode that the library has this operator in, or another layer."""
-    modes = [mode for mode in ("int8", "float32") if mode in known or (op.kind == "DEQUANTIZE" and found == "float16")]
+    operator = ops.lookup(op.kind)
+    converts = operator is not None and operator.converts and found == "float16"
+    modes = [mode for mode in ("int8", "float32") if mode in known or converts]
     if modes and found not in modes:
         return f"try --mode {' or '.join(modes)}"
     return "replace the layer in the Keras model (`inv ops` lists what there is)"

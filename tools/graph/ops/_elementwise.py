@@ -1,10 +1,10 @@
 """What the operators that keep, move or rescale single elements share."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from ...errors import ModelError, UnsupportedModel
-from ..ir import DType, Graph, Op, Tensor
+from ..ir import DType, Op, Tensor
 from ._quantized import INTEGER_LIMITS, describe, multiplier_and_shift
 
 
@@ -77,13 +77,6 @@ def constant_int32(op: Op, tensor: Tensor, what: str) -> list[int]:
             f"the Keras model"
         )
     return [int(value) for value in tensor.data.flat]
-
-
-def reusable(op: Op, graph: Graph, positions: Iterable[int] = (0,)) -> tuple[int, ...]:
-    """Of ``positions``, those whose tensor lies in the arena and is at least as large as the output."""
-    output = graph.output(op)
-    sources = [(position, graph.input(op, position)) for position in positions]
-    return tuple(p for p, source in sources if source.data is None and source.bytes >= output.bytes)
 
 
 def pad_front(values: Sequence[int], length: int, fill: int) -> tuple[int, ...]:

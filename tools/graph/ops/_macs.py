@@ -3,14 +3,17 @@
 A kernel's arguments are input, weights, bias, whatever its types ask for, output.
 """
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from ...errors import ModelError, UnsupportedModel
-from ..ir import Argument, Constant, DType, Graph, KernelCall, Op, Scratch, Tensor, TensorRef
+from ..ir import Argument, Constant, DType, Graph, KernelCall, Op, Params, Read, Scratch, Tensor, Write
+from ..operator import Operator, Variant
 from . import _quantized as q
+from ._channels import Sums
 
 # (input and output, weights) → variant
 TYPES = {
@@ -24,7 +27,7 @@ TYPES = {
 }
 MAX_BIAS = 1 << 46  # with the sum of products it stays inside the 48 bits that TFLM's rescaling takes
 MAX_INT16_SHIFT = 7  # so does the multiplier: MultiplyByQuantizedMultiplier for int64_t in TFLM's common.cc
-VARIANTS = tuple(TYPES.values())
+NAMES = tuple(TYPES.values())
 WITHOUT_INT4 = tuple(name for (_, weights), name in TYPES.items() if weights is not DType.INT4)
 BIAS = {
     "int8": (DType.INT32,),
@@ -37,7 +40,7 @@ BIAS = {
 }
 
 
-def variant(op: Op, graph: Graph, allowed: Sequence[str] = VARIANTS) -> str:
+def types(op: Op, graph: Graph, allowed: Sequence[str] = NAMES) -> str:
     """Which of TYPES an operator computes in. Raises UnsupportedModel for any that is not among ``allowed``."""
     source, weights, output = graph.input(op, 0), graph.input(op, 1), graph.output(op)
     q.check_types(op, source, output, allowed={activation for activation, _ in TYPES})
@@ -58,7 +61,7 @@ def check(op: Op, graph: Graph, channels: int, *, axis: int, symmetric: bool = T
     """
     source, weights, output = graph.input(op, 0), graph.input(op, 1), graph.output(op)
     bias = graph.optional_input(op, 2)
-    kind = variant(op, graph)
+    kind = types(op, graph)
     q.check_bias(op, bias, channels, *BIAS[kind])
     activation = op.attributes.activation
     if kind in ("int8", "int4"):
@@ -124,29 +127,32 @@ def check_scale_per_channel(op: Op, weights: Tensor, channels: int) -> None:
 def call(
     op: Op,
     graph: Graph,
-    params_type: str,
-    params: Mapping[str, Any],
+    struct: str,
+    geometry: Mapping[str, Any],
     channels: int,
     *,
+    trails: Mapping[int, int],
     row: int,
     row_is_symmetric: bool = False,
     offsets: Mapping[str, int] | None = None,
 ) -> KernelCall:
-    """The kernel call; after check().
+    """The call of the portable kernel; after check().
 
-    ``params_type`` is the C++ struct's name without the type and ``Params``, ``params`` its geometry. ``row`` is how
-    many input elements a hybrid kernel quantizes together, and whether symmetrically. ``offsets`` go between an int8
-    kernel's input and output offset.
+    ``struct`` is the name of the C++ params without the type and ``Params``, ``geometry`` its first fields. ``trails``
+    is the output's. ``row`` is how many input elements a hybrid kernel quantizes together, and whether symmetrically.
+    ``offsets`` go between an int8 kernel's input and output offset.
     """
     source, weights, output = graph.input(op, 0), graph.input(op, 1), graph.output(op)
     bias = graph.optional_input(op, 2)
-    kind, kernel, activation = variant(op, graph), op.kind.lower(), op.attributes.activation
+    kind, kernel, activation = types(op, graph), op.kind.lower(), op.attributes.activation
     arguments: tuple[Argument, ...] = (
-        TensorRef(source.index),
-        Constant("weights", pack_int4(weights.data)) if weights.dtype is DType.INT4 else TensorRef(weights.index),
-        TensorRef(bias.index if bias else None),
+        Read(source.index),
+        Constant("weights", pack_int4(weights.data), weights.index)
+        if weights.dtype is DType.INT4
+        else Read(weights.index),
+        Read(bias.index if bias else None),
     )
-    result = TensorRef(output.index)
+    result = Write(output.index, trails)
     if kind in ("int8", "int4"):
         multipliers, shifts = q.channel_multipliers(op, source, weights, output, channels)
         low, high = q.integer_activation_range(op, output, activation)
@@ -158,12 +164,11 @@ def call(
             "activation_max": high,
         }
         arguments += (Constant("multipliers", multipliers), Constant("shifts", shifts), result)
-        return KernelCall(
-            f"{kernel}.h", f"{kernel}_{kind}", f"{params_type}Int8Params", {**params, **numbers}, arguments
-        )
+        params = Params(f"{struct}Int8Params", {**geometry, **numbers})
+        return KernelCall(f"{kernel}.h", f"{kernel}_{kind}", (params,), arguments, by_rows=kind == "int8")
     if kind == "int16x8":
         low, high = q.integer_activation_range(op, output, activation)
-        params = {**params, "activation_min": low, "activation_max": high}
+        params = Params(f"{struct}Int16Params", {**geometry, "activation_min": low, "activation_max": high})
         multipliers, shifts = q.channel_multipliers(op, source, weights, output, channels)
         products = weights.elements // channels
         sums = "uint32_t" if products * 127 << 15 < 1 << 31 else "int64_t"
@@ -172,15 +177,18 @@ def call(
         else:
             multipliers, shifts = int16_multipliers(multipliers, shifts)
         arguments += (Constant("multipliers", multipliers), Constant("shifts", shifts), result)
-        types = f"{sums}, {'int64_t' if bias and bias.dtype is DType.INT64 else 'int32_t'}"
-        return KernelCall(f"{kernel}.h", f"{kernel}_int16<{types}>", f"{params_type}Int16Params", params, arguments)
+        template = (sums, "int64_t" if bias and bias.dtype is DType.INT64 else "int32_t")
+        return KernelCall(f"{kernel}.h", f"{kernel}_int16", (params,), arguments, template)
     lowest, highest = q.float32_activation_range(activation)
-    params = {**params, "activation_min": lowest, "activation_max": highest}
+    params = Params(f"{struct}Float32Params", {**geometry, "activation_min": lowest, "activation_max": highest})
     function = f"{kernel}_{kind}"
     if kind in ("dynamic", "dynamic int4"):
-        arguments += (Constant("scales", channel_scales(weights, channels)), Scratch(row))
+        arguments += (
+            Constant("scales", channel_scales(weights, channels)),
+            Scratch(row, f"{kernel}_hybrid_scratch_bytes"),
+        )
         function = f"{kernel}_hybrid{'_symmetric' * row_is_symmetric}{'_int4' * (weights.dtype is DType.INT4)}"
-    return KernelCall(f"{kernel}.h", function, f"{params_type}Float32Params", params, (*arguments, result))
+    return KernelCall(f"{kernel}.h", function, (params,), (*arguments, result))
 
 
 def int16_multipliers(multipliers: Any, shifts: Any) -> tuple[Any, Any]:
@@ -202,3 +210,51 @@ def channel_scales(weights: Tensor, channels: int) -> Any:
     """The weights' scales as a float32 array, one per output channel."""
     assert weights.quantization is not None
     return np.broadcast_to(np.array(weights.quantization.scales, np.float32), (channels,)).copy()
+
+
+def operator(
+    summary: str,
+    *,
+    types: Sequence[str],
+    check: Callable[[Op, Graph], None],
+    variants: tuple[Variant, ...],
+    parse: Callable[[Any], Any],
+    channels: Sums,
+    leaves: tuple[str, ...],
+) -> Operator:
+    """What the three declare in common."""
+
+    def macs(op: Op, graph: Graph) -> int:
+        """Each output element is a dot product with as many weights as one output channel has; 0 without weights."""
+        return graph.output(op).elements * filter_elements(op, graph)
+
+    def filter_elements(op: Op, graph: Graph) -> int:
+        weights = graph.optional_input(op, 1)
+        if weights is None:
+            return 0
+        count = weights.shape[channels.axis] if channels.axis < len(weights.shape) else 1
+        return weights.elements // max(count, 1)
+
+    def vendor_scratch(op: Op, graph: Graph) -> int:
+        """Two columns of the input as 16-bit numbers and a sum per output channel (CMSIS-NN), or a copy of input and
+        weights (ESP-NN)."""
+        source, weights, output = graph.optional_input(op, 0), graph.optional_input(op, 1), graph.output(op)
+        if source is None or weights is None:
+            return 0
+        per_channel = weights.elements if channels.reads_one_channel else filter_elements(op, graph)
+        sums = 4 * math.prod(output.shape[-1:])  # 4 of a scalar
+        return max(2 * 2 * per_channel + sums, 2 * (source.bytes + weights.bytes))
+
+    return Operator(
+        summary=summary,
+        types=tuple(types),
+        check=check,
+        variants=variants,
+        parse=parse,
+        roles={1: "weights", 2: "bias"},
+        channel_axis=channels.axis,
+        macs=macs,
+        channels=channels,
+        leaves=leaves,
+        vendor_scratch=vendor_scratch,
+    )

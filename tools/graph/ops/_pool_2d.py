@@ -1,13 +1,17 @@
-"""What MAX_POOL_2D and AVERAGE_POOL_2D share: all but the kernel."""
+"""What MAX_POOL_2D and AVERAGE_POOL_2D share: everything except the kernel."""
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import tflite
 
-from ..ir import DType, Graph, KernelCall, Op, TensorRef
+from ..ir import DType, Graph, KernelCall, Op, Params, Read, Write
+from ..operator import Operator, portable
 from . import _quantized as q
-from ._window import Axis, check_window, padding_name, window_axes
+from ._channels import Clamps
+from ._order import window
+from ._window import check_window, padding_name, window_axes
 
 
 @dataclass(frozen=True)
@@ -32,7 +36,7 @@ def parse(operator: Any) -> Attributes:
 
 
 def check(op: Op, graph: Graph) -> None:
-    """Raises ModelError or UnsupportedModel unless lower() has a kernel for this operator."""
+    """Raises ModelError or UnsupportedModel unless call() has a kernel for this operator."""
     q.check_arity(op, inputs=(1,))
     q.check_present(op, 0)
     source, output = graph.input(op, 0), graph.output(op)
@@ -46,12 +50,12 @@ def check(op: Op, graph: Graph) -> None:
         q.integer_activation_range(op, output, attributes.activation)
 
 
-def lower_pool(op: Op, graph: Graph, kernel: str) -> KernelCall:
+def call(kernel: str, op: Op, graph: Graph) -> KernelCall:
     """The call of kernels/<kernel>.h; after check()."""
     source, output = graph.input(op, 0), graph.output(op)
     attributes: Attributes = op.attributes
-    vertical, horizontal = _axes(op, graph)
-    params: dict[str, Any] = {
+    vertical, horizontal = window_axes(attributes.padding, source, attributes.filter, attributes.stride)
+    fields: dict[str, Any] = {
         "batches": source.shape[0],
         "input_height": vertical.input,
         "input_width": horizontal.input,
@@ -65,27 +69,28 @@ def lower_pool(op: Op, graph: Graph, kernel: str) -> KernelCall:
         "padding_top": vertical.padding,
         "padding_left": horizontal.padding,
     }
-    arguments = (TensorRef(source.index), TensorRef(output.index))
+    trails = window(op, graph, vertical, horizontal, channelwise=True)
+    arguments = (Read(source.index), Write(output.index, trails))
     if source.dtype is DType.FLOAT32:
         low, high = q.float32_activation_range(attributes.activation)
-        params |= {"activation_min": low, "activation_max": high}
-        return KernelCall(f"{kernel}.h", f"{kernel}_float32", "Pool2DFloat32Params", params, arguments)
+        fields |= {"activation_min": low, "activation_max": high}
+        return KernelCall(f"{kernel}.h", f"{kernel}_float32", (Params("Pool2DFloat32Params", fields),), arguments)
     minimum, maximum = q.integer_activation_range(op, output, attributes.activation)
-    params |= {"activation_min": minimum, "activation_max": maximum}
+    fields |= {"activation_min": minimum, "activation_max": maximum}
     integer = source.dtype.value
-    return KernelCall(f"{kernel}.h", f"{kernel}_{integer}", f"Pool2D{integer.capitalize()}Params", params, arguments)
+    params = Params(f"Pool2D{integer.capitalize()}Params", fields)
+    return KernelCall(f"{kernel}.h", f"{kernel}_{integer}", (params,), arguments)
 
 
-def in_place(op: Op, graph: Graph) -> tuple[int, ...]:
-    """The input, where no window reaches back into padding.
-
-    A window's first element then lies at or after the output element it makes, so that nothing is overwritten before
-    the last window that needs it.
-    """
-    vertical, horizontal = _axes(op, graph)
-    return (0,) if vertical.padding == horizontal.padding == 0 else ()
-
-
-def _axes(op: Op, graph: Graph) -> tuple[Axis, Axis]:
-    attributes: Attributes = op.attributes
-    return window_axes(attributes.padding, graph.input(op, 0), attributes.filter, attributes.stride)
+def pool_operator(kernel: str, *, summary: str) -> Operator:
+    """The operator whose kernel is this one, of kernels/<kernel>.h."""
+    return Operator(
+        summary=summary,
+        types=("int8", "int16", "float32"),
+        check=check,
+        variants=portable(partial(call, kernel)),
+        parse=parse,
+        keeps_range=True,
+        one_quantization=(0,),
+        channels=Clamps(),
+    )

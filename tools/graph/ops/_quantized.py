@@ -246,6 +246,11 @@ def multiplier_and_shift(op: Op, real: float) -> tuple[int, int]:
     )
 
 
+def channel_multiplier(op: Op, source: Tensor, scale: float, output: Tensor) -> tuple[int, int]:
+    """(multiplier, shift) of an output channel whose weights have this scale. Raises as multiplier_and_shift() does."""
+    return multiplier_and_shift(op, source.scale * scale / output.scale)
+
+
 def channel_multipliers(op: Op, source: Tensor, weights: Tensor, output: Tensor, channels: int) -> tuple[Any, Any]:
     """int32 arrays (multipliers, shifts), one per output channel: input scale * weight scale / output scale.
 
@@ -254,7 +259,7 @@ def channel_multipliers(op: Op, source: Tensor, weights: Tensor, output: Tensor,
     """
     assert weights.quantization is not None
     scales = weights.quantization.scales
-    pairs = [multiplier_and_shift(op, source.scale * scale / output.scale) for scale in scales]
+    pairs = [channel_multiplier(op, source, scale, output) for scale in scales]
     if len(pairs) == 1:
         pairs *= channels
     return np.array([p[0] for p in pairs], np.int32), np.array([p[1] for p in pairs], np.int32)

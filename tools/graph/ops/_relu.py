@@ -1,7 +1,7 @@
-"""What RELU, RELU6, RELU_N1_TO_1 and RELU_0_TO_1 as operators of their own share: all but the bounds.
+"""What RELU, RELU6, RELU_N1_TO_1 and RELU_0_TO_1 share as operators of their own: everything except their bounds.
 
-Integers rescale from the input's quantization to the output's. For RELU that is TFLM's kernel; TFLM's RELU6 leaves the
-conversion out and the other two it does not have, so they are LiteRT's (graph/specification.py).
+Integers are rescaled from the input's quantization to the output's. For RELU that is TFLM's kernel. TFLM's RELU6 leaves
+the conversion out, and TFLM does not have the other two: these are LiteRT's (graph/specification.py).
 """
 
 import math
@@ -9,17 +9,16 @@ from typing import Any
 
 import numpy as np
 
-from ..ir import DType, Graph, KernelCall, Op, TensorRef
+from ..ir import DType, Graph, KernelCall, Op, Params, Read, Write
+from ..operator import Objection, Operator, portable
 from . import _quantized as q
-from ._elementwise import rescale, reusable
-
-
-def parse(operator: Any) -> None:
-    return None
+from ._channels import KeepsZeros
+from ._elementwise import rescale
+from ._order import elementwise
 
 
 def check(op: Op, graph: Graph) -> None:
-    """Raises ModelError or UnsupportedModel unless lower() has a kernel for this operator."""
+    """Raises ModelError or UnsupportedModel unless call() has a kernel for this operator."""
     q.check_arity(op, (1,))
     q.check_present(op, 0)
     source, output = graph.input(op, 0), graph.output(op)
@@ -31,36 +30,32 @@ def check(op: Op, graph: Graph) -> None:
         q.integer_activation_range(op, output, op.kind)
 
 
-def lower(op: Op, graph: Graph) -> KernelCall:
+def call(op: Op, graph: Graph) -> KernelCall:
     """The call of kernels/relu.h; after check()."""
     source, output = graph.input(op, 0), graph.output(op)
-    params: dict[str, Any] = {"count": source.elements}
-    arguments = (TensorRef(source.index), TensorRef(output.index))
+    fields: dict[str, Any] = {"count": source.elements}
+    arguments = (Read(source.index), Write(output.index, elementwise(op, graph)))
     if source.dtype is DType.FLOAT32:
         if op.kind == "RELU":
-            return KernelCall("relu.h", "relu_float32", "ReluFloat32Params", params, arguments)
+            return KernelCall("relu.h", "relu_float32", (Params("ReluFloat32Params", fields),), arguments)
         low, high = q.float32_activation_range(op.kind)
-        params |= {"output_min": low, "output_max": high}
-        return KernelCall("relu.h", "clamp_float32", "ClampFloat32Params", params, arguments)
+        fields |= {"output_min": low, "output_max": high}
+        return KernelCall("relu.h", "clamp_float32", (Params("ClampFloat32Params", fields),), arguments)
     integer = source.dtype.value
     minimum, maximum = q.integer_activation_range(op, output, op.kind)
     limits = {"output_min": minimum, "output_max": maximum}
     if (source.scale, source.zero_point) == (output.scale, output.zero_point):
-        return KernelCall(
-            "relu.h", f"clamp_{integer}", f"Clamp{integer.capitalize()}Params", params | limits, arguments
-        )
+        params = Params(f"Clamp{integer.capitalize()}Params", fields | limits)
+        return KernelCall("relu.h", f"clamp_{integer}", (params,), arguments)
     multiplier, shift = rescale(op, _factor(op, graph), largest=_largest(source.dtype))
-    params |= {
+    fields |= {
         "input_zero_point": source.zero_point,
         "multiplier": multiplier,
         "shift": shift,
         "output_zero_point": output.zero_point,
     }
-    return KernelCall("relu.h", f"relu_{integer}", f"Relu{integer.capitalize()}Params", params | limits, arguments)
-
-
-def in_place(op: Op, graph: Graph) -> tuple[int, ...]:
-    return reusable(op, graph)
+    params = Params(f"Relu{integer.capitalize()}Params", fields | limits)
+    return KernelCall("relu.h", f"relu_{integer}", (params,), arguments)
 
 
 def _factor(op: Op, graph: Graph) -> float:
@@ -81,3 +76,18 @@ def _factor(op: Op, graph: Graph) -> float:
 def _largest(dtype: DType) -> int:
     """The largest difference between an integer of this type and its zero point."""
     return 255 if dtype is DType.INT8 else 32768
+
+
+def relu_operator(
+    summary: str, *, types: tuple[str, ...], litert_alone: bool = False, left_out: Objection | None = None
+) -> Operator:
+    """The operator of one of these names."""
+    return Operator(
+        summary=summary,
+        types=types,
+        check=check,
+        variants=portable(call),
+        channels=KeepsZeros(),
+        litert_alone=litert_alone,
+        left_out_by_tflm=left_out,
+    )

@@ -1,12 +1,14 @@
-"""Weights of which many are zero, as one bit each and the values of the others: kernels/sparse.h."""
+"""Weights that are mostly zero, stored as one bit each and the values of the others: kernels/sparse.h."""
 
-from dataclasses import replace
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from ..ir import Constant, KernelCall, Scratch, Tensor
+from ...cores import Core
+from ..ir import Constant, DType, Graph, KernelCall, Op, Params, Scratch, Tensor, Write
+from ..operator import Variant
 
 # Of the dense weights' bytes that sparse ones may take, which is near where they cost no time either. ResNet8 (12.5 M
 # multiplications, mostly 3x3) with 50, 80 and 90 % of its weights at zero stores 62, 33 and 23 % of their bytes and
@@ -21,32 +23,53 @@ def pack(weights: npt.NDArray[np.int8]) -> tuple[npt.NDArray[np.uint8], npt.NDAr
     return np.packbits(rows != 0, axis=1, bitorder="little").ravel(), rows[rows != 0]
 
 
-def compressed(call: KernelCall, weights: Tensor) -> KernelCall:
-    """The call with sparse weights, or ``call`` itself where they are not smaller by enough.
+def sparse_variant(portable_call: Callable[[Op, Graph], KernelCall]) -> Variant:
+    """The variant of CONV_2D or FULLY_CONNECTED for int8 weights that are enough smaller in this form."""
 
-    ``call`` is one of conv_2d_int8 or fully_connected_int8, its second argument the weights.
-    """
-    params: dict[str, Any] = dict(call.params)
-    if weights.data is None or weights.zero_point != 0 or params.get("dilation_width", 1) != 1:
-        return call
-    data = weights.data
-    if call.params_type == "FullyConnectedInt8Params":
-        data, params = data[:, np.newaxis, np.newaxis, :], _as_convolution(params)
-    if data.shape[3] != params["input_depth"]:
-        return call
-    bitmap, values = pack(data)
-    if values.size == 0 or bitmap.nbytes + values.nbytes > LARGEST_SHARE * data.nbytes:
-        return call
-    source, _, *others, output = call.arguments
-    arguments = (source, Constant("bitmap", bitmap), Constant("values", values), *others, _rows(params), output)
-    return replace(
-        call,
-        header="sparse.h",
-        function="conv_2d_int8_sparse",
-        params_type="Conv2DInt8Params",
-        params=params,
-        arguments=arguments,
-    )
+    def accepts(op: Op, graph: Graph, core: Core) -> bool:
+        return _is_sparse(op, graph)
+
+    def call(op: Op, graph: Graph) -> KernelCall:
+        weights, plain = graph.input(op, 1), portable_call(op, graph)
+        assert weights.data is not None
+        fields = dict(plain.fields)
+        if "filter_offset" in fields:
+            fields = _as_convolution(fields)
+        bitmap, values = pack(_filters(weights))
+        source, _, *others, output = plain.arguments
+        assert isinstance(output, Write)
+        arguments = (
+            source,
+            Constant("bitmap", bitmap, weights.index),
+            Constant("values", values),
+            *others,
+            _rows(fields),
+            Write(output.tensor),  # several positions are made at once
+        )
+        return KernelCall("sparse.h", "conv_2d_int8_sparse", (Params("Conv2DInt8Params", fields),), arguments)
+
+    return Variant("sparse", call, accepts)
+
+
+def _is_sparse(op: Op, graph: Graph) -> bool:
+    """Whether the weights are int8 constants that take LARGEST_SHARE of their bytes or less, in a filter whose rows
+    read neighbouring input."""
+    source, weights = graph.input(op, 0), graph.input(op, 1)
+    if weights.data is None or weights.zero_point != 0 or {source.dtype, weights.dtype} != {DType.INT8}:
+        return False
+    if getattr(op.attributes, "dilation", (1, 1))[1] != 1 and weights.shape[2] > 1:
+        return False
+    filters = _filters(weights)
+    if len(weights.shape) == 4 and filters.shape[3] != source.shape[3]:
+        return False  # groups
+    bitmap, values = pack(filters)
+    return values.size > 0 and bitmap.nbytes + values.nbytes <= LARGEST_SHARE * weights.data.nbytes
+
+
+def _filters(weights: Tensor) -> npt.NDArray[np.int8]:
+    """Weights as those of a convolution, [out][height][width][depth]."""
+    assert weights.data is not None
+    return weights.data if weights.data.ndim == 4 else weights.data[:, np.newaxis, np.newaxis, :]
 
 
 def _rows(params: dict[str, Any]) -> Scratch:
@@ -59,7 +82,9 @@ def _rows(params: dict[str, Any]) -> Scratch:
     )
     top, left = params["padding_top"], params["padding_left"]
     inside = top == left == 0 and height <= params["input_height"] and width <= params["input_width"]
-    return Scratch(0 if inside else params["filter_height"] * width * params["input_depth"])
+    return Scratch(
+        0 if inside else params["filter_height"] * width * params["input_depth"], "conv_2d_sparse_rows_bytes"
+    )
 
 
 def _as_convolution(params: dict[str, Any]) -> dict[str, Any]:

@@ -6,9 +6,10 @@ from typing import Any
 import tflite
 
 from ...errors import UnsupportedModel
-from ..ir import DType, Graph, KernelCall, Op, Tensor, TensorRef
+from ..ir import DType, Graph, KernelCall, Op, Params, Read, Tensor, Write
+from ..operator import Operator, portable
 from ._broadcast import check_operands, loop_params
-from ._elementwise import reusable
+from ._order import elementwise
 from ._quantized import (
     activation_name,
     float32_activation_range,
@@ -16,9 +17,6 @@ from ._quantized import (
     options,
     quantize_multiplier,
 )
-
-SUMMARY = "elementwise sum with broadcasting and fused activation"
-VARIANTS = ("int8", "int16", "float32")
 
 SUM_BITS = {DType.INT8: 20, DType.INT16: 15}  # fractional bits of the common scale, TFLM's left_shift
 
@@ -44,24 +42,24 @@ def check(op: Op, graph: Graph) -> None:
             )
 
 
-def lower(op: Op, graph: Graph) -> KernelCall:
+def call(op: Op, graph: Graph) -> KernelCall:
     first, second, output = graph.input(op, 0), graph.input(op, 1), graph.output(op)
-    params = loop_params(first, second)
-    arguments = tuple(TensorRef(tensor.index) for tensor in (first, second, output))
+    fields = loop_params(first, second)
+    arguments = (Read(first.index), Read(second.index), Write(output.index, elementwise(op, graph, (0, 1))))
     activation = op.attributes.activation
     if output.dtype is DType.FLOAT32:
         low, high = float32_activation_range(activation)
-        params |= {"output_min": low, "output_max": high}
-        return KernelCall("add.h", "add_float32", "AddFloat32Params", params, arguments)
+        fields |= {"output_min": low, "output_max": high}
+        return KernelCall("add.h", "add_float32", (Params("AddFloat32Params", fields),), arguments)
     inputs, of_output = _multipliers(first, second, output)
     for number, tensor, (multiplier, shift) in zip((1, 2), (first, second), inputs, strict=True):
-        params |= {
+        fields |= {
             f"input{number}_offset": -tensor.zero_point,
             f"input{number}_multiplier": multiplier,
             f"input{number}_shift": shift,
         }
     minimum, maximum = integer_activation_range(op, output, activation)
-    params |= {
+    fields |= {
         "output_offset": output.zero_point,
         "output_multiplier": of_output[0],
         "output_shift": of_output[1],
@@ -69,11 +67,8 @@ def lower(op: Op, graph: Graph) -> KernelCall:
         "output_max": maximum,
     }
     integer = output.dtype.value
-    return KernelCall("add.h", f"add_{integer}", f"Add{integer.capitalize()}Params", params, arguments)
-
-
-def in_place(op: Op, graph: Graph) -> tuple[int, ...]:
-    return reusable(op, graph, (0, 1))
+    params = Params(f"Add{integer.capitalize()}Params", fields)
+    return KernelCall("add.h", f"add_{integer}", (params,), arguments)
 
 
 def _multipliers(first: Tensor, second: Tensor, output: Tensor) -> tuple[list[tuple[int, int]], tuple[int, int]]:
@@ -81,3 +76,13 @@ def _multipliers(first: Tensor, second: Tensor, output: Tensor) -> tuple[list[tu
     twice_larger = 2 * max(first.scale, second.scale)
     inputs = [quantize_multiplier(tensor.scale / twice_larger) for tensor in (first, second)]
     return inputs, quantize_multiplier(twice_larger / ((1 << SUM_BITS[output.dtype]) * output.scale))
+
+
+OPERATOR = Operator(
+    summary="elementwise sum with broadcasting and fused activation",
+    types=("int8", "int16", "float32"),
+    check=check,
+    variants=portable(call),
+    parse=parse,
+    leaves=("add", "addv2"),
+)

@@ -7,7 +7,8 @@ from typing import Any
 import tflite
 
 from ...errors import UnsupportedModel
-from ..ir import DType, Graph, KernelCall, Op, TensorRef
+from ..ir import Argument, DType, Graph, KernelCall, Op, Params, Read, Write
+from ..operator import EVERY_INPUT, Operator, portable
 from ._elementwise import check_not_empty, resolve_axis
 from ._quantized import (
     INTEGER_LIMITS,
@@ -21,9 +22,7 @@ from ._quantized import (
     options,
 )
 
-SUMMARY = "up to ten tensors side by side"
-VARIANTS = ("int8", "int16", "float32", "int32", "int64", "bool")
-
+TYPES = ("int8", "int16", "float32", "int32", "int64", "bool")
 LARGEST = 10  # inputs of the kernel and of TFLM's
 
 
@@ -47,7 +46,7 @@ def check(op: Op, graph: Graph) -> None:
     check_arity(op, range(1, LARGEST + 1))
     check_present(op, *range(len(op.inputs)))
     sources, output = [graph.input(op, i) for i in range(len(op.inputs))], graph.output(op)
-    dtype = check_types(op, *sources, output, allowed=[DType(name) for name in VARIANTS])
+    dtype = check_types(op, *sources, output, allowed=[DType(name) for name in TYPES])
     check_not_empty(op, *sources, output)
     if op.attributes.activation != "NONE":
         raise UnsupportedModel(
@@ -64,14 +63,20 @@ def check(op: Op, graph: Graph) -> None:
         check_per_tensor(op, *sources, output)
 
 
-def lower(op: Op, graph: Graph) -> KernelCall:
+def call(op: Op, graph: Graph) -> KernelCall:
     sources, output = [graph.input(op, i) for i in range(len(op.inputs))], graph.output(op)
     axis = resolve_axis(op, op.attributes.axis, len(output.shape))
     rows = math.prod(output.shape[:axis])
-    params = {"rows": rows, "chunk_bytes": tuple(source.bytes // rows for source in sources)}
-    arguments = tuple(TensorRef(tensor.index) for tensor in (output, *sources))
-    return KernelCall("concatenation.h", "concatenation", "ConcatenationParams", params, arguments)
+    fields = {"rows": rows, "chunk_bytes": tuple(source.bytes // rows for source in sources)}
+    arguments: tuple[Argument, ...] = (Write(output.index), *(Read(source.index) for source in sources))
+    return KernelCall("concatenation.h", "concatenation", (Params("ConcatenationParams", fields),), arguments)
 
 
-def in_place(op: Op, graph: Graph) -> tuple[int, ...]:
-    return ()
+OPERATOR = Operator(
+    summary="up to ten tensors side by side",
+    types=TYPES,
+    check=check,
+    variants=portable(call),
+    parse=parse,
+    one_quantization=EVERY_INPUT,
+)

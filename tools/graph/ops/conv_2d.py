@@ -6,16 +6,18 @@ from typing import Any
 
 import tflite
 
+from ...cores import Core
 from ...errors import ModelError
-from ..ir import DType, Graph, KernelCall, Op, Scratch, Tensor
+from ..ir import DType, Graph, KernelCall, Op, Scratch, Write
+from ..operator import Variant, portable
 from . import _macs as macs
 from . import _quantized as q
-from ._sparse import compressed
-from ._window import check_window, padding_name, window_axes
+from ._channels import Sums
+from ._order import window
+from ._sparse import sparse_variant
+from ._window import Axis, check_window, padding_name, window_axes
 
-SUMMARY = "2D convolution: groups, dilation, fused activation; weights per tensor or per channel"
-VARIANTS = macs.VARIANTS
-# float16 and int4 weights that are widened together, at least: enough of them to hide what a walk over the image costs.
+# Weights that are widened together, at least: enough of them to hide what a walk over the image costs.
 WIDENED = 256
 
 
@@ -43,11 +45,11 @@ def parse(operator: Any) -> Attributes:
 
 
 def check(op: Op, graph: Graph) -> None:
-    """Raises ModelError or UnsupportedModel unless lower() has a kernel for this operator."""
+    """Raises ModelError or UnsupportedModel unless there is a kernel for this operator."""
     q.check_arity(op, inputs=(2, 3))
     q.check_present(op, 0, 1)
     source, weights, output = graph.input(op, 0), graph.input(op, 1), graph.output(op)
-    kind = macs.variant(op, graph)
+    kind = macs.types(op, graph)
     attributes: Attributes = op.attributes
     q.check_activation(op, attributes.activation)
     q.check_rank(op, weights, 4)
@@ -68,16 +70,13 @@ def check(op: Op, graph: Graph) -> None:
         macs.check_scale_per_channel(op, weights, channels)
 
 
-def lower(op: Op, graph: Graph) -> KernelCall:
-    """The kernel call; after check()."""
+def call(op: Op, graph: Graph) -> KernelCall:
+    """The portable kernel; after check()."""
     source, weights = graph.input(op, 0), graph.input(op, 1)
-    attributes: Attributes = op.attributes
     batches, _, _, depth = source.shape
-    channels, filter_height, filter_width, filter_depth = weights.shape
-    vertical, horizontal = window_axes(
-        attributes.padding, source, (filter_height, filter_width), attributes.stride, attributes.dilation
-    )
-    params: dict[str, Any] = {
+    channels, _, _, filter_depth = weights.shape
+    vertical, horizontal = _axes(op, graph)
+    geometry: dict[str, Any] = {
         "batches": batches,
         "input_height": vertical.input,
         "input_width": horizontal.input,
@@ -98,29 +97,63 @@ def lower(op: Op, graph: Graph) -> KernelCall:
     # LiteRT's hybrid convolution quantizes its input symmetrically where one scale does for all weights
     # (is_hybrid_per_channel in tensorflow/lite/kernels/conv.cc).
     one_scale = weights.quantization is not None and len(set(weights.quantization.scales)) == 1
-    symmetric = one_scale and filter_depth == depth
-    image = source.elements // batches
-    call = macs.call(op, graph, "Conv2D", params, channels, row=image, row_is_symmetric=symmetric)
-    if weights.dtype in (DType.FLOAT16, DType.INT4):
-        return _widening(call, weights, activations=source.bytes + graph.output(op).bytes)
-    return compressed(call, weights) if call.function == "conv_2d_int8" else call
+    return macs.call(
+        op,
+        graph,
+        "Conv2D",
+        geometry,
+        channels,
+        trails=window(op, graph, vertical, horizontal) if filter_depth == depth else {},  # else group after group
+        row=source.elements // batches,
+        row_is_symmetric=one_scale and filter_depth == depth,
+    )
 
 
-def _widening(call: KernelCall, weights: Tensor, activations: int) -> KernelCall:
-    """The call with room to widen some filters, once for all positions: see WIDENED.
+def widened_call(op: Op, graph: Graph) -> KernelCall:
+    """Weights of float16 or int4, of which some filters are widened at once, for all positions: see WIDENED.
 
-    One by one where four take more than the layer's ``activations``, in bytes, which then are few.
+    One by one where four would take more memory than the layer's activations, which then are few.
     """
+    plain, weights = call(op, graph), graph.input(op, 1)
     channels = weights.shape[0]
     filter_elements = weights.elements // channels
     filter_bytes = filter_elements * (4 if weights.dtype is DType.FLOAT16 else 1)
     fours = math.ceil(WIDENED / (4 * filter_elements))
+    activations = graph.input(op, 0).bytes + graph.output(op).bytes
     at_once = 1 if 4 * filter_bytes > activations else min(4 * fours, channels)
-    *arguments, output = call.arguments
-    room = Scratch(at_once * filter_bytes)
-    return replace(call, function=f"{call.function}<{at_once}>", arguments=(*arguments, room, output))
+    *arguments, _ = plain.arguments
+    room = Scratch(at_once * filter_bytes, f"conv_2d_{plain.function.rpartition('_')[2]}_wide_bytes")
+    return replace(
+        plain,
+        template=(at_once,),
+        arguments=(*arguments, room, Write(graph.output(op).index)),  # filter after filter: all of the input is needed
+        by_rows=False,
+    )
 
 
-def in_place(op: Op, graph: Graph) -> tuple[int, ...]:
-    """None: every output element reads inputs that later ones read again."""
-    return ()
+def _axes(op: Op, graph: Graph) -> tuple[Axis, Axis]:
+    """The (vertical, horizontal) axes of the filters over the image."""
+    attributes: Attributes = op.attributes
+    size = graph.input(op, 1).shape[1:3]
+    return window_axes(
+        attributes.padding, graph.input(op, 0), (size[0], size[1]), attributes.stride, attributes.dilation
+    )
+
+
+def _is_narrow(op: Op, graph: Graph, core: Core) -> bool:
+    return graph.input(op, 1).dtype in (DType.FLOAT16, DType.INT4)
+
+
+OPERATOR = macs.operator(
+    "2D convolution: groups, dilation, fused activation; weights per tensor or per channel",
+    types=macs.NAMES,
+    check=check,
+    variants=(
+        sparse_variant(call),
+        Variant("widened", widened_call, _is_narrow),
+        *portable(call),
+    ),
+    parse=parse,
+    channels=Sums(axis=0),
+    leaves=("biasadd", "convolution", "conv2d", "add"),
+)

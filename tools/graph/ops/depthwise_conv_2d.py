@@ -7,12 +7,14 @@ import tflite
 
 from ...errors import ModelError
 from ..ir import DType, Graph, KernelCall, Op
+from ..operator import portable
 from . import _macs as macs
 from . import _quantized as q
+from ._channels import DepthwiseSums
+from ._order import window
 from ._window import check_window, padding_name, window_axes
 
-SUMMARY = "2D convolution of each channel by itself: depth multiplier, dilation, fused activation"
-VARIANTS = macs.WITHOUT_INT4  # LiteRT has no hybrid one
+TYPES = macs.WITHOUT_INT4  # LiteRT has no hybrid kernel for it
 
 
 @dataclass(frozen=True)
@@ -39,11 +41,11 @@ def parse(operator: Any) -> Attributes:
 
 
 def check(op: Op, graph: Graph) -> None:
-    """Raises ModelError or UnsupportedModel unless lower() has a kernel for this operator."""
+    """Raises ModelError or UnsupportedModel unless there is a kernel for this operator."""
     q.check_arity(op, inputs=(2, 3))
     q.check_present(op, 0, 1)
     source, weights, output = graph.input(op, 0), graph.input(op, 1), graph.output(op)
-    kind = macs.variant(op, graph, VARIANTS)
+    kind = macs.types(op, graph, TYPES)
     attributes: Attributes = op.attributes
     q.check_activation(op, attributes.activation)
     q.check_rank(op, weights, 4)
@@ -67,8 +69,8 @@ def check(op: Op, graph: Graph) -> None:
         macs.check_scale_per_channel(op, weights, channels)
 
 
-def lower(op: Op, graph: Graph) -> KernelCall:
-    """The kernel call; after check()."""
+def call(op: Op, graph: Graph) -> KernelCall:
+    """The portable kernel; after check()."""
     source, weights = graph.input(op, 0), graph.input(op, 1)
     attributes: Attributes = op.attributes
     batches, _, _, depth = source.shape
@@ -76,7 +78,7 @@ def lower(op: Op, graph: Graph) -> KernelCall:
     vertical, horizontal = window_axes(
         attributes.padding, source, (filter_height, filter_width), attributes.stride, attributes.dilation
     )
-    params: dict[str, Any] = {
+    geometry: dict[str, Any] = {
         "batches": batches,
         "input_height": vertical.input,
         "input_width": horizontal.input,
@@ -93,9 +95,23 @@ def lower(op: Op, graph: Graph) -> KernelCall:
         "padding_top": vertical.padding,
         "padding_left": horizontal.padding,
     }
-    return macs.call(op, graph, "DepthwiseConv2D", params, channels, row=source.elements // batches)
+    return macs.call(
+        op,
+        graph,
+        "DepthwiseConv2D",
+        geometry,
+        channels,
+        trails=window(op, graph, vertical, horizontal, channelwise=attributes.depth_multiplier == 1),
+        row=source.elements // batches,
+    )
 
 
-def in_place(op: Op, graph: Graph) -> tuple[int, ...]:
-    """None: every output element reads inputs that later ones read again."""
-    return ()
+OPERATOR = macs.operator(
+    "2D convolution of each channel by itself: depth multiplier, dilation, fused activation",
+    types=TYPES,
+    check=check,
+    variants=portable(call),
+    parse=parse,
+    channels=DepthwiseSums(axis=3),
+    leaves=("biasadd", "depthwise", "add"),
+)

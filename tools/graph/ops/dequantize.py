@@ -1,17 +1,15 @@
 """DEQUANTIZE: integers to real numbers."""
 
+from collections.abc import Sequence
 from typing import Any
 
-from ..ir import DType, Graph, KernelCall, Op, TensorRef
+import numpy as np
+import numpy.typing as npt
+
+from ..ir import DType, Graph, KernelCall, Op, Params, Read, Tensor, Write
+from ..operator import Operator, portable
 from ._elementwise import check_quantized
 from ._quantized import INTEGER_LIMITS, check_arity, check_present, check_shape, check_types
-
-SUMMARY = "integers to float32"
-VARIANTS = ("int8 to float32", "uint8 to float32", "int16 to float32")
-
-
-def parse(operator: Any) -> None:
-    return None
 
 
 def check(op: Op, graph: Graph) -> None:
@@ -24,13 +22,27 @@ def check(op: Op, graph: Graph) -> None:
     check_quantized(op, source)
 
 
-def lower(op: Op, graph: Graph) -> KernelCall:
+def call(op: Op, graph: Graph) -> KernelCall:
     source, output = graph.input(op, 0), graph.output(op)
-    params = {"count": source.elements, "scale": source.scale, "zero_point": source.zero_point}
-    arguments = (TensorRef(source.index), TensorRef(output.index))
+    fields = {"count": source.elements, "scale": source.scale, "zero_point": source.zero_point}
+    arguments = (Read(source.index), Write(output.index))
     function = f"dequantize_{source.dtype.value}"
-    return KernelCall("quantize.h", function, "QuantizeParams", params, arguments)
+    return KernelCall("quantize.h", function, (Params("QuantizeParams", fields),), arguments)
 
 
-def in_place(op: Op, graph: Graph) -> tuple[int, ...]:
-    return ()
+def evaluate(op: Op, tensors: Sequence[Tensor]) -> npt.NDArray[Any] | None:
+    """float16 constants as float32, which is exact."""
+    source, output = tensors
+    if source.dtype is not DType.FLOAT16 or output.dtype is not DType.FLOAT32 or source.data is None:
+        return None
+    return np.asarray(source.data, np.float32)
+
+
+OPERATOR = Operator(
+    summary="integers to float32",
+    types=("int8 to float32", "uint8 to float32", "int16 to float32"),
+    check=check,
+    variants=portable(call),
+    converts=True,
+    evaluate=evaluate,
+)

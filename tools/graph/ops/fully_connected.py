@@ -7,12 +7,12 @@ import tflite
 
 from ...errors import ModelError, UnsupportedModel
 from ..ir import Graph, KernelCall, Op, Tensor
+from ..operator import portable
 from . import _macs as macs
 from . import _quantized as q
-from ._sparse import compressed
-
-SUMMARY = "dense layer over the last axis: fused activation; weights per tensor or per channel"
-VARIANTS = macs.VARIANTS
+from ._channels import Sums
+from ._order import rows
+from ._sparse import sparse_variant
 
 
 @dataclass(frozen=True)
@@ -39,12 +39,12 @@ def parse(operator: Any) -> Attributes:
 
 
 def check(op: Op, graph: Graph) -> None:
-    """Raises ModelError or UnsupportedModel unless lower() has a kernel for this operator."""
+    """Raises ModelError or UnsupportedModel unless there is a kernel for this operator."""
     q.check_arity(op, inputs=(2, 3))
     q.check_present(op, 0, 1)
     source, weights, output = graph.input(op, 0), graph.input(op, 1), graph.output(op)
     bias = graph.optional_input(op, 2)
-    kind = macs.variant(op, graph)
+    kind = macs.types(op, graph)
     attributes: Attributes = op.attributes
     q.check_activation(op, attributes.activation)
     if attributes.weights_format != "DEFAULT":
@@ -60,11 +60,11 @@ def check(op: Op, graph: Graph) -> None:
             f"{op.where}: input {q.describe(source)} does not split into rows of {depth}, the width of weights "
             f"{q.describe(weights)}; convert the model again"
         )
-    rows = source.elements // depth
+    count = source.elements // depth
     if attributes.keep_num_dims:
         q.check_shape(op, output, (*source.shape[:-1], channels))
-    elif output.elements != rows * channels or output.shape[-1:] != (channels,):
-        q.check_shape(op, output, (rows, channels))
+    elif output.elements != count * channels or output.shape[-1:] != (channels,):
+        q.check_shape(op, output, (count, channels))
     macs.check(op, graph, channels, axis=0, symmetric=False)
     if kind in ("int8", "int4", "int16x8"):
         _check_bias_scale(op, source, weights, bias, output)
@@ -87,8 +87,8 @@ def _check_bias_scale(op: Op, source: Tensor, weights: Tensor, bias: Tensor | No
         )
 
 
-def lower(op: Op, graph: Graph) -> KernelCall:
-    """The kernel call; after check().
+def call(op: Op, graph: Graph) -> KernelCall:
+    """The portable kernel; after check().
 
     TFLM of October 2026, like q.channel_multipliers(), multiplies the scales in double precision. Earlier TFLM did so
     in float32 for per-tensor weights (GetQuantizedConvolutionMultipler), which can differ by a step at exact ties.
@@ -96,24 +96,30 @@ def lower(op: Op, graph: Graph) -> KernelCall:
     source, weights = graph.input(op, 0), graph.input(op, 1)
     attributes: Attributes = op.attributes
     channels, depth = weights.shape
-    params: dict[str, Any] = {
+    geometry: dict[str, Any] = {
         "batches": source.elements // depth,
         "input_depth": depth,
         "output_depth": channels,
     }
-    call = macs.call(
+    return macs.call(
         op,
         graph,
         "FullyConnected",
-        params,
+        geometry,
         channels,
+        trails=rows(op, graph, source.elements // depth),
         row=depth,
         row_is_symmetric=not attributes.asymmetric_inputs,
         offsets={"filter_offset": -weights.zero_point},
     )
-    return compressed(call, weights) if call.function == "fully_connected_int8" else call
 
 
-def in_place(op: Op, graph: Graph) -> tuple[int, ...]:
-    """None: every output element reads the whole input row."""
-    return ()
+OPERATOR = macs.operator(
+    "dense layer over the last axis: fused activation; weights per tensor or per channel",
+    types=macs.NAMES,
+    check=check,
+    variants=(sparse_variant(call), *portable(call)),
+    parse=parse,
+    channels=Sums(axis=0),
+    leaves=("biasadd", "matmul", "add", "tensordot"),
+)

@@ -5,16 +5,17 @@ multiplications of 32 by 32 bits.
 """
 
 import math
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from ...errors import UnsupportedModel
-from ..ir import Constant, DType, Graph, KernelCall, Op, TensorRef
-from ._elementwise import check_probability_quantization, reusable
+from ..ir import Constant, DType, Graph, KernelCall, Op, Params, Read, Write
+from ..operator import Operator, portable
+from ._elementwise import check_probability_quantization
 from ._fixed_point import logistic, multiply_by_quantized_multiplier, rounding_divide_by_power_of_two
 from ._lookup import sigmoids
+from ._order import elementwise
 from ._quantized import (
     check_arity,
     check_per_tensor,
@@ -24,16 +25,9 @@ from ._quantized import (
     describe,
 )
 
-SUMMARY = "sigmoid of each element"
-VARIANTS = ("int8", "int16", "float32")
-
 INPUT_BITS = 4  # integer bits of a scaled input: Q4.27
 OUTPUT_BITS = 8
 THREE_QUARTERS = 3 << 12  # steps of 1 / (24 * 2^9) in 1, of which the int16 table has one entry per 2^9
-
-
-def parse(operator: Any) -> None:
-    return None
 
 
 def check(op: Op, graph: Graph) -> None:
@@ -57,23 +51,19 @@ def check(op: Op, graph: Graph) -> None:
         )
 
 
-def lower(op: Op, graph: Graph) -> KernelCall:
+def call(op: Op, graph: Graph) -> KernelCall:
     source, output = graph.input(op, 0), graph.output(op)
-    params = {"count": source.elements}
-    first, last = TensorRef(source.index), TensorRef(output.index)
+    fields = {"count": source.elements}
+    first, last = Read(source.index), Write(output.index, elementwise(op, graph))
     if source.dtype is DType.FLOAT32:
-        return KernelCall("logistic.h", "logistic_float32", "LogisticParams", params, (first, last))
+        return KernelCall("logistic.h", "logistic_float32", (Params("LogisticParams", fields),), (first, last))
     if source.dtype is DType.INT16:
         multiplier, shift = int16_multiplier(source.scale)
-        params |= {"multiplier": multiplier, "right_shift": shift}
+        fields |= {"multiplier": multiplier, "right_shift": shift}
         arguments = (first, Constant("sigmoids", sigmoids()), last)
-        return KernelCall("logistic.h", "logistic_int16", "LogisticInt16Params", params, arguments)
+        return KernelCall("logistic.h", "logistic_int16", (Params("LogisticInt16Params", fields),), arguments)
     table = Constant("table", outputs(source.scale, source.zero_point))
-    return KernelCall("logistic.h", "logistic_int8", "LogisticParams", params, (first, table, last))
-
-
-def in_place(op: Op, graph: Graph) -> tuple[int, ...]:
-    return reusable(op, graph)
+    return KernelCall("logistic.h", "logistic_int8", (Params("LogisticParams", fields),), (first, table, last))
 
 
 def int16_multiplier(scale: float) -> tuple[int, int]:
@@ -112,3 +102,12 @@ def outputs(scale: float, zero_point: int) -> npt.NDArray[np.int8]:
         return min(rounding_divide_by_power_of_two(result, 31 - OUTPUT_BITS) - 128, 127)
 
     return np.array([output(quantized) for quantized in range(-128, 128)], np.int8)
+
+
+OPERATOR = Operator(
+    summary="sigmoid of each element",
+    types=("int8", "int16", "float32"),
+    check=check,
+    variants=portable(call),
+    fixed_range=True,
+)

@@ -1,14 +1,5 @@
 """MAX_POOL_2D: graph operator → call of kernels/max_pool_2d.h."""
 
-from ..ir import Graph, KernelCall, Op
-from ._pool_2d import Attributes, check, in_place, lower_pool, parse
+from ._pool_2d import pool_operator
 
-__all__ = ["SUMMARY", "VARIANTS", "Attributes", "check", "in_place", "lower", "parse"]
-
-SUMMARY = "largest value of a sliding window: fused activation"
-VARIANTS = ("int8", "int16", "float32")
-
-
-def lower(op: Op, graph: Graph) -> KernelCall:
-    """The kernel call; after check()."""
-    return lower_pool(op, graph, "max_pool_2d")
+OPERATOR = pool_operator("max_pool_2d", summary="largest value of a sliding window: fused activation")

@@ -7,8 +7,11 @@ from typing import Any
 import tflite
 
 from ...errors import ModelError, UnsupportedModel
-from ..ir import DType, Graph, KernelCall, Op, TensorRef
-from ._elementwise import check_not_empty, constant_int32, pad_front, resolve_axis, reusable
+from ..ir import DType, Graph, KernelCall, Op, Params, Read, Write
+from ..operator import Constants, Operator, portable
+from ._channels import KeepsZeros
+from ._elementwise import check_not_empty, constant_int32, pad_front, resolve_axis
+from ._order import elementwise
 from ._quantized import (
     check_arity,
     check_per_tensor,
@@ -18,9 +21,6 @@ from ._quantized import (
     multiplier_and_shift,
     options,
 )
-
-SUMMARY = "mean over any dimensions"
-VARIANTS = ("int8", "int16", "float32")
 
 LOOPS = 3  # of the kernel, for each nest
 
@@ -64,33 +64,43 @@ def check(op: Op, graph: Graph) -> None:
             )
 
 
-def lower(op: Op, graph: Graph) -> KernelCall:
+def call(op: Op, graph: Graph) -> KernelCall:
     source, output = graph.input(op, 0), graph.output(op)
     kept, reduced = reduction_loops(source.shape, _axes(op, graph))
-    params: dict[str, Any] = {}
+    fields: dict[str, Any] = {}
     for name, nest in (("kept", kept), ("reduced", reduced)):
-        params |= {
+        fields |= {
             f"{name}_shape": pad_front([count for count, _ in nest], LOOPS, 1),
             f"{name}_strides": pad_front([stride for _, stride in nest], LOOPS, 0),
         }
     count = source.elements // output.elements
-    arguments = (TensorRef(source.index), TensorRef(output.index))
+    arguments = (Read(source.index), Write(output.index, elementwise(op, graph)))
     if source.dtype is DType.FLOAT32:
-        params |= {"count": count}
-        return KernelCall("mean.h", "mean_float32", "MeanFloat32Params", params, arguments)
+        fields |= {"count": count}
+        return KernelCall("mean.h", "mean_float32", (Params("MeanFloat32Params", fields),), arguments)
     multiplier, shift = _divide(multiplier_and_shift(op, source.scale / output.scale), count)
-    params |= {
+    fields |= {
         "zero_point_sum": count * source.zero_point,
         "multiplier": multiplier,
         "shift": shift,
         "output_zero_point": output.zero_point,
     }
     integer = source.dtype.value
-    return KernelCall("mean.h", f"mean_{integer}", f"Mean{integer.capitalize()}Params", params, arguments)
+    params = Params(f"Mean{integer.capitalize()}Params", fields)
+    return KernelCall("mean.h", f"mean_{integer}", (params,), arguments)
 
 
-def in_place(op: Op, graph: Graph) -> tuple[int, ...]:
-    return reusable(op, graph)
+class Channels(KeepsZeros):
+    """A channel of zeros stays one where channels are not averaged with each other."""
+
+    def constant(self, op: Op, graph: Graph, source: Constants) -> Constants:
+        before, after = graph.input(op, 0), graph.output(op)
+        axes = graph.input(op, 1)
+        if axes.data is None or not after.shape or after.shape[-1] != before.shape[-1]:
+            return {}
+        if any(int(axis) % len(before.shape) == len(before.shape) - 1 for axis in axes.data.ravel()):
+            return {}
+        return super().constant(op, graph, source)
 
 
 def _axes(op: Op, graph: Graph) -> set[int]:
@@ -123,3 +133,13 @@ def reduction_loops(shape: Sequence[int], axes: set[int]) -> tuple[list[tuple[in
             nest.append((size, stride))
         stride, previous = stride * size, kind
     return nests[0][::-1], nests[1][::-1]
+
+
+OPERATOR = Operator(
+    summary="mean over any dimensions",
+    types=("int8", "int16", "float32"),
+    check=check,
+    variants=portable(call),
+    parse=parse,
+    channels=Channels(),
+)

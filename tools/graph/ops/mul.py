@@ -6,9 +6,10 @@ from typing import Any
 import tflite
 
 from ...errors import UnsupportedModel
-from ..ir import DType, Graph, KernelCall, Op, Tensor, TensorRef
+from ..ir import DType, Graph, KernelCall, Op, Params, Read, Tensor, Write
+from ..operator import Operator, portable
 from ._broadcast import check_operands, loop_params
-from ._elementwise import reusable
+from ._order import elementwise
 from ._quantized import (
     activation_name,
     float32_activation_range,
@@ -16,9 +17,6 @@ from ._quantized import (
     options,
     quantize_multiplier,
 )
-
-SUMMARY = "elementwise product with broadcasting and fused activation"
-VARIANTS = ("int8", "int16", "float32")
 
 LARGEST_PRODUCT = {DType.INT8: 255**2, DType.INT16: 2**30}  # of two elements without their zero points
 
@@ -44,18 +42,18 @@ def check(op: Op, graph: Graph) -> None:
             )
 
 
-def lower(op: Op, graph: Graph) -> KernelCall:
+def call(op: Op, graph: Graph) -> KernelCall:
     first, second, output = graph.input(op, 0), graph.input(op, 1), graph.output(op)
-    params = loop_params(first, second)
-    arguments = tuple(TensorRef(tensor.index) for tensor in (first, second, output))
+    fields = loop_params(first, second)
+    arguments = (Read(first.index), Read(second.index), Write(output.index, elementwise(op, graph, (0, 1))))
     activation = op.attributes.activation
     if output.dtype is DType.FLOAT32:
         low, high = float32_activation_range(activation)
-        params |= {"output_min": low, "output_max": high}
-        return KernelCall("mul.h", "mul_float32", "MulFloat32Params", params, arguments)
+        fields |= {"output_min": low, "output_max": high}
+        return KernelCall("mul.h", "mul_float32", (Params("MulFloat32Params", fields),), arguments)
     multiplier, shift = _multiplier(first, second, output)
     minimum, maximum = integer_activation_range(op, output, activation)
-    params |= {
+    fields |= {
         "input1_offset": -first.zero_point,
         "input2_offset": -second.zero_point,
         "output_offset": output.zero_point,
@@ -65,13 +63,19 @@ def lower(op: Op, graph: Graph) -> KernelCall:
         "output_max": maximum,
     }
     integer = output.dtype.value
-    return KernelCall("mul.h", f"mul_{integer}", f"Mul{integer.capitalize()}Params", params, arguments)
-
-
-def in_place(op: Op, graph: Graph) -> tuple[int, ...]:
-    return reusable(op, graph, (0, 1))
+    params = Params(f"Mul{integer.capitalize()}Params", fields)
+    return KernelCall("mul.h", f"mul_{integer}", (params,), arguments)
 
 
 def _multiplier(first: Tensor, second: Tensor, output: Tensor) -> tuple[int, int]:
     """(multiplier, shift) of the product; TFLM: CalculateOpDataMul in micro/kernels/mul_common.cc."""
     return quantize_multiplier(first.scale * second.scale / output.scale)
+
+
+OPERATOR = Operator(
+    summary="elementwise product with broadcasting and fused activation",
+    types=("int8", "int16", "float32"),
+    check=check,
+    variants=portable(call),
+    parse=parse,
+)

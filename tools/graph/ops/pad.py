@@ -4,18 +4,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from ...errors import ModelError, UnsupportedModel
-from ..ir import DType, Graph, KernelCall, Op, TensorRef
+from ..ir import DType, Graph, KernelCall, Op, Params, Read, Write
+from ..operator import Operator, portable
 from ._elementwise import constant_int32, pad_front
 from ._quantized import check_arity, check_per_tensor, check_present, check_shape, check_types, describe
 
-SUMMARY = "zeros around a tensor of up to five dimensions"
-VARIANTS = ("int8", "int16", "float32")
-
 DIMENSIONS = 5  # of the kernel and of TFLM's
-
-
-def parse(operator: Any) -> None:
-    return None
 
 
 def check(op: Op, graph: Graph) -> None:
@@ -40,23 +34,19 @@ def check(op: Op, graph: Graph) -> None:
         check_per_tensor(op, source, output)
 
 
-def lower(op: Op, graph: Graph) -> KernelCall:
+def call(op: Op, graph: Graph) -> KernelCall:
     source, output = graph.input(op, 0), graph.output(op)
     paddings = constant_int32(op, graph.input(op, 1), "paddings")
     shape, before, after = fold(source.shape, paddings[::2], paddings[1::2])
-    params: dict[str, Any] = {
+    fields: dict[str, Any] = {
         "input_shape": pad_front(shape, DIMENSIONS, 1),
         "before": pad_front(before, DIMENSIONS, 0),
         "after": pad_front(after, DIMENSIONS, 0),
         "value": 0.0 if source.dtype is DType.FLOAT32 else output.zero_point,
     }
     kind = source.dtype.value
-    arguments = (TensorRef(source.index), TensorRef(output.index))
-    return KernelCall("pad.h", f"pad_{kind}", f"Pad{kind.capitalize()}Params", params, arguments)
-
-
-def in_place(op: Op, graph: Graph) -> tuple[int, ...]:
-    return ()
+    arguments = (Read(source.index), Write(output.index))
+    return KernelCall("pad.h", f"pad_{kind}", (Params(f"Pad{kind.capitalize()}Params", fields),), arguments)
 
 
 def fold(shape: Sequence[int], before: Sequence[int], after: Sequence[int]) -> tuple[list[int], list[int], list[int]]:
@@ -73,3 +63,13 @@ def fold(shape: Sequence[int], before: Sequence[int], after: Sequence[int]) -> t
         folded.append((inner, 0, 0))
     sizes, lows, highs = zip(*reversed(folded), strict=True)
     return list(sizes), list(lows), list(highs)
+
+
+OPERATOR = Operator(
+    summary="zeros around a tensor of up to five dimensions",
+    types=("int8", "int16", "float32"),
+    check=check,
+    variants=portable(call),
+    keeps_range=True,
+    one_quantization=(0,),
+)

@@ -3,12 +3,13 @@
 from typing import Any
 
 from ...errors import UnsupportedModel
-from ..ir import DType, Graph, KernelCall, Op, TensorRef
-from ._elementwise import check_quantized, rescale, reusable
+from ..ir import DType, Graph, KernelCall, Op, Params, Read, Write
+from ..operator import Operator, portable
+from ._elementwise import check_quantized, rescale
+from ._order import elementwise
 from ._quantized import check_arity, check_present, check_shape, describe
 
-SUMMARY = "float32 to integers, or integers to another scale"
-VARIANTS = (
+TYPES = (
     "float32 to int8",
     "float32 to int16",
     "int8",
@@ -20,18 +21,14 @@ VARIANTS = (
 )
 
 
-def parse(operator: Any) -> None:
-    return None
-
-
 def check(op: Op, graph: Graph) -> None:
     check_arity(op, (1,))
     check_present(op, 0)
     source, output = graph.input(op, 0), graph.output(op)
-    if _variant(source.dtype, output.dtype) not in VARIANTS:
+    if _types(source.dtype, output.dtype) not in TYPES:
         raise UnsupportedModel(
             f"{op.where}: there is no kernel from {describe(source)} to {describe(output)}, only "
-            f"{', '.join(VARIANTS)}; try --mode int8"
+            f"{', '.join(TYPES)}; try --mode int8"
         )
     check_shape(op, output, source.shape)
     check_quantized(op, output)
@@ -40,35 +37,40 @@ def check(op: Op, graph: Graph) -> None:
         rescale(op, source.scale / output.scale, largest=_largest(source.dtype))
 
 
-def lower(op: Op, graph: Graph) -> KernelCall:
+def call(op: Op, graph: Graph) -> KernelCall:
     source, output = graph.input(op, 0), graph.output(op)
-    arguments = (TensorRef(source.index), TensorRef(output.index))
-    params: dict[str, Any] = {"count": source.elements}
+    # Outputs wider than inputs would overwrite what is not read yet.
+    trails = elementwise(op, graph) if output.dtype.bytes == 1 else {}
+    arguments = (Read(source.index), Write(output.index, trails))
+    fields: dict[str, Any] = {"count": source.elements}
     if source.dtype is DType.FLOAT32:
-        params |= {"scale": output.scale, "zero_point": output.zero_point}
+        fields |= {"scale": output.scale, "zero_point": output.zero_point}
         function = f"quantize_{output.dtype.value}"
-        return KernelCall("quantize.h", function, "QuantizeParams", params, arguments)
+        return KernelCall("quantize.h", function, (Params("QuantizeParams", fields),), arguments)
     multiplier, shift = rescale(op, source.scale / output.scale, largest=_largest(source.dtype))
-    params |= {
+    fields |= {
         "input_zero_point": source.zero_point,
         "multiplier": multiplier,
         "shift": shift,
         "output_zero_point": output.zero_point,
     }
     function = f"requantize_{source.dtype.value}_{output.dtype.value}"
-    return KernelCall("quantize.h", function, "RequantizeParams", params, arguments)
+    return KernelCall("quantize.h", function, (Params("RequantizeParams", fields),), arguments)
 
 
-def in_place(op: Op, graph: Graph) -> tuple[int, ...]:
-    # Wider elements would overwrite inputs before they are read. Narrower ones trail behind the reads, but C++ lets
-    # nothing but bytes be written over objects of another type.
-    return reusable(op, graph) if graph.output(op).dtype.bytes == 1 else ()
-
-
-def _variant(source: DType, output: DType) -> str:
+def _types(source: DType, output: DType) -> str:
     return source.value if source is output else f"{source.value} to {output.value}"
 
 
 def _largest(dtype: DType) -> int:
     """The largest difference between an integer of this type and a zero point."""
     return int(2 ** (8 * dtype.bytes) - 1)
+
+
+OPERATOR = Operator(
+    summary="float32 to integers, or integers to another scale",
+    types=TYPES,
+    check=check,
+    variants=portable(call),
+    converts=True,
+)

@@ -1,8 +1,5 @@
 """RELU as an operator of its own."""
 
-from ._relu import check, in_place, lower, parse
+from ._relu import relu_operator
 
-__all__ = ["SUMMARY", "VARIANTS", "check", "in_place", "lower", "parse"]
-
-SUMMARY = "max(x, 0) of each element"
-VARIANTS = ("int8", "int16", "float32")
+OPERATOR = relu_operator("max(x, 0) of each element", types=("int8", "int16", "float32"))

@@ -1,8 +1,8 @@
 """RELU6 as an operator of its own."""
 
-from ._relu import check, in_place, lower, parse
+from ._relu import relu_operator
+from ._specification import does_not_convert
 
-__all__ = ["SUMMARY", "VARIANTS", "check", "in_place", "lower", "parse"]
-
-SUMMARY = "min(max(x, 0), 6) of each element"
-VARIANTS = ("int8", "int16", "float32")
+OPERATOR = relu_operator(
+    "min(max(x, 0), 6) of each element", types=("int8", "int16", "float32"), left_out=does_not_convert
+)

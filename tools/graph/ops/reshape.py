@@ -1,37 +1,56 @@
-"""RESHAPE: the same elements under another shape; a copy, or nothing at all where the plan shares the memory."""
+"""RESHAPE: the same elements under another shape, which costs nothing where both can be one piece of memory."""
 
+from collections.abc import Sequence
 from typing import Any
 
+import numpy.typing as npt
+
 from ...errors import ModelError
-from ..ir import DType, Graph, KernelCall, Op, TensorRef
-from ._elementwise import reusable
+from ..ir import DType, Graph, Op, Tensor
+from ..operator import Constants, Operator, portable
+from ._channels import Renumbers
+from ._copy import call
 from ._quantized import check_arity, check_present, check_types, describe
 
-SUMMARY = "another shape for the same elements; costs nothing in place"
-VARIANTS = ("int8", "float32", "float16", "uint8", "int16", "int32", "int64", "bool")
-
-
-def parse(operator: Any) -> None:
-    """The new shape is the output tensor's; the options and the second input only repeat it."""
-    return None
+TYPES = ("int8", "float32", "float16", "uint8", "int16", "int32", "int64", "bool")
 
 
 def check(op: Op, graph: Graph) -> None:
+    """The new shape is the output tensor's; the options and the second input only repeat it."""
     check_arity(op, (1, 2))
     check_present(op, 0)
     source, output = graph.input(op, 0), graph.output(op)
-    check_types(op, source, output, allowed=DType)
+    check_types(op, source, output, allowed=[DType(name) for name in TYPES])
     if source.elements != output.elements:
         raise ModelError(
             f"{op.where}: {describe(source)} has not as many elements as {describe(output)}; convert the model again"
         )
 
 
-def lower(op: Op, graph: Graph) -> KernelCall:
-    source, output = graph.input(op, 0), graph.output(op)
-    params = {"bytes": output.bytes}
-    return KernelCall("copy.h", "copy", "CopyParams", params, (TensorRef(source.index), TensorRef(output.index)))
+def evaluate(op: Op, tensors: Sequence[Tensor]) -> npt.NDArray[Any] | None:
+    """A constant under the output's shape."""
+    source, output = tensors[0], tensors[-1]
+    return None if source.data is None or source.dtype is not output.dtype else source.data.reshape(output.shape)
 
 
-def in_place(op: Op, graph: Graph) -> tuple[int, ...]:
-    return reusable(op, graph)
+class Channels(Renumbers):
+    """Where a new last dimension consists of whole old ones, each of its positions is one of the old."""
+
+    def origins(self, op: Op, graph: Graph) -> Constants:
+        before, after = graph.input(op, 0).shape, graph.output(op).shape
+        if not before or not after or before[-1] == 0 or after[-1] % before[-1]:
+            return {}
+        return {i: i % before[-1] for i in range(after[-1])}
+
+
+OPERATOR = Operator(
+    summary="another shape for the same elements; costs nothing",
+    types=TYPES,
+    check=check,
+    variants=portable(call),
+    keeps_range=True,
+    one_quantization=(0,),
+    channels=Channels(),
+    evaluate=evaluate,
+    view=True,
+)

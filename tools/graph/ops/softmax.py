@@ -15,10 +15,12 @@ import numpy.typing as npt
 import tflite
 
 from ...errors import ModelError, UnsupportedModel
-from ..ir import Constant, DType, Graph, KernelCall, Op, TensorRef
+from ..ir import Constant, DType, Graph, KernelCall, Op, Params, Read, Write
+from ..operator import Operator, portable
 from . import _lookup
-from ._elementwise import check_not_empty, check_probability_quantization, rescale, reusable
+from ._elementwise import check_not_empty, check_probability_quantization, rescale
 from ._fixed_point import exp_on_negative_values, saturating_rounding_doubling_high_mul
+from ._order import elementwise
 from ._quantized import (
     check_arity,
     check_per_tensor,
@@ -29,9 +31,6 @@ from ._quantized import (
     options,
     quantize_multiplier,
 )
-
-SUMMARY = "probabilities along the last dimension"
-VARIANTS = ("int8", "int16", "float32")
 
 DIFFERENCE_BITS = 5  # integer bits of a scaled difference: Q5.26
 LARGEST_DEPTH = {DType.INT8: 4095, DType.INT16: 65535}  # a row's sum is Q12.19, Q16.15
@@ -80,27 +79,38 @@ def check(op: Op, graph: Graph) -> None:
         )
 
 
-def lower(op: Op, graph: Graph) -> KernelCall:
+def call(op: Op, graph: Graph) -> KernelCall:
     source, output = graph.input(op, 0), graph.output(op)
     depth = source.shape[-1]
-    params = {"rows": source.elements // depth, "depth": depth}
-    first, last = TensorRef(source.index), TensorRef(output.index)
+    fields = {"rows": source.elements // depth, "depth": depth}
+    first, last = Read(source.index), Write(output.index, elementwise(op, graph))
     if source.dtype is DType.FLOAT32:
-        params |= {"beta": op.attributes.beta}
-        return KernelCall("softmax.h", "softmax_float32", "SoftmaxFloat32Params", params, (first, last))
+        fields |= {"beta": op.attributes.beta}
+        return KernelCall("softmax.h", "softmax_float32", (Params("SoftmaxFloat32Params", fields),), (first, last))
     if source.dtype is DType.INT16:
         multiplier, shift = rescale(op, op.attributes.beta * source.scale / INT16_STEP, largest=65535)
-        params |= {"multiplier": multiplier, "shift": shift}
+        fields |= {"multiplier": multiplier, "shift": shift}
         tables = Constant("exponentials", _lookup.exponentials()), Constant("reciprocals", _lookup.reciprocals())
-        return KernelCall("softmax.h", "softmax_int16", "SoftmaxInt16Params", params, (first, *tables, last))
+        params = Params("SoftmaxInt16Params", fields)
+        return KernelCall("softmax.h", "softmax_int16", (params,), (first, *tables, last))
     table = exponentials(source.scale, op.attributes.beta)
-    params |= {"table_size": len(table)}
+    fields |= {"table_size": len(table)}
     arguments = (first, Constant("exponentials", table), last)
-    return KernelCall("softmax.h", "softmax_int8", "SoftmaxInt8Params", params, arguments)
+    return KernelCall("softmax.h", "softmax_int8", (Params("SoftmaxInt8Params", fields),), arguments)
 
 
-def in_place(op: Op, graph: Graph) -> tuple[int, ...]:
-    return reusable(op, graph)
+def crash(op: Op, graph: Graph) -> str | None:
+    """Interpreters multiply by 2^26 times the input's scale, and abort where that is below 1.
+
+    The converter gives a scale of about 2^-27 to what is zero for every sample.
+    """
+    source = graph.optional_input(op, 0)
+    if source is None or source.dtype not in (DType.INT8, DType.UINT8) or source.quantization is None:
+        return None
+    scale = source.quantization.scales[0]
+    if not 0 < scale * 2**26 <= 1:
+        return None
+    return f"gets the same numbers from every sample (its input has the scale {scale:.3g})"
 
 
 def exponentials(scale: float, beta: float) -> npt.NDArray[np.int32]:
@@ -120,3 +130,14 @@ def exponentials(scale: float, beta: float) -> npt.NDArray[np.int32]:
             break
         table.append(exponential)
     return np.array(table, np.int32)
+
+
+OPERATOR = Operator(
+    summary="probabilities along the last dimension",
+    types=("int8", "int16", "float32"),
+    check=check,
+    variants=portable(call),
+    parse=parse,
+    fixed_range=True,
+    crash=crash,
+)

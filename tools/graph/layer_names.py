@@ -3,13 +3,9 @@
 import re
 from collections.abc import Sequence
 
-# The last component that TensorFlow appends for the operator itself, by the kind it becomes.
-_LEAVES = {
-    "CONV_2D": ("biasadd", "convolution", "conv2d", "add"),
-    "DEPTHWISE_CONV_2D": ("biasadd", "depthwise", "add"),
-    "FULLY_CONNECTED": ("biasadd", "matmul", "add", "tensordot"),
-    "ADD": ("add", "addv2"),
-}
+from . import ops
+from .ir import Op, Tensor
+
 _VARIABLE = re.compile(r"(/ReadVariableOp(/resource)?|/Read)\d*$")
 _NOISE = re.compile(r"(Identity|StatefulPartitionedCall|PartitionedCall)(_int8)?[_:\d]*")
 
@@ -41,8 +37,15 @@ def layer_names(layers: Sequence[tuple[str, Sequence[str]]]) -> list[str]:
     return unique
 
 
+def telling_names(op: Op, tensors: Sequence[Tensor]) -> list[str]:
+    """The tensor names that may tell which layer this was: the output's, and that of constant weights (input 1)."""
+    weights = [tensors[i].name for i in op.inputs[1:2] if i is not None and tensors[i].data is not None]
+    return [*(tensors[i].name for i in op.outputs[:1]), *weights]
+
+
 def _layer_name(kind: str, parts: Sequence[str], common_head: bool) -> str | None:
-    wanted = _LEAVES.get(kind, (kind.replace("_", "").lower(),))
+    operator = ops.lookup(kind)
+    wanted = (operator.leaves if operator else ()) or (kind.replace("_", "").lower(),)
     leaves = [re.sub(r"[_\d]+$", "", part.rpartition("/")[2]).lower() for part in parts]
     chosen = next((parts[leaves.index(leaf)] for leaf in wanted if leaf in leaves), parts[0])
     components = [c for c in chosen.split("/") if c]

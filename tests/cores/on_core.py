@@ -1,0 +1,109 @@
+"""Runs models on emulated processor cores, compiled as firmware is: for tests of the kernels where they run."""
+
+import json
+import shutil
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tools import cores
+from tools.runtimes import aot
+
+ROOT = Path(__file__).parents[2]
+
+COMPILER, EMULATOR = "arm-none-eabi-g++", "qemu-system-arm"
+FLAGS = [
+    *("-std=gnu++17", "-fno-exceptions", "-fno-rtti", "-fno-threadsafe-statics", "-ffp-contract=off"),
+    *("-ffunction-sections", "-fdata-sections", "-Wall", "-Wextra", "-Werror", "-Wundef", "-Wdouble-promotion"),
+    *("--specs=nano.specs", "-nostartfiles", "-Wl,--gc-sections"),
+]
+STACK_BYTES = 32768
+
+
+@dataclass(frozen=True)
+class Board:
+    """An emulated machine with room for many cases, and the flags its code is compiled with.
+
+    ``machine`` is QEMU's; ``memory`` names the board of firmware/platform/boards that has it.
+    """
+
+    core: str
+    machine: str
+    memory: str
+    flags: tuple[str, ...]
+
+
+# An M3 stands in for the M0, whose machine has 16 KB of RAM: it runs the same code, and traps unaligned accesses, which
+# an M0 cannot do.
+BOARDS = {
+    "M0": Board("cortex-m0", "mps2-an385", "mps2-an385", ("-mthumb", "-mcpu=cortex-m0")),
+    "M3": Board("cortex-m3", "mps2-an385", "mps2-an385", ("-mthumb", "-mcpu=cortex-m3")),
+    "M4": Board(
+        "cortex-m4",
+        "mps2-an386",
+        "mps2-an385",
+        ("-mthumb", "-mcpu=cortex-m4", "-mfpu=fpv4-sp-d16", "-mfloat-abi=hard"),
+    ),
+    "M7": Board(
+        "cortex-m7", "mps2-an500", "mps2-an500", ("-mthumb", "-mcpu=cortex-m7", "-mfpu=fpv5-d16", "-mfloat-abi=hard")
+    ),
+    "M55": Board("cortex-m55", "mps3-an547", "mps3-an547", ("-mthumb", "-mcpu=cortex-m55", "-mfloat-abi=hard")),
+}
+
+
+def require() -> None:
+    for program in (COMPILER, EMULATOR):
+        if shutil.which(program) is None:
+            pytest.skip(f"{program} is not installed")
+
+
+def run(
+    name: str,
+    data: bytes,
+    samples: Sequence[np.ndarray],
+    folder: Path,
+    goal: str = "speed",
+    optimization: str = "-O2",
+) -> tuple[np.ndarray, ...]:
+    """What a model computes on a core of BOARDS: for each output an array of all samples."""
+    board = BOARDS[name]
+    program = aot.lower(data, "cases", cores.find(board.core), goal)
+    folder.mkdir(parents=True, exist_ok=True)
+    source, elf = folder / "model.cpp", folder / "model.elf"
+    source.write_bytes(aot.files(program, mode="file")["src/model.cpp"])
+    described = json.loads((ROOT / f"firmware/platform/boards/{board.memory}.json").read_text())
+    origin = described["build"]["memory"]
+    symbols = {
+        "flash_origin": origin["flash_origin"],
+        "flash_size": described["upload"]["maximum_size"],
+        "ram_origin": origin["ram_origin"],
+        "ram_size": described["upload"]["maximum_ram_size"],
+        "stack_size": STACK_BYTES,
+    }
+    command = [COMPILER, *board.flags, optimization, *FLAGS, f"-I{ROOT / 'firmware'}"]
+    command += ["-T", str(ROOT / "firmware/platform/cortexm.ld")]
+    command += [f"-Wl,--defsym=__{key}={value}" for key, value in symbols.items()]
+    command += [str(source), str(Path(__file__).with_name("run_on_core.cpp")), "-o", str(elf)]
+    child = subprocess.run(command, capture_output=True, text=True, timeout=1200)
+    assert child.returncode == 0, child.stderr[-4000:]
+    stream = b"".join(array[i].tobytes() for i in range(len(samples[0])) for array in samples)
+    (folder / "samples").write_bytes(stream)
+    emulator = [EMULATOR, "-machine", board.machine, "-nographic", "-kernel", str(elf)]
+    child = subprocess.run(
+        [*emulator, "-semihosting-config", "enable=on,target=native"],
+        cwd=folder,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=600,
+    )
+    assert child.returncode == 0, f"{name}: setup, an inference or the core failed: {child.stderr[-2000:]}"
+    tensors = [program.graph.tensors[i] for i in program.graph.outputs]
+    layout = np.dtype([(f"{i}", t.dtype.value, t.shape) for i, t in enumerate(tensors)])
+    rows = np.frombuffer((folder / "outputs").read_bytes(), layout)
+    assert len(rows) == len(samples[0])
+    return tuple(np.ascontiguousarray(rows[f"{i}"]) for i in range(len(tensors)))

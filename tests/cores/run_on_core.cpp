@@ -1,0 +1,106 @@
+// Runs a rendered model on an emulated Cortex-M, without ports, bench or serial line: samples come from a file of the
+// host and outputs go to another, by semihosting. Both hold every input (output) of the first sample, then of the next.
+//
+// Exit code of QEMU: 0, or 1 when a file could not be used, setup or an inference failed, or the core took a fault.
+#include <cstdint>
+
+#include "model/model.h"
+
+extern "C" {
+extern uint32_t __stack_top[];
+extern uint32_t __data_begin[], __data_end[], __data_source[], __bss_begin[], __bss_end[];
+void reset_handler();
+void fault_handler();
+}
+
+namespace {
+
+// Arm's semihosting, "Semihosting for AArch32 and AArch64", M profile.
+enum Call : uint32_t { kOpen = 0x01, kClose = 0x02, kWrite = 0x05, kRead = 0x06, kExitExtended = 0x20 };
+constexpr uint32_t kReadBinary = 1, kWriteBinary = 5;  // fopen's "rb" and "wb"
+constexpr uint32_t kApplicationExit = 0x20026;
+
+uint32_t call(Call number, const void* block) {
+    register uint32_t r0 asm("r0") = number;
+    register const void* r1 asm("r1") = block;
+    asm volatile("bkpt 0xab" : "+r"(r0) : "r"(r1) : "memory");
+    return r0;
+}
+
+[[noreturn]] void leave(uint32_t code) {
+    const uint32_t block[] = {kApplicationExit, code};
+    for (;;) call(kExitExtended, block);
+}
+
+uint32_t address(const void* pointer) { return reinterpret_cast<uint32_t>(pointer); }
+
+uint32_t open(const char* name, uint32_t length, uint32_t mode) {
+    const uint32_t block[] = {address(name), mode, length};
+    const uint32_t file = call(kOpen, block);
+    if (file == UINT32_MAX) leave(1);
+    return file;
+}
+
+// Both return how many bytes were not read or written.
+uint32_t read(uint32_t file, void* data, uint32_t bytes) {
+    const uint32_t block[] = {file, address(data), bytes};
+    return call(kRead, block);
+}
+
+uint32_t write(uint32_t file, const void* data, uint32_t bytes) {
+    const uint32_t block[] = {file, address(data), bytes};
+    return call(kWrite, block);
+}
+
+void run() {
+    using namespace kerf;
+    const uint32_t samples = open("samples", 7, kReadBinary), outputs = open("outputs", 7, kWriteBinary);
+    if (model::setup() != model::Status::kOk) leave(1);
+    for (;;) {
+        for (uint32_t i = 0; i < model::kDescriptor.input_count; ++i) {
+            const model::Tensor tensor = model::input(i);
+            if (read(samples, tensor.data, tensor.bytes) != 0) {
+                call(kClose, &outputs);
+                leave(0);
+            }
+        }
+        if (model::invoke(nullptr) != model::Status::kOk) leave(1);
+        for (uint32_t i = 0; i < model::kDescriptor.output_count; ++i) {
+            const model::Tensor tensor = model::output(i);
+            if (write(outputs, tensor.data, tensor.bytes) != 0) leave(1);
+        }
+    }
+}
+
+}  // namespace
+
+extern "C" {
+
+void reset_handler() {
+    for (uint32_t *from = __data_source, *to = __data_begin; to < __data_end;) *to++ = *from++;
+    for (uint32_t* to = __bss_begin; to < __bss_end;) *to++ = 0;
+#if !defined(__ARM_FEATURE_UNALIGNED)
+    // CCR.UNALIGN_TRP: what the core that this is compiled for cannot do is a fault on the one that it runs on, too.
+    auto& configuration = *reinterpret_cast<volatile uint32_t*>(0xe000ed14);
+    configuration = configuration | 1u << 3;
+#endif
+#if defined(__ARM_FP) || defined(__ARM_FEATURE_MVE)
+    *reinterpret_cast<volatile uint32_t*>(0xe000ed88) = 0xfu << 20;  // CPACR: the FPU, and Helium with it
+    asm volatile("dsb\n\tisb" ::: "memory");
+#endif
+    run();
+}
+
+void fault_handler() { leave(1); }
+
+[[gnu::section(".vectors"), gnu::used]] const void* const vectors[16] = {
+    __stack_top,
+    reinterpret_cast<const void*>(reset_handler),
+    reinterpret_cast<const void*>(fault_handler),
+    reinterpret_cast<const void*>(fault_handler),
+    reinterpret_cast<const void*>(fault_handler),
+    reinterpret_cast<const void*>(fault_handler),
+    reinterpret_cast<const void*>(fault_handler),
+};
+
+}  // extern "C"

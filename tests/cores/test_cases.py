@@ -1,0 +1,109 @@
+"""The operators' case tables on every core, compiled as firmware is: the kernels a core gets equal the oracle there.
+
+The suite runs every eighth case on each core, others on each; `--every-case`, or `inv soak cores`, runs them all.
+"""
+
+from pathlib import Path
+
+import against_tflm
+import numpy as np
+import on_core
+import pytest
+import test_add
+import test_against_litert
+import test_chain
+import test_concatenation
+import test_conv_2d
+import test_depthwise_conv_2d
+import test_dequantize
+import test_float16
+import test_fully_connected
+import test_int4
+import test_int16
+import test_logistic
+import test_mean
+import test_mul
+import test_pad
+import test_pool_2d
+import test_quantize
+import test_relu
+import test_reshape
+import test_softmax
+import test_sparse
+import test_strided_slice
+from cases import with_float16_widened
+from single_op import OpSpec
+
+pytestmark = [pytest.mark.emulator, pytest.mark.timeout(3600)]
+
+STRIDE = 8  # the share of the cases that the suite runs on each core
+
+INTEGER_TABLES = {
+    "add": test_add.CASES,
+    "chain": test_chain.CASES,
+    "concatenation": test_concatenation.CASES,
+    "conv_2d": test_conv_2d.CASES,
+    "depthwise_conv_2d": test_depthwise_conv_2d.CASES,
+    "dequantize": test_dequantize.CASES,
+    "fully_connected": test_fully_connected.CASES,
+    "int16": test_int16.CASES,
+    "int4": test_int4.CASES,
+    "logistic": test_logistic.CASES,
+    "mean": test_mean.CASES,
+    "mul": test_mul.INTEGERS,
+    "pad": test_pad.CASES,
+    "pool_2d": test_pool_2d.CASES,
+    "quantize": test_quantize.CASES,
+    "relu": test_relu.CASES,
+    "reshape": test_reshape.CASES,
+    "softmax": test_softmax.CASES,
+    "sparse": test_sparse.CASES,
+    "strided_slice": test_strided_slice.CASES,
+}
+LITERT_TABLES = {
+    "litert": test_against_litert.CASES,
+    "float16": {name: with_float16_widened(case[0]) for name, (case, _) in test_float16.CONVOLUTIONS.items()},
+    "hybrid": test_int4.HYBRID,
+    "mul": test_mul.FLOATS,
+}
+ORACLES = {"tflm": (INTEGER_TABLES, against_tflm.run_tflm), "litert": (LITERT_TABLES, against_tflm.run_litert)}
+# The C library's exponential of a device rounds differently from this machine's.
+NOT_EXACT = ("softmax", "logistic")
+FLOAT_TOLERANCE = 1e-4  # the bench's, of the largest magnitude
+
+
+def chosen(oracle: str, core: str, every: bool) -> dict[str, list[OpSpec]]:
+    """The cases of a core, each named after its table."""
+    tables, _ = ORACLES[oracle]
+    cases = [(f"{table}: {name}", case) for table, named in tables.items() for name, case in named.items()]
+    first = list(on_core.BOARDS).index(core)
+    return dict(cases if every else cases[first::STRIDE])
+
+
+@pytest.mark.parametrize("oracle", ORACLES)
+@pytest.mark.parametrize("core", on_core.BOARDS)
+def test_equals_the_oracle(
+    core: str, oracle: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pytestconfig: pytest.Config
+) -> None:
+    on_core.require()
+    monkeypatch.setattr(
+        against_tflm, "run_kerf", lambda data, samples, folder, goal: on_core.run(core, data, samples, folder, goal)
+    )
+    monkeypatch.setattr(against_tflm, "CASES_PER_MODEL", 40)
+    cases = chosen(oracle, core, pytestconfig.getoption("--every-case"))
+    results = against_tflm.run_cases(cases, tmp_path, oracle=ORACLES[oracle][1], goal="speed")
+    assert len(results) == len(cases) > 10
+    wrong = [name for name, result in results.items() if not equal(name, result)]
+    assert wrong == []
+
+
+def equal(name: str, result: against_tflm.Result) -> bool:
+    """Bit for bit, except floats that an exponential made."""
+    for ours, theirs in zip(result.kerf, result.oracle, strict=True):
+        if ours.dtype.kind == "f" and name.partition(":")[0] in NOT_EXACT:
+            limit = FLOAT_TOLERANCE * float(np.abs(theirs).max(initial=0))
+            if not np.allclose(ours, theirs, rtol=0, atol=limit, equal_nan=True):
+                return False
+        elif ours.tobytes() != theirs.tobytes() and not np.array_equal(ours, theirs, equal_nan=ours.dtype.kind == "f"):
+            return False
+    return True

@@ -1,0 +1,54 @@
+"""Two neighbouring steps as one: kernels/chain.h computes the rows between them, and the tensor never exists.
+
+Either may be a convolution of any kind in int8, which computes some rows as well as all of them (`KernelCall.by_rows`).
+"""
+
+import numpy as np
+
+from .ir import KernelCall, Schedule, Scratch, Step, Tensor, Write
+from .ops._order import parts
+
+
+def chain(schedule: Schedule, at: int) -> Schedule | None:
+    """The schedule with steps ``at`` and ``at + 1`` as one; None where they cannot be."""
+    first, second = schedule.steps[at : at + 2]
+    between = first.output
+    others = [step for step in schedule.steps if step is not second and between in step.call.reads]
+    is_output = between in {schedule.placed(tensor) for tensor in schedule.graph.outputs}
+    if not (first.call.by_rows and second.call.by_rows) or others or is_output:
+        return None
+    if second.call.reads[0] != between or between in second.call.reads[1:] or between in schedule.views.values():
+        return None
+    if first.call.fields["batches"] != 1 or second.call.fields["batches"] != 1:
+        return None
+    step = Step((*first.ops, *second.ops), _call(schedule, first, second), "chained")
+    return Schedule(schedule.graph, (*schedule.steps[:at], step, *schedule.steps[at + 2 :]), schedule.views)
+
+
+def _call(schedule: Schedule, first: Step, second: Step) -> KernelCall:
+    tensors, fields = schedule.graph.tensors, second.call.fields
+    reach = (fields["filter_height"] - 1) * fields["dilation_height"] + 1
+    rows = min(reach, fields["input_height"]) * fields["input_width"] * fields["input_depth"]
+    *before, _ = first.call.arguments
+    _, *after, output = second.call.arguments
+    assert isinstance(output, Write)
+    trails = _trails(first, second, tensors[first.call.reads[0]], tensors[output.tensor])
+    return KernelCall(
+        "chain.h",
+        "chain_rows",
+        (*first.call.params, *second.call.params),
+        (*before, *after, Scratch(rows, "chain_rows_bytes"), Write(output.tensor, trails)),
+        (first.call.function, second.call.function),
+        headers=(first.call.header, second.call.header),
+    )
+
+
+def _trails(first: Step, second: Step, source: Tensor, output: Tensor) -> dict[int, int]:
+    """How far the output must begin below the input: while a row of it is written, only those rows of the input are
+    needed that make rows between which do not exist yet."""
+    a, b = first.call.fields, second.call.fields
+    reach = (b["filter_height"] - 1) * b["dilation_height"] + 1
+    held = np.minimum(np.arange(b["output_height"]) * b["stride_height"] - b["padding_top"] + reach, b["input_height"])
+    tops = np.clip(held * a["stride_height"] - a["padding_top"], 0, a["input_height"])
+    tops = np.where(held == b["input_height"], a["input_height"], tops)
+    return dict(parts(source, output, tops * a["input_width"] * a["input_depth"]))

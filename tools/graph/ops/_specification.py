@@ -1,0 +1,61 @@
+"""Where tensors mean the same numbers, and what TFLM's kernels leave out of TFLite's specification.
+
+real = scale * (quantized - zero point), https://ai.google.dev/edge/litert/models/quantization_spec
+"""
+
+from collections.abc import Mapping, Sequence
+
+from ..ir import DType, Graph, Op, Tensor
+from ..operator import Objection
+
+QUANTIZED = (DType.INT8, DType.UINT8, DType.INT16)
+SCALE_TOLERANCE = 1e-6  # relative: 0.03 steps at the far end of int16, where scales went through another float32
+
+
+def same_quantization(first: Tensor, second: Tensor) -> bool:
+    """Whether two tensors mean the same numbers, as far as both are quantized at all."""
+    a, b = first.quantization, second.quantization
+    if first.dtype not in QUANTIZED or a is None or b is None:
+        return True
+    return (
+        a.zero_points == b.zero_points
+        and len(a.scales) == len(b.scales)
+        and all(abs(x - y) <= SCALE_TOLERANCE * y for x, y in zip(a.scales, b.scales, strict=True))
+    )
+
+
+def describe_quantized(tensor: Tensor) -> str:
+    """A tensor with its quantization, as errors name it."""
+    if tensor.quantization is None:
+        return f"{tensor.name!r} (not quantized)"
+    scales = tensor.quantization.scales
+    scale = f"scale {scales[0]:.6g}" if len(scales) == 1 else f"{len(scales)} scales"
+    return f"{tensor.name!r} ({tensor.dtype.value}, {scale}, zero point {tensor.quantization.zero_points[0]})"
+
+
+def does_not_convert(op: Op, graph: Graph) -> str | None:
+    """The kernel copies numbers from one quantization to another."""
+    source, output = graph.input(op, 0), graph.output(op)
+    if same_quantization(source, output):
+        return None
+    return f"does not convert from {describe_quantized(source)} to {describe_quantized(output)}"
+
+
+def ignores_zero_points(op: Op, graph: Graph) -> str | None:
+    """The kernel takes every zero point for 0."""
+    tensors = [graph.optional_input(op, i) for i in range(len(op.inputs))] + [graph.output(op)]
+    quantized: Sequence[Tensor] = [t for t in tensors if t is not None and t.dtype in QUANTIZED and t.quantization]
+    return next((f"does not apply the zero point of {describe_quantized(t)}" for t in quantized if t.zero_point), None)
+
+
+def gives(steps: Mapping[DType, float]) -> Objection:
+    """The kernel writes one quantization, whatever the output's is."""
+
+    def rule(op: Op, graph: Graph) -> str | None:
+        output = graph.output(op)
+        count = steps.get(output.dtype)
+        if count is None or output.quantization is None or (output.scale, output.zero_point) == (1 / count, 0):
+            return None
+        return f"gives the scale 1/{count:g} and zero point 0 whatever its output {describe_quantized(output)} has"
+
+    return rule

@@ -1,0 +1,26 @@
+"""SHAPE: the dimensions of a tensor, which are known before the model runs; passes/fold.py replaces it."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..ir import Op, Tensor
+from ..operator import Operator
+from ._folded import check, is_index
+
+
+def evaluate(op: Op, tensors: Sequence[Tensor]) -> npt.NDArray[Any] | None:
+    """The input's shape; its one option, the element type, is the output tensor's."""
+    source, output = tensors
+    return np.array(source.shape, output.dtype.value) if is_index(output) else None
+
+
+OPERATOR = Operator(
+    summary="dimensions of a tensor, known before the model runs",
+    types=(),
+    check=check,
+    variants=(),
+    evaluate=evaluate,
+)

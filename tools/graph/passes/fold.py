@@ -1,0 +1,61 @@
+"""Graph → Graph without the operators whose result is known before the model runs.
+
+Keras' Flatten on an open batch dimension leaves SHAPE, STRIDED_SLICE and PACK behind, which compute the constant shape
+of a RESHAPE. They are evaluated here, so that no runtime needs kernels for them. So is DEQUANTIZE of float16 constants,
+except where a kernel takes the float16 weights themselves, which are half the size.
+"""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy.typing as npt
+
+from ...errors import ModelError
+from .. import ops
+from ..edit import compact, live
+from ..ir import DType, Graph, Op, Tensor
+
+
+def fold(graph: Graph) -> Graph:
+    """The same model without operators whose values are known, and without what nothing reads.
+
+    Operators and tensors are numbered anew. Raises ModelError when a folded value does not have the shape that the
+    file gives its tensor.
+    """
+    tensors = list(graph.tensors)
+    narrow: dict[int, int] = {}  # float32 tensor → the float16 constant that it is
+    kept = []
+    for op in graph.ops:
+        value = None if set(op.outputs) & set(graph.outputs) else _evaluate(op, tensors)  # an output is computed
+        if value is None:
+            kept.append(_with_narrow_weights(op, narrow))
+            continue
+        output = tensors[op.outputs[0]]
+        if value.shape != output.shape:
+            raise ModelError(f"{op.where} gives shape {value.shape}, the file says {output.shape}; convert it again")
+        if op.inputs[0] is not None and tensors[op.inputs[0]].dtype is DType.FLOAT16:
+            narrow[output.index] = op.inputs[0]
+        tensors[output.index] = replace(output, data=value)
+    return compact(replace(graph, tensors=tuple(tensors), ops=live(kept, graph.outputs)))
+
+
+def _evaluate(op: Op, tensors: list[Tensor]) -> npt.NDArray[Any] | None:
+    """The value of the operator's only output if it can be known, else None."""
+    operator = ops.lookup(op.kind)
+    if operator is None or len(op.outputs) != 1 or not op.inputs or any(i is None for i in op.inputs):
+        return None
+    try:
+        return operator.evaluate(op, [tensors[i] for i in (*op.inputs, *op.outputs) if i is not None])
+    except (ValueError, IndexError) as error:
+        raise ModelError(f"{op.where} contradicts itself ({error}); convert the model again") from error
+
+
+def _with_narrow_weights(op: Op, narrow: dict[int, int]) -> Op:
+    """The operator with float16 constants for its weights, if that is what they all are and it has a kernel for it."""
+    operator = ops.lookup(op.kind)
+    weights = op.inputs[1:]
+    if operator is None or "float16" not in operator.types or not operator.roles:
+        return op
+    if not weights or any(i is not None and i not in narrow for i in weights):
+        return op
+    return replace(op, inputs=(op.inputs[0], *(None if i is None else narrow[i] for i in weights)))

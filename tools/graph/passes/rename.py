@@ -1,0 +1,12 @@
+"""Graph → Graph with layer names that are unique among the operators that are left."""
+
+from dataclasses import replace
+
+from ..ir import Graph
+from ..layer_names import layer_names, telling_names
+
+
+def rename(graph: Graph) -> Graph:
+    """The same model; only names of operators change."""
+    names = layer_names([(op.kind, telling_names(op, graph.tensors)) for op in graph.ops])
+    return replace(graph, ops=tuple(replace(op, name=name) for op, name in zip(graph.ops, names, strict=True)))

@@ -1,0 +1,153 @@
+"""Graph → Graph in which every variable is a tensor that keeps its value from one inference to the next.
+
+In the file a variable is a name. Handles stand for it, a subgraph that is called once assigns its initial value, and
+other operators read it or assign to it. Here it becomes a tensor with ``initial`` set: reading copies from it, or is
+the tensor itself where nothing is assigned to it before the last use, and assigning copies into it.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ...errors import ModelError, UnsupportedModel
+from .. import ops
+from ..edit import compact, live
+from ..ir import Graph, Op, Tensor
+from ..operator import StateRole
+from .fold import fold
+
+
+def resolve(graph: Graph) -> Graph:
+    """The same model without handles and initialisation, or ``graph`` itself where there are no variables.
+
+    Raises ModelError where the file contradicts itself about a variable, UnsupportedModel for an initial value that is
+    not a constant.
+    """
+    if not any(_role(op) for op in graph.ops):
+        return graph
+    variables = _Variables(graph, _initial_values(graph))
+    kept = [rewritten for op in graph.ops if (rewritten := variables.rewrite(op))]
+    tensors = tuple(variables.tensors)
+    kept = list(_without_copies(kept, tensors, graph.outputs))
+    return compact(replace(graph, tensors=tensors, ops=live(kept, _kept_alive(graph, tensors)), subgraphs=()))
+
+
+def _role(op: Op) -> StateRole | None:
+    operator = ops.lookup(op.kind)
+    return None if operator is None else operator.state
+
+
+def _kept_alive(graph: Graph, tensors: tuple[Tensor, ...]) -> tuple[int, ...]:
+    """What must be computed: the outputs, and what is kept for the next inference."""
+    return (*graph.outputs, *(t.index for t in tensors if t.initial is not None))
+
+
+def _initial_values(graph: Graph) -> dict[Any, Tensor]:
+    """Variable → the constant that it is assigned before the first inference."""
+    found: dict[Any, Tensor] = {}
+    for op in graph.ops:
+        if _role(op) is not StateRole.INITIALIZE:
+            continue
+        number = op.attributes.subgraph
+        if not 0 < number <= len(graph.subgraphs):
+            raise ModelError(f"{op.where} calls subgraph {number} of {len(graph.subgraphs) + 1}; convert it again")
+        found |= dict(_assignments(op, fold(graph.subgraphs[number - 1])))
+    return found
+
+
+def _assignments(caller: Op, subgraph: Graph) -> Iterator[tuple[Any, Tensor]]:
+    """What a subgraph assigns, and to which variable."""
+    handles = {op.outputs[0]: op.attributes for op in subgraph.ops if _role(op) is StateRole.HANDLE}
+    for op in subgraph.ops:
+        if _role(op) is StateRole.HANDLE:
+            continue
+        value = subgraph.input(op, 1) if _role(op) is StateRole.ASSIGN and _has_two_inputs(op) else None
+        if value is None or value.data is None or op.inputs[0] not in handles:
+            raise UnsupportedModel(
+                f"{caller.where} does more than assign constants to variables ({op.where}); give the variables "
+                "constant initial values and convert the model again"
+            )
+        yield handles[op.inputs[0]], value
+
+
+def _has_two_inputs(op: Op) -> bool:
+    return len(op.inputs) == 2 and None not in op.inputs
+
+
+@dataclass
+class _Variables:
+    """The variables of a graph while its operators are rewritten in order; ``tensors`` grows by one for each."""
+
+    graph: Graph
+    initial: Mapping[Any, Tensor]
+    tensors: list[Tensor] = field(init=False)
+    handles: dict[int, Any] = field(default_factory=dict)  # resource tensor → variable
+    places: dict[Any, int] = field(default_factory=dict)  # variable → its tensor
+
+    def __post_init__(self) -> None:
+        self.tensors = list(self.graph.tensors)
+
+    def rewrite(self, op: Op) -> Op | None:
+        """The operator on tensors instead of variables; None for one that is no longer needed."""
+        role = _role(op)
+        if role is StateRole.HANDLE:
+            self.handles[op.outputs[0]] = op.attributes
+        elif role is StateRole.READ:
+            if len(op.inputs) != 1 or len(op.outputs) != 1:
+                raise ModelError(f"{op.where} has not one input and one output; convert the model again")
+            return replace(op, inputs=(self._place(op, self.graph.output(op)),))
+        elif role is StateRole.ASSIGN:
+            if not _has_two_inputs(op) or op.outputs:
+                raise ModelError(f"{op.where} has not two inputs and no output; convert the model again")
+            return replace(op, inputs=op.inputs[1:], outputs=(self._place(op, self.graph.input(op, 1)),))
+        return op if role is None else None
+
+    def _place(self, op: Op, value: Tensor) -> int:
+        """The tensor of the variable that an operator names; it is like ``value``, which is read from or assigned to
+        it."""
+        variable = self.handles.get(op.inputs[0] or 0) if op.inputs[0] is not None else None
+        if variable is None:
+            raise ModelError(f"{op.where} has no handle of a variable as its first input; convert the model again")
+        if variable not in self.places:
+            initial = self.initial.get(variable)
+            data = _zero(value) if initial is None else initial.data
+            assert data is not None
+            if initial is not None and (initial.dtype, initial.shape) != (value.dtype, value.shape):
+                raise ModelError(
+                    f"{op.where}: its variable is a {value.dtype.value} of shape {value.shape}, but its initial value "
+                    f"is a {initial.dtype.value} of shape {initial.shape}; convert the model again"
+                )
+            self.places[variable] = len(self.tensors)
+            name = variable.name or f"variable {len(self.places)}"
+            self.tensors.append(
+                Tensor(len(self.tensors), name, value.shape, value.dtype, value.quantization, initial=data)
+            )
+        return self.places[variable]
+
+
+def _zero(value: Tensor) -> npt.NDArray[Any]:
+    """What a variable holds that nothing initialises: zero bytes."""
+    return np.zeros(value.shape, value.dtype.numpy)
+
+
+def _without_copies(kept: list[Op], tensors: tuple[Tensor, ...], outputs: tuple[int, ...]) -> Iterator[Op]:
+    """The operators without those copies of a variable that are used before anything is assigned to it."""
+    same: dict[int, int] = {}  # copy → the variable's tensor
+    for at, op in enumerate(kept):
+        if _role(op) is not StateRole.READ or op.outputs[0] in outputs:
+            continue
+        variable = op.inputs[0]
+        assert variable is not None
+        users = [i for i, other in enumerate(kept) if op.outputs[0] in other.inputs]
+        assigned = [i for i, other in enumerate(kept) if variable in other.outputs and i > at]
+        # A shape that changes without a copy would still be the variable's memory when it is used.
+        views = any((found := ops.lookup(kept[i].kind)) and found.view for i in users)
+        if not views and (not users or not assigned or max(users) <= min(assigned)):
+            same[op.outputs[0]] = variable
+    for op in kept:
+        if _role(op) is StateRole.READ and op.outputs[0] in same:
+            continue
+        yield replace(op, inputs=tuple(None if i is None else same.get(i, i) for i in op.inputs))

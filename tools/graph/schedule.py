@@ -1,0 +1,73 @@
+"""Graph, Core, goal → Schedule: which kernel runs each operator, and which operators become one call or none.
+
+After the passes, before the plan. Every choice about kernels is made here; what comes later only places and prints.
+"""
+
+from dataclasses import replace
+
+from ..cores import Core
+from . import ops
+from .chain import chain
+from .ir import Graph, Op, Schedule, Step, Tensor
+from .plan import needed
+
+# What is made small: time, flash or RAM. The first is the default.
+GOALS = ("speed", "size", "ram")
+
+
+def schedule(graph: Graph, core: Core, goal: str = GOALS[0], *, fused: bool = True) -> Schedule:
+    """One step per operator; operators that only change a shape belong to the step beside them.
+
+    For the goal ``ram`` neighbours are chained where that takes memory off the fullest moment, unless not ``fused``.
+    """
+    views = _views(graph)
+    steps: list[Step] = []
+    made_by: dict[int, int] = {}  # placed tensor → the step that computes it
+    waiting: list[Op] = []  # views of what no step computes: for the next step
+    for op in graph.ops:
+        if op.outputs[0] in views:
+            source = views[op.outputs[0]]
+            if source in made_by:
+                at = made_by[source]
+                steps[at] = replace(steps[at], ops=(*steps[at].ops, op))
+            else:
+                waiting.append(op)
+            continue
+        variant = ops.find(op.kind).variant(op, graph, core)
+        made_by.update((output, len(steps)) for output in op.outputs)
+        steps.append(Step((*waiting, op), variant.call(op, graph), variant.name))
+        waiting = []
+    if waiting and steps:
+        steps[-1] = replace(steps[-1], ops=(*steps[-1].ops, *waiting))
+    found = Schedule(graph, tuple(steps), views)
+    return _chained(found) if fused and goal == "ram" else found
+
+
+def _views(graph: Graph) -> dict[int, int]:
+    """Outputs of operators that only change a shape → the tensor that is placed in memory.
+
+    A constant has no place in the arena, and state may be assigned to while the view is still needed: both are copied.
+    """
+    found: dict[int, int] = {}
+    for op in graph.ops:
+        if not ops.find(op.kind).view:
+            continue
+        source = graph.input(op, 0)
+        if _is_computed(source):
+            found[op.outputs[0]] = found.get(source.index, source.index)
+    return found
+
+
+def _is_computed(tensor: Tensor) -> bool:
+    return tensor.data is None and tensor.initial is None
+
+
+def _chained(found: Schedule) -> Schedule:
+    """The schedule with the chain of neighbours that most lowers the memory of the fullest moments, again and again."""
+    best = needed(found)
+    while True:
+        tried = [chained for at in range(len(found.steps) - 1) if (chained := chain(found, at)) is not None]
+        smallest = min(tried, key=needed, default=None)
+        if smallest is None or needed(smallest) >= best:
+            return found
+        found, best = smallest, needed(smallest)
