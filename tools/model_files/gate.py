@@ -22,6 +22,7 @@ _QUANTIZERS = ("AbsMaxQuantizer", "Float8QuantizationConfig", "Int4QuantizationC
 _INTERNAL = ("Functional", "TensorShape")
 _VALUES = ("tensor", "keras_tensor", "numpy", "bytes", "ellipsis", "slice", "tuple")  # between double underscores
 _PACKAGES = ("", "keras", "tf_keras")
+_LAYER_MODULES = ("", "keras.layers")  # where a file says that a layer of Keras is; "": it does not say
 _INITIALIZERS = "tensorflow.python.ops.init_ops_v2"  # that of EfficientNetV2's last layer in Keras 2
 # Arithmetic between layers in Keras 3: a class for each function of keras.ops, in these modules.
 _OPERATIONS = tuple(f"keras.src.ops.{part}" for part in ("core", "image", "linalg", "math", "nn", "numpy"))
@@ -72,7 +73,7 @@ def refuse_code(path: Path, found: Architecture, keras: Any) -> None:
                     f"{path} calls tf.{function} in the layer {name!r}, which kerf does not run: use layers of Keras"
                 )
         elif not _is_known(kind, module, keras, found.is_keras_2):
-            if isinstance(_at(keras, f"layers.{kind}"), type):
+            if module in _LAYER_MODULES and isinstance(_at(keras, f"layers.{kind}"), type):
                 raise QuantizeError(
                     f"{path} has the layer {name!r} ({kind}), which no microcontroller needs: leave it out"
                 )
