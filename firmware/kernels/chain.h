@@ -1,9 +1,9 @@
 // Two convolutions, one after the other, without the tensor between them: only as many of its rows exist at a time as
 // the second one's window needs. Each row is computed once, by the same kernels, so the numbers are the same.
 //
-//   First, Second  conv_2d_int8 or depthwise_conv_2d_int8; params, filter, bias, multipliers and shifts as they take them
-//   rows           chain_rows_bytes()
-//   output         may begin below the input and overlap it, where what is written trails what is read
+//   First, Second  conv_2d_int8 or depthwise_conv_2d_int8; params, filter, bias, multipliers and shifts as they take
+//   them rows           chain_rows_bytes() output         may begin below the input and overlap it, where what is
+//   written trails what is read
 //
 // One image: batches is 1.
 #pragma once

@@ -33,7 +33,9 @@ struct Conv2DInt8Params {
 };
 
 // Channels of the output: what other kernels ask whatever the layer is.
-constexpr int32_t OutputDepth(const Conv2DInt8Params& p) { return p.output_depth; }
+constexpr int32_t OutputDepth(const Conv2DInt8Params& p) {
+    return p.output_depth;
+}
 
 struct Conv2DInt16Params {
     int32_t batches;

@@ -35,7 +35,9 @@ struct DepthwiseConv2DInt8Params {
 };
 
 // Channels of the output: what other kernels ask whatever the layer is.
-constexpr int32_t OutputDepth(const DepthwiseConv2DInt8Params& p) { return p.input_depth * p.depth_multiplier; }
+constexpr int32_t OutputDepth(const DepthwiseConv2DInt8Params& p) {
+    return p.input_depth * p.depth_multiplier;
+}
 
 struct DepthwiseConv2DInt16Params {
     int32_t batches;

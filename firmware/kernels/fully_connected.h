@@ -164,7 +164,9 @@ inline void fully_connected_float16(const FullyConnectedFloat32Params& p, const 
 }
 
 // Bytes of `scratch` of the hybrid kernels, which holds one row of the input.
-constexpr int32_t fully_connected_hybrid_scratch_bytes(const FullyConnectedFloat32Params& p) { return p.input_depth; }
+constexpr int32_t fully_connected_hybrid_scratch_bytes(const FullyConnectedFloat32Params& p) {
+    return p.input_depth;
+}
 
 // int8 weights, symmetric, with a scale each channel; float input, quantized row by row into `scratch`, which holds
 // one. Must equal LiteRT's EvalHybridDense in tensorflow/lite/kernels/fully_connected.cc with

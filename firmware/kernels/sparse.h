@@ -80,8 +80,7 @@ inline void CopyRows(const Conv2DInt8Params& p, const int8_t* image, int32_t y, 
 constexpr int32_t conv_2d_sparse_rows_bytes(const Conv2DInt8Params& p) {
     const int32_t height = (p.output_height - 1) * p.stride_height + (p.filter_height - 1) * p.dilation_height + 1;
     const int32_t width = (p.output_width - 1) * p.stride_width + p.filter_width;
-    const bool inside =
-        p.padding_top == 0 && p.padding_left == 0 && height <= p.input_height && width <= p.input_width;
+    const bool inside = p.padding_top == 0 && p.padding_left == 0 && height <= p.input_height && width <= p.input_width;
     return inside ? 0 : p.filter_height * width * p.input_depth;
 }
 

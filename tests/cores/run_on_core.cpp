@@ -32,7 +32,9 @@ uint32_t call(Call number, const void* block) {
     for (;;) call(kExitExtended, block);
 }
 
-uint32_t address(const void* pointer) { return reinterpret_cast<uint32_t>(pointer); }
+uint32_t address(const void* pointer) {
+    return reinterpret_cast<uint32_t>(pointer);
+}
 
 uint32_t open(const char* name, uint32_t length, uint32_t mode) {
     const uint32_t block[] = {address(name), mode, length};
@@ -91,7 +93,9 @@ void reset_handler() {
     run();
 }
 
-void fault_handler() { leave(1); }
+void fault_handler() {
+    leave(1);
+}
 
 [[gnu::section(".vectors"), gnu::used]] const void* const vectors[16] = {
     __stack_top,
