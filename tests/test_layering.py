@@ -30,6 +30,7 @@ MAY_IMPORT = {
     "strip": {"oracle.signature"},
     "quantize": {
         "graph.ops",
+        "graph.passes",
         "graph.read",
         "models",
         "model_files",

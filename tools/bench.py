@@ -10,6 +10,7 @@ import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import partial
 from typing import Any, TypeVar
 
 import numpy as np
@@ -54,14 +55,14 @@ def run(
         device.link.await_boot()
     welcome, identity = device.open()
     scale = device.calibrate() if transport.emulated else Scale(Fraction(1))
-    ticks: list[int] = []
-    rows: list[Arrays] = []
     with (progress or Progress()).bar("samples on the device", vectors.samples) as step:
-        for sample in range(vectors.samples):
-            taken, outputs = device.infer(tuple(array[sample] for array in vectors.inputs), vectors.expected)
-            ticks.append(taken)
-            rows.append(outputs)
+
+        def one(sample: int) -> tuple[int, Arrays]:
+            found = device.infer(tuple(array[sample] for array in vectors.inputs), vectors.expected)
             step(sample + 1, "")
+            return found
+
+        found = device.each(vectors.samples, one)
     per_op = None
     if profile_runs > 0 and op_count > 0 and welcome.capabilities & protocol.CAN_PROFILE:
         first = tuple(array[0] for array in vectors.inputs)
@@ -71,8 +72,8 @@ def run(
     unit = "instructions" if transport.emulated else protocol.TICK_UNITS[welcome.tick_unit]
     return DeviceRun(
         clock=Clock(unit, None if transport.emulated else welcome.tick_hz),
-        outputs=tuple(np.stack(column) for column in zip(*rows, strict=True)),
-        invoke=timing([scale.of(taken) for taken in ticks]),
+        outputs=tuple(np.stack(column) for column in zip(*(outputs for _, outputs in found), strict=True)),
+        invoke=timing([scale.of(ticks) for ticks, _ in found]),
         setup=scale.of(stats.setup_ticks),
         per_op=per_op,
         stack_bytes=stats.stack_used_bytes,
@@ -104,14 +105,15 @@ def capture(
     welcome, identity = device.open()
     if not welcome.capabilities & protocol.CAN_CAPTURE:
         raise DeviceError("the firmware cannot show its intermediate tensors: flash it again, with this kerf")
-    rows = []
     with (progress or Progress()).bar("layers on the device", len(inputs[0]) * len(like)) as step:
-        for sample in range(len(inputs[0])):
 
-            def show(op: int, before: int = sample * len(like)) -> None:
-                step(before + op, "")
+        def one(sample: int) -> Arrays:
+            def show(op: int) -> None:
+                step(sample * len(like) + op, "")
 
-            rows.append(device.capture(tuple(array[sample] for array in inputs), like, show))
+            return device.capture(tuple(array[sample] for array in inputs), like, show)
+
+        rows = device.each(len(inputs[0]), one)
     return tuple(rows), identity
 
 
@@ -262,9 +264,9 @@ class _Device:
         self._wanted = identity  # whichever it was at first: another one after a restart is not what is being measured
         return welcome, identity
 
-    def redo(self, action: Callable[[], T]) -> T:
+    def redo(self, action: Callable[[], T], what: str = "one sample") -> T:
         """The action's result in an open session, from its start again whenever the device restarted or held other
-        inputs."""
+        inputs. ``what`` begins the message where that never ends."""
         for _ in range(MAX_REDOS):
             try:
                 if self._session is None:
@@ -276,7 +278,7 @@ class _Device:
             except InputsLost:
                 self.redos += 1
         raise DeviceError(
-            f"one sample failed {MAX_REDOS} times in a row (the device restarted {self.link.boots} times): "
+            f"{what} failed {MAX_REDOS} times in a row (the device restarted {self.link.boots} times): "
             "look at its power supply and its wiring"
         )
 
@@ -286,20 +288,35 @@ class _Device:
 
         return calibrated(*map(spin, CALIBRATION_TURNS))
 
+    def each(self, count: int, one: Callable[[int], T]) -> list[T]:
+        """What ``one`` gives for samples 0 … count - 1, each from its start again where it was disturbed.
+
+        Where the model keeps state they are a sequence: it begins from the initial state, and with its first sample
+        again after anything that could have disturbed it.
+        """
+        welcome, _ = self.open()
+        if not welcome.capabilities & protocol.KEEPS_STATE:
+            return [self.redo(partial(one, sample)) for sample in range(count)]
+
+        def sequence() -> list[T]:
+            reset = self.link.ask(protocol.ResetState(), protocol.StateReset)
+            if reset.status:
+                why = faults.describe_status(reset.status, reset.detail)
+                raise DeviceError(f"the model's state could not be reset: {why}")
+            return [one(sample) for sample in range(count)]
+
+        return self.redo(sequence, "the sequence of samples")
+
     def infer(self, inputs: Arrays, like: Arrays) -> tuple[int, Arrays]:
         """Ticks and outputs of one sample; ``like`` has the outputs' shapes and dtypes, first axis = sample."""
-
-        def attempt() -> tuple[int, Arrays]:
-            done = self._invoke(inputs, 0)
-            raw = [self._read(protocol.OUTPUT, i, array[0].nbytes if len(array) else 0) for i, array in enumerate(like)]
-            if zlib.crc32(b"".join(raw)) != done.outputs_crc32:
-                raise InputsLost
-            arrays = (
-                np.frombuffer(data, array.dtype).reshape(array.shape[1:]) for data, array in zip(raw, like, strict=True)
-            )
-            return done.ticks, tuple(arrays)
-
-        return self.redo(attempt)
+        done = self._invoke(inputs, 0)
+        raw = [self._read(protocol.OUTPUT, i, array[0].nbytes if len(array) else 0) for i, array in enumerate(like)]
+        if zlib.crc32(b"".join(raw)) != done.outputs_crc32:
+            raise InputsLost
+        arrays = (
+            np.frombuffer(data, array.dtype).reshape(array.shape[1:]) for data, array in zip(raw, like, strict=True)
+        )
+        return done.ticks, tuple(arrays)
 
     def profile(self, inputs: Arrays) -> tuple[int, ...]:
         """Ticks of every operator in one inference."""
@@ -312,32 +329,27 @@ class _Device:
         return self.redo(attempt)
 
     def capture(self, inputs: Arrays, like: Arrays, step: Callable[[int], None]) -> Arrays:
-        """The output of every operator in one inference, each read while the device stands still behind it."""
-
-        def attempt() -> Arrays:
-            crc = self._write(inputs)
-            request: protocol.Message = protocol.Capture(0, crc)
-            outputs = []
-            for op, array in enumerate(like):
-                paused = self.link.ask(request, (protocol.Paused, Done), INVOKE_SECONDS)
-                if isinstance(paused, Done):
-                    why = faults.describe_status(paused.status, paused.detail)
-                    raise DeviceError(f"the inference ended before operator {op}: {why}")
-                if (paused.op, paused.bytes) != (op, array.nbytes):
-                    raise DeviceError(
-                        f"operator {op} gives {array.nbytes} bytes, the device says operator {paused.op} and "
-                        f"{paused.bytes}: flash it again"
-                    )
-                data = self._read(protocol.PAUSED_OUTPUT, 0, paused.bytes)
-                if zlib.crc32(data) != paused.crc32:
-                    raise DeviceError(f"the output of operator {op} changed while it was read: a stray write in memory")
-                outputs.append(np.frombuffer(data, array.dtype).reshape(array.shape))
-                request = protocol.Resume(op + 1 if op + 1 < len(like) else protocol.NO_OP)
-                step(op + 1)
-            self.link.ask(request, Done, INVOKE_SECONDS)
-            return tuple(outputs)
-
-        return self.redo(attempt)
+        """The output of every operator in one inference, each read while the device stands still after it."""
+        request: protocol.Message = protocol.Capture(0, self._write(inputs))
+        outputs = []
+        for op, array in enumerate(like):
+            paused = self.link.ask(request, (protocol.Paused, Done), INVOKE_SECONDS)
+            if isinstance(paused, Done):
+                why = faults.describe_status(paused.status, paused.detail)
+                raise DeviceError(f"the inference ended before operator {op}: {why}")
+            if (paused.op, paused.bytes) != (op, array.nbytes):
+                raise DeviceError(
+                    f"operator {op} gives {array.nbytes} bytes, the device says operator {paused.op} and "
+                    f"{paused.bytes}: flash it again"
+                )
+            data = self._read(protocol.PAUSED_OUTPUT, 0, paused.bytes)
+            if zlib.crc32(data) != paused.crc32:
+                raise DeviceError(f"the output of operator {op} changed while it was read: a stray write in memory")
+            outputs.append(np.frombuffer(data, array.dtype).reshape(array.shape))
+            request = protocol.Resume(op + 1 if op + 1 < len(like) else protocol.NO_OP)
+            step(op + 1)
+        self.link.ask(request, Done, INVOKE_SECONDS)
+        return tuple(outputs)
 
     def _invoke(self, inputs: Arrays, flags: int) -> protocol.Done:
         """Runs the model."""

@@ -152,13 +152,13 @@ def examine(
 def _by_operator(program: Program, device: Sequence[Sequence[Array]]) -> list[Array | None]:
     """What the device computed for each operator, first axis = sample; None for what it does not report."""
     stacked = [np.stack(column) for column in zip(*device, strict=True)]
-    known = {each.tensor.index: array for each, array in zip(program.reported, stacked, strict=True)}
+    known = {each.tensor.index: array for each, array in zip(program.reported, stacked, strict=True) if each.tensor}
     views = program.schedule.views if program.schedule is not None else {}
     found: list[Array | None] = []
     for op in program.graph.ops:
-        output = program.graph.output(op)
-        array = known.get(views.get(output.index, output.index))
-        found.append(None if array is None else array.reshape(len(array), *output.shape))
+        output = program.graph.output(op) if op.outputs else None
+        array = None if output is None else known.get(views.get(output.index, output.index))
+        found.append(None if array is None or output is None else array.reshape(len(array), *output.shape))
     return found
 
 

@@ -25,7 +25,7 @@ OUTPUT, OP_TICKS, TEXT, INPUT_INFO, OUTPUT_INFO, PAUSED_OUTPUT = range(6)
 # TEXT's indices that tell which firmware it is, of the seven there are.
 RUNTIME, KERNELS, TARGET, CORE, BUILD = range(2, 7)
 # Capabilities in HELLO's answer, a bit each.
-CAN_PROFILE, CAN_CAPTURE = 1, 2
+CAN_PROFILE, CAN_CAPTURE, KEEPS_STATE = 1, 2, 4
 # port.h's TickUnit, by its number.
 TICK_UNITS = ("cycles", "us")
 
@@ -214,6 +214,22 @@ class Resume(Message):
 
 
 @dataclass(frozen=True)
+class ResetState(Message):
+    """Brings what the model keeps from one inference to the next back to what it was after its set-up."""
+
+    TYPE, LAYOUT = 0x0B, "<"
+
+
+@dataclass(frozen=True)
+class StateReset(Message):
+    """RESET_STATE's answer: model.h's Status and detail."""
+
+    TYPE, LAYOUT = 0x8B, "<BI"
+    status: int
+    detail: int
+
+
+@dataclass(frozen=True)
 class Paused(Message):
     """CAPTURE's and RESUME's answer, after Started: the operator just done, its output's size and CRC-32."""
 
@@ -263,7 +279,20 @@ MESSAGES: dict[int, type[Message]] = {
     m.TYPE: m
     for m in (
         *(Hello, Welcome, Write, Written, Invoke, Started, Done, Read, Data, AskStats, Stats),
-        *(Calibrate, Calibrated, Reset, Resetting, Capture, Resume, Paused, Boot, Fault, Refusal),
+        *(
+            Calibrate,
+            Calibrated,
+            Reset,
+            Resetting,
+            Capture,
+            Resume,
+            ResetState,
+            StateReset,
+            Paused,
+            Boot,
+            Fault,
+            Refusal,
+        ),
     )
 }
 

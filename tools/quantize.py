@@ -19,6 +19,7 @@ from .data import samples
 from .data.samples import Samples
 from .errors import ModelError, QuantizeError, UsageError, counted
 from .graph import ops, read
+from .graph.passes.variables import keeps_state
 from .model_files import Loaded, check_path, import_tensorflow, load
 from .models import Data
 from .oracle import opinion, signature
@@ -30,7 +31,10 @@ from .values import MODES, Quantized, SecondOpinion, Trained, Vectors
 Tell = Callable[[str], None]
 
 # Of kerf, what decides the result.
-SOURCES = ("quantize.py", "model_files", "strip.py", "data/samples.py", "oracle", "graph/specification.py")
+SOURCES = (
+    *("quantize.py", "model_files", "strip.py", "data/samples.py", "oracle"),
+    *("graph/specification.py", "graph/passes/variables.py"),
+)
 
 CALIBRATED = ("int8", "int16x8")  # modes whose activations need ranges
 MAX_TFLITE_BYTES = 1 << 28  # nothing near it fits a microcontroller
@@ -115,6 +119,7 @@ def quantize(
         "vectors_sha256": files.sha256((directory / "vectors.npz").read_bytes()),
         "oracle": vectors.oracle,
         "exact": vectors.exact,
+        "in_sequence": vectors.in_sequence,
         "classes": vectors.classes,
         "warnings": warnings,
         "calibration": ranges,
@@ -173,7 +178,7 @@ def _reuse(source: Trained, directory: Path, key: str) -> Quantized | None:
     tflite, packed = path.read_bytes(), vectors_path.read_bytes()
     if [files.sha256(tflite), files.sha256(packed)] != [state["model_sha256"], state["vectors_sha256"]]:
         return None
-    vectors = _unpack(packed, tuple(state["classes"]), state["oracle"], state["exact"])
+    vectors = _unpack(packed, tuple(state["classes"]), state["oracle"], state["exact"], state["in_sequence"])
     return _made(source, path, tflite, vectors, state)
 
 
@@ -345,7 +350,15 @@ def _vectors(source: Trained, tflite: bytes, provided: Samples | None, classes: 
     found = oracle.expected(tflite, inputs, source.path.name)
     if found.note:
         warn(found.note)
-    return Vectors(tuple(inputs), found.outputs, labels, names, found.oracle, found.exact)
+    in_sequence = _keeps_state(tflite, source.path.name)
+    return Vectors(tuple(inputs), found.outputs, labels, names, found.oracle, found.exact, in_sequence)
+
+
+def _keeps_state(tflite: bytes, where: str) -> bool:
+    try:
+        return keeps_state(read.read(tflite, where))
+    except ModelError:  # no runtime will take it
+        return False
 
 
 def _second_opinion(tflite: bytes, vectors: Vectors, floats: samples.Array | None, name: str) -> SecondOpinion | None:
@@ -405,12 +418,12 @@ def _pack(vectors: Vectors) -> bytes:
     return files.pack_arrays(arrays)
 
 
-def _unpack(packed: bytes, classes: tuple[str, ...], oracle_name: str, exact: bool) -> Vectors:
+def _unpack(packed: bytes, classes: tuple[str, ...], oracle_name: str, exact: bool, in_sequence: bool) -> Vectors:
     arrays = files.unpack_arrays(packed)
     inputs = tuple(arrays[f"input{i}"] for i in range(sum(name.startswith("input") for name in arrays)))
     outputs = tuple(arrays[f"expected{i}"] for i in range(sum(name.startswith("expected") for name in arrays)))
     labels = arrays["labels"].astype(np.int64) if "labels" in arrays else None
-    return Vectors(inputs, outputs, labels, classes, oracle_name, exact)
+    return Vectors(inputs, outputs, labels, classes, oracle_name, exact, in_sequence)
 
 
 if __name__ == "__main__":

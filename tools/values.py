@@ -51,7 +51,8 @@ class Vectors:
 
     ``inputs`` and ``expected`` hold one array per model input / output, first axis = sample, in the .tflite's own
     dtypes. ``labels`` are class indices or None. ``oracle`` names the interpreter that made ``expected``;
-    ``exact`` says whether the device must equal it bit for bit (TFLM) or within the tolerance (LiteRT).
+    ``exact`` says whether the device must equal it bit for bit (TFLM) or within the tolerance (LiteRT). ``in_sequence``
+    says that the model keeps state from each sample to the next, so that their order matters.
     """
 
     inputs: tuple[npt.NDArray[Any], ...]
@@ -60,16 +61,18 @@ class Vectors:
     classes: tuple[str, ...]
     oracle: str
     exact: bool
+    in_sequence: bool = False
 
     @property
     def samples(self) -> int:
         return len(self.inputs[0])
 
     def spread(self, count: int) -> "Vectors":
-        """``count`` of the samples, evenly over the whole set (which may be sorted by class); all when it has fewer."""
+        """``count`` of the samples, evenly over the whole set (which may be sorted by class); all when it has fewer. Of
+        a sequence the first ones."""
         if count >= self.samples:
             return self
-        chosen = np.arange(count) * self.samples // count
+        chosen = np.arange(count) if self.in_sequence else np.arange(count) * self.samples // count
         inputs, expected = (tuple(a[chosen] for a in arrays) for arrays in (self.inputs, self.expected))
         return replace(
             self, inputs=inputs, expected=expected, labels=None if self.labels is None else self.labels[chosen]
@@ -286,6 +289,8 @@ class Measurement:
     accuracy: Mapping[str, float] | None
     kerf: str
     commit: str | None
+    data_sha256: str | None = None
+    sequence_length: int | None = None
     device: Mapping[str, str] | None = None
     second_opinion: SecondOpinion | None = None
     extra: Mapping[str, Any] = field(default_factory=dict, repr=False)

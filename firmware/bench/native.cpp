@@ -24,6 +24,7 @@ enum Type : uint8_t {
     kReset = 0x08,
     kCapture = 0x09,
     kResume = 0x0a,
+    kResetState = 0x0b,
     kStarted = 0x83,
     kDone = 0x84,
     kBoot = 0xe0,
@@ -44,7 +45,7 @@ enum Code : uint8_t {
 
 enum Object : uint8_t { kOutput = 0, kOpTicks = 1, kText = 2, kInputInfo = 3, kOutputInfo = 4, kPaused = 5 };
 
-constexpr uint16_t kCanProfile = 1, kCanCapture = 2;
+constexpr uint16_t kCanProfile = 1, kCanCapture = 2, kKeepsState = 4;
 constexpr uint8_t kProfile = 1;
 
 // By index. Addresses of the pointers: the pointers' values are known to other files alone, and a copy of them would be
@@ -141,8 +142,9 @@ void hello(const Frame& request) {
     const port::Clock clock = port::clock();
     Payload payload;
     payload.u8(kProtocolVersion);
-    payload.u16(
-        static_cast<uint16_t>((can_profile() ? kCanProfile : 0) | (model::kDescriptor.op_count > 0 ? kCanCapture : 0)));
+    payload.u16(static_cast<uint16_t>((can_profile() ? kCanProfile : 0) |
+                                      (model::kDescriptor.op_count > 0 ? kCanCapture : 0) |
+                                      (model::kDescriptor.keeps_state ? kKeepsState : 0)));
     payload.u32(session);
     payload.bytes(model::kDescriptor.sha256, sizeof(model::kDescriptor.sha256));
     payload.u8(static_cast<uint8_t>(clock.unit));
@@ -347,6 +349,14 @@ void calibrate(const Frame& request) {
     send(kCalibrate | kAnswer, request.seq, payload);
 }
 
+void reset_state(const Frame& request) {
+    const model::Status status = model::reset();
+    Payload payload;
+    payload.u8(static_cast<uint8_t>(status));
+    payload.u32(status == model::Status::kOk ? 0 : model::detail());
+    send(kResetState | kAnswer, request.seq, payload);
+}
+
 void reset(const Frame& request) {
     send(kReset | kAnswer, request.seq, Payload());
     port::reset();
@@ -371,6 +381,7 @@ constexpr Request kRequests[] = {
     {kReset, 0, false, false, true, reset},
     {kCapture, 6, false, true, false, capture},
     {kResume, 2, false, true, true, resume},
+    {kResetState, 0, false, true, false, reset_state},
 };
 
 void answer(const Frame& request) {

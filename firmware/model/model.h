@@ -53,8 +53,9 @@ struct Descriptor {
     DbEncoding db_encoding;
     uint8_t input_count;
     uint8_t output_count;
-    uint16_t op_count;     // operators that invoke() reports, at most 65,535
+    uint16_t op_count;     // steps that invoke() reports, at most 65,535
     uint32_t arena_bytes;  // reserved for tensors
+    bool keeps_state;      // from one inference to the next: see reset()
 };
 
 extern const Descriptor kDescriptor;
@@ -68,8 +69,9 @@ uint32_t arena_used_bytes();
 // More about the last Status that was not kOk.
 uint32_t detail();
 
-// State, which a model may keep from one inference to the next, as it was after setup(). Nothing where there is none.
-void reset();
+// Brings the state that a model keeps from one inference to the next back to what it was after setup(), which must have
+// succeeded. Inputs and outputs may lose their contents. Does nothing where there is no state.
+Status reset();
 
 // i < Descriptor::input_count / output_count.
 Tensor input(uint32_t i);

@@ -89,17 +89,13 @@ Status invoke(AfterOp after_op) {
     return fail(Status::kInvokeFailed, ended > 0 ? ended - 1 : 0);
 }
 
-}  // namespace model
-
-namespace tflm {
-
 // TFLM's own Reset() will not do: it fills resource variables with zeros, and CALL_ONCE, which gave them their initial
 // values, does not run again. Everything is made anew instead, in the same memory. Nothing is destroyed before: the
 // kernels keep what they have in the arena.
-model::Status reset() {
-    return model::setup();
+Status reset() {
+    return setup();
 }
 
-}  // namespace tflm
+}  // namespace model
 
 }  // namespace kerf

@@ -57,8 +57,4 @@ const tflite::MicroOpResolver* resolver() {
     return add(made) ? &made : nullptr;
 }
 
-// Brings everything that lives across inferences (variable tensors, resource variables, what kernels keep) back to
-// what it was after setup(), which must have succeeded. Inputs and outputs lose their contents.
-model::Status reset();
-
 }  // namespace kerf::tflm

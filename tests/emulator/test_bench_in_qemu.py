@@ -23,6 +23,8 @@ DEFINES = b"""#define FAKE_SETUP_STATUS Status::kOk
 #define FAKE_MLPERF_ID "fake01"
 #define FAKE_DB_ENCODING DbEncoding::kAsIs
 #define FAKE_DTYPE DType::kInt8
+#define FAKE_KEEPS_STATE false
+#define FAKE_RESET_STATUS Status::kOk
 """
 
 

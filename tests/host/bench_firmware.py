@@ -27,7 +27,13 @@ def compile_cpp(out: Path, *arguments: str | Path) -> Path:
 
 
 def build_fake(
-    folder: Path, status: str = "kOk", mlperf_id: str = "fake01", encoding: str = "kAsIs", dtype: str = "kInt8"
+    folder: Path,
+    status: str = "kOk",
+    mlperf_id: str = "fake01",
+    encoding: str = "kAsIs",
+    dtype: str = "kInt8",
+    keeps_state: bool = False,
+    reset: str = "kOk",
 ) -> Path:
     """The whole firmware for this machine, with fake_model.cpp; ``dtype`` is that of input 0."""
     defines = (
@@ -35,6 +41,8 @@ def build_fake(
         f'-DFAKE_MLPERF_ID="{mlperf_id}"',
         f"-DFAKE_DB_ENCODING=DbEncoding::{encoding}",
         f"-DFAKE_DTYPE=DType::{dtype}",
+        f"-DFAKE_KEEPS_STATE={str(keeps_state).lower()}",
+        f"-DFAKE_RESET_STATUS=Status::{reset}",
     )
     sources = sorted((FIRMWARE / "bench").glob("*.cpp"))
     return compile_cpp(
@@ -42,13 +50,14 @@ def build_fake(
     )
 
 
-def make_vectors(samples: int, seed: int = 0) -> Vectors:
-    """Inputs for fake_model.cpp and what it must answer."""
+def make_vectors(samples: int, seed: int = 0, in_sequence: bool = False) -> Vectors:
+    """Inputs for fake_model.cpp and what it must answer, ``in_sequence`` where it keeps state."""
     rng = np.random.default_rng(seed)
     image = rng.integers(-90, 90, (samples, 130), dtype=np.int8)
     offset = rng.integers(-30, 30, (samples, 3), dtype=np.int8)
-    outputs = (image[:, ::-1] + offset[:, :1], image.sum(axis=1, dtype=np.int32).reshape(samples, 1))
-    return Vectors((image, offset), outputs, None, (), "by hand", True)
+    sums = image.sum(axis=1, dtype=np.int32) + (np.arange(samples, dtype=np.int32) if in_sequence else 0)
+    outputs = (image[:, ::-1] + offset[:, :1], sums.astype(np.int32).reshape(samples, 1))
+    return Vectors((image, offset), outputs, None, (), "by hand", True, in_sequence)
 
 
 def say(device: Transport, command: str) -> list[str]:

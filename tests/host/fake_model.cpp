@@ -1,5 +1,6 @@
 // A model of two operators that clobbers its inputs, as real ones may: output 0 is input 0
-// backwards plus input 1's first byte, output 1 the sum of input 0 as int32.
+// backwards plus input 1's first byte, output 1 the sum of input 0 as int32. Where it keeps state, output 1 also has
+// the number of inferences since the latest reset().
 #include <cstring>
 
 #include "bench/bench.h"
@@ -18,13 +19,27 @@ alignas(4) int8_t image[kBytes];
 alignas(4) int8_t offset[3];
 alignas(4) int8_t reversed[kBytes];
 int32_t sum;
+int32_t inferences;
 }  // namespace
 
-const Descriptor kDescriptor = {
-    {0xde, 0xad, 0xbe, 0xef, 0, 1, 2, 3}, "fake", FAKE_MLPERF_ID, "aot", "portable", FAKE_DB_ENCODING, 2, 2, 2, 263};
+const Descriptor kDescriptor = {{0xde, 0xad, 0xbe, 0xef, 0, 1, 2, 3},
+                                "fake",
+                                FAKE_MLPERF_ID,
+                                "aot",
+                                "portable",
+                                FAKE_DB_ENCODING,
+                                2,
+                                2,
+                                2,
+                                263,
+                                FAKE_KEEPS_STATE};
 
 Status setup() {
     return FAKE_SETUP_STATUS;
+}
+Status reset() {
+    inferences = 0;
+    return FAKE_RESET_STATUS;
 }
 uint32_t arena_used_bytes() {
     return 263;
@@ -51,7 +66,8 @@ Status invoke(AfterOp after_op) {
     if (image[0] == 98) return Status::kInvokeFailed;
     for (uint32_t i = 0; i < kBytes; ++i) reversed[i] = static_cast<int8_t>(image[kBytes - 1 - i] + offset[0]);
     if (after_op != nullptr) after_op(0, reversed, sizeof reversed);
-    sum = 0;
+    sum = kDescriptor.keeps_state ? inferences : 0;
+    ++inferences;
     for (const int8_t value : image) sum += value;
     if (after_op != nullptr) after_op(1, &sum, sizeof sum);
     std::memset(image, 0x55, sizeof image);

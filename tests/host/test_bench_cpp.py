@@ -137,6 +137,48 @@ def test_texts_and_tensors_can_be_read(device: Transport) -> None:
     assert struct.unpack("<IBfi", read(protocol.OUTPUT_INFO, 1)) == (4, INT32, 0.0, 0)
 
 
+@pytest.fixture(scope="module")
+def stateful(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build_fake(tmp_path_factory.mktemp("stateful"), keeps_state=True)
+
+
+def test_state_begins_anew_with_every_run(stateful: Path) -> None:
+    vectors = make_vectors(9, in_sequence=True)
+    with host.open(stateful) as device:
+        for _ in range(2):
+            run = bench.run(device, vectors, SHA256, 2)
+            assert bench.compare(vectors, run.outputs) == ()
+            assert run.retries == 0
+
+
+@pytest.mark.parametrize("kind", ["drop", "garble", "duplicate", "delay", "banner"])
+def test_a_spoiled_line_does_not_disturb_a_sequence(stateful: Path, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tools.link.FIRST_WAIT_SECONDS", 0.03)
+    vectors = make_vectors(12, in_sequence=True)
+    with host.open(stateful) as device:
+        line = fake.Unreliable(device, fake.Faults(**{kind: 0.08}), seed=5)
+        run = bench.run(line, vectors, SHA256, 2)
+    assert line.injected > 5
+    assert bench.compare(vectors, run.outputs) == ()
+
+
+@pytest.mark.parametrize("write", [5, 9, 14, 20])
+def test_a_restart_begins_the_sequence_again(stateful: Path, write: int) -> None:
+    vectors = make_vectors(4, in_sequence=True)
+    with host.open(stateful) as device:
+        reset = protocol.encode(protocol.Reset(), 200)
+        line = fake.Unreliable(device, fake.Faults(before={write: lambda: device.write(reset)}))
+        run = bench.run(line, vectors, SHA256, 2)
+    assert bench.compare(vectors, run.outputs) == ()
+    assert run.retries >= 1
+
+
+def test_state_that_cannot_be_reset_is_named(tmp_path: Path) -> None:
+    firmware = build_fake(tmp_path, keeps_state=True, reset="kBadModel")
+    with host.open(firmware) as device, pytest.raises(DeviceError, match="the model's state could not be reset"):
+        bench.run(device, make_vectors(2, in_sequence=True), SHA256, 2)
+
+
 LAYERS = (np.zeros(130, np.int8), np.zeros(1, np.int32))
 
 

@@ -132,6 +132,6 @@ int main() {
     failing = 1;
     print("invoke", kerf::model::invoke(nullptr));
     failing = 9;
-    print("reset", kerf::tflm::reset());
+    print("reset", kerf::model::reset());
     print("invoke", kerf::model::invoke(print_op));
 }

@@ -1,6 +1,7 @@
 """The device's side of the protocol in Python: a handler for tools.transports.fake, for tests without a compiler.
 
-The model adds 1 to every byte of its only input, and overwrites the input.
+The model adds 1 to every byte of its only input, and overwrites the input. With the capability KEEPS_STATE it also adds
+how many inferences there were since its state was reset.
 """
 
 import struct
@@ -27,6 +28,7 @@ class FakeFirmware:
     setup: tuple[int, int] = (0, 0)
     version: int = protocol.VERSION
     identity: Identity = IDENTITY
+    state_reset: tuple[int, int] = (0, 0)
     corrupt_outputs: int = 0
     ignored: int = 0  # requests not answered
     invokes: int = 0
@@ -40,6 +42,7 @@ class FakeFirmware:
     def reset(self) -> bytes:
         """Restarts; returns what the boot says."""
         self.session = False
+        self.inferences = 0
         self.paused: int | None = None
         self.input = bytes(self.size)
         self.output = bytes(self.size)
@@ -52,6 +55,11 @@ class FakeFirmware:
     def captured(self, op: int) -> bytes:
         """The output of one of the two operators: the first is the model's output, the second its first half."""
         return self.output if op == 0 else self.output[: len(self.output) // 2]
+
+    def _infer(self) -> bytes:
+        more = 1 + (self.inferences if self.capabilities & protocol.KEEPS_STATE else 0)
+        self.inferences += 1
+        return bytes((byte + more) % 256 for byte in self.input)
 
     def _take(self, frame: Frame) -> bytes:
         if self.ignored > 0:
@@ -79,7 +87,7 @@ class FakeFirmware:
         if isinstance(request, protocol.Invoke):
             if zlib.crc32(self.input) != request.inputs_crc32:
                 return [protocol.Refusal(protocol.INPUT_CRC, zlib.crc32(self.input), b"")]
-            self.output = bytes((byte + 1) % 256 for byte in self.input)[: self.output_size]
+            self.output = self._infer()[: self.output_size]
             self.input = b"\x55" * self.size
             ticks = self.ticks[self.invokes % len(self.ticks)]
             self.invokes += 1
@@ -88,7 +96,7 @@ class FakeFirmware:
             if isinstance(request, protocol.Capture):
                 if zlib.crc32(self.input) != request.inputs_crc32:
                     return [protocol.Refusal(protocol.INPUT_CRC, zlib.crc32(self.input), b"")]
-                self.output = bytes((byte + 1) % 256 for byte in self.input)
+                self.output = self._infer()
                 self.input = b"\x55" * self.size
             self.paused = None if request.op == protocol.NO_OP else request.op
             if self.paused is None:
@@ -113,6 +121,9 @@ class FakeFirmware:
                 self.corrupt_outputs -= 1
                 data = bytes(len(data))
             return [protocol.Data(data[request.offset : request.offset + request.count])]
+        if isinstance(request, protocol.ResetState):
+            self.inferences = 0
+            return [protocol.StateReset(*self.state_reset)]
         if isinstance(request, protocol.AskStats):
             return [protocol.Stats(50, 300, 1024, 2048, 2000)]
         if isinstance(request, protocol.Calibrate):

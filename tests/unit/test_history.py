@@ -113,6 +113,14 @@ def test_accuracies_over_other_data_are_not_compared() -> None:
     assert len(table["earlier"]) == 0
 
 
+def test_data_that_a_record_names_are_told_apart() -> None:
+    def scored(mode: str, data: str) -> Measurement:
+        return replace(RECORD, mode=mode, data_sha256=data, accuracy={"device": 0.5, "host": 0.5})
+
+    (table,) = history.tables([scored("float32", "here"), scored("int8", "there"), scored("int16x8", "here")], {})
+    assert [row["drop"] for row in table["rows"]] == ["+0.00", "", "+0.00"]
+
+
 def test_accuracy_on_the_host_is_a_column() -> None:
     (table,) = history.tables([replace(RECORD, accuracy={"device": 0.5, "host": 0.75})], {})
     assert (table["rows"][0]["device"], table["rows"][0]["host"]) == ("50.00", "75.00")

@@ -71,7 +71,7 @@ NESTED = {
     "accuracy": ["device", "host"],
     "device": ["target", "core", "build"],
 }
-OPTIONAL = ["device"]
+OPTIONAL = ["data_sha256", "sequence_length", "device"]
 
 
 def complain(text: str) -> None:
@@ -81,7 +81,9 @@ def complain(text: str) -> None:
 def test_fields_and_their_order() -> None:
     record = records.to_json(RECORD)
     assert list(record) == FIELDS
-    full = records.to_json(replace(RECORD, device=dict(reversed(DEVICE.items()))))
+    full = records.to_json(
+        replace(RECORD, device=dict(reversed(DEVICE.items())), data_sha256="cd" * 32, sequence_length=360)
+    )
     assert list(full) == FIELDS + OPTIONAL
     assert {name: list(full[name]) for name in NESTED} == NESTED
     assert list(record["per_op"][0]) == ["name", "op", "median"]

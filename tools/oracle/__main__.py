@@ -22,7 +22,6 @@ class _Tflm:
         self._interpreter = runtime.Interpreter.from_bytes(tflite, arena_size=arena_bytes)
 
     def feed(self, inputs: Sequence[Array]) -> None:
-        self._interpreter.reset()  # variables of stateful operators start anew with every sample
         for i, array in enumerate(inputs):
             self._interpreter.set_input(array, i)
 
@@ -47,7 +46,6 @@ class _LiteRt:
         self._outputs = [detail["index"] for detail in self._interpreter.get_output_details()]
 
     def feed(self, inputs: Sequence[Array]) -> None:
-        self._interpreter.reset_all_variables()
         for index, array in zip(self._inputs, inputs, strict=True):
             self._interpreter.set_tensor(index, array)
 

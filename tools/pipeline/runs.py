@@ -16,6 +16,7 @@ from .. import classify as classifier
 from .. import compare as comparison
 from ..compare import Comparison
 from ..errors import KerfError, Mismatch, UsageError, counted
+from ..graph.ir import Tensor
 from ..oracle import interpreter
 from ..progress import Progress
 from ..report import baseline, details, kept, page, records, sections, wording
@@ -83,7 +84,7 @@ def compare(ask: Request, progress: Progress, samples: int = 1) -> Comparison:
     with ready(ask, progress) as firmware:
         original = in_float32(ask, progress)
         quantized, program = firmware.compiled.quantized, firmware.compiled.program
-        like = tuple(np.zeros(each.tensor.shape, each.tensor.dtype.value) for each in program.reported)
+        like = tuple(_like(each.tensor) for each in program.reported)
         with firmware.open() as transport:
             inputs = tuple(array[:samples] for array in quantized.vectors.inputs)
             rows, identity = bench.capture(transport, inputs, like, quantized.sha256, progress, wanted=firmware.wanted)
@@ -91,6 +92,11 @@ def compare(ask: Request, progress: Progress, samples: int = 1) -> Comparison:
     found = comparison.examine(quantized, program, original, rows, identity, firmware.line.emulator)
     kept.write(places.details(), kept.COMPARISON, found, found.to_json())
     return found
+
+
+def _like(tensor: Tensor | None) -> npt.NDArray[Any]:
+    """An array of a tensor's shape and type; empty where there is none."""
+    return np.zeros(0, np.int8) if tensor is None else np.zeros(tensor.shape, tensor.dtype.value)
 
 
 def classify(ask: Request, wanted: Sequence[str], progress: Progress) -> tuple[classifier.Prediction, ...]:
@@ -241,6 +247,8 @@ def _outcome(
         kerf=__version__,
         commit=commit(),
         device=None if said is None else {"target": said.target, "core": said.core, "build": said.build},
+        data_sha256=quantized.data_sha256,
+        sequence_length=vectors.samples if vectors.in_sequence else None,
         second_opinion=quantized.second_opinion,
         extra={"arena_used_bytes": device.arena_bytes} | ({} if steps is None else {wording.STEPS: steps}),
     )

@@ -24,7 +24,7 @@ def family(m: Measurement) -> str:
 
 def tested_with(m: Measurement, origins: Origins) -> tuple[str, int, str]:
     """What must be the same before two accuracies are compared: the model's family, the samples, their data."""
-    return family(m), m.samples, origins.get(m.model_sha256, UNKNOWN).data
+    return family(m), m.samples, m.data_sha256 or origins.get(m.model_sha256, UNKNOWN).data
 
 
 def drop(m: Measurement, others: Iterable[Measurement], origins: Origins) -> float | None:

@@ -35,13 +35,13 @@ def tables(measurements: Sequence[Measurement], origins: baseline.Origins) -> li
 def _newest(measurements: Sequence[Measurement], origins: baseline.Origins) -> list[int]:
     """Positions of each configuration's newest measurement.
 
-    Other samples are another accuracy, another calibration another model, and a firmware as found is another one than
+    Other samples or data are another accuracy, another calibration another model, and a firmware as found is another one than
     that built here: not a newer one.
     """
     found = {
         (
             *(m.model, m.mode, m.runtime, m.kernels, m.target, m.emulator, m.flash_bytes is None),
-            *(m.samples, origins.get(m.model_sha256, baseline.UNKNOWN)),
+            *(m.samples, m.data_sha256, origins.get(m.model_sha256, baseline.UNKNOWN)),
         ): i
         for i, m in enumerate(measurements)
     }

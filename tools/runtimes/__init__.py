@@ -15,11 +15,13 @@ from ..values import Target
 
 @dataclass(frozen=True)
 class Reported:
-    """What the firmware reports as one piece: its layers' names, its operators' kinds, and the tensor it shows."""
+    """What the firmware reports as one piece: its layers' names, its operators' kinds, and the tensor that it shows.
+
+    ``tensor`` is None for a piece that has nothing to show."""
 
     name: str
     kind: str
-    tensor: Tensor
+    tensor: Tensor | None
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,6 +5,7 @@ from typing import Any
 
 from .. import __version__, cpp_text
 from ..graph.ir import DType, Graph, Tensor
+from ..graph.passes.variables import keeps_state
 
 # The ids that the MLPerf Tiny runner knows its benchmarks by.
 MLPERF_IDS = {"kws": "kws01", "ic": "ic01", "vww": "vww01", "ad": "ad01"}
@@ -43,6 +44,7 @@ def values(graph: Graph, *, mode: str, runtime: str, kernels: str, arena_bytes: 
             "output_count": len(graph.outputs),
             "op_count": op_count,
             "arena_bytes": arena_bytes,
+            "keeps_state": cpp_text.value(keeps_state(graph)),
         },
     }
 

@@ -11,6 +11,7 @@ from ..arena import Arena
 from ..errors import UnsupportedModel
 from ..graph import ops, read, specification
 from ..graph.ir import DType, Graph, Op, Tensor
+from ..graph.passes.variables import resolve, variables
 from ..render import render
 from ..values import Target
 from . import Program, Reported, Sources, _descriptor, _tflm_library
@@ -47,7 +48,7 @@ def compile(tflite: bytes, name: str, target: Target) -> Program:
     """
     graph = read.read(tflite, name)
     check(graph, target)
-    return Program(tflite, graph, tuple(Reported(op.name, op.kind, graph.output(op)) for op in graph.ops))
+    return Program(tflite, graph, tuple(Reported(op.name, op.kind, _shown(op, graph)) for op in graph.ops))
 
 
 def check(graph: Graph, target: Target) -> None:
@@ -56,8 +57,10 @@ def check(graph: Graph, target: Target) -> None:
     for op in graph.ops:
         _check_type(op, graph, chosen, title)
         _check_scales(op, graph, chosen, title)
-        specification.check(op, graph)
-        left_out = specification.left_out_by_tflm(op, graph)
+    values = resolve(graph)  # with a variable's own tensor, which has a quantization to compare
+    for op in values.ops:
+        specification.check(op, values)
+        left_out = specification.left_out_by_tflm(op, values)
         if left_out is not None:
             raise UnsupportedModel(
                 f"{op.where}: TFLM's kernel {left_out}, so that its numbers are not the model's; convert the model "
@@ -85,11 +88,11 @@ def sources(program: Program, target: Target, arena: Arena, *, mode: str) -> Sou
         arena_comment=textwrap.wrap(arena.origin, 116),
         arena_bytes=arena.bytes,
         tensor_count=len(graph.tensors),
-        ops=[_op_output(op, graph.output(op)) for op in graph.ops],
+        ops=[_op_output(op, _shown(op, graph)) for op in graph.ops],
         registrations=registrations(graph),
         inputs=[_port(graph.tensors[i]) for i in graph.inputs],
         outputs=[_port(graph.tensors[i]) for i in graph.outputs],
-        variable_count=0,  # the reader refuses resource variables
+        variable_count=len(variables(graph)),
         debug_log=package.library.debug_log,
     )
     texts = {"src/model.cpp": model}
@@ -124,8 +127,9 @@ def takes_per_channel_dense(target: Target) -> bool:
 def registrations(graph: Graph) -> list[str]:
     """The calls that fill the operator list: each kind once, for one type alone where the model needs no other."""
     calls = []
-    for kind in sorted({op.kind for op in graph.ops}):
-        used = {variant(op, graph) for op in graph.ops if op.kind == kind}
+    everything = [(op, each) for each in (graph, *graph.subgraphs) for op in each.ops]
+    for kind in sorted({op.kind for op, _ in everything}):
+        used = {variant(op, each) for op, each in everything if op.kind == kind}
         narrow = kernel(kind).registrations.get(used.pop()) if len(used) == 1 else None
         argument = f"tflite::Register_{kind}_{narrow}()" if narrow else ""
         calls.append(f"{adder(kind)}({argument})")
@@ -197,10 +201,16 @@ def _way_out(op: Op, found: str, known: tuple[str, ...]) -> str:
     return "replace the layer in the Keras model (`inv ops` lists what there is)"
 
 
-def _op_output(op: Op, tensor: Tensor) -> dict[str, Any]:
+def _shown(op: Op, graph: Graph) -> Tensor | None:
+    """The output that can be shown; None where there is none but an effect on a variable, or a handle of one."""
+    output = graph.output(op) if op.outputs else None
+    return None if output is None or output.dtype is DType.RESOURCE else output
+
+
+def _op_output(op: Op, tensor: Tensor | None) -> dict[str, Any]:
     return {
-        "tensor": tensor.index,
-        "bytes": tensor.bytes,
+        "tensor": tensor.index if tensor is not None else 0,
+        "bytes": tensor.bytes if tensor is not None else 0,
         "title": f"{op.index} {op.kind} {cpp_text.comment(op.name)}",
     }
 

@@ -162,6 +162,7 @@ const Descriptor kDescriptor = {
     /*output_count=*/1,
     /*op_count=*/6,
     /*arena_bytes=*/4096,
+    /*keeps_state=*/false,
 };
 
 }  // namespace kerf::model

@@ -35,6 +35,17 @@ def resolve(graph: Graph) -> Graph:
     return compact(replace(graph, tensors=tensors, ops=live(kept, _kept_alive(graph, tensors)), subgraphs=()))
 
 
+def variables(graph: Graph) -> frozenset[Any]:
+    """The variables that a file's graph and its subgraphs have handles of."""
+    found = {op.attributes for each in (graph, *graph.subgraphs) for op in each.ops if _role(op) is StateRole.HANDLE}
+    return frozenset(found)
+
+
+def keeps_state(graph: Graph) -> bool:
+    """Whether a model, before or after any pass, keeps something from one inference to the next."""
+    return bool(graph.states or variables(graph))
+
+
 def _role(op: Op) -> StateRole | None:
     operator = ops.lookup(op.kind)
     return None if operator is None else operator.state
