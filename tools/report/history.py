@@ -35,8 +35,8 @@ def tables(measurements: Sequence[Measurement], origins: baseline.Origins) -> li
 def _newest(measurements: Sequence[Measurement], origins: baseline.Origins) -> list[int]:
     """Positions of each configuration's newest measurement.
 
-    Other samples or data are another accuracy, another calibration another model, and a firmware as found is another one than
-    that built here: not a newer one.
+    Other samples or data make another accuracy, another calibration another model, and a firmware as found is not the
+    one built here: none of them is newer.
     """
     found = {
         (
