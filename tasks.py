@@ -69,6 +69,7 @@ REQUEST: dict[str, tuple[Any, str]] = {
     "pixels": ("", "what images' pixels become: 0..1, 0..255 or -1..1 (default: as the model's first layers show)"),
     "calibration": ("balanced", "what makes the ranges: 500 samples balanced over the classes, or a number at random"),
     "strip": (False, "remove names and metadata from the .tflite"),
+    "optimize": ("", "what aot makes small: speed, size or ram (default: speed, or the next that fits the target)"),
     "samples": (Whole(0), "how many of the test set go to the device, spread over it (default: all)"),
 }
 # Options of single tasks.
@@ -76,7 +77,7 @@ OTHER: dict[str, tuple[Any, str]] = {
     "json": (False, "print the result as JSON on standard output"),
 }
 SOURCE = "model mode data skip_bad pixels calibration strip json"
-FIRMWARE = SOURCE + " runtime target"
+FIRMWARE = SOURCE + " runtime target optimize"
 
 
 def kerf_task(options: str = "", **own: tuple[Any, str]) -> Callable[[Callable[..., None]], Any]:
@@ -334,12 +335,13 @@ def run(ask: Any, json: bool) -> None:
     modes=("", "comma-separated modes, or all (default: int8; a .tflite brings its own)"),
     runtimes=("aot", "comma-separated runtimes"),
     targets=("stm32f4", "comma-separated targets"),
+    optimize=("", "comma-separated goals of aot: speed, size, ram (default: speed, or the next that fits)"),
 )
-def bench(ask: Any, models: str, modes: str, runtimes: str, targets: str, json: bool) -> None:
+def bench(ask: Any, models: str, modes: str, runtimes: str, targets: str, optimize: str, json: bool) -> None:
     """Run models x modes x runtimes x targets and print one table."""
     from tools import pipeline, report
 
-    results = pipeline.bench_all(ask, models, modes, runtimes, targets, progress())
+    results = pipeline.bench_all(ask, models, modes, runtimes, targets, progress(), optimize)
     report.show_bench(results, json)
     pipeline.require_match(results)
 

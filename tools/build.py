@@ -61,6 +61,11 @@ def check_fits(arena_bytes: int, constants_bytes: int, target: Target) -> None:
         raise _does_not_fit("the model's tensors", "RAM", arena_bytes, target, target.ram_bytes)
 
 
+def fits(arena_bytes: int, constants_bytes: int, target: Target) -> bool:
+    """Whether check_fits has nothing against it."""
+    return arena_bytes <= target.ram_bytes and constants_bytes <= target.flash_bytes
+
+
 def build(
     directory: Path, project: Project, target: Target, progress: Progress, settings: Mapping[str, str] | None = None
 ) -> Image:

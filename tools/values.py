@@ -33,6 +33,7 @@ class Request:
     strip: bool = False
     samples: int = 0  # of the test set go to the device; 0: all
     per_tensor_dense: bool = False  # what the runtime and the target cannot do otherwise is done anyway
+    optimize: str | None = None  # one of the runtime's goals; None: the first with which the model fits
     any_firmware: bool = False  # what is behind the port is measured, whatever it was built from
 
 
@@ -289,6 +290,7 @@ class Measurement:
     accuracy: Mapping[str, float] | None
     kerf: str
     commit: str | None
+    optimize: str | None = None
     data_sha256: str | None = None
     sequence_length: int | None = None
     device: Mapping[str, str] | None = None

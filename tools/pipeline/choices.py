@@ -56,6 +56,24 @@ def choose_target(ask: Request) -> Target:
     return target
 
 
+def goals(ask: Request) -> Sequence[str | None]:
+    """What the model may be optimized for, in order of preference: what is asked for alone, or the runtime's goals, the
+    first of which with which the model fits is taken. [None] where the runtime leaves no choice."""
+    known = RUNTIMES[ask.runtime].goals()
+    if ask.optimize is None:
+        return known or [None]
+    if not known:
+        raise UsageError(f"--optimize does not apply to runtime {ask.runtime}, whose kernels are those of its library")
+    if ask.optimize not in known:
+        raise UnknownName("goal of --optimize", ask.optimize, known)
+    return [ask.optimize]
+
+
+def choose_goals(option: str, text: str, runtime: str) -> Sequence[str | None]:
+    """The goals in an option that takes several; [None] for a runtime that leaves no choice."""
+    return split(option, text) if text and runtime in RUNTIMES and RUNTIMES[runtime].goals() else [None]
+
+
 def choose_line(ask: Request) -> Line:
     """The port the user named, else the emulator they named or the target's first, else this machine.
 

@@ -24,7 +24,7 @@ from ..runtimes import Program
 from ..transports import Transport
 from ..values import Identity, Image, Project, Quantized, Request, Target
 from . import places
-from .choices import RUNTIMES, Line, choose_line, choose_target, interprets
+from .choices import RUNTIMES, Line, choose_line, choose_target, goals, interprets
 from .origin import in_float32, quantize
 
 ARENAS = "arenas"
@@ -88,7 +88,7 @@ def compile(ask: Request, progress: Progress) -> Compiled:
     target = choose_target(ask)
     quantized = quantize(ask, progress)
     try:
-        return Compiled(quantized, RUNTIMES[ask.runtime].compile(quantized.tflite, quantized.model, target))
+        return Compiled(quantized, _compile(ask, quantized, target))
     except UnsupportedModel as error:
         others = [name for name in target.runtimes if name != ask.runtime and _takes(replace(ask, runtime=name))]
         if not others:
@@ -98,12 +98,23 @@ def compile(ask: Request, progress: Progress) -> Compiled:
         ) from error
 
 
+def _compile(ask: Request, quantized: Quantized, target: Target) -> Program:
+    """For the goal asked for; without one, for the first with which the model fits, or the default if none makes it."""
+    programs = (RUNTIMES[ask.runtime].compile(quantized.tflite, quantized.model, target, goal) for goal in goals(ask))
+    tried = []
+    for program in programs:
+        if program.plan is None or platformio.fits(program.plan.arena_bytes, program.constants_bytes, target):
+            return program
+        tried.append(program)
+    return tried[0]
+
+
 def _takes(ask: Request) -> bool:
     """Whether a runtime has really taken the model: as it is converted for that runtime, compiled, and, where it is an
     interpreter that reads the file, run once on this machine."""
     try:
         quantized = quantize(ask, Progress())
-        program = RUNTIMES[ask.runtime].compile(quantized.tflite, quantized.model, choose_target(ask))
+        program = _compile(ask, quantized, choose_target(ask))
         if program.plan is None:
             oracle.run(oracle.TFLM, quantized.tflite, [a[:1] for a in quantized.vectors.inputs], quantized.model)
     except KerfError:
@@ -118,7 +129,7 @@ def inspect(ask: Request, progress: Progress, with_original: bool = False) -> Ma
     """
     target, quantized, plan = choose_target(ask), quantize(ask, progress), None
     try:
-        program = RUNTIMES[ask.runtime].compile(quantized.tflite, quantized.model, target)
+        program = _compile(ask, quantized, target)
         graph, plan = program.graph, program.plan
     except UnsupportedModel as error:
         graph = passes.simplify(read.read(quantized.tflite, quantized.model))
@@ -183,7 +194,9 @@ def _placed(
 ) -> tuple[Rendered, Path]:
     """The project and the folder that it belongs in."""
     rendered = render_project(ask, progress, arena)
-    name = f"{rendered.project.runtime}-{rendered.target.name}"
+    goal = rendered.compiled.program.goal
+    default = next(iter(RUNTIMES[ask.runtime].goals()), None)
+    name = "-".join(filter(None, (ask.runtime, rendered.target.name, goal if goal != default else None)))
     return rendered, out or rendered.compiled.quantized.path.parent / name
 
 

@@ -22,7 +22,7 @@ from ..progress import Progress
 from ..report import baseline, details, kept, page, records, sections, wording
 from ..values import DeviceRun, Image, Measurement, Request
 from . import places
-from .choices import RUNTIMES, choose_line, choose_modes, choose_target, interprets, split
+from .choices import RUNTIMES, choose_goals, choose_line, choose_modes, choose_target, goals, interprets, split
 from .firmware import Built, Compiled, Rendered, compile, ready
 from .origin import brings_mode, check_name, in_float32, needs_per_tensor_dense, pixel_range, quantize
 
@@ -141,7 +141,7 @@ def classify(ask: Request, wanted: Sequence[str], progress: Progress) -> tuple[c
 
 
 def bench_all(
-    ask: Request, model: str, mode: str, runtime: str, target: str, progress: Progress
+    ask: Request, model: str, mode: str, runtime: str, target: str, progress: Progress, optimize: str = ""
 ) -> tuple[Outcome | Failure, ...]:
     """A run for each combination of the comma-separated names (modes: or all); a wrong name ends it before the first.
 
@@ -153,12 +153,14 @@ def bench_all(
     if ask.any_firmware and len(runtimes) * len(targets) > 1:
         raise UsageError("--any-firmware measures the one firmware that is there: give one runtime and one target")
     asks = [
-        replace(ask, model=a, mode=b, runtime=c, target=d)
+        replace(ask, model=a, mode=b, runtime=c, target=d, optimize=e)
         for a in split("models", model)
         for b, c, d in product(choose_modes("modes", mode, brings_mode(a)), runtimes, targets)
+        for e in choose_goals("optimize", optimize, c)
     ]
     for each in asks:
         choose_line(each)
+        goals(each)
         check_name(each)
     per_tensor_dense = any(needs_per_tensor_dense(each) for each in asks)
 
@@ -247,6 +249,7 @@ def _outcome(
         kerf=__version__,
         commit=commit(),
         device=None if said is None else {"target": said.target, "core": said.core, "build": said.build},
+        optimize=compiled.program.goal if built else None,
         data_sha256=quantized.data_sha256,
         sequence_length=vectors.samples if vectors.in_sequence else None,
         second_opinion=quantized.second_opinion,

@@ -236,7 +236,7 @@ def run_view(measurement: Measurement, retries: int = 0) -> RenderableType:
     )
     facts.add_row("model", Text(visible(f"{m.model} {m.mode}, {m.model_bytes:,} bytes, sha256 {m.model_sha256[:12]}…")))
     where += wording.as_found(m)
-    facts.add_row("where", Text(visible(f"{where}, runtime {m.runtime}, {m.kernels} kernels")))
+    facts.add_row("where", Text(visible(f"{where}, runtime {m.runtime}, {m.kernels} kernels{wording.optimized(m)}")))
     if m.flash_bytes is None or m.ram_bytes is None:
         facts.add_row("flash, RAM", "not known: this firmware was not built here")
     elif is_host:
@@ -298,7 +298,7 @@ def _row(m: Measurement, drop: float | None) -> tuple[Any, ...]:
         m.model,
         m.mode,
         m.runtime,
-        m.kernels,
+        m.kernels + wording.optimized(m),
         m.target,
         m.emulator or "",
         m.model_bytes,

@@ -40,7 +40,7 @@ def _newest(measurements: Sequence[Measurement], origins: baseline.Origins) -> l
     """
     found = {
         (
-            *(m.model, m.mode, m.runtime, m.kernels, m.target, m.emulator, m.flash_bytes is None),
+            *(m.model, m.mode, m.runtime, m.kernels, m.optimize, m.target, m.emulator, m.flash_bytes is None),
             *(m.samples, m.data_sha256, origins.get(m.model_sha256, baseline.UNKNOWN)),
         ): i
         for i, m in enumerate(measurements)
@@ -60,7 +60,7 @@ def row(m: Measurement, drop: float | None = None) -> dict[str, Any]:
         "model_parts": re.split(r"(?=\+)", m.model),
         "mode": m.mode,
         "runtime": m.runtime,
-        "kernels": m.kernels,
+        "kernels": m.kernels + wording.optimized(m),
         "target": m.target,
         "emulator": m.emulator or "",
         "bytes": f"{m.model_bytes:,}",

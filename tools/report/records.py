@@ -107,6 +107,7 @@ _RECORD: dict[str, Any] = {
     "accuracy": _OrNull(dict.fromkeys(("device", "host"), _SHARE)),
     "kerf": _TEXT,
     "commit": _OrNull(_TEXT),
+    "optimize": _Optional(_TEXT),
     "data_sha256": _Optional(_SHA256),
     "sequence_length": _Optional(_COUNT),
     "second_opinion": _Optional(_Made(SecondOpinion, {"reference": _TEXT, "max_steps": _AMOUNT, "layer": _TEXT})),

@@ -17,6 +17,11 @@ def as_found(m: Measurement) -> str:
     return f", firmware as found there (build {m.device['build']})" if m.flash_bytes is None and m.device else ""
 
 
+def optimized(m: Measurement) -> str:
+    """What is to be added to the kernels of a model that was optimized for something else than speed; "" for others."""
+    return f", optimized for {m.optimize}" if m.optimize not in (None, "speed") else ""
+
+
 def verdict(m: Measurement, oracle: str = "the oracle", steps: float | None = None) -> tuple[str, str]:
     """One sentence, and whether it is "good", "bad" or "faint": did the device compute what it must?
 

@@ -4,7 +4,7 @@ A runtime module is a Runtime: it says what it can run, checks a model against t
 Nothing outside of it knows which one it is.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -30,7 +30,7 @@ class Program:
 
     ``reported`` are its pieces in the order in which they run. ``plan`` is None where the runtime lays out its memory
     on the device; then its size is found by trying. ``schedule`` is what it was compiled to, None for an interpreter,
-    which reads ``tflite`` itself.
+    which reads ``tflite`` itself. ``goal`` is what it was optimized for, None where the runtime leaves no choice.
     """
 
     tflite: bytes
@@ -38,6 +38,7 @@ class Program:
     reported: tuple[Reported, ...]
     schedule: Schedule | None = None
     plan: Plan | None = None
+    goal: str | None = None
 
     @property
     def labels(self) -> tuple[tuple[str, str], ...]:
@@ -80,8 +81,14 @@ class Runtime(Protocol):
     def types(self) -> Mapping[str, tuple[str, ...]]:
         """Operator → the types it has kernels for, as `inv ops` shows them."""
 
-    def compile(self, tflite: bytes, name: str, target: Target) -> Program:
-        """Raises UnsupportedModel, naming the layer and the way out, for what cannot run there."""
+    def goals(self) -> Sequence[str]:
+        """What it can optimize for, the default first; none where its library leaves no choice."""
+
+    def compile(self, tflite: bytes, name: str, target: Target, goal: str | None = None) -> Program:
+        """``goal`` is one of goals(), None for the default.
+
+        Raises UnsupportedModel, naming the layer and the way out, for what cannot run there.
+        """
 
     def sources(self, program: Program, target: Target, arena: Arena, *, mode: str) -> Sources:
         """Same arguments, same kerf: same bytes."""

@@ -1,6 +1,6 @@
 """The runtime without a runtime: the model as C++ constants and straight-line calls into firmware/kernels."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from .. import cpp_text
@@ -22,12 +22,16 @@ def types() -> Mapping[str, tuple[str, ...]]:
     return {kind: ops.find(kind).types for kind in ops.with_kernels()}
 
 
-def compile(tflite: bytes, name: str, target: Target) -> Program:
-    """The graph, the kernels chosen for the target's core, and the memory plan.
+def goals() -> Sequence[str]:
+    return GOALS
+
+
+def compile(tflite: bytes, name: str, target: Target, goal: str | None = None) -> Program:
+    """The graph, the kernels chosen for the target's core and the goal, and the memory plan.
 
     Raises UnsupportedModel with the layer, the reason and the way out.
     """
-    return lower(tflite, name, target.core)
+    return lower(tflite, name, target.core, goal or GOALS[0])
 
 
 def lower(tflite: bytes, name: str, core: Core, goal: str = GOALS[0], *, fused: bool = True) -> Program:
@@ -35,7 +39,7 @@ def lower(tflite: bytes, name: str, core: Core, goal: str = GOALS[0], *, fused: 
     graph = passes.run(read.read(tflite, name))
     scheduled = schedule(graph, core, goal, fused=fused)
     reported = tuple(Reported(step.name, step.kind, graph.tensors[step.output]) for step in scheduled.steps)
-    return Program(tflite, graph, reported, scheduled, plan(scheduled))
+    return Program(tflite, graph, reported, scheduled, plan(scheduled), goal)
 
 
 def sources(program: Program, target: Target, arena: Arena, *, mode: str) -> Sources:

@@ -1,7 +1,7 @@
 """TFLite Micro: the .tflite as it is, TFLM's interpreter, and an operator list with exactly what the model uses."""
 
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -41,7 +41,12 @@ def types() -> Mapping[str, tuple[str, ...]]:
     return found
 
 
-def compile(tflite: bytes, name: str, target: Target) -> Program:
+def goals() -> Sequence[str]:
+    """None: which kernels run is up to the library."""
+    return ()
+
+
+def compile(tflite: bytes, name: str, target: Target, goal: str | None = None) -> Program:
     """The file's own operators, each checked against what the target's library can run.
 
     Raises UnsupportedModel with the layer, the reason and the way out.
