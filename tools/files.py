@@ -48,15 +48,16 @@ def temporary(path: Path) -> Iterator[Path]:
 
 
 def _left_over(path: Path) -> Iterator[Path]:
-    """What processes that are no more left of this file."""
+    """What processes that have ended left of this file."""
     name = re.compile(rf"\.{re.escape(path.stem)}\.([0-9]+)\.partial{re.escape(path.suffix)}")
     for other in list(path.parent.iterdir()):
         found = name.fullmatch(other.name)
-        if found and not _is_running(int(found[1])):
+        if found and not is_running(int(found[1])):
             yield other
 
 
-def _is_running(process: int) -> bool:
+def is_running(process: int) -> bool:
+    """Whether there is a process with this number; True where there is no way to ask."""
     if os.name != "posix":
         return True  # os.kill would end it
     try:

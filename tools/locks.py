@@ -7,7 +7,8 @@ A stage releases its lock before the next stage takes one. Where two are held at
 which this process alone uses, or the inner one belongs to something that takes no lock itself (a library that is
 fetched, the records). So nobody ever waits for a kerf that waits for them.
 
-The operating system releases the locks of a process that ends, however it ends (flock).
+The operating system releases the locks of a process that ends, however it ends (flock). The lock file of a process that
+was killed remains until the next kerf removes it.
 """
 
 import json
@@ -65,6 +66,7 @@ def locked(build: Path, place: Path, progress: Progress, doing: str) -> Iterator
 
     with ExitStack() as stack:
         _wait(lambda: begin(stack), progress)
+        _sweep(build / LOCKS)
         _mine.held.add(path)
         try:
             yield
@@ -81,9 +83,12 @@ def clear(build: Path, progress: Progress) -> None:
 
     def remove() -> None:
         with ExitStack() as everything:  # or nothing: another kerf may need one of these locks to finish
-            for path in sorted(folder.glob("*.lock")):
-                if path != gate:
+            taken = {gate}
+            # Until there is no other: a kerf may have taken its second lock and released its first one meanwhile.
+            while others := sorted(set(folder.glob("*.lock")) - taken):
+                for path in others:
                     everything.enter_context(_taken(path, doing))
+                taken.update(others)
             for path in (*build.iterdir(), *folder.iterdir()):
                 if path not in (folder, gate, _note(gate)):
                     files.remove(path)
@@ -94,6 +99,18 @@ def clear(build: Path, progress: Progress) -> None:
     for empty in (folder, build):
         with suppress(OSError):  # it is not: the next kerf has begun
             empty.rmdir()
+
+
+def _sweep(folder: Path) -> None:
+    """Removes the files of locks that killed processes held: some have names that no other process will use.
+
+    The lock itself decides. A note only spares those at work the attempt, which costs them one POLL_SECONDS at most.
+    """
+    for path in set(folder.glob("*.lock")) - {folder / GATE}:
+        process = files.read_json(_note(path)).get("process")
+        if not (isinstance(process, int) and files.is_running(process)):
+            with suppress(_Busy), _taken(path):
+                pass
 
 
 def _wait(attempt: Callable[[], object], progress: Progress) -> None:

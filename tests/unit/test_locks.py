@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,23 @@ number = build / "number"
 for _ in range(40):
     with locks.locked(build, number, Progress(), "counting"):
         number.write_text(str(int(number.read_text()) + 1))
+"""
+
+
+CONTEND = """
+import os, random, sys, time
+from pathlib import Path
+from tools import locks
+from tools.progress import Progress
+locks.POLL_SECONDS = 0.001
+build, end = Path(sys.argv[1]), time.monotonic() + 3
+print("begun", flush=True)
+while time.monotonic() < end:
+    with locks.locked(build, build / "shared", Progress(), "working"):
+        os.close(os.open(build / "inside", os.O_CREAT | os.O_EXCL))  # fails where two are inside
+        with locks.locked(build, build / f"copy-{os.getpid()}", Progress(), "copying"):
+            os.unlink(build / "inside")
+    time.sleep(random.random() / 1000)
 """
 
 
@@ -152,6 +170,27 @@ def test_never_two_at_once(start: Start, build: Path) -> None:
     assert (build / "number").read_text() == "120"
 
 
+def test_a_lock_that_a_killed_kerf_alone_would_use_leaves_no_file(start: Start, build: Path) -> None:
+    other = hold(start, "copy-of-one-process")
+    other.kill()
+    other.wait()
+    with locks.locked(build, build / "digits", Progress(), "building"):
+        pass
+    assert os.listdir(build / locks.LOCKS) == []
+
+
+def test_nothing_is_left_by_many(start: Start, build: Path) -> None:
+    """Four at once, one of which is killed while it holds the lock of its own copy."""
+    contending, killed = [start(CONTEND) for _ in range(3)], hold(start, "copy-of-the-killed")
+    for process in contending:
+        assert process.stdout is not None and process.stdout.readline() == "begun\n"
+    killed.kill()
+    killed.wait()
+    ends = [(process.communicate(timeout=600)[1], process.returncode) for process in contending]
+    assert ends == [("", 0)] * 3
+    assert os.listdir(build / locks.LOCKS) == []
+
+
 def test_waiting_for_oneself_is_a_defect(build: Path) -> None:
     with (
         locks.locked(build, build / "digits", Progress(), "building"),
@@ -172,6 +211,28 @@ def test_clear_removes_everything(build: Path) -> None:
     (build / "report.html").write_text("")
     locks.clear(build, Progress())
     assert not build.exists()
+
+
+def test_clear_sees_a_lock_that_is_taken_while_it_looks(build: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`run` takes the lock of its copy and then releases that of the project."""
+    folder, copy, heard, taken = build / locks.LOCKS, build / "copy", Heard(), locks._taken
+    with ExitStack() as running, ExitStack() as building:
+        building.enter_context(taken(folder / "project.lock", "building"))
+
+        def after_the_exchange(path: Path, doing: str = "") -> AbstractContextManager[None]:
+            if path.name != locks.GATE and not copy.exists():
+                copy.write_text("")
+                running.enter_context(taken(folder / "copy.lock", "running"))
+                building.close()
+            return taken(path, doing)
+
+        monkeypatch.setattr(locks, "_taken", after_the_exchange)
+        clearing = threading.Thread(target=locks.clear, args=(build, heard))
+        clearing.start()
+        until(lambda: heard.said or not clearing.is_alive())
+        assert copy.exists() and heard.said[0].endswith("which is running")
+    clearing.join(10)
+    assert not clearing.is_alive() and not build.exists()
 
 
 def test_clear_waits_for_those_at_work_who_may_take_another_lock(start: Start, build: Path) -> None:
