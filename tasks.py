@@ -20,6 +20,7 @@ from invoke.exceptions import Exit, ParseError
 from invoke.main import program
 from invoke.tasks import task
 
+from tools import registry
 from tools.visible import visible
 
 
@@ -59,9 +60,9 @@ REQUEST: dict[str, tuple[Any, str]] = {
         "a name from `inv models`, or a path to a .keras, .h5, SavedModel folder or .tflite; +sparse0.8 …: compressed",
     ),
     "mode": ("", "float32, float16, dynamic, int8 (default), int16x8 or int4; a .tflite brings its own"),
-    "runtime": ("aot", "what runs the model on the target: aot or tflm"),
+    "runtime": ("aot", f"what runs the model on the target: {' or '.join(registry.names('runtimes'))}"),
     "target": ("stm32f4", "a name from `inv targets`"),
-    "emulator": ("", "run without a board in: qemu (default where the target has it) or renode"),
+    "emulator": ("", "which of the target's emulators runs it (default: its first; `inv targets` lists them)"),
     "port": ("", "a real board: its serial port, a pyserial URL, or auto to find it by its USB id"),
     "any_firmware": (False, "measure the firmware behind --port as it is; nothing is built, nothing is flashed"),
     "data": ("", "a folder with one folder of images per class; for a model of your own also an .npz with x and y"),

@@ -15,8 +15,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from . import child, files
+from . import child, files, ports
 from .errors import BuildError, DoesNotFit, MissingTool, TransportError
+from .installed import Tool
 from .progress import Progress
 from .values import Image, Project, Target
 
@@ -24,8 +25,6 @@ LOG = "build.log"
 OBJECTS = "KERF_OBJECTS"  # the variable that share_objects.py reads
 LIBRARIES = "PLATFORMIO_LIBDEPS_DIR"
 SHARE_OBJECTS = Path(__file__).resolve().parent.parent / "firmware" / "platformio" / "share_objects.py"
-CORTEX_M_COMPILER = "arm-none-eabi-g++"
-CORTEX_M_HINT = "sudo apt-get install gcc-arm-none-eabi libnewlib-arm-none-eabi libstdc++-arm-none-eabi-newlib"
 REGISTRY_SECONDS = 2.0
 VERSION_SECONDS = 20.0
 PORT_HINT = "allow it with: sudo usermod -aG dialout $USER, then log in again (docs/boards.md has a udev rule instead)"
@@ -102,9 +101,8 @@ def build(
 
 
 def require_uploader(target: Target) -> None:
-    """Raises MissingTool without OpenOCD for a bare-metal target, where PlatformIO cannot fetch it either."""
-    if target.port == "cortexm" and not shutil.which("openocd") and not registry_answers():
-        raise MissingTool("openocd, which writes to the board, is not installed; get it with: sudo apt install openocd")
+    """Raises MissingTool without the program for the target's debug probe, where PlatformIO cannot fetch it either."""
+    _require(ports.find(target.port).probe)
 
 
 def upload(
@@ -261,11 +259,14 @@ def _is_package(folder: Path, version: str) -> bool:
 
 
 def _require_compiler(target: Target) -> None:
-    """Without it PlatformIO would fetch one, if it can reach its registry."""
-    if target.port == "cortexm" and not shutil.which(CORTEX_M_COMPILER) and not registry_answers():
-        raise MissingTool(f"{CORTEX_M_COMPILER} is not installed; get it with: {CORTEX_M_HINT}")
-    if target.port == "host" and not shutil.which("g++"):
-        raise MissingTool("g++ is not installed; get it with: sudo apt-get install g++")
+    """Without it PlatformIO would fetch one, if it can reach its registry; there is none for this machine."""
+    port = ports.find(target.port)
+    _require(port.compiler, is_fetched=not port.is_here)
+
+
+def _require(tool: Tool | None, is_fetched: bool = True) -> None:
+    if tool is not None and tool.find() is None and not (is_fetched and registry_answers()):
+        raise MissingTool(tool.missing)
 
 
 def _require_path(directory: Path, project: Project, target: Target, settings: Mapping[str, str]) -> None:
@@ -278,8 +279,8 @@ def _require_path(directory: Path, project: Project, target: Target, settings: M
     path = str(directory.resolve())
     if "$" in path:
         raise BuildError(f"SCons takes the $ in {path} for a variable and cannot build there: {elsewhere}")
-    if target.framework == "espidf" and " " in path:
-        raise BuildError(f"ESP-IDF cannot build in {path}, because there is a space in it: {elsewhere}")
+    if " " in path and not ports.find(target.port).takes_spaces:
+        raise BuildError(f"{target.name} cannot be built in {path}, because there is a space in it: {elsewhere}")
     library = project.library.partition("symlink://")[2] or (project.library and settings.get(LIBRARIES, ""))
     if odd := [letter for letter in _FOR_A_SHELL if letter in library]:
         raise BuildError(f"PlatformIO cannot build a library in {library}, because there is a {odd[0]} in it: move it")
@@ -333,8 +334,8 @@ def shared(cache: Path, project: Project, target: Target) -> Mapping[str, str]:
 
 def _compiler_digest(target: Target) -> str:
     """Tells the system's compilers apart; those that PlatformIO brings are named by their path."""
-    compiler = {"cortexm": CORTEX_M_COMPILER, "host": "g++"}.get(target.port)
-    path = shutil.which(compiler) if compiler else None
+    compiler = ports.find(target.port).compiler
+    path = compiler.find() if compiler else None
     if compiler is None or path is None:
         return "packaged"
     try:
@@ -344,7 +345,7 @@ def _compiler_digest(target: Target) -> str:
     except (OSError, subprocess.TimeoutExpired) as error:
         why = error.strerror if isinstance(error, OSError) else f"no answer for {VERSION_SECONDS:.0f} s"
         raise MissingTool(f"{path} does not work when asked for its --version ({why}); install it anew") from error
-    return files.digest(compiler, said)[:16]
+    return files.digest(compiler.program, said)[:16]
 
 
 def _platformio(
@@ -412,8 +413,9 @@ def _failure(log: str, path: Path, target: Target, doing: str = "building for") 
     if found := _LIMIT.search(log):
         kind = "flash" if found[1] == "program" else "RAM"
         return _does_not_fit("the firmware", kind, int(found[2]), target, int(found[3]))
-    if target.port == "cortexm" and _NO_LIBRARY.search(log):
-        return MissingTool(f"the C++ library of {CORTEX_M_COMPILER} is not installed; get it with: {CORTEX_M_HINT}")
+    compiler = ports.find(target.port).compiler
+    if compiler is not None and _NO_LIBRARY.search(log):
+        return MissingTool(f"the C++ library of {compiler.program} is not installed; {compiler.remedy}")
     if "HTTPClientError" in log:
         wanted = (_INSTALLING.findall(log) or ["a package"])[-1]
         return BuildError(

@@ -1,13 +1,15 @@
 """What is installed, what is missing and how to get it."""
 
-import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import metadata
+from pathlib import Path
 
+from . import ports, transports
 from .errors import MissingTool
+from .installed import Tool, apt
 
 
 @dataclass(frozen=True)
@@ -21,15 +23,9 @@ class Finding:
     required: bool = True
 
 
-CORTEX_M = "apt install gcc-arm-none-eabi libnewlib-arm-none-eabi libstdc++-arm-none-eabi-newlib"
-
-# (program, argument that prints a version, what it is for, how to get it, needed by the default demo)
-PROGRAMS = (
-    ("arm-none-eabi-g++", "--version", "builds for Cortex-M", CORTEX_M, True),
-    ("qemu-system-arm", "--version", "runs Cortex-M firmware without a board", "apt install qemu-system-arm", True),
-    ("c++", "--version", "builds the host target and the kernel tests", "apt install g++", False),
-    ("git", "--version", "puts the commit into measurement records", "apt install git", False),
-)
+# What the default demo builds with, and runs in: a port and an emulator.
+DEMO = ("cortexm", "qemu")
+GIT = Tool("git", "puts the commit into measurement records", apt("git"))
 
 # (distribution on PyPI, what it is for, needed by the default demo)
 PACKAGES = (
@@ -49,9 +45,11 @@ def examine() -> list[Finding]:
     findings = [Finding("python", "runs kerf", version, "install Python 3.10 to 3.13")]
     for name, purpose, required in PACKAGES:
         findings.append(Finding(name, purpose, _package_version(name), f"pip install {name}", required))
-    for program, flag, purpose, remedy, required in PROGRAMS:
-        findings.append(Finding(program, purpose, _program_version(program, flag), remedy, required))
-    findings.append(_renode())
+    compilers = ((name, ports.find(name).compiler) for name in ports.known())
+    emulators = ((name, transports.find(name).TOOL) for name in transports.emulators())
+    for name, tool in (*compilers, *emulators, ("git", GIT)):
+        if tool is not None:
+            findings.append(_program(tool, required=name in DEMO))
     return findings
 
 
@@ -63,17 +61,15 @@ def require(findings: Sequence[Finding]) -> None:
         raise MissingTool(f"missing: {what}")
 
 
-def _renode() -> Finding:
-    """Renode is found by a variable too, and a variable that is wrong is its own remedy."""
-    from .transports import renode
-
-    version, remedy = None, renode.MISSING
+def _program(tool: Tool, required: bool) -> Finding:
+    """A variable that is wrong is its own remedy."""
+    version, remedy = None, tool.remedy
     try:
-        if program := renode.find():
-            version = _program_version(str(program), "--version")
+        if path := tool.find():
+            version = _program_version(path)
     except MissingTool as error:
         remedy = str(error)
-    return Finding(renode.PROGRAM, "runs Cortex-M firmware without a board, in CI", version, remedy, required=False)
+    return Finding(tool.program, tool.purpose, version, remedy, required)
 
 
 def _package_version(name: str) -> str | None:
@@ -83,13 +79,10 @@ def _package_version(name: str) -> str | None:
         return None
 
 
-def _program_version(program: str, flag: str) -> str | None:
+def _program_version(path: Path) -> str:
     """The first line the program prints about itself, 'unknown version' if it prints none."""
-    path = shutil.which(program)
-    if path is None:
-        return None
     try:
-        done = subprocess.run([path, flag], stdin=subprocess.DEVNULL, capture_output=True, timeout=20, check=False)
+        done = subprocess.run([path, "--version"], stdin=subprocess.DEVNULL, capture_output=True, timeout=20)
     except (OSError, subprocess.TimeoutExpired) as error:
         return f"found, but does not run: {error}"
     said = (done.stdout.strip() or done.stderr.strip()).decode("utf-8", "replace")

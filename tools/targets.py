@@ -7,24 +7,19 @@ import configparser
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from . import cores
+from . import cores, registry, transports
 from .cores import Core
 from .errors import UnknownName, UsageError
 from .values import Emulator, Target
 
 ROOT = Path(__file__).resolve().parent.parent
 TABLE = ROOT / "platformio.ini"
-RUNTIMES = ("aot", "tflm")
 SYMLINK = "symlink://"
 TFLM_LIB = "KERF_TFLM_LIB"  # environment: another TFLM than custom_tflm_lib, for one command
-
-# emulator → the settings it cannot do without (custom_<emulator>_<setting>); the numbers among them
-EMULATORS: Mapping[str, tuple[str, ...]] = {"qemu": ("machine", "icount_shift"), "renode": ("platform", "uart")}
-NUMBERS = ("icount_shift",)
 
 
 def load(path: Path = TABLE) -> Mapping[str, Target]:
@@ -69,9 +64,7 @@ class _Section:
         self.path, self.name, self.items = path, name, items
 
     def target(self) -> Target:
-        port = self.text("custom_port")
-        if not (ROOT / "firmware" / "ports" / port).is_dir():
-            raise self.wrong("custom_port", f"{port!r} is no folder of firmware/ports")
+        port = self.registered("custom_port", self.text("custom_port"), "port", registry.names("ports"))
         limits = self.limits()
         return Target(
             name=self.name,
@@ -109,6 +102,11 @@ class _Section:
             raise self.wrong(key, f"{text!r} is not a whole number of at least {minimum}")
         return int(text)
 
+    def registered(self, key: str, name: str, what: str, known: Sequence[str]) -> str:
+        if name not in known:
+            raise self.wrong(key, str(UnknownName(what, name, known)))
+        return name
+
     def core(self) -> Core:
         try:
             return cores.find(self.text("custom_core"))
@@ -119,10 +117,8 @@ class _Section:
         runtimes = self.words("custom_runtimes")
         if not runtimes:
             raise self.wrong("custom_runtimes", "is missing")
-        for runtime in runtimes:
-            if runtime not in RUNTIMES:
-                raise self.wrong("custom_runtimes", str(UnknownName("runtime", runtime, RUNTIMES)))
-        return runtimes
+        known = registry.names("runtimes")
+        return tuple(self.registered("custom_runtimes", name, "runtime", known) for name in runtimes)
 
     def usb_ids(self) -> tuple[str, ...]:
         ids = self.words("custom_usb_ids")
@@ -132,14 +128,11 @@ class _Section:
         return ids
 
     def emulator(self, name: str) -> Emulator:
-        if name not in EMULATORS:
-            raise self.wrong("custom_emulators", str(UnknownName("emulator", name, EMULATORS)))
+        self.registered("custom_emulators", name, "emulator", transports.emulators())
         prefix = f"custom_{name}_"
-        for setting in EMULATORS[name]:
-            if setting in NUMBERS:
-                self.number(prefix + setting)
-            else:
-                self.text(prefix + setting)
+        for setting, kind in transports.find(name).SETTINGS.items():
+            read: Callable[[str], object] = self.number if kind is int else self.text
+            read(prefix + setting)
         settings = {k.removeprefix(prefix): v for k, v in self.items.items() if k.startswith(prefix)}
         return Emulator(name, dict(sorted(settings.items())))
 

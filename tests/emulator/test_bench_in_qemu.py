@@ -38,7 +38,7 @@ def vectors(samples: int) -> Vectors:
 
 @pytest.fixture(scope="module", params=["stm32f4", "mps2-an385"])
 def board(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Target, Image]:
-    port_project.require("arm-none-eabi-g++", qemu.PROGRAM)
+    port_project.require("arm-none-eabi-g++", qemu.TOOL.program)
     target = targets.find(request.param)
     alone = port_project.project(target)
     files = {

@@ -23,7 +23,7 @@ SAMPLES = 2
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Quantized, Program, Image]:
-    port_project.require("arm-none-eabi-g++", qemu.PROGRAM)
+    port_project.require("arm-none-eabi-g++", qemu.TOOL.program)
     if not oracle.is_installed(oracle.TFLM):
         pytest.skip("tflite-micro has no wheel for this machine")
     tflite = MODEL.read_bytes()

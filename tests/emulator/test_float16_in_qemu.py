@@ -19,7 +19,7 @@ NAMES = [name for name, target in targets.load().items() if "qemu" in target.emu
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_finite_number_is_widened_exactly(name: str, tmp_path: Path) -> None:
-    require("arm-none-eabi-g++", qemu.PROGRAM)
+    require("arm-none-eabi-g++", qemu.TOOL.program)
     target = targets.find(name)
     made = project(target)
     kernels = render._copies(render.FIRMWARE / "kernels", "src/kernels")

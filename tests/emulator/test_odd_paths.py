@@ -82,7 +82,7 @@ def test_what_scons_takes_for_a_variable(tmp_path: Path) -> None:
 
 def test_a_space_where_esp_idf_builds(tmp_path: Path) -> None:
     made, target = project(targets.find("stm32f4")), targets.find("esp32")
-    with pytest.raises(BuildError, match=r"^ESP-IDF cannot build in .*/sp ace, because there is a space in it: move"):
+    with pytest.raises(BuildError, match=r"^esp32 cannot be built in .*/sp ace, because there is a space in it: move"):
         build.build(tmp_path / "sp ace", made, target, Silent())
 
 

@@ -27,7 +27,7 @@ THERE = replace(ASK, target="mps2-an500")  # what the board behind the port was 
 @pytest.fixture(scope="module")
 def own_build(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Everything but the cache is made anew."""
-    require("arm-none-eabi-g++", qemu.PROGRAM)
+    require("arm-none-eabi-g++", qemu.TOOL.program)
     cache = places.cache()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(places, "BUILD", tmp_path_factory.mktemp("build"))

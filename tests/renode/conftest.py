@@ -16,9 +16,9 @@ from tools.values import Request
 @pytest.fixture(scope="session")
 def program() -> Path:
     """Renode's executable."""
-    found = renode.find()
+    found = renode.TOOL.find()
     if found is None:
-        pytest.skip(renode.MISSING)
+        pytest.skip(renode.TOOL.missing)
     return found
 
 

@@ -320,7 +320,7 @@ def test_what_counts_as_an_answer(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_broken_compiler_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str, sentence: str
 ) -> None:
-    compiler = tmp_path / build.CORTEX_M_COMPILER
+    compiler = tmp_path / "arm-none-eabi-g++"
     compiler.write_text(script)
     compiler.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)

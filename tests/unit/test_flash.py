@@ -12,9 +12,9 @@ import pytest
 from tools import boards, build, pipeline, targets
 from tools.boards import Board, flash
 from tools.errors import BuildError, KerfError, MissingTool, TransportError, UsageError
+from tools.installed import Tool
 from tools.pipeline import firmware, runs
 from tools.progress import Progress
-from tools.transports import qemu
 from tools.values import Request, Target
 
 NANO = targets.find("nano33ble")
@@ -235,7 +235,7 @@ def test_run_flashes_a_board_but_not_what_is_behind_a_url(
     monkeypatch.setattr(firmware.places, "BUILD", tmp_path / "build")
     monkeypatch.setattr(firmware, "_upload", stop("flash"))
     monkeypatch.setattr(firmware.shutil, "copy", stop("copy"))
-    monkeypatch.setattr(qemu, "require", lambda: None)
+    monkeypatch.setattr(Tool, "require", lambda self: None)
     with pytest.raises(Reached, match=where):
         pipeline.run(Request(target="stm32f4", port=port), Progress())
 
@@ -270,7 +270,7 @@ def test_openocd_that_is_missing_is_known_before_anything_is_built(
     monkeypatch.setattr(firmware, "_built", stop("build"))
     monkeypatch.setattr(build, "registry_answers", lambda: False)
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(MissingTool, match="sudo apt install openocd"):
+    with pytest.raises(MissingTool, match="sudo apt-get install openocd"):
         command(Request(target="stm32f4", port="/dev/ttyUSB0"), Progress())
 
 

@@ -209,16 +209,16 @@ def install(folder: Path) -> Path:
 
 def test_renode_is_found_by_file_by_folder_and_on_path(tmp_path: Path) -> None:
     program = install(tmp_path)
-    assert renode.find({"RENODE": str(program)}) == program
-    assert renode.find({"RENODE": str(tmp_path)}) == program
-    assert renode.find({"PATH": str(tmp_path)}) == program
-    assert renode.find({"PATH": str(tmp_path / "empty")}) is None
+    assert renode.TOOL.find({"RENODE": str(program)}) == program
+    assert renode.TOOL.find({"RENODE": str(tmp_path)}) == program
+    assert renode.TOOL.find({"PATH": str(tmp_path)}) == program
+    assert renode.TOOL.find({"PATH": str(tmp_path / "empty")}) is None
 
 
 def test_a_wrong_variable_is_named_and_not_passed_over(tmp_path: Path) -> None:
     install(tmp_path)
     with pytest.raises(MissingTool, match=r"RENODE is '/nowhere', but no executable is there; .* portable package"):
-        renode.find({"RENODE": "/nowhere", "PATH": str(tmp_path)})
+        renode.TOOL.find({"RENODE": "/nowhere", "PATH": str(tmp_path)})
 
 
 def test_without_renode_the_message_says_how_to_get_it(elf: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -74,7 +74,7 @@ def test_a_target_need_not_have_an_emulator(tmp_path: Path) -> None:
     ("changes", "said"),
     [
         ({"custom_port": None}, "[env:toy], custom_port: is missing"),
-        ({"custom_port": "riscv"}, "[env:toy], custom_port: 'riscv' is no folder of firmware/ports"),
+        ({"custom_port": "riscv"}, "custom_port: unknown port 'riscv'; known: arduino, cortexm, espidf, host"),
         ({"custom_summary": ""}, "[env:toy], custom_summary: is missing"),
         ({"custom_core": None}, "[env:toy], custom_core: is missing"),
         ({"board": None}, "[env:toy], board: is missing"),

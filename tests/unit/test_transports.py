@@ -1,7 +1,6 @@
 """Transports: children that never outlive kerf, lines that break with a reason, ports by pyserial's names."""
 
 import os
-import shutil
 import signal
 import socket
 import stat
@@ -148,7 +147,7 @@ def test_qemu_without_a_machine() -> None:
 
 
 @pytest.mark.emulator
-@pytest.mark.skipif(shutil.which(qemu.PROGRAM) is None, reason="qemu-system-arm is not installed")
+@pytest.mark.skipif(qemu.TOOL.find() is None, reason="qemu-system-arm is not installed")
 def test_qemu_that_ends_early_says_why(tmp_path: Path) -> None:
     begin = time.monotonic()
     with (

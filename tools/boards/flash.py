@@ -8,7 +8,7 @@ the board is found by its serial number or its socket, and the second attempt me
 from collections.abc import Callable
 from pathlib import Path
 
-from .. import boards
+from .. import boards, ports
 from .. import build as platformio
 from ..errors import BuildError, KerfError, TransportError, UsageError
 from ..progress import Progress
@@ -28,9 +28,9 @@ def find(target: Target, port: str | None) -> str | None:
     when the program that writes to it is not.
     """
     boards.require_board(target)
-    if target.port == "cortexm":
+    if ports.find(target.port).probe:
         platformio.require_uploader(target)
-        return None  # OpenOCD finds its probe itself
+        return None  # the program finds its probe itself
     if port and boards.is_url(port):
         raise UsageError(f"nothing can be flashed through {port}; give the serial port of the board itself, or auto")
     return boards.resolve(port or boards.AUTO, target)

@@ -24,15 +24,13 @@ Nothing else of kerf imports a module by name. Listing models is fast: TensorFlo
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import cache
-from importlib import import_module
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import UnknownName
+from .. import registry
 
 Floats = npt.NDArray[np.float32]
 
@@ -102,16 +100,12 @@ def source(name: str) -> Path:
     return Path(__file__).with_name(f"{name}.py")
 
 
-@cache
 def known() -> tuple[str, ...]:
     """Names of all models, sorted. Modules that start with _ are helpers."""
-    return tuple(sorted(f.stem for f in Path(__file__).parent.glob("*.py") if not f.stem.startswith("_")))
+    return registry.names("models")
 
 
 def find(name: str) -> ModelModule:
     """The module of a model; UnknownName (with the known ones) when there is none."""
-    if name not in known():
-        raise UnknownName("model", name, known())
-    module: Any = import_module(f"{__name__}.{name}")
-    checked: ModelModule = module
-    return checked
+    module: ModelModule = registry.find("models", name, "model")
+    return module

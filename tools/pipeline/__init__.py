@@ -19,7 +19,7 @@ Each function does its stage and, before it, whatever earlier stage is not up to
 stage.
 """
 
-from .choices import EMULATORS, RUNTIMES, choose_line, choose_target
+from .choices import RUNTIMES, choose_line, choose_target
 from .firmware import (
     Built,
     Compiled,
@@ -37,7 +37,6 @@ from .origin import compress, quantize, quantize_all, train
 from .runs import INTERPRETER, Failure, Outcome, bench_all, classify, clean, compare, require_match, run, write_report
 
 __all__ = [
-    "EMULATORS",
     "INTERPRETER",
     "RUNTIMES",
     "Built",

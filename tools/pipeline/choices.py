@@ -5,14 +5,13 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
-from .. import boards, targets
+from .. import boards, ports, runtimes, targets, transports
 from ..errors import UnknownName, UsageError
-from ..runtimes import Runtime, aot, tflm
-from ..transports import Emulation, Transport, host, qemu, renode
+from ..runtimes import Runtime
+from ..transports import Transport, host
 from ..values import MODES, Request, Target
 
-RUNTIMES: dict[str, Runtime] = {"aot": aot, "tflm": tflm}
-EMULATORS: dict[str, Emulation] = {"qemu": qemu, "renode": renode}
+RUNTIMES: dict[str, Runtime] = {name: runtimes.find(name) for name in runtimes.known()}
 
 
 @dataclass(frozen=True)
@@ -92,15 +91,15 @@ def choose_line(ask: Request) -> Line:
     if ask.port:
         port = boards.resolve(ask.port, target)
         return Line(None, lambda elf: boards.open(port, target))
-    if target.port == "host":
+    if ports.find(target.port).is_here:
         return Line(None, host.open)
     if ask.emulator and ask.emulator not in target.emulators:
         raise UnknownName(f"emulator for {target.name}", ask.emulator, target.emulators)
     if not target.emulators:
         raise UsageError(f"{target.name} has no emulator: plug the board in and give --port auto, or its serial port")
     emulator = target.emulators[ask.emulator or next(iter(target.emulators))]
-    emulation = EMULATORS[emulator.name]
-    emulation.require()  # before anything is trained or built for it
+    emulation = transports.find(emulator.name)
+    emulation.TOOL.require()  # before anything is trained or built for it
     return Line(emulator.name, lambda elf: emulation.open(elf, emulator))
 
 

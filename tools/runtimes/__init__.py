@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from .. import registry
 from ..arena import Arena
 from ..graph.ir import Constant, Graph, Plan, Schedule, Tensor
 from ..values import Target
@@ -101,3 +102,14 @@ class Runtime(Protocol):
 
     def takes_per_channel_dense(self, target: Target) -> bool:
         """Whether dense layers may have one scale per channel of their weights."""
+
+
+def known() -> tuple[str, ...]:
+    """Names of all runtimes, sorted."""
+    return registry.names("runtimes")
+
+
+def find(name: str) -> Runtime:
+    """A runtime by its name; UnknownName when there is none."""
+    runtime: Runtime = registry.find("runtimes", name, "runtime")
+    return runtime

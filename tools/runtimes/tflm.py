@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import cpp_text
+from .. import cpp_text, ports
 from ..arena import Arena
 from ..errors import UnsupportedModel
 from ..graph import ops, read, specification
@@ -121,7 +121,7 @@ def library(target: Target) -> str:
 
 def interprets(target: Target) -> bool:
     """On this machine."""
-    return target.port == "host"
+    return ports.find(target.port).is_here
 
 
 def takes_per_channel_dense(target: Target) -> bool:
@@ -157,7 +157,7 @@ def variant(op: Op, graph: Graph) -> str:
 
 def _library(target: Target) -> tuple[str, Library]:
     """The library's title and what it can do; on this machine the interpreter that is a Python package."""
-    if target.port == "host":
+    if ports.find(target.port).is_here:
         return INTERPRETER.title, INTERPRETER
     package = _tflm_library.package(target)
     return package.title, package.library

@@ -4,9 +4,7 @@ Between an ELF and the bench, as qemu.py. The machine is a script rendered from 
 the port's clock, so every tick the firmware reports is one executed instruction, the same in every run.
 """
 
-import os
 import random
-import shutil
 import socket
 import subprocess
 import tempfile
@@ -16,17 +14,20 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from .. import __version__, render
-from ..errors import MissingTool, TransportError, UnknownName, UsageError
+from ..errors import TransportError, UnknownName, UsageError
+from ..installed import Tool
 from ..values import Emulator
 from . import serial
 from ._process import Child, ChildTransport, running
 
-PROGRAM = "renode"
-VARIABLE = "RENODE"
-MISSING = (
-    "Renode is not installed; download the portable package (renode-1.15.x.linux-portable.tar.gz) from the releases of "
-    f"the project renode/renode, unpack it, and put its folder on PATH or its path into the variable {VARIABLE}"
+TOOL = Tool(
+    "renode",
+    "runs Cortex-M firmware without a board, in CI",
+    "download the portable package (renode-1.15.x.linux-portable.tar.gz) from the releases of the project "
+    "renode/renode, unpack it, and put its folder on PATH or its path into the variable RENODE",
+    variable="RENODE",
 )
+SETTINGS = {"platform": str, "uart": str}
 PLATFORMS = render.TEMPLATES / "renode"
 
 # The functions of the port's clock (port.h, firmware/ports/cortexm); each has a hook of the same name.
@@ -37,29 +38,6 @@ _POLL_SECONDS = 0.1
 _FAREWELL = b"\n\nquit\n"  # the first characters may be swallowed
 # Below every system's ephemeral ports: a client that polls one of those can end up connected to itself.
 _PORTS = range(20_000, 32_000)
-
-
-def find(environment: Mapping[str, str] = os.environ) -> Path | None:
-    """Renode's executable: where the variable RENODE says (the file, or the folder it is in), else on PATH, else None.
-
-    Raises MissingTool when RENODE names neither.
-    """
-    named = environment.get(VARIABLE)
-    if named:
-        for path in (Path(named), Path(named) / PROGRAM):
-            if path.is_file() and os.access(path, os.X_OK):
-                return path.absolute()
-        raise MissingTool(f"{VARIABLE} is {named!r}, but no executable is there; {MISSING}")
-    found = shutil.which(PROGRAM, path=environment.get("PATH"))
-    return Path(found).absolute() if found else None
-
-
-def require() -> Path:
-    """What `find` finds; MissingTool when that is nothing."""
-    program = find()
-    if program is None:
-        raise MissingTool(MISSING)
-    return program
 
 
 def command(program: Path) -> list[str]:
@@ -101,7 +79,7 @@ def machine(elf: Path, settings: Mapping[str, str], port: int) -> dict[str, byte
 def open(elf: Path, emulator: Emulator) -> Iterator[ChildTransport]:
     """Runs ``elf`` and yields its UART; MissingTool without Renode, TransportError when it ends early or never
     listens. What the firmware says before the client is connected is kept for it."""
-    program = require()
+    program = TOOL.require()
     port = _free_port()
     contents = machine(elf, emulator.settings, port)
     with tempfile.TemporaryDirectory(prefix="kerf-renode-", ignore_cleanup_errors=True) as name:
@@ -110,7 +88,7 @@ def open(elf: Path, emulator: Emulator) -> Iterator[ChildTransport]:
             (folder / file).write_bytes(data)
         with (
             running(
-                command(program), missing=MISSING, stdout=subprocess.STDOUT, cwd=folder, farewell=_FAREWELL
+                command(program), missing=TOOL.missing, stdout=subprocess.STDOUT, cwd=folder, farewell=_FAREWELL
             ) as child,
             ExitStack() as stack,
         ):

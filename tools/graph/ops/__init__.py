@@ -6,17 +6,15 @@ start with _ are what several of them share.
 
 from functools import cache
 from importlib import import_module
-from pathlib import Path
 
+from ... import registry
 from ..operator import Operator
 from . import _without_kernel
 
 
-@cache
 def known() -> tuple[str, ...]:
     """TFLite names of all operators there is a module for, sorted."""
-    files = Path(__file__).parent.glob("*.py")
-    return tuple(sorted(f.stem.upper() for f in files if not f.stem.startswith("_")))
+    return tuple(name.upper() for name in registry.names("graph.ops"))
 
 
 @cache
