@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from tools import build, render
+from tools import build, write
+from tools.packages import _firmware, _platformio
 from tools.transports import Transport
 from tools.values import Project, Target
 
@@ -23,15 +24,15 @@ def require(*programs: str) -> None:
 
 
 def project(target: Target, extra: str = "") -> Project:
-    """What render.project makes, without a model and with the stub bench; ``extra`` C++ is appended to the stub."""
+    """What the package bench makes, without a model and with the stub bench; ``extra`` C++ is appended to the stub."""
     contents = {
-        "platformio.ini": render._platformio_ini(target).encode(),
-        "src/bench/bench.h": (render.FIRMWARE / "bench" / "bench.h").read_bytes(),
+        "platformio.ini": _platformio.ini(target).encode(),
+        "src/bench/bench.h": (_firmware.FIRMWARE / "bench" / "bench.h").read_bytes(),
         "src/bench/stub_bench.cpp": STUB.read_bytes() + extra.encode(),
         "manifest.json": b'{"kerf": "test"}',
-        **render._copies(render.FIRMWARE / "port", "src/port"),
-        **render._copies(render.FIRMWARE / "ports" / target.port, f"src/ports/{target.port}"),
-        **render._copies(render.FIRMWARE / "platform", "platform"),
+        **_firmware.copies("port", "src/port"),
+        **_firmware.copies(f"ports/{target.port}", f"src/ports/{target.port}"),
+        **_firmware.copies("platform", "platform"),
     }
     return Project(
         files=dict(sorted(contents.items())),
@@ -54,7 +55,7 @@ class Silent(build.Progress):
 def linked(target: Target, directory: Path, extra: str = "") -> "build.Image":
     """The port's firmware, built at ``directory``."""
     made = project(target, extra)
-    render.write(made, directory)
+    write.write(made, directory)
     return build.build(directory, made, target, Silent())
 
 

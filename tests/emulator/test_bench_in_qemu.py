@@ -10,8 +10,9 @@ import numpy as np
 import port_project
 import pytest
 
-from tools import bench, build, link, render, targets
+from tools import bench, build, link, targets, write
 from tools.errors import TransportError
+from tools.packages import _firmware
 from tools.transports import fake, qemu
 from tools.values import Image, Target, Vectors
 
@@ -43,13 +44,13 @@ def board(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     alone = port_project.project(target)
     files = {
         **{path: data for path, data in alone.files.items() if "bench" not in path},
-        **render._copies(render.FIRMWARE / "bench", "src/bench"),
-        **render._copies(render.FIRMWARE / "model", "src/model"),
+        **_firmware.copies("bench", "src/bench"),
+        **_firmware.copies("model", "src/model"),
         "src/fake_model.cpp": DEFINES + MODEL.read_bytes(),
     }
     project = replace(alone, files=dict(sorted(files.items())))
     directory = tmp_path_factory.mktemp("bench")
-    render.write(project, directory)
+    write.write(project, directory)
     return target, build.build(directory, project, target, port_project.Silent())
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import port_project
 import pytest
 
-from tools import bench, build, compare, oracle, render, targets
+from tools import bench, build, compare, oracle, packages, targets, write
 from tools.arena import Arena
 from tools.compare import Difference
 from tools.oracle import signature
@@ -31,18 +31,11 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Quantized, Program,
     program = aot.compile(tflite, "flatten", target)
     assert program.plan is not None
     sources = aot.sources(program, target, Arena(program.plan.arena_bytes, ""), mode="int8")
-    project = render.project(
-        program.graph,
-        program.labels,
-        target,
-        sources.files,
-        arena_bytes=program.plan.arena_bytes,
-        runtime="aot",
-        mode="int8",
-        kernels=sources.kernels,
+    project = packages.find("bench").project(
+        packages.Model(program, sources, target, "aot", "int8", program.plan.arena_bytes)
     )
     directory = tmp_path_factory.mktemp("compare")
-    render.write(project, directory)
+    write.write(project, directory)
     image = build.build(directory, project, target, port_project.Silent())
     rng = np.random.default_rng(3)
     ports = signature.read(tflite, "flatten").inputs

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from port_project import Silent, project, require
 
-from tools import build, render, targets
+from tools import build, targets, write
+from tools.packages import _firmware
 from tools.transports import qemu
 
 pytestmark = pytest.mark.emulator
@@ -22,9 +23,9 @@ def test_every_finite_number_is_widened_exactly(name: str, tmp_path: Path) -> No
     require("arm-none-eabi-g++", qemu.TOOL.program)
     target = targets.find(name)
     made = project(target)
-    kernels = render._copies(render.FIRMWARE / "kernels", "src/kernels")
+    kernels = _firmware.copies("kernels", "src/kernels")
     made = replace(made, files={**made.files, **kernels, "src/bench/stub_bench.cpp": BENCH.read_bytes()})
-    render.write(made, tmp_path)
+    write.write(made, tmp_path)
     image = build.build(tmp_path, made, target, Silent())
 
     code = subprocess.run(["arm-none-eabi-objdump", "-d", image.elf], capture_output=True, text=True, check=True).stdout

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from port_project import Silent, Stub, linked, project, require
 
-from tools import build, render, targets
+from tools import build, targets, write
 from tools.errors import BuildError
 from tools.transports import host, qemu
 
@@ -30,7 +30,7 @@ def test_the_stm32f4_in_qemu_with_shared_objects(tmp_path: Path, name: str) -> N
     require("arm-none-eabi-g++", "qemu-system-arm")
     target = targets.find("stm32f4")
     made, folder = project(target), tmp_path / name / "project"
-    render.write(made, folder)
+    write.write(made, folder)
     settings = build.shared(tmp_path / name / "cache", made, target)
     image = build.build(folder, made, target, Silent(), settings)
     assert (image.elf.with_suffix(".map")).is_file()
@@ -44,7 +44,7 @@ def test_the_same_by_hand(tmp_path: Path) -> None:
     """`pio run` in a folder that `render --out` has written."""
     require("arm-none-eabi-g++")
     folder = tmp_path / ODD[0]
-    render.write(project(targets.find("stm32f4")), folder)
+    write.write(project(targets.find("stm32f4")), folder)
     build.bootstrap(Silent())
     command = [sys.executable, "-m", "platformio", "run"]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120, check=False)
@@ -65,7 +65,7 @@ def test_a_library_whose_path_has_a_space(tmp_path: Path) -> None:
     options = f"lib_deps =\n    symlink://{library}\nlib_compat_mode = off\n"
     files = {**made.files, "platformio.ini": made.files["platformio.ini"] + options.encode()}
     made = replace(made, files=files, library=f"symlink://{library}")
-    render.write(made, tmp_path / "project")
+    write.write(made, tmp_path / "project")
     settings = build.shared(tmp_path / "cache", made, target)
     assert not build.is_fetched(made, settings)
     build.fetch_library(tmp_path / "project", made, target, Silent(), settings)

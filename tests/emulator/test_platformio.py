@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from port_project import Silent, Stub, linked, project, require
 
-from tools import build, render, targets
+from tools import build, targets, write
 from tools.errors import BuildError, DoesNotFit, MissingTool
 from tools.transports import host, renode, serial
 from tools.values import Target
@@ -70,9 +70,9 @@ def test_the_same_flash_total_as_binutils(stm32f4: Target, tmp_path: Path) -> No
 @pytest.mark.compiler
 def test_a_second_build_compiles_nothing(this_machine: Target, tmp_path: Path) -> None:
     made = project(this_machine)
-    assert render.write(made, tmp_path).changed == len(made.files)
+    assert write.write(made, tmp_path).changed == len(made.files)
     assert build.build(tmp_path, made, this_machine, Silent()).rebuilt
-    assert render.write(made, tmp_path).changed == 0
+    assert write.write(made, tmp_path).changed == 0
     assert not build.build(tmp_path, made, this_machine, Silent()).rebuilt
     for path in tmp_path.rglob("*"):  # rewritten with equal contents
         if path.is_file() and ".pio" not in path.parts:
@@ -80,7 +80,7 @@ def test_a_second_build_compiles_nothing(this_machine: Target, tmp_path: Path) -
     assert not build.build(tmp_path, made, this_machine, Silent()).rebuilt
     stub = "src/bench/stub_bench.cpp"
     changed = replace(made, files={**made.files, stub: made.files[stub] + b"int changed;\n"})
-    assert render.write(changed, tmp_path).changed == 2  # and the manifest
+    assert write.write(changed, tmp_path).changed == 2  # and the manifest
     assert build.build(tmp_path, changed, this_machine, Silent()).rebuilt
 
 
@@ -94,7 +94,7 @@ def test_two_projects_at_once_use_their_own_platform(this_machine: Target, tmp_p
         flag = f'CCFLAGS=["-DMARK=mark_{name}", '.encode()
         marked = made.files[script].replace(b"CCFLAGS=[", flag, 1)
         assert marked != made.files[script]
-        render.write(replace(made, files={**made.files, script: marked}), tmp_path / name)
+        write.write(replace(made, files={**made.files, script: marked}), tmp_path / name)
     failures: list[BaseException] = []
 
     def run(name: str) -> None:
@@ -121,7 +121,7 @@ def test_projects_share_objects_and_nothing_else(this_machine: Target, tmp_path:
     cache = tmp_path / "cache"
     made = project(this_machine)
     for name in ("one", "two"):
-        render.write(made, tmp_path / name)
+        write.write(made, tmp_path / name)
         build.build(tmp_path / name, made, this_machine, Silent(), build.shared(cache, made, this_machine))
         assert [path.name[:9] for path in (tmp_path / name).rglob(".sconsign*")] == [".sconsign"]
     assert list(cache.rglob(".sconsign*")) == []
@@ -132,7 +132,7 @@ def test_projects_share_objects_and_nothing_else(this_machine: Target, tmp_path:
 @pytest.mark.compiler
 def test_a_project_builds_where_it_was_moved_to(this_machine: Target, tmp_path: Path) -> None:
     made = project(this_machine)
-    render.write(made, tmp_path / "here")
+    write.write(made, tmp_path / "here")
     build.build(tmp_path / "here", made, this_machine, Silent())
     shutil.move(tmp_path / "here", tmp_path / "there")
     assert build.build(tmp_path / "there", made, this_machine, Silent()).elf.is_file()
@@ -177,7 +177,7 @@ def test_a_board_that_exists_in_an_emulator_only_cannot_be_flashed(tmp_path: Pat
     require("arm-none-eabi-g++")
     target = targets.find("microbit")
     made = project(target)
-    render.write(made, tmp_path / "p")
+    write.write(made, tmp_path / "p")
     openocd = tmp_path / "openocd"
     openocd.write_text("#!/bin/sh\nexit 1\n")
     openocd.chmod(0o755)
@@ -190,7 +190,7 @@ def test_a_board_that_exists_in_an_emulator_only_cannot_be_flashed(tmp_path: Pat
 @pytest.mark.emulator
 @pytest.mark.parametrize("code", [0, 1])
 def test_upload_hands_the_elf_to_openocd(stm32f4: Target, tmp_path: Path, code: int) -> None:
-    render.write(project(stm32f4), tmp_path / "p")
+    write.write(project(stm32f4), tmp_path / "p")
     openocd = tmp_path / "openocd"
     openocd.write_text(f'#!/bin/sh\nfor word in "$@"; do echo "$word"; done > {tmp_path}/words\nexit {code}\n')
     openocd.chmod(0o755)

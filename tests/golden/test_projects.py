@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from tools import render, targets
+from tools import targets
+from tools.arena import Arena
+from tools.packages import Model, bench
 from tools.runtimes import aot
 
 FLATTEN = Path(__file__).parents[1] / "unit" / "flatten.tflite"
@@ -16,16 +18,8 @@ SETTINGS = ("platformio.ini", "CMakeLists.txt", "src/CMakeLists.txt", "src/idf_c
 def test_aot_project(golden: Callable[[str, bytes], None], name: str) -> None:
     target = targets.find(name)
     program = aot.compile(FLATTEN.read_bytes(), "flatten", target)
-    project = render.project(
-        program.graph,
-        program.labels,
-        target,
-        aot.files(program, mode="int8"),
-        arena_bytes=64,
-        runtime="aot",
-        mode="int8",
-        kernels=aot.kernels(program),
-    )
+    sources = aot.sources(program, target, Arena(64, "planned"), mode="int8")
+    project = bench.project(Model(program, sources, target, "aot", "int8", 64))
     # Which kernels a model reaches is pinned where models are.
     parts = ["=== files", *(name for name in project.files if not name.startswith("src/kernels/"))]
     for setting in SETTINGS:

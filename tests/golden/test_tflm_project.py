@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tools import render, targets
+from tools import targets
 from tools.arena import Arena
+from tools.packages import Model, bench
 from tools.runtimes import tflm
 
 FLATTEN = Path(__file__).parents[1] / "unit" / "flatten_per_tensor.tflite"
@@ -23,17 +24,7 @@ def rendered(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Mapping[str, st
         target = targets.find(name)
         program = tflm.compile(FLATTEN.read_bytes(), "flatten", target)
         sources = tflm.sources(program, target, Arena(4096, "4,096 bytes, for this test."), mode="int8")
-        project = render.project(
-            program.graph,
-            program.labels,
-            target,
-            sources.files,
-            arena_bytes=4096,
-            runtime="tflm",
-            mode="int8",
-            kernels="",
-            options=sources.options,
-        )
+        project = bench.project(Model(program, sources, target, "tflm", "int8", 4096))
         return {path: project.files[path].decode() for path in sorted([*sources.files, "platformio.ini"])}
 
     return files

@@ -19,24 +19,18 @@ MODEL = ROOT / "tests" / "unit" / "flatten.tflite"
 RENDER = """
 import sys
 from pathlib import Path
-from tools import render, targets
+from tools import registry, targets, write
+from tools.arena import Arena
+from tools.packages import Model, bench
 from tools.runtimes import aot
 
 model, name, out = sys.argv[1:]
 target = targets.find(name)
 program = aot.compile(Path(model).read_bytes(), "flatten", target)
-project = render.project(
-    program.graph,
-    program.labels,
-    target,
-    aot.files(program, mode="int8"),
-    arena_bytes=program.plan.arena_bytes,
-    runtime="aot",
-    mode="int8",
-    kernels=aot.kernels(program),
-)
-render.write(project, Path(out))
-print(render.ROOT)
+arena = Arena(program.plan.arena_bytes, "planned")
+sources = aot.sources(program, target, arena, mode="int8")
+write.write(bench.project(Model(program, sources, target, "aot", "int8", arena.bytes)), Path(out))
+print(registry.ROOT.parent)
 """
 
 

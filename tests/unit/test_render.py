@@ -13,12 +13,14 @@ import tflite
 from hostile import HOSTILE
 from raw_tflite import RawModel, RawOp, RawTensor
 
-from tools import files, render
+from tools import files, render, write
+from tools.arena import Arena
 from tools.cores import HOST, find
 from tools.errors import BuildError
-from tools.render import Written
+from tools.packages import MANIFEST, Model, _firmware, _platformio, bench
 from tools.runtimes import Program, aot
 from tools.values import Identity, Project, Target
+from tools.write import Written
 
 FLATTEN = Path(__file__).parent / "flatten.tflite"
 TARGET = Target(
@@ -45,16 +47,9 @@ TARGET = Target(
 
 
 def make_project(program: Program, target: Target = TARGET) -> Project:
-    return render.project(
-        program.graph,
-        program.labels,
-        target,
-        aot.files(program, mode="int8"),
-        arena_bytes=program.plan.arena_bytes,
-        runtime="aot",
-        mode="int8",
-        kernels=aot.kernels(program),
-    )
+    arena = Arena(program.plan.arena_bytes, "planned")
+    sources = aot.sources(program, target, arena, mode="int8")
+    return bench.project(Model(program, sources, target, "aot", "int8", arena.bytes))
 
 
 def model_cpp(data: bytes, name: str = "m") -> bytes:
@@ -71,7 +66,7 @@ def compile_model(source: bytes, folder: Path) -> None:
     path = folder / "model.cpp"
     path.write_bytes(source)
     flags = ["-std=c++17", "-trigraphs", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-Wundef", "-Wdouble-promotion"]
-    command = ["g++", *flags, "-I", str(render.FIRMWARE), "-c", str(path), "-o", str(folder / "model.o")]
+    command = ["g++", *flags, "-I", str(_firmware.FIRMWARE), "-c", str(path), "-o", str(folder / "model.o")]
     child = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert child.returncode == 0, child.stderr
 
@@ -136,7 +131,7 @@ def test_a_project_is_complete_and_points_nowhere_else(program: Program) -> None
     assert "src/kernels/conv_2d.h" in project.files and "src/kernels/softmax.h" not in project.files
     assert not any(name.startswith("src/tflm/") for name in project.files)
     for name, contents in project.files.items():
-        assert str(render.ROOT).encode() not in contents, name
+        assert str(_firmware.FIRMWARE.parent).encode() not in contents, name
         for included in re.findall(rb'^\s*#\s*include\s+"([^"]+)"', contents, re.MULTILINE):
             beside = name.rpartition("/")[0] + "/" + included.decode()
             assert f"src/{included.decode()}" in project.files or beside in project.files, (name, included)
@@ -195,11 +190,11 @@ def on_disk(directory: Path) -> dict[str, bytes]:
 
 
 def without_manifest(directory: Path) -> dict[str, bytes]:
-    return {name: data for name, data in on_disk(directory).items() if name != render.MANIFEST}
+    return {name: data for name, data in on_disk(directory).items() if name != MANIFEST}
 
 
 def wanted(project: Project) -> dict[str, bytes]:
-    return {name: data for name, data in project.files.items() if name != render.MANIFEST}
+    return {name: data for name, data in project.files.items() if name != MANIFEST}
 
 
 def times(directory: Path) -> dict[Path, int]:
@@ -209,16 +204,16 @@ def times(directory: Path) -> dict[Path, int]:
 def test_writing_twice_changes_nothing(program: Program, tmp_path: Path) -> None:
     project = make_project(program)
     directory = tmp_path / "out" / "project"
-    assert render.write(project, directory) == Written(len(project.files))
+    assert write.write(project, directory) == Written(len(project.files))
     assert without_manifest(directory) == wanted(project)
     before = times(directory)
-    assert render.write(project, directory) == Written(0)
+    assert write.write(project, directory) == Written(0)
     assert times(directory) == before
 
 
 def test_the_manifest_on_disk_knows_every_file(program: Program, tmp_path: Path) -> None:
     project = make_project(program)
-    render.write(project, tmp_path)
+    write.write(project, tmp_path)
     manifest = json.loads((tmp_path / "manifest.json").read_bytes())
     hashes = {name: hashlib.sha256(data).hexdigest() for name, data in wanted(project).items()}
     assert manifest == json.loads(project.files["manifest.json"]) | {"files": hashes}
@@ -226,7 +221,7 @@ def test_the_manifest_on_disk_knows_every_file(program: Program, tmp_path: Path)
 
 def test_writing_repairs_and_removes_only_what_is_kerfs(program: Program, tmp_path: Path) -> None:
     project = make_project(program)
-    render.write(project, tmp_path)
+    write.write(project, tmp_path)
     (tmp_path / "src/model.cpp").unlink()
     (tmp_path / "notes.txt").write_text("mine")
     (tmp_path / ".pio").mkdir()
@@ -234,7 +229,7 @@ def test_writing_repairs_and_removes_only_what_is_kerfs(program: Program, tmp_pa
     after = replace(project, files={k: v for k, v in project.files.items() if not k.startswith("platform/")})
     removed = len(project.files) - len(after.files)
     assert removed > 0
-    assert render.write(after, tmp_path) == Written(removed + 2)  # and model.cpp, and the manifest
+    assert write.write(after, tmp_path) == Written(removed + 2)  # and model.cpp, and the manifest
     assert without_manifest(tmp_path) == {**wanted(after), "notes.txt": b"mine", ".pio/object.o": b"built"}
 
 
@@ -253,7 +248,7 @@ EDITED = ("platformio.ini", "src/bench/bench.h", "src/new.h")
 
 def edit(project: Project, directory: Path) -> None:
     """By hand: a file that will change, one that will go, and one that will come."""
-    render.write(project, directory)
+    write.write(project, directory)
     for name in EDITED:
         (directory / name).write_text("mine")
 
@@ -262,25 +257,25 @@ def test_what_the_user_has_edited_is_kept(program: Program, tmp_path: Path) -> N
     project = make_project(program)
     edit(project, tmp_path)
     after = changed(project)
-    assert render.write(after, tmp_path) == Written(2, EDITED, ("src/bench/bench.h",))  # the model and the manifest
+    assert write.write(after, tmp_path) == Written(2, EDITED, ("src/bench/bench.h",))  # the model and the manifest
     assert without_manifest(tmp_path) == wanted(after) | dict.fromkeys(EDITED, b"mine")
     before = times(tmp_path)
     left = ("platformio.ini", "src/new.h")  # the third is the user's alone now
-    assert render.write(after, tmp_path) == Written(0, left, ("src/bench/bench.h",)), "said again, and nothing done"
+    assert write.write(after, tmp_path) == Written(0, left, ("src/bench/bench.h",)), "said again, and nothing done"
     assert times(tmp_path) == before
     (tmp_path / "src/bench/bench.h").unlink()
     for name in left:
         (tmp_path / name).write_bytes(after.files[name])
-    assert render.write(after, tmp_path) == Written(0)
+    assert write.write(after, tmp_path) == Written(0)
 
 
 def test_force_writes_over_edits_and_says_so(program: Program, tmp_path: Path) -> None:
     project = make_project(program)
     edit(project, tmp_path)
     after = changed(project)
-    assert render.write(after, tmp_path, force=True) == Written(5, EDITED)
+    assert write.write(after, tmp_path, force=True) == Written(5, EDITED)
     assert without_manifest(tmp_path) == wanted(after)
-    assert render.write(after, tmp_path, force=True) == Written(0)
+    assert write.write(after, tmp_path, force=True) == Written(0)
 
 
 @pytest.mark.parametrize("force", [False, True])
@@ -291,36 +286,36 @@ def test_an_interruption_makes_no_edits_of_kerfs_own_files(
     project, after = make_project(program), changed(make_project(program))
     real, left = files.write, 0
 
-    def write(path: Path, data: bytes) -> None:
+    def interrupted(path: Path, data: bytes) -> None:
         nonlocal left
         if left == 0:
             raise KeyboardInterrupt
         left -= 1
         real(path, data)
 
-    monkeypatch.setattr(files, "write", write)
+    monkeypatch.setattr(files, "write", interrupted)
     for survived in range(6):
         directory = tmp_path / str(survived)
         left = 1000
-        render.write(project, directory)
+        write.write(project, directory)
         left = survived
         try:
-            render.write(after, directory, force=force)
+            write.write(after, directory, force=force)
             assert survived == 5
         except KeyboardInterrupt:
             left = 1000
-            assert render.write(after, directory, force=force).edited == ()
+            assert write.write(after, directory, force=force).edited == ()
         assert without_manifest(directory) == wanted(after)
-        assert render.write(after, directory) == Written(0)
+        assert write.write(after, directory) == Written(0)
 
 
 def test_files_that_a_build_takes_and_kerf_did_not_write(program: Program, tmp_path: Path) -> None:
     project = make_project(program)
-    render.write(project, tmp_path)
+    write.write(project, tmp_path)
     for name in ("src/extra.cpp", "lib/mine/mine.h", "notes.txt", "src/.hidden"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text("mine")
-    assert render.write(project, tmp_path).foreign == ("lib/mine/mine.h", "src/extra.cpp")
+    assert write.write(project, tmp_path).foreign == ("lib/mine/mine.h", "src/extra.cpp")
 
 
 def test_an_edited_manifest_cannot_remove_anything_outside(program: Program, tmp_path: Path) -> None:
@@ -328,13 +323,13 @@ def test_an_edited_manifest_cannot_remove_anything_outside(program: Program, tmp
     outside.write_text("keep")
     digest = hashlib.sha256(b"keep").hexdigest()
     project = make_project(program)
-    render.write(project, directory)
+    write.write(project, directory)
     listed = json.loads((directory / "manifest.json").read_bytes())
     names = {"../outside.txt": digest, str(outside): digest, "src/../../outside.txt": digest, "": digest, "x": 3}
     listed["files"] |= names
     listed["before"] = {"../outside.txt": [digest], "y": digest, "z": [3]}
     (directory / "manifest.json").write_text(json.dumps(listed))
-    assert render.write(project, directory, force=True) == Written(1)
+    assert write.write(project, directory, force=True) == Written(1)
     assert outside.read_text() == "keep"
 
 
@@ -356,33 +351,33 @@ def test_a_manifest_of_something_else_is_no_licence(
     (tmp_path / "thesis.tex").write_text("mine")
     (tmp_path / "manifest.json").write_text(manifest)
     with pytest.raises(BuildError, match="not empty and not a kerf project"):
-        render.write(make_project(program), tmp_path, force=force)
+        write.write(make_project(program), tmp_path, force=force)
     assert on_disk(tmp_path) == {"thesis.tex": b"mine", "manifest.json": manifest.encode()}
 
 
 def test_a_folder_of_someone_elses_is_refused(program: Program, tmp_path: Path) -> None:
     (tmp_path / "thesis.tex").write_text("mine")
     with pytest.raises(BuildError, match="not empty and not a kerf project"):
-        render.write(make_project(program), tmp_path)
+        write.write(make_project(program), tmp_path)
     assert on_disk(tmp_path) == {"thesis.tex": b"mine"}
 
 
 def test_a_file_in_place_of_the_folder_is_an_error(program: Program, tmp_path: Path) -> None:
     (tmp_path / "out").write_text("a file")
     with pytest.raises(BuildError, match="cannot write the project"):
-        render.write(make_project(program), tmp_path / "out")
+        write.write(make_project(program), tmp_path / "out")
 
 
 def test_an_interrupted_first_write_is_taken_up_again(program: Program, tmp_path: Path) -> None:
     project = make_project(program)
     (tmp_path / ".manifest.partial.json").write_text("{")
-    assert render.write(project, tmp_path) == Written(len(project.files))
+    assert write.write(project, tmp_path) == Written(len(project.files))
 
 
 def built_as(program: Program, target: Target = TARGET) -> str:
     """The build that the rendered firmware says it is, which is the one that the host knows."""
     project = make_project(program, target)
-    stated = project.files[render.IDENTITY].decode()
+    stated = project.files[bench.IDENTITY].decode()
     assert json.loads(project.files["manifest.json"])["build"] == project.build
     for name, value in (("target", target.name), ("core", target.core.name), ("build", project.build)):
         assert f'/*{name}=*/"{value}",' in stated
@@ -406,7 +401,7 @@ def test_a_build_is_told_by_all_its_sources_and_options(program: Program, monkey
         )
     ]
     others.append(built_as(aot.lower(FLATTEN.read_bytes(), "flatten2", HOST)))
-    monkeypatch.setattr(render, "_platformio_ini", lambda *_: "[env]")
+    monkeypatch.setattr(_platformio, "ini", lambda *_: "[env]")
     others.append(built_as(program))
     assert len({same, *others}) == 8
 

@@ -11,11 +11,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tools import build, render, sizing, targets
+from tools import build, sizing, targets
 from tools.arena import Arena, smallest
 from tools.errors import MissingTool, UnsupportedModel, UsageError
 from tools.graph import ops
 from tools.graph.ir import DType, Graph, Op, Quantization, Tensor
+from tools.packages import Model, bench
 from tools.progress import Progress
 from tools.runtimes import Program, _tflm_library, _tflm_support, tflm
 from tools.values import Target
@@ -306,10 +307,8 @@ def test_sources_do_not_depend_on_anything_but_the_model_and_the_target(stm32f4:
 def test_a_project_has_what_stands_around_the_interpreter(stm32f4: Target) -> None:
     """Every header that is not the library's, and what is compiled beside it."""
     program = Program(b"0123", graph("RESHAPE", DType.INT8), ())
-    sources = tflm.sources(program, stm32f4, Arena(4096, "Tried."), mode="int8").files
-    files = render.project(
-        program.graph, program.labels, stm32f4, sources, arena_bytes=4096, runtime="tflm", mode="int8", kernels=""
-    ).files
+    sources = tflm.sources(program, stm32f4, Arena(4096, "Tried."), mode="int8")
+    files = bench.project(Model(program, sources, stm32f4, "tflm", "int8", 4096)).files
     ours = {name for name in files if name.startswith("src/tflm/")}
     assert "src/tflm/interpreter.cpp" in ours
     for name in ("src/model.cpp", *ours):
@@ -333,17 +332,7 @@ def test_a_library_that_cannot_be_fetched_is_named_at_once(tmp_path: Path, monke
     stm32f4 = targets.find("stm32f4")
     program = Program(b"0123", graph("RESHAPE", DType.INT8), ())
     sources = tflm.sources(program, stm32f4, Arena(4096, "Tried."), mode="int8")
-    project = render.project(
-        program.graph,
-        program.labels,
-        stm32f4,
-        sources.files,
-        arena_bytes=4096,
-        runtime="tflm",
-        mode="int8",
-        kernels="",
-        library=sources.options["lib_deps"],
-    )
+    project = bench.project(Model(program, sources, stm32f4, "tflm", "int8", 4096))
     with pytest.raises(MissingTool) as caught:
         build.build(tmp_path, project, stm32f4, Progress(), build.shared(tmp_path / "cache", project, stm32f4))
     assert "spaziochirale/Chirale_TensorFLowLite@2.0.0 must be fetched from PlatformIO's registry" in str(caught.value)

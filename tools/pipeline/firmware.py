@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from .. import __version__, boards, files, oracle, render, sizing, targets
+from .. import __version__, boards, files, oracle, sizing, targets, write
 from .. import build as platformio
 from .. import inspect as inspector
 from ..arena import STEP_BYTES, Arena
@@ -18,6 +18,7 @@ from ..errors import BuildError, KerfError, MissingTool, TransportError, Unsuppo
 from ..graph import passes, read
 from ..graph.ir import Graph, Plan
 from ..oracle import interpreter
+from ..packages import Model, bench
 from ..progress import Progress
 from ..report import viewer
 from ..runtimes import Program
@@ -164,19 +165,7 @@ def render_project(ask: Request, progress: Progress, arena: Arena | None = None)
         )
     platformio.check_fits(arena.bytes, program.constants_bytes, target)
     sources = runtime.sources(program, target, arena, mode=mode)
-    project = render.project(
-        graph,
-        program.labels,
-        target,
-        sources.files,
-        arena_bytes=arena.bytes,
-        runtime=ask.runtime,
-        mode=mode,
-        kernels=sources.kernels,
-        kernel_symbols=sources.kernel_symbols,
-        options=sources.options,
-        library=sources.options.get("lib_deps", ""),
-    )
+    project = bench.project(Model(program, sources, target, ask.runtime, mode, arena.bytes))
     return Rendered(compiled, target, project)
 
 
@@ -209,7 +198,7 @@ def _write(
     rendered: Rendered, directory: Path, progress: Progress, *, force: bool = True, is_own: bool = True
 ) -> Rendered:
     """Needs the folder's lock, as everything that takes a Rendered with a directory does."""
-    written = render.write(rendered.project, directory, force=force)
+    written = write.write(rendered.project, directory, force=force)
     _warn_of_changes(written, directory, progress, force=force, is_own=is_own)
     platformio.bootstrap(progress)  # so that a plain `pio run` in the folder works, too
     what = f"{rendered.project.runtime} for {rendered.target.name}"
@@ -217,9 +206,7 @@ def _write(
     return replace(rendered, directory=directory)
 
 
-def _warn_of_changes(
-    written: render.Written, directory: Path, progress: Progress, *, force: bool, is_own: bool
-) -> None:
+def _warn_of_changes(written: write.Written, directory: Path, progress: Progress, *, force: bool, is_own: bool) -> None:
     """One warning about files that somebody has changed, one about files that are built and not kerf's."""
     if written.edited and force:
         own = "; to keep changes, make a project of your own with `inv render --out DIR`" if is_own else ""

@@ -3,10 +3,15 @@
 Each assigns a Port to PORT. Which port a target has is in platformio.ini (custom_port).
 """
 
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from .. import registry
 from ..installed import Tool
+
+
+def _nothing(sources: Sequence[str]) -> Mapping[str, bytes]:
+    return {}
 
 
 @dataclass(frozen=True)
@@ -17,13 +22,14 @@ class Port:
     they are flashed through their serial port.
 
     ``is_here`` says that the firmware is a program on this machine, ``takes_spaces`` that it builds in a folder with a
-    space in its path.
+    space in its path. ``project_files`` makes what a project needs besides, from the paths of its sources below src/.
     """
 
     compiler: Tool | None = None
     probe: Tool | None = None
     is_here: bool = False
     takes_spaces: bool = True
+    project_files: Callable[[Sequence[str]], Mapping[str, bytes]] = _nothing
 
 
 def known() -> tuple[str, ...]:

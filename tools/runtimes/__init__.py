@@ -73,6 +73,11 @@ class Sources:
     kernel_symbols: Mapping[str, str] = field(default_factory=dict)
     options: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def library(self) -> str:
+        """What PlatformIO must fetch, "" for nothing."""
+        return self.options.get("lib_deps", "")
+
 
 class Runtime(Protocol):
     """The interface of each module in this folder."""

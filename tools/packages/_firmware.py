@@ -1,0 +1,45 @@
+"""The sources of a model, and those of firmware/ that stand around them: path in the package → contents."""
+
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path, PurePosixPath
+
+from ..runtimes import Sources
+
+FIRMWARE = Path(__file__).resolve().parent.parent.parent / "firmware"
+
+_INCLUDE = re.compile(rb'^\s*#\s*include\s+"((?:kernels|tflm)/[^"]+)"', re.MULTILINE)
+
+
+def model(sources: Sources) -> dict[str, bytes]:
+    """What the runtime has rendered, model.h, and all that these include of firmware/kernels and firmware/tflm.
+
+    src/ mirrors firmware/, so that an #include reads the same in both.
+    """
+    return {**sources.files, **copies("model", "src/model"), **_reached(sources.files.values())}
+
+
+def copies(folder: str, destination: str) -> dict[str, bytes]:
+    """All files in a folder of firmware/, without what tools leave there."""
+    root = FIRMWARE / folder
+    return {
+        f"{destination}/{path.relative_to(root).as_posix()}": path.read_bytes()
+        for path in sorted(root.rglob("*"))
+        if path.is_file() and not any(p.startswith((".", "__pycache__")) for p in path.relative_to(root).parts)
+    }
+
+
+def _reached(sources: Iterable[bytes]) -> Mapping[str, bytes]:
+    """The files of firmware/kernels and firmware/tflm that these sources include, directly or through one another:
+    headers, and what is compiled beside them."""
+    reached: dict[str, bytes] = {}
+    waiting = list(sources)
+    while waiting:
+        for header in (match.decode() for match in _INCLUDE.findall(waiting.pop())):
+            if f"src/{header}" in reached:
+                continue
+            source = str(PurePosixPath(header).with_suffix(".cpp"))
+            for name in (header, source) if (FIRMWARE / source).exists() else (header,):
+                reached[f"src/{name}"] = (FIRMWARE / name).read_bytes()
+                waiting.append(reached[f"src/{name}"])
+    return reached

@@ -1,0 +1,55 @@
+"""The project that is measured: a model with the bench around it and the target's port below, built by PlatformIO away
+from this repository."""
+
+import json
+from collections.abc import Mapping
+
+from .. import __version__, cpp_text, files, ports
+from ..render import render
+from ..values import Project, Target
+from . import MANIFEST, Model, _firmware, _platformio
+
+SUMMARY = "a PlatformIO project of the model with kerf's bench around it, for measuring"
+IDENTITY = "src/bench/identity.cpp"
+
+
+def project(model: Model) -> Project:
+    """Everything that the firmware is built from.
+
+    Of firmware/kernels and firmware/tflm only what the sources reach is copied, of the ports only the target's. The
+    firmware's identity covers all of it except the file that states it and the manifest.
+    """
+    target = model.target
+    contents = _firmware.model(model.sources)
+    for folder in ("port", "bench", f"ports/{target.port}"):
+        contents.update(_firmware.copies(folder, f"src/{folder}"))
+    contents.update(_platformio.platform(target))
+    compiled = (name.removeprefix("src/") for name in (*contents, IDENTITY) if name.endswith((".c", ".cpp")))
+    contents.update(ports.find(target.port).project_files(sorted(compiled)))
+    contents["platformio.ini"] = _platformio.ini(target, model.sources.options).encode()
+    build = _build_id(contents, target)
+    contents[IDENTITY] = _identity(target, build).encode()
+    manifest = {
+        **model.manifest(),
+        "build": build,
+        "arena_bytes": model.arena_bytes,
+        "ops": [{"name": name, "op": kind} for name, kind in model.program.labels],
+    }
+    contents[MANIFEST] = (json.dumps(manifest, indent=2) + "\n").encode()
+    return model.project(contents, build)
+
+
+def _build_id(contents: Mapping[str, bytes], target: Target) -> str:
+    """16 hexadecimal digits that tell projects apart."""
+    named = [part for name in sorted(contents) for part in (name, contents[name])]
+    return files.digest(target.name, target.core.name, *named)[:16]
+
+
+def _identity(target: Target, build: str) -> str:
+    """Who the firmware says it is."""
+    words = {"target": target.name, "core": target.core.name, "build": build}
+    return render(
+        "common/identity.cpp.j2",
+        version=__version__,
+        **{name: cpp_text.string_literal(word) for name, word in words.items()},
+    )
