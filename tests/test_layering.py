@@ -72,6 +72,7 @@ MAY_IMPORT = {
     "runtimes": {
         "arena",
         "cores",
+        "graph.check",
         "graph.ir",
         "graph.ops",
         "graph.passes",
@@ -108,7 +109,7 @@ MAY_IMPORT = {
         "oracle.signature",
         "runtimes",
     },
-    "inspect": {"graph.ir", "graph.ops", "oracle.layers"},
+    "inspect": {"graph.check", "graph.ir", "graph.ops", "oracle.layers"},
     "boards": {"transports"},
     "boards.flash": {"boards", "build", "ports"},
     "boards.monitor": {"boards", "transports"},

@@ -1,14 +1,17 @@
 """What is inside a model: layers, tensors, quantization, weight histograms, sizes and the memory plan.
 
-A pure function from (Graph, Plan) to plain data, which `inv inspect` prints as tables or as JSON.
+A pure function from (Graph, Plan) to plain data, which `inv inspect` prints as tables or as JSON. It needs no kernel:
+whatever can be read can be shown, with what each runtime objects to.
 """
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from .graph import ops
+from .graph.check import Refusal
 from .graph.ir import Graph, Op, Plan, Tensor
 from .oracle.layers import pairs
 
@@ -31,13 +34,21 @@ def sparkline(counts: list[int]) -> str:
     return "".join(_BARS[0 if not n else 1 + (n * (len(_BARS) - 2)) // top] for n in counts)
 
 
-def inspect(graph: Graph, plan: Plan | None, original: Graph | None = None) -> dict[str, Any]:
+def inspect(
+    graph: Graph,
+    plan: Plan | None,
+    original: Graph | None = None,
+    refusals: Mapping[str, Sequence[Refusal]] | None = None,
+) -> dict[str, Any]:
     """Layers, tensors and totals of a model as JSON-ready data. Bytes, MACs per inference, arena offsets in bytes.
 
     ``original`` is the float model this one was quantized from: its weights are the real values of this one's.
+    ``refusals`` says for each runtime what it cannot run. A layer has the reasons that concern it under the runtimes'
+    names, the model has all of them: also those about operators that were folded away.
     """
     floats = {} if original is None else _floats(graph, original)
-    layers = [_layer(graph, op) for op in graph.ops]
+    refusals = refusals or {}
+    layers = [_layer(graph, op, refusals) for op in graph.ops]
     tensors = [_tensor(tensor, plan, floats.get(tensor.index)) for tensor in graph.tensors]
     return {
         "model": graph.name,
@@ -49,6 +60,7 @@ def inspect(graph: Graph, plan: Plan | None, original: Graph | None = None) -> d
         "macs": sum(layer["macs"] for layer in layers),
         "constant_bytes": sum(t.bytes for t in graph.tensors if t.data is not None),
         "arena_bytes": plan.arena_bytes if plan else None,
+        "unsupported": {name: [each.reason for each in refused] for name, refused in refusals.items()},
         "layers": layers,
         "tensors": tensors,
     }
@@ -59,21 +71,24 @@ def _has_weights(op: Op) -> bool:
     return known is not None and bool(known.roles)
 
 
-def _layer(graph: Graph, op: Op) -> dict[str, Any]:
+def _layer(graph: Graph, op: Op, refusals: Mapping[str, Sequence[Refusal]]) -> dict[str, Any]:
     constants = [graph.tensors[i] for i in op.inputs if i is not None and graph.tensors[i].data is not None]
-    output = graph.output(op)
+    output = graph.output(op) if op.outputs else None
     return {
         "index": op.index,
         "op": op.kind,
         "name": op.name,
         "inputs": [i for i in op.inputs if i is not None],
         "outputs": list(op.outputs),
-        "output_shape": list(output.shape),
-        "output_dtype": output.dtype.value,
+        "output_shape": list(output.shape) if output else None,
+        "output_dtype": output.dtype.value if output else None,
         # Elsewhere integers are shapes, axes and paddings.
         "parameters": sum(t.elements for t in constants if _has_weights(op) or t.dtype.value in _WEIGHTS),
         "constant_bytes": sum(t.bytes for t in constants),
         "macs": macs(graph, op),
+        "unsupported": {
+            name: each.reason for name, refused in refusals.items() for each in refused if each.position == op.position
+        },
     }
 
 

@@ -90,7 +90,8 @@ def quantize(
         provided = samples.read_npz(data, classes)
     ranges, floats = None, None
     if source.path.suffix == ".tflite":
-        tflite, chosen = _adopt(source.path, mode)
+        tflite = adopt(source.path, mode)
+        chosen = mode or signature.read(tflite, source.path.name).mode
     else:
         chosen = mode or "int8"
         log = directory / "quantize.log"
@@ -182,18 +183,17 @@ def _reuse(source: Trained, directory: Path, key: str) -> Quantized | None:
     return _made(source, path, tflite, vectors, state)
 
 
-def _adopt(path: Path, mode: str | None) -> tuple[bytes, str]:
-    """A .tflite as it is, and the mode its types show."""
+def adopt(path: Path, mode: str | None) -> bytes:
+    """A .tflite as it is. Raises UsageError where its types show another mode than ``mode``."""
     if path.stat().st_size > MAX_TFLITE_BYTES:
         raise ModelError(f"{path} has {path.stat().st_size:,} bytes: too large for any microcontroller")
     tflite = path.read_bytes()
-    found = signature.read(tflite, path.name).mode
-    if mode not in (None, found):
+    if mode is not None and mode != (found := signature.read(tflite, path.name).mode):
         raise UsageError(
             f"{path.name} is {found} already and cannot become {mode}: start from the Keras model, "
             f"or ask for mode {found}"
         )
-    return tflite, found
+    return tflite
 
 
 def _convert(

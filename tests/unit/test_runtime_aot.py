@@ -62,23 +62,3 @@ def test_aot_is_the_way_out_where_it_took_the_whole_model(
     assert said.startswith(f"operator 0 {kind} ")
     assert said.endswith(", or use --runtime aot, which takes this model on stm32f4") == taken
     assert ("aot" in said) == taken
-
-
-class Warnings(Progress):
-    def __init__(self) -> None:
-        self.said: list[str] = []
-
-    def warn(self, text: str) -> None:
-        self.said.append(text)
-
-
-@pytest.mark.parametrize("runtime", ["aot", "tflm"])
-def test_a_model_that_the_runtime_cannot_run_can_be_looked_at(runtime: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    kind = {"aot": "TANH", "tflm": "REDUCE_MIN"}[runtime]
-    quantized = SimpleNamespace(tflite=RawModel(ops=[RawOp(kind=kind)]).data(), model="m")
-    monkeypatch.setattr(firmware, "quantize", lambda ask, progress: quantized)
-    progress = Warnings()
-    found = pipeline.inspect(Request(runtime=runtime), progress)
-    assert [layer["op"] for layer in found["layers"]] == [kind]
-    assert found["arena_bytes"] is None
-    assert len(progress.said) == 1 and progress.said[0].startswith(f"without a memory plan: operator 0 {kind}")

@@ -1,18 +1,56 @@
 """Whether kerf has a kernel for every operator of a Graph, in the types and shapes it is used with."""
 
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
 from ..errors import ModelError, UnsupportedModel
 from . import ops, specification
 from .ir import Graph, Op
 
 
+@dataclass(frozen=True)
+class Refusal:
+    """Why a runtime cannot run a model, in a sentence. ``position`` is the operator's in the file, None where the
+    reason is no single operator."""
+
+    position: int | None
+    reason: str
+
+
 def check(graph: Graph) -> None:
     """Raises ModelError or UnsupportedModel for the first operator that cannot be compiled, or an output that is
     constant."""
+    _check_outputs(graph)
+    for op in graph.ops:
+        check_op(op, graph)
+
+
+def why_not(graph: Graph) -> tuple[Refusal, ...]:
+    """All that check() objects to; () where the model can be compiled."""
+    try:
+        _check_outputs(graph)
+    except ModelError as error:
+        return (Refusal(None, str(error)), *refusals(graph, check_op))
+    return refusals(graph, check_op)
+
+
+def refusals(graph: Graph, check_op: Callable[[Op, Graph], None]) -> tuple[Refusal, ...]:
+    """The operators that a check raises ModelError or UnsupportedModel for, and its words."""
+    return tuple(_refusals(graph, check_op))
+
+
+def _refusals(graph: Graph, check_op: Callable[[Op, Graph], None]) -> Iterator[Refusal]:
+    for op in graph.ops:
+        try:
+            check_op(op, graph)
+        except ModelError as error:
+            yield Refusal(op.position, str(error))
+
+
+def _check_outputs(graph: Graph) -> None:
     for index in graph.outputs:
         if graph.tensors[index].data is not None:
             raise UnsupportedModel(f"output {graph.tensors[index].name!r} is a constant; remove it from the model")
-    for op in graph.ops:
-        check_op(op, graph)
 
 
 def check_op(op: Op, graph: Graph) -> None:
@@ -25,12 +63,3 @@ def check_op(op: Op, graph: Graph) -> None:
         )
     operator.check(op, graph)
     specification.check(op, graph)
-
-
-def why_not(op: Op, graph: Graph) -> str | None:
-    """Why an operator cannot be compiled; None where it can."""
-    try:
-        check_op(op, graph)
-    except ModelError as error:
-        return str(error)
-    return None

@@ -109,7 +109,8 @@ class Op:
     """One operator. Tensor positions index Graph.tensors; an absent optional input is None.
 
     ``kind`` is TFLite's name (``CONV_2D``), ``name`` the layer name a user recognises, ``attributes`` the
-    frozen dataclass that ops/<kind>.py parsed from the file.
+    frozen dataclass that ops/<kind>.py parsed from the file. ``position`` is where it stands in the file, which no
+    pass changes; -1 for an operator that comes from no file.
     """
 
     index: int
@@ -118,6 +119,7 @@ class Op:
     inputs: tuple[int | None, ...]
     outputs: tuple[int, ...]
     attributes: Any = None
+    position: int = -1
 
     @property
     def where(self) -> str:

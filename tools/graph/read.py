@@ -213,7 +213,8 @@ def _quantization(raw: Any, shape: tuple[int, ...], dtype: DType, where: str) ->
     count = table.ScaleLength() if table is not None else 0
     if table is None or count == 0 or dtype not in _QUANTIZED:
         return None
-    axis = int(table.QuantizedDimension())
+    # A bias has one dimension, so some converters leave nonsense here that no interpreter reads.
+    axis = 0 if len(shape) == 1 else int(table.QuantizedDimension())
     if count > 1 and (not 0 <= axis < len(shape) or shape[axis] != count):
         raise ModelError(
             f"{where} of shape {shape} has {count} quantization scales along dimension {axis}; "
@@ -285,7 +286,7 @@ def _operators(raw_ops: Sequence[Any], codes: Sequence[Any], tensors: Sequence[T
             raise ModelError(f"operator {i} {kinds[i]} has no output; the file is damaged, convert it again")
         wiring.append(sides)
     nameless = [
-        Op(i, kind, "", tuple(None if t == -1 else t for t in inputs), outputs)
+        Op(i, kind, "", tuple(None if t == -1 else t for t in inputs), outputs, position=i)
         for i, (kind, (inputs, outputs)) in enumerate(zip(kinds, wiring, strict=True))
     ]
     names = layer_names([(op.kind, telling_names(op, tensors)) for op in nameless])

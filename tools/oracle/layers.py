@@ -12,7 +12,6 @@ import tflite
 from flatbuffers.number_types import UOffsetTFlags
 
 from .. import oracle
-from ..errors import ModelError
 from ..graph import ops, read
 from ..graph.ir import Graph, Op, Tensor
 from . import signature
@@ -52,18 +51,7 @@ def _as_in(array: oracle.Array, tensor: Tensor) -> oracle.Array:
 def in_file(graph: Graph, own: Graph) -> tuple[Op | None, ...]:
     """The operators of the file's graph ``own`` that became those of ``graph``: passes only remove some. None for an
     operator that has no output in the file, because it assigns to a variable."""
-    remaining = (op for op in own.ops if op.outputs)
-    found: list[Op | None] = []
-    for op in graph.ops:
-        if not op.outputs or graph.output(op).initial is not None:
-            found.append(None)
-            continue
-        output = graph.output(op)
-        twin = next((o for o in remaining if o.kind == op.kind and own.output(o).name == output.name), None)
-        if twin is None:
-            raise ModelError(f"{op.where} is not in the file it was read from; convert the model again")
-        found.append(twin)
-    return tuple(found)
+    return tuple(twin if twin.outputs else None for twin in (own.ops[op.position] for op in graph.ops))
 
 
 def pairs(graph: Graph, other: Graph) -> tuple[Op | None, ...]:

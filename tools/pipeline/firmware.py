@@ -14,7 +14,7 @@ from .. import inspect as inspector
 from ..arena import STEP_BYTES, Arena
 from ..boards import flash as flasher
 from ..boards import monitor as terminal
-from ..errors import BuildError, KerfError, MissingTool, TransportError, UnsupportedModel, UsageError
+from ..errors import BuildError, KerfError, MissingTool, ModelError, TransportError, UnsupportedModel, UsageError
 from ..graph import passes, read
 from ..graph.ir import Graph, Plan
 from ..oracle import interpreter
@@ -26,7 +26,7 @@ from ..transports import Transport
 from ..values import Identity, Image, Project, Quantized, Request, Target
 from . import places
 from .choices import RUNTIMES, Line, choose_line, choose_target, goals, interprets
-from .origin import in_float32, quantize
+from .origin import brings_mode, in_float32, is_tflite, quantize, tflite_of
 
 ARENAS = "arenas"
 
@@ -89,7 +89,7 @@ def compile(ask: Request, progress: Progress) -> Compiled:
     target = choose_target(ask)
     quantized = quantize(ask, progress)
     try:
-        return Compiled(quantized, _compile(ask, quantized, target))
+        return Compiled(quantized, _compile(ask, quantized.tflite, quantized.model, target))
     except UnsupportedModel as error:
         others = [name for name in target.runtimes if name != ask.runtime and _takes(replace(ask, runtime=name))]
         if not others:
@@ -99,9 +99,9 @@ def compile(ask: Request, progress: Progress) -> Compiled:
         ) from error
 
 
-def _compile(ask: Request, quantized: Quantized, target: Target) -> Program:
+def _compile(ask: Request, tflite: bytes, name: str, target: Target) -> Program:
     """For the goal asked for; without one, for the first with which the model fits, or the default if none makes it."""
-    programs = (RUNTIMES[ask.runtime].compile(quantized.tflite, quantized.model, target, goal) for goal in goals(ask))
+    programs = (RUNTIMES[ask.runtime].compile(tflite, name, target, goal) for goal in goals(ask))
     tried = []
     for program in programs:
         if program.plan is None or platformio.fits(program.plan.arena_bytes, program.constants_bytes, target):
@@ -115,7 +115,7 @@ def _takes(ask: Request) -> bool:
     interpreter that reads the file, run once on this machine."""
     try:
         quantized = quantize(ask, Progress())
-        program = _compile(ask, quantized, choose_target(ask))
+        program = _compile(ask, quantized.tflite, quantized.model, choose_target(ask))
         if program.plan is None:
             oracle.run(oracle.TFLM, quantized.tflite, [a[:1] for a in quantized.vectors.inputs], quantized.model)
     except KerfError:
@@ -126,23 +126,32 @@ def _takes(ask: Request) -> bool:
 def inspect(ask: Request, progress: Progress, with_original: bool = False) -> Mapping[str, Any]:
     """What is inside a model; ``with_original`` also converts it to float32, for the real values of its weights.
 
-    A model that the runtime cannot run is shown without a memory plan, and a warning says why.
+    A .tflite is read and nothing else. What the target's runtimes cannot run is marked (of a model that is converted
+    for one of them, what that one cannot); without a kernel for everything there is no memory plan.
     """
-    target, quantized, plan = choose_target(ask), quantize(ask, progress), None
-    try:
-        program = _compile(ask, quantized, target)
-        graph, plan = program.graph, program.plan
-    except UnsupportedModel as error:
-        graph = passes.simplify(read.read(quantized.tflite, quantized.model))
-        progress.warn(f"without a memory plan: {error}")
+    target, (tflite, name) = choose_target(ask), tflite_of(ask, progress)
+    in_file = read.read(tflite, name)
+    runtimes = target.runtimes if brings_mode(ask.model) else (ask.runtime,)
+    refusals = {each: RUNTIMES[each].why_not(in_file, target) for each in runtimes}
     original = in_float32(ask, progress) if with_original else None
     floats = passes.simplify(read.read(original.tflite, original.model)) if original else None
-    return inspector.inspect(graph, plan, floats)
+    if refusals[ask.runtime]:
+        return inspector.inspect(_simplified(in_file), None, floats, refusals)
+    program = _compile(ask, tflite, name, target)
+    return inspector.inspect(program.graph, program.plan, floats, refusals)
+
+
+def _simplified(graph: Graph) -> Graph:
+    """The graph without what is known before it runs; as it is where it contradicts itself about that."""
+    try:
+        return passes.simplify(graph)
+    except ModelError:
+        return graph
 
 
 def view(ask: Request, progress: Progress) -> None:
     """Opens the .tflite in Netron, until Ctrl-C."""
-    viewer.open(quantize(ask, progress).path)
+    viewer.open(Path(ask.model) if is_tflite(ask) and not ask.strip else quantize(ask, progress).path)
 
 
 def render_project(ask: Request, progress: Progress, arena: Arena | None = None) -> Rendered:

@@ -8,6 +8,7 @@ from pathlib import Path
 from .. import compress as compressor
 from .. import files, models
 from .. import quantize as converter
+from .. import strip as stripping
 from .. import train as trainer
 from ..compress import Compressed
 from ..data import held_out, images, samples
@@ -172,10 +173,14 @@ def quantize_all(ask: Request, progress: Progress) -> tuple[Quantized, ...]:
     return tuple(quantize(replace(ask, mode=mode), progress) for mode in modes)
 
 
-def quantize(ask: Request, progress: Progress) -> Quantized:
-    """The .tflite in the mode asked for, and the vectors that prove it."""
+def _check_mode(ask: Request) -> None:
     if ask.mode is not None and ask.mode not in MODES:
         raise UnknownName("mode", ask.mode, MODES)
+
+
+def quantize(ask: Request, progress: Progress) -> Quantized:
+    """The .tflite in the mode asked for, and the vectors that prove it."""
+    _check_mode(ask)
     choose(ask.pixels, None)
     count = samples.parse_calibration(ask.calibration)
     if ask.samples < 0:
@@ -214,6 +219,18 @@ def quantize(ask: Request, progress: Progress) -> Quantized:
     return replace(quantized, vectors=quantized.vectors.spread(ask.samples)) if ask.samples else quantized
 
 
+def tflite_of(ask: Request, progress: Progress) -> tuple[bytes, str]:
+    """The .tflite and the model's name. A file that is one is read and not run: nothing is known of its outputs."""
+    if not is_tflite(ask):
+        quantized = quantize(ask, progress)
+        return quantized.tflite, quantized.model
+    _check_mode(ask)
+    path = Path(ask.model)
+    check_path(path)
+    tflite = converter.adopt(path, ask.mode)
+    return stripping.strip(tflite, path.name) if ask.strip else tflite, shown(path)
+
+
 def needs_per_tensor_dense(ask: Request) -> bool:
     """Whether dense layers need one scale for all their weights: their runtime's TFLM would get others wrong."""
     target = choose_target(ask)
@@ -230,7 +247,16 @@ def in_float32(ask: Request, progress: Progress) -> Quantized | None:
 def brings_mode(model: str) -> bool:
     """Whether the model is a .tflite, as one trained for int8 is, too: it cannot be converted to another mode."""
     steps = compressor.parse(model)[1]
-    return steps[-1].way == "qat" if steps else is_path(model) and Path(model).suffix == ".tflite"
+    return steps[-1].way == "qat" if steps else _is_tflite(model)
+
+
+def is_tflite(ask: Request) -> bool:
+    """Whether the model is a .tflite of the user's."""
+    return not compressor.parse(ask.model)[1] and _is_tflite(ask.model)
+
+
+def _is_tflite(model: str) -> bool:
+    return is_path(model) and Path(model).suffix == ".tflite"
 
 
 def is_path(model: str) -> bool:

@@ -144,11 +144,19 @@ def show_inspection(inspection: Mapping[str, Any], as_json: bool, console: Conso
     if as_json:
         _print_json(inspection)
         return
-    layers = _table("layers", "#", "operator", "name", "output", "parameters", "constants", "MACs", numbers=(4, 5, 6))
+    refused = {runtime: reasons for runtime, reasons in inspection["unsupported"].items() if reasons}
+    mark = ["unsupported by"] if refused else []
+    layers = _table(
+        *("layers", "#", "operator", "name", "output", "parameters", "constants", "MACs", *mark), numbers=(4, 5, 6)
+    )
     for layer in inspection["layers"]:
-        output = f"{_shape(layer['output_shape'])} {layer['output_dtype']}"
         counts = (layer["parameters"], layer["constant_bytes"], layer["macs"])
-        layers.add_row(str(layer["index"]), layer["op"], _cell(layer["name"]), output, *(f"{n:,}" for n in counts))
+        layers.add_row(
+            *(str(layer["index"]), _cell(layer["op"]), _cell(layer["name"]), _output(layer)),
+            *(f"{n:,}" for n in counts),
+            *(_cell(tuple(layer["unsupported"])) for _ in mark),
+            style="red" if layer["unsupported"] else None,
+        )
     tensors = _table(
         "tensors", "#", "name", "type", "bytes", "scale", "zero", "at byte, from … to layer", "weights", numbers=(3,)
     )
@@ -158,7 +166,16 @@ def show_inspection(inspection: Mapping[str, Any], as_json: bool, console: Conso
     facts.show_header = False
     for key in ("model", "model_sha256", "model_bytes", "parameters", "macs", "constant_bytes", "arena_bytes"):
         facts.add_row(key, _cell(inspection[key]))
-    _print(Group(layers, tensors, facts), console)
+    reasons = _table("cannot run", "runtime", "because")
+    for runtime, found in refused.items():
+        for reason in found:
+            reasons.add_row(runtime, _cell(reason))
+    _print(Group(layers, tensors, *([reasons] if refused else []), facts), console)
+
+
+def _output(layer: Mapping[str, Any]) -> str:
+    """Shape and type of a layer's output; "" for one that only assigns to a variable."""
+    return "" if layer["output_dtype"] is None else f"{_shape(layer['output_shape'])} {layer['output_dtype']}"
 
 
 def show_comparison(comparison: Comparison, as_json: bool, console: Console | None = None) -> None:

@@ -25,6 +25,7 @@ def html(inspection: Mapping[str, Any]) -> str:
             if not isinstance(value, (list, dict))
         },
         layers=[_layer(layer) for layer in inspection["layers"]],
+        reasons=[(runtime, reason) for runtime, found in inspection["unsupported"].items() for reason in found],
         tensors=[_tensor(tensor, _owner(tensor, inspection["layers"])) for tensor in inspection["tensors"]],
     )
 
@@ -41,7 +42,8 @@ def _layer(layer: Mapping[str, Any]) -> dict[str, Any]:
         "index": layer["index"],
         "op": layer["op"],
         "name": layer["name"],
-        "output": f"{_shape(layer['output_shape'])} {layer['output_dtype']}",
+        "output": "" if layer["output_dtype"] is None else f"{_shape(layer['output_shape'])} {layer['output_dtype']}",
+        "unsupported": ", ".join(layer["unsupported"]),
         **{key: f"{count:,}" for key, count in counts.items()},
         "sort": counts,
     }

@@ -10,6 +10,7 @@ from typing import Protocol
 
 from .. import registry
 from ..arena import Arena
+from ..graph.check import Refusal
 from ..graph.ir import Constant, Graph, Plan, Schedule, Tensor
 from ..values import Target
 
@@ -95,6 +96,9 @@ class Runtime(Protocol):
 
         Raises UnsupportedModel, naming the layer and the way out, for what cannot run there.
         """
+
+    def why_not(self, graph: Graph, target: Target) -> tuple[Refusal, ...]:
+        """Everything in a file's graph, before any pass, that cannot run there; () where `compile` takes it."""
 
     def sources(self, program: Program, target: Target, arena: Arena, *, mode: str) -> Sources:
         """Same arguments, same kerf: same bytes."""

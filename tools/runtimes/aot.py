@@ -6,7 +6,9 @@ from typing import Any
 from .. import cpp_text
 from ..arena import Arena
 from ..cores import Core
-from ..graph import ops, passes, read
+from ..errors import ModelError
+from ..graph import check, ops, passes, read
+from ..graph.check import Refusal
 from ..graph.ir import Argument, Constant, Graph, Plan, Read, Scratch, Step, Tensor
 from ..graph.plan import plan
 from ..graph.schedule import GOALS, schedule
@@ -40,6 +42,14 @@ def lower(tflite: bytes, name: str, core: Core, goal: str = GOALS[0], *, fused: 
     scheduled = schedule(graph, core, goal, fused=fused)
     reported = tuple(Reported(step.name, step.kind, graph.tensors[step.output]) for step in scheduled.steps)
     return Program(tflite, graph, reported, scheduled, plan(scheduled), goal)
+
+
+def why_not(graph: Graph, target: Target) -> tuple[Refusal, ...]:
+    """What the compiler objects to; where not even the passes take the model, that and the operators as they are."""
+    try:
+        return check.why_not(passes.simplify(graph))
+    except ModelError as error:
+        return (Refusal(None, str(error)), *check.why_not(graph))
 
 
 def sources(program: Program, target: Target, arena: Arena, *, mode: str) -> Sources:

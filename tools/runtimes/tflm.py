@@ -8,8 +8,9 @@ import numpy as np
 
 from .. import cpp_text, ports
 from ..arena import Arena
-from ..errors import UnsupportedModel
+from ..errors import ModelError, UnsupportedModel
 from ..graph import ops, read, specification
+from ..graph.check import Refusal, refusals
 from ..graph.ir import DType, Graph, Op, Tensor
 from ..graph.passes.variables import resolve, variables
 from ..render import render
@@ -60,17 +61,37 @@ def check(graph: Graph, target: Target) -> None:
     """Raises UnsupportedModel for the first operator that the target's library cannot run, or gets wrong."""
     title, chosen = _library(target)
     for op in graph.ops:
-        _check_type(op, graph, chosen, title)
-        _check_scales(op, graph, chosen, title)
+        _check_kernel(op, graph, title, chosen)
     values = resolve(graph)  # with a variable's own tensor, which has a quantization to compare
     for op in values.ops:
-        specification.check(op, values)
-        left_out = specification.left_out_by_tflm(op, values)
-        if left_out is not None:
-            raise UnsupportedModel(
-                f"{op.where}: TFLM's kernel {left_out}, so that its numbers are not the model's; convert the model "
-                "again with TensorFlow 2.21, or replace the layer in the Keras model"
-            )
+        _check_numbers(op, values)
+
+
+def why_not(graph: Graph, target: Target) -> tuple[Refusal, ...]:
+    """All that check() objects to, at most once for each operator."""
+    title, chosen = _library(target)
+    found = refusals(graph, lambda op, graph: _check_kernel(op, graph, title, chosen))
+    try:
+        wrong = refusals(resolve(graph), _check_numbers)
+    except ModelError as error:
+        wrong = (Refusal(None, str(error)),)
+    known = {each.position for each in found}
+    return (*found, *(each for each in wrong if each.position not in known))
+
+
+def _check_kernel(op: Op, graph: Graph, title: str, chosen: Library) -> None:
+    _check_type(op, graph, chosen, title)
+    _check_scales(op, graph, chosen, title)
+
+
+def _check_numbers(op: Op, graph: Graph) -> None:
+    specification.check(op, graph)
+    left_out = specification.left_out_by_tflm(op, graph)
+    if left_out is not None:
+        raise UnsupportedModel(
+            f"{op.where}: TFLM's kernel {left_out}, so that its numbers are not the model's; convert the model "
+            "again with TensorFlow 2.21, or replace the layer in the Keras model"
+        )
 
 
 def sources(program: Program, target: Target, arena: Arena, *, mode: str) -> Sources:

@@ -35,8 +35,8 @@ def describe_quantized(tensor: Tensor) -> str:
 
 def does_not_convert(op: Op, graph: Graph) -> str | None:
     """The kernel copies numbers from one quantization to another."""
-    source, output = graph.input(op, 0), graph.output(op)
-    if same_quantization(source, output):
+    source, output = graph.optional_input(op, 0), graph.output(op)
+    if source is None or same_quantization(source, output):
         return None
     return f"does not convert from {describe_quantized(source)} to {describe_quantized(output)}"
 
@@ -53,8 +53,8 @@ def gives(steps: Mapping[DType, float]) -> Objection:
 
     def rule(op: Op, graph: Graph) -> str | None:
         output = graph.output(op)
-        count = steps.get(output.dtype)
-        if count is None or output.quantization is None or (output.scale, output.zero_point) == (1 / count, 0):
+        count, own = steps.get(output.dtype), output.quantization
+        if count is None or own is None or (own.scales, own.zero_points) == ((1 / count,), (0,)):
             return None
         return f"gives the scale 1/{count:g} and zero point 0 whatever its output {describe_quantized(output)} has"
 
