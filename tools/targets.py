@@ -44,9 +44,9 @@ def load(path: Path = TABLE) -> Mapping[str, Target]:
     return {name: _Section(path, name, items).target() for name, items in sections.items()}
 
 
-def find(name: str, path: Path = TABLE) -> Target:
-    """One target; raises UnknownName with the known ones."""
-    known = load(path)
+def find(name: str, known: Mapping[str, Target] | None = None) -> Target:
+    """One target, of the board table unless ``known`` is given; raises UnknownName with the known ones."""
+    known = load() if known is None else known
     if name not in known:
         raise UnknownName("target", name, known)
     return known[name]

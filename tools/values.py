@@ -32,7 +32,7 @@ class Request:
     calibration: str = "balanced"
     strip: bool = False
     samples: int = 0  # of the test set go to the device; 0: all
-    per_tensor_dense: bool = False  # what the runtime and the target cannot do otherwise is done anyway
+    per_tensor_dense: bool = False  # dense layers get one scale for all their weights, whoever could do with more
     optimize: str | None = None  # one of the runtime's goals; None: the first with which the model fits
     any_firmware: bool = False  # what is behind the port is measured, whatever it was built from
 

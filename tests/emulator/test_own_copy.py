@@ -6,7 +6,7 @@ import pytest
 from port_project import Silent, require
 
 from tools import bench
-from tools.pipeline import firmware, places
+from tools.pipeline import choose, firmware, places
 from tools.values import Request
 
 FLATTEN = Path(__file__).parents[1] / "unit" / "flatten.tflite"
@@ -16,7 +16,7 @@ FLATTEN = Path(__file__).parents[1] / "unit" / "flatten.tflite"
 def test_a_firmware_that_is_built_anew_while_it_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     require("g++")
     monkeypatch.setattr(places, "BUILD", tmp_path)
-    with firmware.ready(Request(str(FLATTEN), target="host"), Silent()) as ready:
+    with firmware.ready(choose(Request(str(FLATTEN), target="host")), Silent()) as ready:
         built = ready.built
         assert built is not None
         project, folder = built.image.project, built.rendered.directory

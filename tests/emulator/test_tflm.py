@@ -89,7 +89,7 @@ def test_a_second_model_does_not_compile_the_library(own_build: Path) -> None:
 def test_the_arena_is_the_smallest_that_works_and_its_margin() -> None:
     outcome = pipeline.run(ask(), Silent())
     reserved = outcome.measurement.ram_bytes["arena"]
-    start = pipeline.choose_line(ask()).open
+    start = pipeline.choose(ask()).line.open
     assert sizing.find(pipeline.build(ask(), Silent()).image.elf, start) + sizing.MARGIN_BYTES == reserved
     assert 0 < outcome.measurement.extra["arena_used_bytes"] < reserved
 
@@ -105,7 +105,7 @@ def test_an_arena_that_is_too_small_says_by_how_much() -> None:
         vectors = rendered.compiled.quantized.vectors
         said = r"could not be set up on the device: the arena is too small: (\d+) bytes are missing"
         with (
-            pipeline.choose_line(ask()).open(image.elf) as line,
+            pipeline.choose(ask()).line.open(image.elf) as line,
             pytest.raises(DeviceError, match=said) as caught,
         ):
             bench.run(line, vectors, rendered.project.model_sha256, len(rendered.project.op_labels), Silent())

@@ -12,7 +12,7 @@ from tools.oracle import interpreter
 from tools.pipeline import places, runs
 from tools.progress import Progress
 from tools.report import records, wording
-from tools.values import Clock, DeviceRun, Image, Project, Quantized, Request, Target, Timing
+from tools.values import Clock, DeviceRun, Quantized, Request, Timing
 
 MODEL = Path(__file__).with_name("flatten.tflite")
 
@@ -35,12 +35,10 @@ def test_without_tflm_a_step_is_reported_and_no_mismatch(monkeypatch: pytest.Mon
     """LiteRT is the oracle then, whose int8 is not TFLM's to the last bit."""
     monkeypatch.setattr(oracle, "is_installed", lambda package: package == oracle.LITERT)
 
-    def a_step_away(quantized: Quantized, graph: Graph, runtime: str, target: Target) -> tuple[Image, DeviceRun]:
+    def a_step_away(quantized: Quantized) -> DeviceRun:
         expected = quantized.vectors.expected[0]
         off = np.where(expected < 0, expected + 1, expected - 1).astype(expected.dtype)
-        project = Project({}, "m", "int8", quantized.sha256, 9, runtime, target.name, "none", 0, ())
-        image = Image(MODEL, project, {"total": 9, "code": 0, "model": 9}, 0, 0, True, "none")
-        return image, DeviceRun(Clock("us", 1), (off,), Timing(1, 1, 1, len(off)), 0, None, 0, 0, 0)
+        return DeviceRun(Clock("us", 1), (off,), Timing(1, 1, 1, len(off)), 0, None, 0, 0, 0)
 
     monkeypatch.setattr(interpreter, "measure", a_step_away)
     outcome = pipeline.run(Request(model=str(MODEL), runtime="tflm", target="host"), Progress())
@@ -53,13 +51,13 @@ def test_without_tflm_a_step_is_reported_and_no_mismatch(monkeypatch: pytest.Mon
 
 
 def test_bench_goes_on_after_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
-    def some(ask: Request, progress: Progress) -> pipeline.Outcome:
-        if ask.mode == "int8":
+    def some(choice: pipeline.Choice, progress: Progress) -> pipeline.Outcome:
+        if choice.ask.mode == "int8":
             raise KerfError("It is too hot.")
         return done
 
     done = object.__new__(pipeline.Outcome)
-    monkeypatch.setattr(runs, "run", some)
+    monkeypatch.setattr(runs, "run_choice", some)
     results = pipeline.bench_all(Request(), "digits", "int8,float32", "aot", "stm32f4", Progress())
     assert results[1] is done and isinstance(results[0], pipeline.Failure)
     assert results[0].row()["error"] == "It is too hot."
@@ -71,7 +69,12 @@ def test_bench_goes_on_after_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_all_modes_of_a_tflite_are_its_own_and_no_mode_runs_twice(monkeypatch: pytest.MonkeyPatch) -> None:
     done = object.__new__(pipeline.Outcome)
     asked: list[tuple[str, str | None]] = []
-    monkeypatch.setattr(runs, "run", lambda ask, progress: asked.append((Path(ask.model).stem, ask.mode)) or done)
+
+    def note(choice: pipeline.Choice, progress: Progress) -> pipeline.Outcome:
+        asked.append((Path(choice.ask.model).stem, choice.ask.mode))
+        return done
+
+    monkeypatch.setattr(runs, "run_choice", note)
     pipeline.bench_all(Request(), f"{MODEL},digits+qat", "all", "aot", "stm32f4", Progress())
     pipeline.bench_all(Request(), "digits", "int8,float32,int8", "aot", "stm32f4", Progress())
     pipeline.bench_all(Request(), f"{MODEL}", "", "aot", "stm32f4", Progress())

@@ -22,8 +22,9 @@ class Warnings(Progress):
 
 def test_a_clock_that_cannot_tell_single_instructions_apart_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     device = SimpleNamespace(notes=("the emulator's clock counts in steps of 40 instructions",))
-    monkeypatch.setattr(runs, "ready", lambda ask, progress: nullcontext(MagicMock()))
+    monkeypatch.setattr(runs, "ready", lambda choice, progress: nullcontext(MagicMock()))
     monkeypatch.setattr(runs.bench, "run", lambda *_, **__: device)
+    monkeypatch.setattr(runs, "_of_firmware", lambda *_: None)
     monkeypatch.setattr(runs, "_outcome", lambda *_: None)
     progress = Warnings()
     runs.run(Request(), progress)
@@ -40,7 +41,7 @@ def test_a_clock_that_cannot_tell_single_instructions_apart_is_said(monkeypatch:
 )
 def test_what_nobody_can_be_behind(ask: Request, sentence: str) -> None:
     with pytest.raises(UsageError, match=sentence):
-        choices.choose_line(ask)
+        assert choices.choose(ask).line
 
 
 def test_one_firmware_is_not_measured_under_several_names() -> None:

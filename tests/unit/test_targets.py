@@ -36,7 +36,7 @@ def table(tmp_path: Path, board_file: object = BOARD, head: str = "", **changes:
 
 def test_a_section_becomes_a_target(tmp_path: Path) -> None:
     path = table(tmp_path, head="[base]\nbuild_flags =\n    -DA\n    -DB\n", extends="base", monitor_speed="115200")
-    toy = targets.find("toy", path)
+    toy = targets.find("toy", targets.load(path))
     assert (toy.name, toy.summary, toy.board, toy.framework) == ("toy", "a toy", "toy", None)
     assert (toy.port, toy.core.name, toy.clock_hz) == ("cortexm", "cortex-m4", 1000)
     assert (toy.ram_bytes, toy.flash_bytes) == (1024, 4096)
@@ -52,22 +52,22 @@ def test_a_section_becomes_a_target(tmp_path: Path) -> None:
 
 def test_a_board_of_another_platform_gives_its_sizes_in_the_table(tmp_path: Path) -> None:
     path = table(tmp_path, platform="vendor", custom_ram_bytes="11", custom_flash_bytes="22", framework="arduino")
-    toy = targets.find("toy", path)
+    toy = targets.find("toy", targets.load(path))
     assert (toy.ram_bytes, toy.flash_bytes, toy.framework) == (11, 22, "arduino")
 
 
 def test_a_board_is_known_by_its_usb_ids(tmp_path: Path) -> None:
     path = table(tmp_path, custom_usb_ids="2341:805a, 2341:005a", custom_flash_hint="press the button")
-    toy = targets.find("toy", path)
+    toy = targets.find("toy", targets.load(path))
     assert (toy.usb_ids, toy.flash_hint) == (("2341:805a", "2341:005a"), "press the button")
 
 
 def test_a_target_need_not_have_a_board(tmp_path: Path) -> None:
-    assert targets.find("toy", table(tmp_path)).usb_ids == ()
+    assert targets.find("toy", targets.load(table(tmp_path))).usb_ids == ()
 
 
 def test_a_target_need_not_have_an_emulator(tmp_path: Path) -> None:
-    assert targets.find("toy", table(tmp_path, custom_emulators="")).emulators == {}
+    assert targets.find("toy", targets.load(table(tmp_path, custom_emulators=""))).emulators == {}
 
 
 @pytest.mark.parametrize(
@@ -117,7 +117,7 @@ def test_a_table_that_is_none_is_refused(tmp_path: Path) -> None:
 
 def test_an_unknown_target_lists_the_known_ones(tmp_path: Path) -> None:
     with pytest.raises(UnknownName, match="unknown target 'esp99'; known: toy"):
-        targets.find("esp99", table(tmp_path))
+        targets.find("esp99", targets.load(table(tmp_path)))
 
 
 def test_the_real_table() -> None:

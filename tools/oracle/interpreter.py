@@ -7,33 +7,15 @@ from .. import bench, oracle
 from ..arena import Arena
 from ..graph import ops
 from ..graph.ir import Graph
-from ..values import Clock, DeviceRun, Image, Project, Quantized, Target
+from ..values import Clock, DeviceRun, Quantized
 
 KERNELS = "reference"
 
 
-def measure(quantized: Quantized, graph: Graph, runtime: str, target: Target) -> tuple[Image, DeviceRun]:
-    """All vectors run on this machine, in the values that a firmware and its run have: times are microseconds.
-
-    Flash is the model's own bytes: the interpreter is part of Python, and so are its stack and its static data.
-    """
+def measure(quantized: Quantized) -> DeviceRun:
+    """All vectors run on this machine, in the values that a firmware's run has: times are microseconds."""
     ran = oracle.run(oracle.TFLM, quantized.tflite, quantized.vectors.inputs, quantized.model, least_arena=True)
-    size = len(quantized.tflite)
-    project = Project(
-        files={},
-        model=graph.name,
-        mode=quantized.mode,
-        model_sha256=graph.sha256,
-        model_bytes=size,
-        runtime=runtime,
-        target=target.name,
-        kernels=KERNELS,
-        arena_bytes=ran.arena_bytes,
-        op_labels=tuple((op.name, op.kind) for op in graph.ops),
-    )
-    flash_bytes = {"total": size, "code": 0, "model": size}
-    image = Image(quantized.path, project, flash_bytes, 0, ran.arena_bytes, rebuilt=False, kernels=KERNELS)
-    device = DeviceRun(
+    return DeviceRun(
         clock=Clock("us", 1_000_000),
         outputs=ran.outputs,
         invoke=bench.timing(ran.invoke_us),
@@ -43,7 +25,6 @@ def measure(quantized: Quantized, graph: Graph, runtime: str, target: Target) ->
         arena_bytes=ran.arena_bytes,
         retries=0,
     )
-    return image, device
 
 
 def estimate(quantized: Quantized, graph: Graph) -> Arena:

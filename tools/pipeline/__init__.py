@@ -19,7 +19,7 @@ Each function does its stage and, before it, whatever earlier stage is not up to
 stage.
 """
 
-from .choices import RUNTIMES, choose_line, choose_target
+from .choices import RUNTIMES, Choice, Interpreter, Line, choose
 from .firmware import (
     Built,
     Compiled,
@@ -29,7 +29,6 @@ from .firmware import (
     flash,
     inspect,
     monitor,
-    render_project,
     render_to_disk,
     view,
 )
@@ -40,14 +39,16 @@ __all__ = [
     "INTERPRETER",
     "RUNTIMES",
     "Built",
+    "Choice",
     "Compiled",
     "Failure",
+    "Interpreter",
+    "Line",
     "Outcome",
     "Rendered",
     "bench_all",
     "build",
-    "choose_line",
-    "choose_target",
+    "choose",
     "classify",
     "clean",
     "compare",
@@ -58,7 +59,6 @@ __all__ = [
     "monitor",
     "quantize",
     "quantize_all",
-    "render_project",
     "render_to_disk",
     "require_match",
     "run",

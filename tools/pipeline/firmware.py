@@ -25,7 +25,7 @@ from ..runtimes import Program
 from ..transports import Transport
 from ..values import Identity, Image, Project, Quantized, Request, Target
 from . import places
-from .choices import RUNTIMES, Line, choose_line, choose_target, goals, interprets
+from .choices import RUNTIMES, Choice, Line, board_line, choose
 from .origin import brings_mode, in_float32, is_tflite, quantize, tflite_of
 
 ARENAS = "arenas"
@@ -35,6 +35,7 @@ ARENAS = "arenas"
 class Compiled:
     """A model on its way to one runtime: what it computes, and what that runtime makes of it."""
 
+    choice: Choice
     quantized: Quantized
     program: Program
 
@@ -52,9 +53,12 @@ class Rendered:
     """A compiled model as a PlatformIO project, and the folder it was written to, if it was."""
 
     compiled: Compiled
-    target: Target
     project: Project
     directory: Path | None = None
+
+    @property
+    def target(self) -> Target:
+        return self.compiled.choice.target
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,12 +90,16 @@ class Ready:
 
 def compile(ask: Request, progress: Progress) -> Compiled:
     """The graph, the kernels it calls, its memory plan; each operator is checked before anything is rendered."""
-    target = choose_target(ask)
-    quantized = quantize(ask, progress)
+    return compile_choice(choose(ask), progress)
+
+
+def compile_choice(choice: Choice, progress: Progress) -> Compiled:
+    """What `compile` makes of a Request."""
+    ask, target = choice.ask, choice.target
     try:
-        return Compiled(quantized, _compile(ask, quantized.tflite, quantized.model, target))
+        return _compile(choice, progress)
     except UnsupportedModel as error:
-        others = [name for name in target.runtimes if name != ask.runtime and _takes(replace(ask, runtime=name))]
+        others = [name for name in target.runtimes if name != ask.runtime and _takes(choice.instead(runtime=name))]
         if not others:
             raise
         raise UnsupportedModel(
@@ -99,24 +107,29 @@ def compile(ask: Request, progress: Progress) -> Compiled:
         ) from error
 
 
-def _compile(ask: Request, tflite: bytes, name: str, target: Target) -> Program:
-    """For the goal asked for; without one, for the first with which the model fits, or the default if none makes it."""
-    programs = (RUNTIMES[ask.runtime].compile(tflite, name, target, goal) for goal in goals(ask))
+def _compile(choice: Choice, progress: Progress) -> Compiled:
+    quantized = quantize(choice.conversion, progress)
+    return Compiled(choice, quantized, _program(choice, quantized.tflite, quantized.model))
+
+
+def _program(choice: Choice, tflite: bytes, name: str) -> Program:
+    """For the first of the goals with which the model fits the target, or the first goal if it fits with none."""
     tried = []
-    for program in programs:
-        if program.plan is None or platformio.fits(program.plan.arena_bytes, program.constants_bytes, target):
+    for goal in choice.goals:
+        program = choice.runtime.compile(tflite, name, choice.target, goal)
+        if program.plan is None or platformio.fits(program.plan.arena_bytes, program.constants_bytes, choice.target):
             return program
         tried.append(program)
     return tried[0]
 
 
-def _takes(ask: Request) -> bool:
+def _takes(choice: Choice) -> bool:
     """Whether a runtime has really taken the model: as it is converted for that runtime, compiled, and, where it is an
     interpreter that reads the file, run once on this machine."""
     try:
-        quantized = quantize(ask, Progress())
-        program = _compile(ask, quantized.tflite, quantized.model, choose_target(ask))
-        if program.plan is None:
+        compiled = _compile(choice, Progress())
+        quantized = compiled.quantized
+        if compiled.plan is None:
             oracle.run(oracle.TFLM, quantized.tflite, [a[:1] for a in quantized.vectors.inputs], quantized.model)
     except KerfError:
         return False
@@ -129,7 +142,8 @@ def inspect(ask: Request, progress: Progress, with_original: bool = False) -> Ma
     A .tflite is read and nothing else. What the target's runtimes cannot run is marked (of a model that is converted
     for one of them, what that one cannot); without a kernel for everything there is no memory plan.
     """
-    target, (tflite, name) = choose_target(ask), tflite_of(ask, progress)
+    choice = choose(ask)
+    target, (tflite, name) = choice.target, tflite_of(choice.conversion, progress)
     in_file = read.read(tflite, name)
     runtimes = target.runtimes if brings_mode(ask.model) else (ask.runtime,)
     refusals = {each: RUNTIMES[each].why_not(in_file, target) for each in runtimes}
@@ -137,7 +151,7 @@ def inspect(ask: Request, progress: Progress, with_original: bool = False) -> Ma
     floats = passes.simplify(read.read(original.tflite, original.model)) if original else None
     if refusals[ask.runtime]:
         return inspector.inspect(_simplified(in_file), None, floats, refusals)
-    program = _compile(ask, tflite, name, target)
+    program = _program(choice, tflite, name)
     return inspector.inspect(program.graph, program.plan, floats, refusals)
 
 
@@ -154,19 +168,22 @@ def view(ask: Request, progress: Progress) -> None:
     viewer.open(Path(ask.model) if is_tflite(ask) and not ask.strip else quantize(ask, progress).path)
 
 
-def render_project(ask: Request, progress: Progress, arena: Arena | None = None) -> Rendered:
+def _require_firmware(choice: Choice) -> None:
+    if choice.interprets:
+        raise UsageError(
+            f"there is no firmware of runtime {choice.ask.runtime} for {choice.target.name}: `inv run` runs the "
+            ".tflite itself there"
+        )
+
+
+def _render(compiled: Compiled, progress: Progress, arena: Arena | None = None) -> Rendered:
     """The PlatformIO project, not yet on disk; DoesNotFit before any compiler runs.
 
     ``arena`` replaces the one that is known for the model.
     """
-    target, runtime = choose_target(ask), RUNTIMES[ask.runtime]
-    if runtime.interprets(target):
-        raise UsageError(
-            f"there is no firmware of runtime {ask.runtime} for {target.name}: `inv run` runs the .tflite itself there"
-        )
-    compiled = compile(ask, progress)
+    ask, target, runtime = compiled.choice.ask, compiled.choice.target, compiled.choice.runtime
     graph, program, mode = compiled.graph, compiled.program, compiled.quantized.mode
-    arena = arena or _known_arena(ask, compiled, target)
+    arena = arena or _known_arena(compiled)
     if arena is None:
         arena = interpreter.estimate(compiled.quantized, graph)
         progress.warn(
@@ -175,26 +192,28 @@ def render_project(ask: Request, progress: Progress, arena: Arena | None = None)
     platformio.check_fits(arena.bytes, program.constants_bytes, target)
     sources = runtime.sources(program, target, arena, mode=mode)
     project = bench.project(Model(program, sources, target, ask.runtime, mode, arena.bytes))
-    return Rendered(compiled, target, project)
+    return Rendered(compiled, project)
 
 
 def render_to_disk(
     ask: Request, progress: Progress, out: Path | None = None, arena: Arena | None = None, force: bool = False
 ) -> Rendered:
     """The project in the folder ``out``, or under build/; ``force`` writes over what has been changed there since."""
-    rendered, directory = _placed(ask, progress, out, arena)
+    choice = choose(ask)
+    _require_firmware(choice)
+    rendered, directory = _placed(compile_choice(choice, progress), progress, out, arena)
     with places.locked(directory, progress, f"rendering {_title(rendered)}"):
         return _write(rendered, directory, progress, force=force, is_own=out is None)
 
 
 def _placed(
-    ask: Request, progress: Progress, out: Path | None = None, arena: Arena | None = None
+    compiled: Compiled, progress: Progress, out: Path | None = None, arena: Arena | None = None
 ) -> tuple[Rendered, Path]:
     """The project and the folder that it belongs in."""
-    rendered = render_project(ask, progress, arena)
-    goal = rendered.compiled.program.goal
-    default = next(iter(RUNTIMES[ask.runtime].goals()), None)
-    name = "-".join(filter(None, (ask.runtime, rendered.target.name, goal if goal != default else None)))
+    rendered = _render(compiled, progress, arena)
+    goal, default = compiled.program.goal, next(iter(compiled.choice.runtime.goals()), None)
+    parts = (rendered.project.runtime, rendered.target.name, goal if goal != default else None)
+    name = "-".join(filter(None, parts))
     return rendered, out or rendered.compiled.quantized.path.parent / name
 
 
@@ -237,42 +256,44 @@ def _listed(names: Sequence[str], most: int = 5) -> str:
     return f"{', '.join(names[:most])}{more}"
 
 
-def _sizing_target(ask: Request) -> Target:
+def _sizing_target(choice: Choice) -> Target:
     """Where the arena is tried: the target itself if it has an emulator, else the one that the board table names."""
-    target = choose_target(ask)
-    return target if target.emulators else targets.find(target.tflm.get("sized_on", target.name))
+    target = choice.target
+    return target if target.emulators else targets.find(target.tflm.get("sized_on", target.name), choice.known)
 
 
-def _arena_key(ask: Request, compiled: Compiled, target: Target) -> str:
-    library = RUNTIMES[ask.runtime].library(target)
-    return " ".join((compiled.quantized.sha256, ask.runtime, target.name, library, __version__))
+def _arena_key(compiled: Compiled, target: Target) -> str:
+    choice = compiled.choice
+    library = choice.runtime.library(target)
+    return " ".join((compiled.quantized.sha256, choice.ask.runtime, target.name, library, __version__))
 
 
-def _known_arena(ask: Request, compiled: Compiled, target: Target) -> Arena | None:
+def _known_arena(compiled: Compiled) -> Arena | None:
     """The planned arena, or the one that was found by trying; None when it was not tried yet."""
     if compiled.plan is not None:
         return Arena(compiled.plan.arena_bytes, "planned")
-    tried_on = _sizing_target(ask)
-    return sizing.recall(places.cache() / ARENAS, _arena_key(ask, compiled, tried_on), tried_on.name, target.name)
+    choice = compiled.choice
+    tried_on = _sizing_target(choice)
+    key = _arena_key(compiled, tried_on)
+    return sizing.recall(places.cache() / ARENAS, key, tried_on.name, choice.target.name)
 
 
-def _size_arena(ask: Request, progress: Progress) -> None:
+def _size_arena(compiled: Compiled, progress: Progress) -> None:
     """Finds the smallest arena by trying, where it is neither planned nor known, and remembers it.
 
     For a board without an emulator another target stands in; what it lacks is a warning, as the estimate remains.
     """
-    target, tried_on = choose_target(ask), _sizing_target(ask)
-    if interprets(ask):
+    choice = compiled.choice
+    target, tried_on = choice.target, _sizing_target(choice)
+    if not tried_on.emulators or _known_arena(compiled) is not None:
         return
-    compiled = compile(ask, progress)
-    if not tried_on.emulators or _known_arena(ask, compiled, target) is not None:
-        return
-    stand_in = replace(
-        ask, target=tried_on.name, port=None, emulator=ask.emulator if tried_on.name == target.name else None
-    )
+    is_itself = tried_on.name == target.name
+    stand_in = choice.instead(target=tried_on.name, port=None, emulator=choice.ask.emulator if is_itself else None)
     try:
-        line = choose_line(stand_in)
-        with _linked(stand_in, progress, Arena(STEP_BYTES, "For trials alone.")) as trial:
+        line = stand_in.line
+        assert isinstance(line, Line), "what is interpreted has a plan or no emulator"
+        tried = replace(compiled, choice=stand_in) if is_itself else compile_choice(stand_in, progress)
+        with _linked(tried, progress, Arena(STEP_BYTES, "For trials alone.")) as trial:
             progress.say(f"looking for the smallest arena in {line.emulator}")
             found = sizing.find(trial.image.elf, line.open)
     except (BuildError, MissingTool, TransportError) as error:
@@ -280,7 +301,7 @@ def _size_arena(ask: Request, progress: Progress) -> None:
             raise
         progress.warn(f"the arena for {target.name} could not be found by trying on {tried_on.name}: {error}")
         return
-    sizing.remember(places.cache() / ARENAS, _arena_key(ask, compiled, tried_on), found)
+    sizing.remember(places.cache() / ARENAS, _arena_key(compiled, tried_on), found)
 
 
 def build(ask: Request, progress: Progress) -> Built:
@@ -288,21 +309,23 @@ def build(ask: Request, progress: Progress) -> Built:
 
     Where the arena's size is not known yet, it is found first, by trying in an emulator.
     """
-    with _built(ask, progress) as built:
+    with _built(choose(ask), progress) as built:
         return built
 
 
 @contextmanager
-def _built(ask: Request, progress: Progress) -> Iterator[Built]:
+def _built(choice: Choice, progress: Progress) -> Iterator[Built]:
     """What `build` makes; nobody else writes its folder while the context lasts."""
-    _size_arena(ask, progress)
-    with _linked(ask, progress) as built:
+    _require_firmware(choice)
+    compiled = compile_choice(choice, progress)
+    _size_arena(compiled, progress)
+    with _linked(compiled, progress) as built:
         yield built
 
 
 @contextmanager
-def _linked(ask: Request, progress: Progress, arena: Arena | None = None) -> Iterator[Built]:
-    rendered, directory = _placed(ask, progress, arena=arena)
+def _linked(compiled: Compiled, progress: Progress, arena: Arena | None = None) -> Iterator[Built]:
+    rendered, directory = _placed(compiled, progress, arena=arena)
     with places.locked(directory, progress, f"building {_title(rendered)}"):
         rendered = _write(rendered, directory, progress)
         project, target, settings = rendered.project, rendered.target, platformio_settings(rendered)
@@ -320,15 +343,17 @@ def platformio_settings(rendered: Rendered) -> Mapping[str, str]:
 
 def flash(ask: Request, progress: Progress) -> tuple[Built, str | None]:
     """Builds if needed and writes the firmware to the board; also returns the port the board has afterwards."""
-    flasher.find(choose_target(ask), ask.port)  # a board that is not there is known before anything is built
-    with _built(ask, progress) as built:
-        return built, _upload(ask, built, progress)
+    choice = choose(ask)
+    flasher.find(choice.target, ask.port)  # a board that is not there is known before anything is built
+    with _built(choice, progress) as built:
+        return built, _upload(built, progress)
 
 
-def _upload(ask: Request, built: Built, progress: Progress) -> str | None:
+def _upload(built: Built, progress: Progress) -> str | None:
     assert built.rendered.directory is not None
     upload = partial(platformio.upload, settings=platformio_settings(built.rendered))
-    return flasher.flash(built.rendered.directory, built.rendered.target, ask.port, progress, upload)
+    port = built.rendered.compiled.choice.ask.port
+    return flasher.flash(built.rendered.directory, built.rendered.target, port, progress, upload)
 
 
 def monitor(ask: Request) -> None:
@@ -337,23 +362,25 @@ def monitor(ask: Request) -> None:
 
 
 @contextmanager
-def ready(ask: Request, progress: Progress) -> Iterator[Ready]:
+def ready(choice: Choice, progress: Progress) -> Iterator[Ready]:
     """The firmware, on its board where there is one, and how it is reached; with ``any_firmware`` nothing is built and
     nothing flashed.
 
     Its ELF is a copy, which is there as long as the context: another kerf may build the project anew meanwhile.
     """
-    line, target = choose_line(ask), choose_target(ask)
+    ask, target, line = choice.ask, choice.target, choice.line
+    _require_firmware(choice)
+    assert isinstance(line, Line)
     if ask.any_firmware:
-        yield Ready(compile(ask, progress), None, line)
+        yield Ready(compile_choice(choice, progress), None, line)
         return
     is_flashed = bool(ask.port) and not boards.is_url(ask.port or "")
     if is_flashed:
         flasher.find(target, ask.port)  # a board that is not there is known before anything is built
     with ExitStack() as run:
-        with _built(ask, progress) as built:
-            if is_flashed:
-                line = choose_line(replace(ask, port=_upload(ask, built, progress)))
+        with _built(choice, progress) as built:
+            if is_flashed and (port := _upload(built, progress)):
+                line = board_line(port, target)  # it may have another name since
             assert built.rendered.directory is not None
             elf = run.enter_context(files.temporary(built.rendered.directory / built.image.elf.name))
             run.enter_context(places.locked(elf, progress, f"running {_title(built.rendered)}"))

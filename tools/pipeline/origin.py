@@ -19,7 +19,7 @@ from ..models import Data
 from ..progress import Progress
 from ..values import MODES, Quantized, Request, Trained
 from . import places
-from .choices import RUNTIMES, choose_modes, choose_target
+from .choices import choose_modes
 
 MAX_STEM = 64  # letters of a file's name that its folder has; what tells folders apart is the digest
 
@@ -179,7 +179,10 @@ def _check_mode(ask: Request) -> None:
 
 
 def quantize(ask: Request, progress: Progress) -> Quantized:
-    """The .tflite in the mode asked for, and the vectors that prove it."""
+    """The .tflite in the mode asked for, and the vectors that prove it.
+
+    No target is looked at: a Choice's `conversion` is what a target needs.
+    """
     _check_mode(ask)
     choose(ask.pixels, None)
     count = samples.parse_calibration(ask.calibration)
@@ -209,7 +212,7 @@ def quantize(ask: Request, progress: Progress) -> Quantized:
         data = own or module.data()
         classes = data.classes or module.CLASSES
     calibrated = source.path.suffix != ".tflite" and mode in converter.CALIBRATED
-    per_tensor_dense = calibrated and needs_per_tensor_dense(ask)
+    per_tensor_dense = calibrated and ask.per_tensor_dense
     how = {"per-tensor-dense": per_tensor_dense, f"calibration{count}": calibrated and count, "strip": ask.strip}
     directory = _folder(ask, "-".join([name, mode or "tflite", *(option for option, is_on in how.items() if is_on)]))
     with places.locked(directory, progress, f"quantizing {source.model}"):
@@ -229,12 +232,6 @@ def tflite_of(ask: Request, progress: Progress) -> tuple[bytes, str]:
     check_path(path)
     tflite = converter.adopt(path, ask.mode)
     return stripping.strip(tflite, path.name) if ask.strip else tflite, shown(path)
-
-
-def needs_per_tensor_dense(ask: Request) -> bool:
-    """Whether dense layers need one scale for all their weights: their runtime's TFLM would get others wrong."""
-    target = choose_target(ask)
-    return ask.per_tensor_dense or not RUNTIMES[ask.runtime].takes_per_channel_dense(target)
 
 
 def in_float32(ask: Request, progress: Progress) -> Quantized | None:

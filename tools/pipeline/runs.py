@@ -1,7 +1,7 @@
 """Firmware → what it measures: the test set through it, compared with the oracle, kept and reported."""
 
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from itertools import product
@@ -20,19 +20,20 @@ from ..graph.ir import Tensor
 from ..oracle import interpreter
 from ..progress import Progress
 from ..report import baseline, details, kept, page, records, sections, wording
-from ..values import DeviceRun, Image, Measurement, Request
+from ..targets import load
+from ..values import DeviceRun, Measurement, Request
 from . import places
-from .choices import RUNTIMES, choose_goals, choose_line, choose_modes, choose_target, goals, interprets, split
-from .firmware import Built, Compiled, Rendered, compile, ready
-from .origin import brings_mode, check_name, in_float32, needs_per_tensor_dense, pixel_range, quantize
+from .choices import Choice, Interpreter, choose, choose_goals, choose_line, choose_modes, split
+from .firmware import Built, Compiled, compile_choice, ready
+from .origin import brings_mode, check_name, in_float32, pixel_range, quantize
 
 INTERPRETER = "interpreter"  # where classify runs when no target is asked for
 
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
-    """A measurement and what it was made of, for reports. ``built`` is None for a firmware that was there already; the
-    ELF that ran is no longer there."""
+    """A measurement and what it was made of, for reports. ``built`` is None for a firmware that was there already, and
+    for the interpreter of this machine; the ELF that ran is no longer there."""
 
     measurement: Measurement
     compiled: Compiled
@@ -60,28 +61,35 @@ def run(ask: Request, progress: Progress) -> Outcome:
     A board behind a port of this machine is flashed first; behind a URL it is taken as it is. Either way it must say
     that it runs the firmware that was built here, unless ``ask`` wants any.
     """
-    if interprets(ask):
-        return _interpret(ask, progress)
-    with ready(ask, progress) as firmware:
+    return run_choice(choose(ask), progress)
+
+
+def run_choice(choice: Choice, progress: Progress) -> Outcome:
+    """What `run` makes of a Request."""
+    if choice.interprets:
+        return _interpret(choice, progress)
+    with ready(choice, progress) as firmware:
         compiled = firmware.compiled
         quantized, ops = compiled.quantized, len(compiled.program.labels)
         with firmware.open() as transport:
             device = bench.run(transport, quantized.vectors, quantized.sha256, ops, progress, wanted=firmware.wanted)
         for note in device.notes:
             progress.warn(note)
-        return _outcome(compiled, firmware.built, device, firmware.line.emulator, progress)
+        subject = _of_firmware(firmware.built, device)
+        return _outcome(compiled, firmware.built, subject, device, firmware.line.emulator, progress)
 
 
 def compare(ask: Request, progress: Progress, samples: int = 1) -> Comparison:
     """Layer by layer: the float model, LiteRT, TFLM and the first ``samples`` of the test set on the device."""
     if samples < 1:
         raise UsageError(f"--samples {samples}: at least one sample must go to the device")
-    if interprets(ask):
+    choice = choose(ask)
+    if choice.interprets:
         raise UsageError(
             f"runtime {ask.runtime} on {ask.target} is TFLM's interpreter, which compare runs in any case; "
             "choose a target with firmware"
         )
-    with ready(ask, progress) as firmware:
+    with ready(choice, progress) as firmware:
         original = in_float32(ask, progress)
         quantized, program = firmware.compiled.quantized, firmware.compiled.program
         like = tuple(_like(each.tensor) for each in program.reported)
@@ -110,10 +118,9 @@ def classify(ask: Request, wanted: Sequence[str], progress: Progress) -> tuple[c
         if ask.target == INTERPRETER:
             if ask.port or ask.emulator or ask.any_firmware:
                 raise UsageError("--port, --emulator and --any-firmware need --target: say what is behind them")
-            ask = replace(ask, target=Request.target)
             quantized = quantize(ask, progress)
         else:
-            firmware = stack.enter_context(ready(ask, progress))
+            firmware = stack.enter_context(ready(choose(ask), progress))
             quantized = firmware.compiled.quantized
         pictures = classifier.prepare(paths, quantized, pixel_range(ask).name, ask.skip_bad)
         if pictures.left_out:
@@ -158,19 +165,20 @@ def bench_all(
         for b, c, d in product(choose_modes("modes", mode, brings_mode(a)), runtimes, targets)
         for e in choose_goals("optimize", optimize, c)
     ]
-    for each in asks:
+    known = load()
+    choices = [choose(each, known) for each in asks]
+    for each in choices:
         choose_line(each)
-        goals(each)
-        check_name(each)
-    per_tensor_dense = any(needs_per_tensor_dense(each) for each in asks)
+        check_name(each.ask)
+    per_tensor_dense = any(each.conversion.per_tensor_dense for each in choices)
 
-    def attempt(each: Request) -> Outcome | Failure:
+    def attempt(choice: Choice) -> Outcome | Failure:
         try:
-            return run(replace(each, per_tensor_dense=per_tensor_dense), progress)
+            return run_choice(choice.instead(per_tensor_dense=per_tensor_dense), progress)
         except KerfError as error:
-            return Failure(each, error)
+            return Failure(choice.ask, error)
 
-    return tuple(map(attempt, asks))
+    return tuple(map(attempt, choices))
 
 
 def require_match(outcomes: Sequence[Outcome | Failure]) -> None:
@@ -210,13 +218,41 @@ def write_report(progress: Progress, out: Path | None = None) -> Path:
     return path
 
 
-def _outcome(
-    compiled: Compiled, built: Built | None, device: DeviceRun, emulator: str | None, progress: Progress
-) -> Outcome:
-    """The measurement that a run amounts to, compared and kept.
+@dataclass(frozen=True)
+class _Subject:
+    """What ran, by the record's fields; sizes are None for a firmware that somebody else has built."""
 
-    Where nothing was built, the firmware's own words say what was measured, and nobody knows what it takes.
-    """
+    runtime: str
+    target: str
+    kernels: str
+    flash_bytes: Mapping[str, int] | None
+    ram_bytes: Mapping[str, int] | None
+
+
+def _of_firmware(built: Built | None, device: DeviceRun) -> _Subject:
+    """The firmware that was built here, else what it says of itself."""
+    if built is None:
+        who = device.identity
+        assert who is not None
+        return _Subject(who.runtime, who.target, who.kernels, None, None)
+    image, who = built.image, built.image.project.identity
+    ram_bytes = _ram_bytes(image.static_bytes, image.arena_bytes, device.stack_bytes)
+    return _Subject(who.runtime, who.target, image.kernels, image.flash_bytes, ram_bytes)
+
+
+def _ram_bytes(static: int, arena: int, stack: int) -> dict[str, int]:
+    return {"total": static + arena + stack, "static": static, "arena": arena, "stack": stack}
+
+
+def _outcome(
+    compiled: Compiled,
+    built: Built | None,
+    subject: _Subject,
+    device: DeviceRun,
+    emulator: str | None,
+    progress: Progress,
+) -> Outcome:
+    """The measurement that a run amounts to, compared and kept."""
     quantized, vectors = compiled.quantized, compiled.quantized.vectors
     on_device, on_host = (bench.accuracy(vectors, outputs) for outputs in (device.outputs, vectors.expected))
     per_op = None
@@ -224,20 +260,18 @@ def _outcome(
         labelled = zip(compiled.program.labels, device.per_op, strict=True)
         per_op = tuple({"name": name, "op": op, "median": ticks} for (name, op), ticks in labelled)
     steps = bench.largest_difference(vectors, device.outputs)
-    who = built.image.project.identity if built else device.identity
-    assert who is not None
     said = device.identity
     measurement = Measurement(
         model=quantized.model,
         mode=quantized.mode,
         model_sha256=quantized.sha256,
         model_bytes=len(quantized.tflite),
-        runtime=who.runtime,
-        target=who.target,
+        runtime=subject.runtime,
+        target=subject.target,
         emulator=emulator,
-        kernels=built.image.kernels if built else who.kernels,
-        flash_bytes=built.image.flash_bytes if built else None,
-        ram_bytes=_ram_bytes(built.image, device) if built else None,
+        kernels=subject.kernels,
+        flash_bytes=subject.flash_bytes,
+        ram_bytes=subject.ram_bytes,
         clock=device.clock,
         invoke=device.invoke,
         setup=device.setup,
@@ -262,32 +296,28 @@ def _outcome(
     return Outcome(measurement, compiled, built, device.outputs, device.retries)
 
 
-def _ram_bytes(image: Image, device: DeviceRun) -> dict[str, int]:
-    parts = {"static": image.static_bytes, "arena": image.arena_bytes, "stack": device.stack_bytes}
-    return {"total": sum(parts.values()), **parts}
-
-
 def _details(compiled: Compiled, built: Built | None, outputs: Sequence[npt.NDArray[Any]]) -> dict[str, Any]:
-    """What the report shows of a run beyond its record; of a firmware that was there already, nothing of its memory."""
+    """What the report shows of a run beyond its record; of what was not built here, nothing of its memory."""
     if built is None:
         return details.of(compiled.quantized, compiled.graph, None, None, outputs, None, ())
-    target = built.rendered.target
-    parts = () if RUNTIMES[built.image.project.runtime].interprets(target) else sections.read(built.image.elf)
-    program = compiled.program
+    program, parts = compiled.program, sections.read(built.image.elf)
+    target = compiled.choice.target
     return details.of(compiled.quantized, program.graph, program.schedule, program.plan, outputs, target, parts)
 
 
-def _interpret(ask: Request, progress: Progress) -> Outcome:
+def _interpret(choice: Choice, progress: Progress) -> Outcome:
     """A run without firmware: the .tflite in the interpreter of this machine.
 
     Its flash is the model's own bytes: the interpreter is part of Python, and so are its stack and its static data.
     """
-    choose_line(ask)
-    target, compiled = choose_target(ask), compile(ask, progress)
-    progress.say(f"running {compiled.quantized.vectors.samples} samples in TFLM's interpreter on this machine")
-    image, device = interpreter.measure(compiled.quantized, compiled.graph, ask.runtime, target)
-    built = Built(Rendered(compiled, target, image.project), image)
-    return _outcome(compiled, built, device, None, progress)
+    assert isinstance(choice.line, Interpreter)
+    compiled = compile_choice(choice, progress)
+    quantized, size = compiled.quantized, len(compiled.quantized.tflite)
+    progress.say(f"running {quantized.vectors.samples} samples in TFLM's interpreter on this machine")
+    device = interpreter.measure(quantized)
+    flash_bytes, ram_bytes = {"total": size, "code": 0, "model": size}, _ram_bytes(0, device.arena_bytes, 0)
+    subject = _Subject(choice.ask.runtime, choice.target.name, interpreter.KERNELS, flash_bytes, ram_bytes)
+    return _outcome(compiled, None, subject, device, None, progress)
 
 
 def commit() -> str | None:
