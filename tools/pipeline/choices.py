@@ -140,7 +140,7 @@ def choose_line(choice: Choice) -> Line | Interpreter:
         return board_line(ask.port, target)
     if choice.interprets:
         return Interpreter()
-    if ports.find(target.port).is_here:
+    if ports.find(target.port).is_here and not ask.emulator:
         return Line(None, host.open)
     if ask.emulator and ask.emulator not in target.emulators:
         raise UnknownName(f"emulator for {target.name}", ask.emulator, target.emulators)

@@ -21,13 +21,13 @@ def open(elf: Path) -> Iterator[ChildTransport]:
     """Runs ``elf`` (it prints "listening on PORT") and yields its serial line; TransportError when it does not."""
     with (
         running([elf, "0"], stdout=subprocess.PIPE, missing=f"{elf} is not there; build it first") as child,
-        serial.open(f"socket://127.0.0.1:{_port(child)}") as line,
+        serial.open(f"socket://127.0.0.1:{port(child)}") as line,
     ):
         yield ChildTransport(line, child, emulated=False)
 
 
-def _port(child: Child) -> int:
-    """The port that the program says it listens on."""
+def port(child: Child) -> int:
+    """The port that the program says it listens on; TransportError when it says nothing."""
     said = b""
     deadline = time.monotonic() + _START_SECONDS
     out = child.process.stdout
