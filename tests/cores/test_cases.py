@@ -67,7 +67,7 @@ def test_equals_the_oracle(
 ) -> None:
     on_core.require()
     monkeypatch.setattr(
-        against_tflm, "run_kerf", lambda data, samples, folder, goal: on_core.run(core, data, samples, folder, goal)
+        against_tflm, "run_kerf", lambda data, samples, folder, goal, _: on_core.run(core, data, samples, folder, goal)
     )
     monkeypatch.setattr(against_tflm, "CASES_PER_MODEL", 40)
     cases = chosen(oracle, core, pytestconfig.getoption("--every-case"))

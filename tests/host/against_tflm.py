@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from single_op import OpSpec, TensorSpec, build
 
-from tools.cores import HOST
+from tools.cores import HOST, Core
 from tools.runtimes import aot
 
 ROOT = Path(__file__).parents[2]
@@ -58,8 +58,10 @@ def run_cases(
     seed: int = 0,
     oracle: Oracle | None = None,
     goal: str = "speed",
+    core: Core = HOST,
 ) -> dict[str, Result]:
     """Every case by name: the operators of each form a model of their own. ``oracle`` is run_tflm() if none is given.
+    Kernels are those of ``core``, as far as this machine runs them: with the same algorithm in plain C++.
 
     Inputs are all at their smallest, all at their largest, all 0, and random values.
     """
@@ -69,12 +71,12 @@ def run_cases(
         some = {name: cases[name] for name in names[start : start + CASES_PER_MODEL]}
         part = folder / f"model{start}"
         part.mkdir(parents=True)
-        results |= _run_together(some, part, np.random.default_rng(seed), oracle or run_tflm, goal)
+        results |= _run_together(some, part, np.random.default_rng(seed), oracle or run_tflm, goal, core)
     return results
 
 
 def _run_together(
-    cases: Mapping[str, Sequence[OpSpec]], folder: Path, rng: np.random.Generator, oracle: Oracle, goal: str
+    cases: Mapping[str, Sequence[OpSpec]], folder: Path, rng: np.random.Generator, oracle: Oracle, goal: str, core: Core
 ) -> dict[str, Result]:
     made = {id(t) for case in cases.values() for op in case for t in op.outputs}
     used = {id(t) for case in cases.values() for op in case for t in op.inputs if t is not None}
@@ -87,7 +89,7 @@ def _run_together(
     flat = [t for tensors in outputs.values() for t in tensors]
     data = build([op for case in cases.values() for op in case], inputs, flat)
     samples = [_samples(tensor, rng) for tensor in inputs]
-    ours = run_kerf(data, samples, folder, goal)
+    ours = run_kerf(data, samples, folder, goal, core)
     theirs = oracle(data, samples, len(flat))
     results, position = {}, 0
     for name, tensors in outputs.items():
@@ -143,9 +145,11 @@ def run_litert(data: bytes, samples: Sequence[np.ndarray], outputs: int) -> tupl
     return tuple(np.stack([row[k] for row in rows]) for k in range(outputs))
 
 
-def run_kerf(data: bytes, samples: Sequence[np.ndarray], folder: Path, goal: str = "speed") -> tuple[np.ndarray, ...]:
+def run_kerf(
+    data: bytes, samples: Sequence[np.ndarray], folder: Path, goal: str = "speed", core: Core = HOST
+) -> tuple[np.ndarray, ...]:
     """What the rendered model computes, compiled for this machine with the sanitizers."""
-    program = aot.lower(data, "test", HOST, goal)
+    program = aot.lower(data, "test", core, goal)
     graph = program.graph
     rendered = aot.files(program, mode="file")
     source = folder / "model.cpp"

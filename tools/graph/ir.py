@@ -188,11 +188,12 @@ class Write:
 
     ``trails`` says which of the tensors that the kernel reads may share their memory with it, and how: no element is
     overwritten before its last use if this tensor begins at least so many bytes before that one. 0 allows both to
-    begin at the same place.
+    begin at the same place. ``in_place`` are others that may share it only by beginning at the same place.
     """
 
     tensor: int
     trails: Mapping[int, int] = field(default_factory=dict)
+    in_place: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)

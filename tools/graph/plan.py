@@ -4,7 +4,7 @@ Nothing is allocated on the device: the offsets found here are compiled in. Find
 several orders of a greedy placement are tried and the smallest result is kept; `Plan.lower_bound` says how good it is.
 
 An output may lie over the input that it is computed from where the kernel allows it: it then begins a few bytes below
-the input, so that what is written trails what is read (`Write.trails`).
+the input, so that what is written trails what is read (`Write.trails`), or where the input does (`Write.in_place`).
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,6 +14,7 @@ from .ir import Placement, Plan, Schedule
 
 ALIGNMENT = 16  # one 128-bit vector (Helium, Neon, SSE), so that kernels may load whole vectors from any tensor's start
 MAX_IMPROVEMENTS = 64  # placements tried beyond the fixed orders while the lower bound is not reached
+MAX_APART = 4  # outputs that are tried beside their input instead of over it, those with the largest inputs
 
 TensorKey = int
 ScratchKey = tuple[int, int]
@@ -31,8 +32,9 @@ class _Buffer:
 
 
 _Offsets = dict[Key, int]
-# (input, output) → how many bytes the output must begin before the input, if they share memory.
-_Trails = Mapping[tuple[Key, Key], int]
+# (input, output) → how many bytes the output may begin before the input, if they share memory: at least, at most.
+_Trails = Mapping[tuple[Key, Key], tuple[int, int]]
+_ANY = 1 << 62
 
 
 def plan(schedule: Schedule) -> Plan:
@@ -46,7 +48,17 @@ def plan(schedule: Schedule) -> Plan:
     buffers = _lifetimes(schedule)
     trails = _trails(schedule, buffers)
     bound = max(_needed(buffers, trails).values(), default=0)
-    best = _search(buffers, trails, bound)
+    orders = _orders(list(buffers.values()))
+    best = _search(buffers, trails, bound, orders)
+    # The lowest place for an output is the input's, where it may lie; sometimes all fits better if it lies beside it.
+    in_place = [pair for pair, (_, most) in trails.items() if most == 0]
+    for pair in sorted(in_place, key=lambda pair: -buffers[pair[0]].bytes)[:MAX_APART]:
+        if _size(best, buffers) <= bound:
+            break
+        fewer = {each: allowed for each, allowed in trails.items() if each != pair}
+        other = _search(buffers, fewer, bound, orders[-2:])
+        if _size(other, buffers) < _size(best, buffers):
+            best, trails = other, fewer
     return _as_plan(schedule, buffers, best, bound)
 
 
@@ -90,18 +102,21 @@ def _lifetimes(schedule: Schedule) -> dict[Key, _Buffer]:
     return buffers
 
 
-def _trails(schedule: Schedule, buffers: Mapping[Key, _Buffer]) -> dict[tuple[Key, Key], int]:
+def _trails(schedule: Schedule, buffers: Mapping[Key, _Buffer]) -> dict[tuple[Key, Key], tuple[int, int]]:
     """The pairs that may share memory: the input's last use is the step that first writes the output."""
-    found: dict[tuple[Key, Key], int] = {}
+    found: dict[tuple[Key, Key], tuple[int, int]] = {}
     for time, step in enumerate(schedule.steps):
         for write in step.call.writes:
             output = schedule.placed(write.tensor)
-            for tensor, distance in write.trails.items():
+            allowed = {tensor: (least, _ANY) for tensor, least in write.trails.items()}
+            allowed |= dict.fromkeys(write.in_place, (0, 0))
+            for tensor, (least, most) in allowed.items():
                 source = schedule.placed(tensor)
-                others = [i for i in step.call.reads if schedule.placed(i) == source and i not in write.trails]
+                others = [i for i in step.call.reads if schedule.placed(i) == source and i not in allowed]
                 ends, begins = buffers[source].last == time, buffers[output].first == time
                 if source != output and ends and begins and not others:
-                    found[source, output] = max(distance, found.get((source, output), 0))
+                    low, high = found.get((source, output), (0, _ANY))
+                    found[source, output] = max(least, low), min(most, high)
     return found
 
 
@@ -120,7 +135,7 @@ def _needed(buffers: Mapping[Key, _Buffer], trails: _Trails) -> dict[int, int]:
             if not sources:
                 continue
             apart, own = sum(buffers[s].bytes for s in sources), buffers[output].bytes
-            spans = [max(buffers[s].bytes + min(trails[s, output], own), own) for s in sources]
+            spans = [max(buffers[s].bytes + min(trails[s, output][0], own), own) for s in sources]
             total -= apart + own - min(max(apart, *spans), apart + own)
         found[time] = _aligned(total)
     return found
@@ -129,22 +144,20 @@ def _needed(buffers: Mapping[Key, _Buffer], trails: _Trails) -> dict[int, int]:
 # --- placement --------------------------------------------------------------------------------------------------------
 
 
-def _search(buffers: Mapping[Key, _Buffer], trails: _Trails, bound: int) -> _Offsets:
+def _search(
+    buffers: Mapping[Key, _Buffer], trails: _Trails, bound: int, orders: Iterable[Sequence[_Buffer]]
+) -> _Offsets:
     """The best of several orders, each improved by moving the buffer that makes the arena large to the front."""
     forbidden = _forbidden(buffers, trails)
-
-    def size(offsets: _Offsets) -> int:
-        return _aligned(max((offset + buffers[key].bytes for key, offset in offsets.items()), default=0))
-
     best: _Offsets = {}
-    for number, start in enumerate(_orders(list(buffers.values()))):
+    for number, start in enumerate(orders):
         order = [buffer.key for buffer in start]
         seen = set()
         for _ in range(MAX_IMPROVEMENTS):
             offsets = _place(order, buffers, forbidden)
-            if (number == 0 and not best) or size(offsets) < size(best):
+            if (number == 0 and not best) or _size(offsets, buffers) < _size(best, buffers):
                 best = offsets
-            if size(best) <= bound:
+            if _size(best, buffers) <= bound:
                 return best
             top = max(offsets, key=lambda key: offsets[key] + buffers[key].bytes)
             order = [top, *(key for key in order if key != top)]
@@ -152,6 +165,11 @@ def _search(buffers: Mapping[Key, _Buffer], trails: _Trails, bound: int) -> _Off
                 break
             seen.add(tuple(order))
     return best
+
+
+def _size(offsets: _Offsets, buffers: Mapping[Key, _Buffer]) -> int:
+    """Bytes of the arena."""
+    return _aligned(max((offset + buffers[key].bytes for key, offset in offsets.items()), default=0))
 
 
 def _forbidden(buffers: Mapping[Key, _Buffer], trails: _Trails) -> dict[Key, list[tuple[Key, int, int]]]:
@@ -162,26 +180,33 @@ def _forbidden(buffers: Mapping[Key, _Buffer], trails: _Trails) -> dict[Key, lis
     for i, a in enumerate(some):
         for b in some[:i]:
             if a.first <= b.last and b.first <= a.last:
-                low, high = -a.bytes, b.bytes  # of a's offset minus b's
+                gaps = [(-a.bytes, b.bytes)]  # of a's offset minus b's
                 if (b.key, a.key) in trails:  # a is written over b
-                    low = -min(trails[b.key, a.key], a.bytes)
+                    least, most = trails[b.key, a.key]
+                    gaps = [(-a.bytes, -most), (-min(least, a.bytes), b.bytes)]
                 if (a.key, b.key) in trails:
-                    high = min(trails[a.key, b.key], b.bytes)
-                found[a.key].append((b.key, low, high))
-                found[b.key].append((a.key, -high, -low))
+                    least, most = trails[a.key, b.key]
+                    gaps = [(-a.bytes, min(least, b.bytes)), (most, b.bytes)]
+                for low, high in gaps:
+                    if low < high:
+                        found[a.key].append((b.key, low, high))
+                        found[b.key].append((a.key, -high, -low))
     return found
 
 
-def _orders(buffers: Sequence[_Buffer]) -> Iterable[list[_Buffer]]:
-    """Orders that are good on different graphs; ties keep the order of the graph, so the plan is always the same."""
+def _orders(buffers: Sequence[_Buffer]) -> Sequence[Sequence[_Buffer]]:
+    """Orders that are good on different graphs, the last two by time; ties keep the order of the graph, so the plan is
+    always the same."""
     times = {buffer.first for buffer in buffers}
     busy = {t: sum(b.bytes for b in buffers if b.first <= t <= b.last) for t in times}
-    yield sorted(buffers, key=lambda b: -b.bytes)
-    yield sorted(buffers, key=lambda b: (-busy[b.first], -b.bytes))
-    yield sorted(buffers, key=lambda b: -b.bytes * (b.last - b.first + 1))
-    yield sorted(buffers, key=lambda b: (b.first - b.last, -b.bytes))
-    yield sorted(buffers, key=lambda b: (b.first, -b.bytes))
-    yield sorted(buffers, key=lambda b: (-b.last, -b.bytes))
+    return (
+        sorted(buffers, key=lambda b: -b.bytes),
+        sorted(buffers, key=lambda b: (-busy[b.first], -b.bytes)),
+        sorted(buffers, key=lambda b: -b.bytes * (b.last - b.first + 1)),
+        sorted(buffers, key=lambda b: (b.first - b.last, -b.bytes)),
+        sorted(buffers, key=lambda b: (b.first, -b.bytes)),
+        sorted(buffers, key=lambda b: (-b.last, -b.bytes)),
+    )
 
 
 def _place(

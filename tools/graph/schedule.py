@@ -18,7 +18,8 @@ GOALS = ("speed", "size", "ram")
 def schedule(graph: Graph, core: Core, goal: str = GOALS[0], *, fused: bool = True) -> Schedule:
     """One step per operator; operators that only change a shape belong to the step beside them.
 
-    For the goal ``ram`` neighbours are chained where that takes memory off the fullest moment, unless not ``fused``.
+    For the goal ``ram``, unless not ``fused``, neighbours are chained where that takes memory off the fullest moment,
+    and kernels for the core's extensions, which are faster and need scratch, run only where they add none to it.
     """
     views = _views(graph)
     steps: list[Step] = []
@@ -33,14 +34,17 @@ def schedule(graph: Graph, core: Core, goal: str = GOALS[0], *, fused: bool = Tr
             else:
                 waiting.append(op)
             continue
-        variant = ops.find(op.kind).variant(op, graph, core)
+        variant = ops.find(op.kind).variant(op, graph, core, goal)
         made_by.update((output, len(steps)) for output in op.outputs)
         steps.append(Step((*waiting, op), variant.call(op, graph), variant.name))
         waiting = []
     if waiting and steps:
         steps[-1] = replace(steps[-1], ops=(*steps[-1].ops, *waiting))
     found = Schedule(graph, tuple(steps), views)
-    return _chained(found) if fused and goal == "ram" else found
+    if not fused or goal != "ram":
+        return found
+    anywhere = replace(core, dsp=False, mve=False)
+    return _faster(_chained(schedule(graph, anywhere, goal, fused=False)), found)
 
 
 def _views(graph: Graph) -> dict[int, int]:
@@ -71,3 +75,14 @@ def _chained(found: Schedule) -> Schedule:
         if smallest is None or needed(smallest) >= best:
             return found
         found, best = smallest, needed(smallest)
+
+
+def _faster(small: Schedule, fast: Schedule) -> Schedule:
+    """``small`` with the steps of ``fast`` where the fullest moment does not grow by them."""
+    others = {step.ops: step for step in fast.steps}
+    limit = needed(small)[:1]
+    for at, step in enumerate(small.steps):
+        steps = (*small.steps[:at], others.get(step.ops, step), *small.steps[at + 1 :])
+        if needed(changed := replace(small, steps=steps))[:1] <= limit:
+            small = changed
+    return small

@@ -65,10 +65,10 @@ def window(op: Op, graph: Graph, vertical: Axis, horizontal: Axis, *, channelwis
 
 def _distance(starts: npt.NDArray[np.int64], source: Tensor, output: Tensor) -> int:
     """For an output of ``len(starts)`` equal parts: part i is written while input elements from ``starts[i]`` on are
-    needed, which must not decrease."""
+    needed, none if that is all of them; it must not decrease."""
     part = output.bytes // len(starts)
     ends = (np.arange(len(starts)) + 1) * part
-    return max(int((ends - starts * source.dtype.bytes).max()), 0)
+    return int((ends - starts * source.dtype.bytes).max(initial=0, where=starts < source.elements))
 
 
 def _trails(source: Tensor, output: Tensor, distance: int) -> Mapping[int, int]:

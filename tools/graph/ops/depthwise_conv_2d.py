@@ -11,6 +11,7 @@ from ..operator import portable
 from . import _macs as macs
 from . import _quantized as q
 from ._channels import DepthwiseSums
+from ._dsp import depthwise_conv_2d, dsp_variant
 from ._order import window
 from ._window import check_window, padding_name, window_axes
 
@@ -110,7 +111,7 @@ OPERATOR = macs.operator(
     "2D convolution of each channel by itself: depth multiplier, dilation, fused activation",
     types=TYPES,
     check=check,
-    variants=portable(call),
+    variants=(dsp_variant(call, depthwise_conv_2d, channel_axis=3), *portable(call)),
     parse=parse,
     channels=DepthwiseSums(axis=3),
     leaves=("biasadd", "depthwise", "add"),

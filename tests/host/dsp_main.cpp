@@ -1,0 +1,165 @@
+// Generated layers on stdin, each computed by a portable kernel and by its counterpart for the DSP extension. Prints
+// the number of every layer whose outputs differ, of those that also were computed in place, and how many layers there
+// were.
+//
+// A layer is int32 words, sizes in words before each array: its kind (an index into kLayers), the portable kernel's
+// parameters, words of scratch more than are needed, and five arrays of bytes, each filled up to words: weights, bias
+// with multipliers and shifts, packed constants, input.
+#include <algorithm>
+#include <cstdint>
+#include <cstdio>
+#include <cstring>
+#include <memory>
+
+#include "kernels/conv_2d.h"
+#include "kernels/conv_2d_dsp.h"
+#include "kernels/depthwise_conv_2d.h"
+#include "kernels/depthwise_conv_2d_3x3_dsp.h"
+#include "kernels/depthwise_conv_2d_dsp.h"
+#include "kernels/fully_connected.h"
+#include "kernels/fully_connected_dsp.h"
+
+namespace {
+
+using namespace kerf;
+
+// On the heap and of exactly the size that was asked for, so that the sanitizer sees every access beside it.
+template <typename T>
+class Array {
+  public:
+    explicit Array(int32_t elements) : bytes(elements * int32_t{sizeof(T)}), data_(new T[elements]) {}
+    operator T*() const { return data_.get(); }
+
+    const int32_t bytes;
+
+  private:
+    std::unique_ptr<T[]> data_;
+};
+
+int32_t ReadWord() {
+    int32_t word = 0;
+    return std::fread(&word, sizeof(word), 1, stdin) == 1 ? word : -1;
+}
+
+template <typename T>
+Array<T> ReadArray() {
+    const int32_t bytes = ReadWord();
+    Array<T> array(bytes / int32_t{sizeof(T)});
+    char fill[4];
+    if (bytes > 0) std::fread(array, 1, static_cast<size_t>(bytes), stdin);
+    std::fread(fill, 1, static_cast<size_t>(-bytes & 3), stdin);
+    return array;
+}
+
+struct Layer {
+    Array<int32_t> params = ReadArray<int32_t>();
+    int32_t more_scratch = ReadWord();
+    Array<int8_t> weights = ReadArray<int8_t>();
+    Array<int32_t> bias = ReadArray<int32_t>(), multipliers = ReadArray<int32_t>(), shifts = ReadArray<int32_t>();
+    Array<int32_t> packed = ReadArray<int32_t>();
+    Array<int8_t> input = ReadArray<int8_t>();
+
+    template <typename Params>
+    Params As() const {
+        Params p;
+        if (params.bytes == sizeof(p)) std::memcpy(&p, params, sizeof(p));
+        return p;
+    }
+};
+
+// reference(output) and tested(input, scratch, output) must make the same of layer.input; also in place if they may.
+template <typename Reference, typename Tested>
+bool Equal(const Layer& layer, int32_t outputs, int32_t scratch_words, bool in_place, Reference reference,
+           Tested tested) {
+    const Array<int8_t> expected(outputs), output(outputs);
+    const Array<uint32_t> scratch(scratch_words);
+    reference(expected);
+    tested(layer.input, scratch, output);
+    if (std::memcmp(expected, output, static_cast<size_t>(outputs)) != 0) return false;
+    if (!in_place) return true;
+    const Array<int8_t> both(std::max(layer.input.bytes, outputs));
+    std::memcpy(both, layer.input, static_cast<size_t>(layer.input.bytes));
+    tested(both, scratch, both);
+    return std::memcmp(expected, both, static_cast<size_t>(outputs)) == 0;
+}
+
+// Whether the output may begin where the input does.
+bool OverwritesInput(const Conv2DInt8Params& p) {
+    if (dsp::IsPointwise(p)) return p.output_depth <= p.input_depth;
+    return p.output_width * p.output_depth <= p.input_width * p.input_depth && p.output_height <= p.input_height;
+}
+
+bool OverwritesInput(const DepthwiseConv2DInt8Params& p) {
+    return p.depth_multiplier == 1 && p.output_width <= p.input_width && p.output_height <= p.input_height;
+}
+
+bool Conv2D(const Layer& layer) {
+    const auto p = layer.As<Conv2DInt8Params>();
+    const auto flattened = dsp::Flattened(p);
+    const auto& block = p.activation_min == p.output_offset ? dsp::kConvInt8<false> : dsp::kConvInt8<true>;
+    return Equal(
+        layer, p.batches * p.output_height * p.output_width * p.output_depth, dsp::Conv2DScratchWords(p, 1),
+        OverwritesInput(p),
+        [&](int8_t* output) {
+            conv_2d_int8(p, layer.input, layer.weights, layer.bias, layer.multipliers, layer.shifts, output);
+        },
+        [&](const int8_t* input, uint32_t* scratch, int8_t* output) {
+            dsp::Conv2DInt8(flattened, block, input, layer.packed, scratch, output);
+        });
+}
+
+template <typename Tested>
+bool Depthwise(const Layer& layer, const DepthwiseConv2DInt8Params& p, int32_t scratch_words, Tested tested) {
+    return Equal(
+        layer, p.batches * p.output_height * p.output_width * OutputDepth(p), scratch_words, OverwritesInput(p),
+        [&](int8_t* output) {
+            depthwise_conv_2d_int8(p, layer.input, layer.weights, layer.bias, layer.multipliers, layer.shifts, output);
+        },
+        tested);
+}
+
+bool DepthwiseConv2D(const Layer& layer) {
+    const auto p = layer.As<DepthwiseConv2DInt8Params>();
+    return Depthwise(layer, p, dsp::DepthwiseConv2DInt8ScratchWords(p),
+                     [&](const int8_t* input, uint32_t* scratch, int8_t* output) {
+                         dsp::DepthwiseConv2DInt8(p, input, layer.packed, scratch, output);
+                     });
+}
+
+bool DepthwiseConv2D3x3(const Layer& layer) {
+    const auto p = layer.As<DepthwiseConv2DInt8Params>();
+    const bool negatives = p.activation_min != p.output_offset;
+    const auto channel = p.stride_width == 1
+                             ? (negatives ? dsp::kDepthwiseChannel<true, 1> : dsp::kDepthwiseChannel<false, 1>)
+                             : (negatives ? dsp::kDepthwiseChannel<true, 2> : dsp::kDepthwiseChannel<false, 2>);
+    const int32_t words = dsp::DepthwiseConv2D3x3Int8ScratchWords(p) + layer.more_scratch;
+    return dsp::Is3x3(p) && Depthwise(layer, p, words, [&](const int8_t* input, uint32_t* scratch, int8_t* output) {
+               dsp::DepthwiseConv2D3x3Int8(p, channel, input, layer.packed, scratch, words, output);
+           });
+}
+
+bool FullyConnected(const Layer& layer) {
+    const auto p = layer.As<FullyConnectedInt8Params>();
+    const auto block = p.activation_min == p.output_offset ? dsp::kDenseBlock<false> : dsp::kDenseBlock<true>;
+    return Equal(
+        layer, p.batches * p.output_depth, dsp::FullyConnectedInt8ScratchWords(p),
+        p.batches == 1 || p.output_depth <= p.input_depth,
+        [&](int8_t* output) {
+            fully_connected_int8(p, layer.input, layer.weights, layer.bias, layer.multipliers, layer.shifts, output);
+        },
+        [&](const int8_t* input, uint32_t* scratch, int8_t* output) {
+            dsp::FullyConnectedInt8(p, block, input, layer.packed, scratch, output);
+        });
+}
+
+constexpr bool (*kLayers[])(const Layer&) = {Conv2D, DepthwiseConv2D, DepthwiseConv2D3x3, FullyConnected};
+
+}  // namespace
+
+int main() {
+    int number = 0;
+    for (int32_t kind; (kind = ReadWord()) >= 0; ++number) {
+        if (!kLayers[kind](Layer())) std::printf("%d\n", number);
+    }
+    std::printf("of %d\n", number);
+}

@@ -1,0 +1,155 @@
+"""The kernels for the DSP extension against the portable ones, over generated layers.
+
+On the host they run as the same algorithm in C++, with sanitizers; the arrays have exactly the sizes that the headers
+ask for. The packed constants come from tools/graph/ops/_packed_dsp.py, as in a compiled model.
+"""
+
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+from against_tflm import CXX_FLAGS, ROOT
+
+from tools.graph.ops import _packed_dsp as packed
+from tools.graph.ops._quantized import quantize_multiplier
+
+LAYERS = 2_400
+Rng = np.random.Generator
+
+
+class Generated(NamedTuple):
+    """A layer as dsp_main.cpp reads it; without weights an operand or nothing is in their place."""
+
+    params: list[int]
+    inputs: int
+    weights: np.ndarray
+    layer: packed.Layer | None = None
+    words: Any = ()
+
+
+NOTHING = np.zeros(0, np.int8)
+
+
+def quantization(rng: Rng, weights: np.ndarray) -> packed.Layer:
+    """A layer of these weights whose outputs use the range of int8; some channels are dead, some weights extreme."""
+    channels = len(weights)
+    spread = 74 * 36 * np.sqrt(weights[0].size)
+    scales = rng.uniform(10, 200, channels) / spread * rng.choice([1, 1, 1, 4, 0], channels)
+    pairs = [quantize_multiplier(min(scale, 0.4999)) for scale in scales.tolist()]
+    return packed.Layer(
+        weights=weights,
+        bias=rng.integers(-spread, spread, channels).astype(np.int32),
+        multipliers=np.array([multiplier for multiplier, _ in pairs], np.int32),
+        shifts=np.array([shift for _, shift in pairs], np.int32),
+        input_zero_point=int(rng.choice([-128, 127, rng.integers(-128, 128)])),
+        output_zero_point=int(rng.choice([-128, 0, rng.integers(-128, 128)])),
+    )
+
+
+def weights(rng: Rng, *shape: int, extremes: int = 516) -> np.ndarray:
+    """Of the usual kind, or, for at most ``extremes`` elements in a channel, of the largest sums there can be."""
+    if rng.random() < 0.2 and np.prod(shape[1:]) <= extremes:
+        return np.broadcast_to(rng.choice(np.array([-127, 127], np.int8), (shape[0], *[1] * len(shape[1:]))), shape)
+    return np.clip(np.round(rng.normal(0, 36, shape)), -127, 127).astype(np.int8)
+
+
+def activation(rng: Rng, zero_point: int) -> tuple[int, int]:
+    low = int(rng.choice([-128, zero_point]))
+    return low, int(rng.choice([127, rng.integers(low, 128)]))
+
+
+def window(rng: Rng, size: int, filters: int, strides: int, dilations: int) -> tuple[int, int, int, int, int]:
+    """(input, filter, stride, dilation, padding before, output) along one axis."""
+    taps = int(rng.integers(1, filters + 1))
+    stride, dilation = int(rng.integers(1, strides + 1)), int(rng.choice([1, rng.integers(1, dilations + 1)]))
+    reach = (taps - 1) * dilation + 1
+    if rng.random() < 0.6 or reach > size:
+        output = -(-size // stride)
+        return size, taps, stride, dilation, max((output - 1) * stride + reach - size, 0) // 2, output
+    return size, taps, stride, dilation, 0, (size - reach) // stride + 1
+
+
+def conv_2d(rng: Rng) -> Generated:
+    pointwise = rng.random() < 0.4
+    size = int(rng.integers(1, 12))
+    high, fh, sh, dh, top, out_high = window(rng, size, *((1, 1, 1) if pointwise else (5, 3, 3)))
+    wide, fw, sw, dw, left, out_wide = window(rng, int(rng.integers(1, 12)), *((1, 2, 1) if pointwise else (5, 3, 3)))
+    depth, channels = int(rng.choice([1, 2, 3, 4, rng.integers(1, 40)])), int(rng.integers(2, 20))
+    layer = quantization(rng, weights(rng, channels, fh, fw, depth))
+    batches = int(rng.choice([1, 1, 2]))
+    zero = layer.output_zero_point
+    params = [batches, high, wide, depth, fh, fw, depth, out_high, out_wide, channels, sh, sw, dh, dw, top, left]
+    params += [-layer.input_zero_point, zero, *activation(rng, zero)]
+    return Generated(params, batches * high * wide * depth, layer.weights, layer, packed.pack_conv_2d(layer, dw))
+
+
+def depthwise(rng: Rng, of_3x3: bool) -> Generated:
+    if of_3x3:
+        while True:
+            high, fh, sh, dh, top, out_high = window(rng, int(rng.integers(1, 16)), 3, 2, 1)
+            wide, fw, sw, dw, left, out_wide = window(rng, int(rng.integers(1, 16)), 3, 2, 1)
+            if (fh, fw) == (3, 3) and sh == sw:
+                break
+        depth, multiplier = int(rng.integers(4, 14)), int(rng.choice([1, 1, 2, 3]))
+    else:
+        high, fh, sh, dh, top, out_high = window(rng, int(rng.integers(1, 12)), 6, 3, 3)
+        wide, fw, sw, dw, left, out_wide = window(rng, int(rng.integers(1, 12)), 6, 3, 3)
+        depth, multiplier = int(rng.integers(1, 9)), int(rng.choice([1, rng.integers(1, 5)]))
+    layer = quantization(rng, weights(rng, depth * multiplier, fh, fw))
+    zero = layer.output_zero_point
+    batches = int(rng.choice([1, 1, 2]))
+    params = [batches, high, wide, depth, fh, fw, out_high, out_wide, multiplier, sh, sw, dh, dw]
+    params += [top, left, -layer.input_zero_point, zero, *activation(rng, zero)]
+    words = packed.pack_depthwise_conv_2d_3x3(layer) if of_3x3 else packed.pack_depthwise_conv_2d(layer, dw)
+    return Generated(params, batches * high * wide * depth, np.moveaxis(layer.weights, 0, -1), layer, words)
+
+
+def fully_connected(rng: Rng) -> Generated:
+    depth = int(rng.choice([rng.integers(1, 40), rng.integers(1, 300), rng.integers(500, 1600)], p=[0.5, 0.4, 0.1]))
+    layer = quantization(rng, weights(rng, int(rng.integers(1, 12)), depth, extremes=10_000))
+    zero = layer.output_zero_point
+    batches = int(rng.choice([1, 1, 3]))
+    params = [batches, depth, len(layer.weights), -layer.input_zero_point, 0, zero, *activation(rng, zero)]
+    return Generated(params, batches * depth, layer.weights, layer, packed.pack_fully_connected(layer))
+
+
+KINDS: list[Callable[[Rng], Generated]] = [
+    conv_2d,
+    lambda rng: depthwise(rng, of_3x3=False),
+    lambda rng: depthwise(rng, of_3x3=True),
+    fully_connected,
+]
+
+
+def array(values: Any, dtype: type) -> bytes:
+    data = np.ascontiguousarray(values, dtype).tobytes()
+    return np.int32(len(data)).tobytes() + data + bytes(-len(data) % 4)
+
+
+def stream(rng: Rng, layers: int) -> Iterator[bytes]:
+    """What dsp_main.cpp reads."""
+    for number in range(layers):
+        kind = number % len(KINDS)
+        made = KINDS[kind](rng)
+        inputs = rng.integers(-128, 128, made.inputs)
+        if rng.random() < 0.2:
+            inputs[:] = rng.choice([-128, 127])
+        numbers = (made.layer.bias, made.layer.multipliers, made.layer.shifts) if made.layer else ((), (), ())
+        yield np.int32(kind).tobytes() + array(made.params, np.int32) + np.int32(rng.choice([0, 300])).tobytes()
+        yield array(made.weights, np.int8)
+        yield from (array(x, np.int32) for x in (*numbers, made.words))
+        yield array(inputs, np.int8)
+
+
+@pytest.mark.compiler
+def test_equal_the_portable_kernels(tmp_path: Path) -> None:
+    program = tmp_path / "dsp"
+    main = ROOT / "tests" / "host" / "dsp_main.cpp"
+    subprocess.run(["g++", *CXX_FLAGS, f"-I{ROOT / 'firmware'}", main, "-o", program], check=True, timeout=250)
+    layers = b"".join(stream(np.random.default_rng(7), LAYERS))
+    child = subprocess.run([program], input=layers, capture_output=True, text=False, timeout=250)
+    assert child.returncode == 0, child.stderr.decode(errors="replace")
+    assert child.stdout.decode().splitlines() == [f"of {LAYERS}"]

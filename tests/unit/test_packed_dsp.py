@@ -1,0 +1,105 @@
+"""Packed constants hold the weights: unpack(pack(w)) = w, for every shape."""
+
+import numpy as np
+import pytest
+
+from tools.graph.ops import _packed_dsp as packed
+
+
+def layer(weights: np.ndarray, shift: int = -7, multiplier: int = 1 << 30) -> packed.Layer:
+    channels = len(weights)
+    return packed.Layer(
+        weights=weights,
+        bias=np.arange(channels, dtype=np.int32),
+        multipliers=np.full(channels, multiplier, np.int32),
+        shifts=np.full(channels, shift, np.int32),
+        input_zero_point=0,
+        output_zero_point=-3,
+    )
+
+
+def random(*shape: int) -> np.ndarray:
+    return np.random.default_rng(sum(shape)).integers(-127, 128, shape, np.int8)
+
+
+def halves(words: np.ndarray) -> np.ndarray:
+    """int32 words as int16 pairs, [words][2]."""
+    return np.ascontiguousarray(words, np.int32).view(np.int16).reshape(-1, 2)
+
+
+def unpack_two_by_two(words: np.ndarray, channels: int, pairs: np.ndarray) -> np.ndarray:
+    """[channels][elements], from both sides of w0 + 256 w1."""
+    elements = int(pairs.max()) + 1
+    result = np.zeros((channels, elements), np.int64)
+    block = len(pairs) + 8
+    firsts = [*range(0, channels - 1, 2), *([channels - 2] if channels % 2 else [])]
+    for first, start in zip(firsts, range(0, len(words), block), strict=True):
+        both = halves(words[start + 1 : start + 1 + len(pairs)]).astype(np.int64)
+        low = (both + 128) % 256 - 128
+        for row, values in ((first, low), (first + 1, (both - low) // 256)):
+            result[row, pairs[pairs >= 0]] = values[pairs >= 0]
+            assert not values[pairs < 0].any()
+    return result
+
+
+@pytest.mark.parametrize("length", range(1, 20))
+def test_a_run_has_every_element_once(length: int) -> None:
+    pairs = packed.pairs_of_run(length)
+    assert len(pairs) == (length + 1) // 2
+    assert sorted(pairs[pairs >= 0]) == [*range(length)]
+
+
+@pytest.mark.parametrize("dilation", [1, 2])
+@pytest.mark.parametrize("shape", [(2, 1, 1, 1), (3, 1, 1, 5), (4, 3, 3, 3), (5, 3, 2, 4), (2, 10, 4, 1), (7, 1, 3, 6)])
+def test_conv_2d(shape: tuple[int, ...], dilation: int) -> None:
+    channels, height, width, depth = shape
+    weights = random(*shape)
+    columns = dilation == 1
+    pairs = packed.pairs_of_runs(*((height, width * depth) if columns else (width * height, depth)))
+    ordered = weights if columns else weights.transpose(0, 2, 1, 3)
+    words = packed.pack_conv_2d(layer(weights), dilation)
+    np.testing.assert_array_equal(unpack_two_by_two(words, channels, pairs), ordered.reshape(channels, -1))
+
+
+@pytest.mark.parametrize("shape", [(2, 1), (4, 7), (6, 64), (2, 513)])
+def test_fully_connected(shape: tuple[int, int]) -> None:
+    weights = random(*shape)
+    pairs = packed.pairs_of_run(shape[1])
+    pairs = np.concatenate([pairs, np.full((-len(pairs) % packed.DENSE_UNIT, 2), -1)])
+    words = packed.pack_fully_connected(layer(weights))
+    np.testing.assert_array_equal(unpack_two_by_two(words, shape[0], pairs), weights)
+
+
+@pytest.mark.parametrize("dilation", [1, 2, 3])
+@pytest.mark.parametrize("shape", [(1, 1, 1), (4, 3, 3), (3, 2, 5), (2, 10, 8)])
+def test_depthwise_conv_2d(shape: tuple[int, int, int], dilation: int) -> None:
+    channels, height, width = shape
+    weights = random(*shape)
+    taps = packed.pack_depthwise_conv_2d(layer(weights), dilation).reshape(channels, -1)[:, 3:]
+    rows = halves(taps).reshape(channels, height, -1)
+    taken = [*range(0, width * dilation, dilation)]
+    np.testing.assert_array_equal(rows[:, :, taken], weights)
+    assert not np.delete(rows, taken, axis=2).any()
+
+
+def test_depthwise_conv_2d_3x3() -> None:
+    weights = random(5, 3, 3)
+    columns = halves(packed.pack_depthwise_conv_2d_3x3(layer(weights)).reshape(5, 9)[:, :6]).reshape(5, 2, 3, 2)
+    np.testing.assert_array_equal(columns[:, 0], weights.transpose(0, 2, 1)[:, :, 0:2])
+    np.testing.assert_array_equal(columns[:, 1], weights.transpose(0, 2, 1)[:, :, 1:3])
+
+
+def test_what_has_no_packed_form_is_refused() -> None:
+    weights = random(2, 1, 1, 8)
+    for shift in (0, 3, -32):
+        with pytest.raises(ValueError, match="shifts"):
+            packed.pack_conv_2d(layer(weights, shift=shift))
+    with pytest.raises(ValueError, match="add up"):
+        packed.pack_conv_2d(layer(np.full((2, 1, 1, 517), 127, np.int8)))
+    with pytest.raises(ValueError, match="-128"):
+        packed.pack_conv_2d(layer(np.full((2, 1, 1, 8), -128, np.int8)))
+
+
+def test_a_channel_of_multiplier_0_is_its_zero_point() -> None:
+    words = packed.pack_depthwise_conv_2d(layer(random(1, 2, 2), multiplier=0))
+    assert not words[0] and not words[3:].any()  # bias and weights

@@ -1,0 +1,146 @@
+"""Constants as the kernels of firmware/kernels/*_dsp.h read them: one run of int32 for each call.
+
+Pure functions from a layer's weights, bias and requantization to packed words; the layouts are the kernels' own and
+described in those headers. A layer whose numbers have no packed form raises ValueError: it keeps its portable kernel.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[Any]
+
+DENSE_UNIT = 4  # pairs: fully_connected_dsp.h
+SECOND_SUM = 1 << 16  # what the magnitudes of a second channel's weights must stay below: conv_2d_dsp.h
+
+
+@dataclass(frozen=True, eq=False)
+class Layer:
+    """int8 ``weights`` with the output channels first, and int32 arrays with one number for each of them.
+
+    ``bias`` is the file's; ``shifts`` are those of MultiplyByQuantizedMultiplier, negative to the right.
+    """
+
+    weights: Array
+    bias: Array
+    multipliers: Array
+    shifts: Array
+    input_zero_point: int
+    output_zero_point: int
+
+
+def folded_bias(layer: Layer) -> Array:
+    """int32: the bias with the input's zero point in it, modulo 2^32."""
+    sums = layer.weights.reshape(len(layer.weights), -1).astype(np.int64).sum(1)
+    bias = np.where(layer.multipliers == 0, 0, layer.bias.astype(np.int64) - layer.input_zero_point * sums)
+    return bias.astype(np.uint64).astype(np.uint32).view(np.int32)
+
+
+def live_weights(layer: Layer) -> Array:
+    """The weights, zeros where the multiplier is 0: such a channel is its zero point whatever its sum."""
+    dead = (layer.multipliers == 0).reshape(-1, *[1] * (layer.weights.ndim - 1))
+    return np.where(dead, np.int8(0), layer.weights)
+
+
+def requantization(layer: Layer) -> tuple[Array, Array]:
+    """int32 arrays (multipliers, powers), dsp.h's 2m - 2^32 and -2^(32-n).
+
+    Raises ValueError unless every shift is -31 … -1.
+    """
+    multipliers, shifts = layer.multipliers.astype(np.int64), layer.shifts.astype(np.int64)
+    dead = multipliers == 0
+    multipliers, shifts = np.where(dead, 1 << 30, multipliers), np.where(dead, -1, shifts)
+    if shifts.max() > -1 or shifts.min() < -31:
+        raise ValueError(f"shifts of {shifts.min()} … {shifts.max()}")
+    return (2 * multipliers - (1 << 32)).astype(np.int32), (-(1 << (32 + shifts))).astype(np.int32)
+
+
+def pairs_of_run(length: int) -> Array:
+    """[pairs][2]: which elements of a run make its pairs, -1 where there is none, as Interleave() orders them."""
+    fours = [pair for k in range(0, length // 4 * 4, 4) for pair in ((k, k + 2), (k + 1, k + 3))]
+    rest = range(length // 4 * 4, length)
+    return np.array([*fours, *((k, k + 1 if k + 1 in rest else -1) for k in rest[::2])]).reshape(-1, 2)
+
+
+def pairs_of_runs(count: int, length: int) -> Array:
+    """[pairs][2]: the same for ``count`` runs, one after the other, filled up to an even number of pairs."""
+    run = pairs_of_run(length)
+    starts = length * np.arange(count).reshape(-1, 1, 1)
+    pairs = np.where(run < 0, -1, run + starts).reshape(-1, 2)
+    return np.concatenate([pairs, np.full((len(pairs) % 2, 2), -1)])
+
+
+def pack_conv_2d(layer: Layer, dilation_width: int = 1) -> Array:
+    """int32 words for conv_2d_int8_dsp(); weights are [channels][height][width][depth], at least two channels.
+
+    Raises ValueError where a channel's shift or sum has no room.
+    """
+    channels, height, width, depth = layer.weights.shape
+    weights = live_weights(layer).astype(np.int32)
+    if dilation_width == 1:
+        pairs, flat = pairs_of_runs(height, width * depth), weights.reshape(channels, -1)
+    else:  # column by column
+        pairs, flat = pairs_of_runs(width * height, depth), weights.transpose(0, 2, 1, 3).reshape(channels, -1)
+    return _two_by_two(layer, flat, pairs, limit=SECOND_SUM)
+
+
+def pack_fully_connected(layer: Layer) -> Array:
+    """int32 words for fully_connected_int8_dsp(); weights are [channels][depth].
+
+    Raises ValueError where a channel's shift has no room.
+    """
+    pairs = pairs_of_run(layer.weights.shape[1])
+    pairs = np.concatenate([pairs, np.full((-len(pairs) % DENSE_UNIT, 2), -1)])
+    return _two_by_two(layer, live_weights(layer).astype(np.int32), pairs)
+
+
+def _two_by_two(layer: Layer, flat: Array, pairs: Array, limit: int | None = None) -> Array:
+    """Channels two by two as ConvBlock and DenseBlock read them. ``flat`` are the weights, [channels][elements].
+
+    An odd number of channels ends with the last two if there is a sum's ``limit`` (CONV_2D), else with the last twice.
+    """
+    bias, (multipliers, powers) = folded_bias(layer), requantization(layer)
+    couples = [(c, c + 1) for c in range(0, len(flat) - 1, 2)]
+    if len(flat) % 2:
+        couples += [(len(flat) - (2 if limit else 1), len(flat) - 1)]
+    words: list[int] = []
+    for first, second in couples:
+        if limit is not None and np.abs(flat[second]).sum() >= limit:
+            raise ValueError(f"the weights of channel {second} add up to {limit} or more")
+        both = np.append(flat[first] + 256 * flat[second], 0)[pairs]  # -1: the appended 0
+        if np.abs(both).max() > 32767:
+            raise ValueError(f"a weight of channel {second} is -128")
+        more = second + 2 < len(flat)
+        words += [int(bias[first]), *both.astype(np.int16).reshape(-1).view(np.int32).tolist()]
+        words += [int(more), int(multipliers[first]), int(powers[first])]
+        words += [int(bias[second]), int(multipliers[second]), int(powers[second]), layer.output_zero_point]
+    return np.array(words, np.int32)
+
+
+def pack_depthwise_conv_2d_3x3(layer: Layer) -> Array:
+    """int32 words for depthwise_conv_2d_3x3_int8_dsp(); weights are [channels][3][3].
+
+    Raises ValueError where a channel's shift has no room.
+    """
+    weights = live_weights(layer).astype(np.int16).transpose(0, 2, 1)  # [channels][column][row]
+    columns = _words(np.concatenate([weights[:, :, 0:2], weights[:, :, 1:3]], axis=1))
+    return np.column_stack([columns, folded_bias(layer), *requantization(layer)]).astype(np.int32).reshape(-1)
+
+
+def pack_depthwise_conv_2d(layer: Layer, dilation_width: int = 1) -> Array:
+    """int32 words for depthwise_conv_2d_int8_dsp(); weights are [channels][height][width].
+
+    Raises ValueError where a channel's shift has no room.
+    """
+    channels, height, width = layer.weights.shape
+    columns = (width - 1) * dilation_width + 1
+    taps = np.zeros((channels, height, columns + columns % 2), np.int16)
+    taps[:, :, :columns:dilation_width] = live_weights(layer)
+    return np.column_stack([folded_bias(layer), *requantization(layer), _words(taps)]).astype(np.int32).reshape(-1)
+
+
+def _words(pairs: Array) -> Array:
+    """int16 of any shape [channels]… as [channels][words]."""
+    return np.ascontiguousarray(pairs).reshape(len(pairs), -1).view(np.int32)
