@@ -114,7 +114,11 @@ MAY_IMPORT = {
     "boards.flash": {"boards", "build", "ports"},
     "boards.monitor": {"boards", "transports"},
     "doctor": {"installed", "ports", "transports"},
+    "kinds": set(),
+    "quantities": {"kinds", "registry", "runtimes"},
     "report": {
+        "kinds",
+        "quantities",
         "bench",
         "doctor",
         "inspect",

@@ -267,7 +267,7 @@ class Measurement:
     """One measurement record; the fields are fixed by design (docs/records.md).
 
     ``flash_bytes`` and ``ram_bytes`` are None for a firmware that this kerf did not build, whose sizes nobody knows;
-    ``device`` is None where no firmware ran.
+    ``device`` is None where no firmware ran. ``quantities`` are those of tools/quantities that apply, by name.
     """
 
     model: str
@@ -292,7 +292,7 @@ class Measurement:
     commit: str | None
     optimize: str | None = None
     data_sha256: str | None = None
-    sequence_length: int | None = None
     device: Mapping[str, str] | None = None
     second_opinion: SecondOpinion | None = None
+    quantities: Mapping[str, Any] = field(default_factory=dict)
     extra: Mapping[str, Any] = field(default_factory=dict, repr=False)

@@ -41,6 +41,9 @@ DOUBTED = replace(RECORD, second_opinion=SecondOpinion("ai-edge-litert 2.3.0", 1
 BOARD = replace(RECORD, emulator=None, clock=Clock("cycles", 168_000_000), per_op=None, accuracy=None, commit=None)
 FOUND = replace(BOARD, flash_bytes=None, ram_bytes=None, device=DEVICE)  # a firmware that was not built here
 
+IN_SEQUENCE = {"sequence_length": 360}
+SEQUENCE = replace(RECORD, quantities=IN_SEQUENCE)
+
 FIELDS = [
     "model",
     "mode",
@@ -71,7 +74,13 @@ NESTED = {
     "accuracy": ["device", "host"],
     "device": ["target", "core", "build"],
 }
-OPTIONAL = ["data_sha256", "sequence_length", "device"]
+OPTIONAL = ["data_sha256", "device", "sequence_length"]
+
+
+def test_a_quantity_is_a_field_where_it_applies() -> None:
+    assert records.to_json(SEQUENCE) == records.to_json(RECORD) | IN_SEQUENCE
+    with pytest.raises(ValueError, match=r"sequence_length is -1, not a whole number from 0 on"):
+        records.from_json(records.to_json(RECORD) | {"sequence_length": -1})
 
 
 def complain(text: str) -> None:
@@ -82,7 +91,7 @@ def test_fields_and_their_order() -> None:
     record = records.to_json(RECORD)
     assert list(record) == FIELDS
     full = records.to_json(
-        replace(RECORD, device=dict(reversed(DEVICE.items())), data_sha256="cd" * 32, sequence_length=360)
+        replace(RECORD, device=dict(reversed(DEVICE.items())), data_sha256="cd" * 32, quantities=IN_SEQUENCE)
     )
     assert list(full) == FIELDS + OPTIONAL
     assert {name: list(full[name]) for name in NESTED} == NESTED
@@ -114,7 +123,9 @@ def test_a_second_opinion_of_wrong_types(change: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(
-    "measurement", [RECORD, BOARD, FOUND, DOUBTED], ids=["emulated", "board", "as found", "doubted"]
+    "measurement",
+    [RECORD, BOARD, FOUND, DOUBTED, SEQUENCE],
+    ids=["emulated", "board", "as found", "doubted", "in sequence"],
 )
 def test_append_and_load(tmp_path: Path, measurement: Measurement) -> None:
     path = tmp_path / "build" / "m.jsonl"

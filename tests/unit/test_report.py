@@ -12,7 +12,7 @@ from test_records import BOARD, FOUND, RECORD
 from tools import pipeline, report
 from tools.compare import Comparison, Difference, Layer
 from tools.errors import KerfError
-from tools.report import records, wording
+from tools.report import page, records, wording
 from tools.values import Clock, Measurement, Request
 
 EVIL = "\"'</script><script>alert(1)</script>&\\ */\n\x1b[2J ünï \x9b1m\u202e\u200b"
@@ -88,6 +88,13 @@ def test_litert_in_tflms_place_proves_nothing() -> None:
 def test_names_cannot_move_the_terminals_cursor() -> None:
     text = shown(report.show_run, Outcome(replace(RECORD, model=EVIL)))
     assert "\x1b" not in text and r"\n\x1b[2J ünï" in text
+
+
+def test_a_quantity_is_shown_where_it_applies() -> None:
+    in_sequence = replace(RECORD, quantities={"sequence_length": 1200})
+    assert re.search(r"sequence +1,200 samples", shown(report.show_run, Outcome(in_sequence)))
+    assert "1,200 samples" in page.html([in_sequence])
+    assert "sequence" not in shown(report.show_run, Outcome(RECORD))
 
 
 def test_json_is_the_record(capsys: pytest.CaptureFixture[str]) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .. import __version__, bench, files, oracle
+from .. import __version__, bench, files, oracle, quantities
 from .. import classify as classifier
 from .. import compare as comparison
 from ..compare import Comparison
@@ -285,8 +285,8 @@ def _outcome(
         device=None if said is None else {"target": said.target, "core": said.core, "build": said.build},
         optimize=compiled.program.goal if built else None,
         data_sha256=quantized.data_sha256,
-        sequence_length=vectors.samples if vectors.in_sequence else None,
         second_opinion=quantized.second_opinion,
+        quantities=quantities.of(quantities.Run(quantized, compiled.program, built.image if built else None, device)),
         extra={"arena_used_bytes": device.arena_bytes} | ({} if steps is None else {wording.STEPS: steps}),
     )
     found = _details(compiled, built, device.outputs)

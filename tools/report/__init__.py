@@ -10,6 +10,7 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from .. import quantities
 from ..compare import EXACT_DB, Comparison, Difference, Layer
 from ..doctor import Finding
 from ..inspect import sparkline
@@ -272,6 +273,8 @@ def run_view(measurement: Measurement, retries: int = 0) -> RenderableType:
         f"min {m.invoke.min:,}, p99 {m.invoke.p99:,}){_milliseconds(m)}",
     )
     facts.add_row("set-up", f"{m.setup:,} {m.clock.unit}")
+    for label, text in quantities.shown(m.quantities):
+        facts.add_row(label, Text(visible(text)))
     if m.accuracy is not None:
         facts.add_row("accuracy", f"{m.accuracy['device']:.4f} on the device, {m.accuracy['host']:.4f} on the host")
     if retries:

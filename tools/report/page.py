@@ -9,7 +9,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .. import __version__
+from .. import __version__, quantities
 from ..render import render
 from ..values import Measurement
 from . import baseline, charts, history, wording
@@ -75,6 +75,7 @@ def _run(m: Measurement, details: Json | None) -> dict[str, Any]:
         "hz": f"{m.clock.hz:,}" if m.clock.hz and is_board else "",
         "n": f"{m.invoke.n:,}",
         "setup": f"{m.setup:,}",
+        "quantities": quantities.shown(m.quantities),
         "verdict": verdict,
         "verdict_class": kind,
         "doubt": wording.doubt(m) or "",

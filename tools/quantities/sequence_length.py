@@ -1,0 +1,16 @@
+"""Of a model that keeps state: how many samples it was given in sequence, from its initial state on."""
+
+from ..kinds import COUNT
+from . import Run
+
+LABEL = "sequence"
+KIND = COUNT
+
+
+def of(run: Run) -> int | None:
+    vectors = run.quantized.vectors
+    return vectors.samples if vectors.in_sequence else None
+
+
+def text(value: int) -> str:
+    return f"{value:,} samples"
