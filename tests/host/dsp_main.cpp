@@ -11,6 +11,9 @@
 #include <cstring>
 #include <memory>
 
+#include "kernels/add.h"
+#include "kernels/add_dsp.h"
+#include "kernels/average_pool_2d.h"
 #include "kernels/conv_2d.h"
 #include "kernels/conv_2d_dsp.h"
 #include "kernels/depthwise_conv_2d.h"
@@ -18,6 +21,9 @@
 #include "kernels/depthwise_conv_2d_dsp.h"
 #include "kernels/fully_connected.h"
 #include "kernels/fully_connected_dsp.h"
+#include "kernels/max_pool_2d.h"
+#include "kernels/mean.h"
+#include "kernels/pool_2d_dsp.h"
 
 namespace {
 
@@ -152,7 +158,55 @@ bool FullyConnected(const Layer& layer) {
         });
 }
 
-constexpr bool (*kLayers[])(const Layer&) = {Conv2D, DepthwiseConv2D, DepthwiseConv2D3x3, FullyConnected};
+// The second operand comes as weights, the parameters of the tested kernel as packed constants.
+bool Add(const Layer& layer) {
+    const auto p = layer.As<AddInt8Params>();
+    AddInt8DspParams q;
+    std::memcpy(&q, layer.packed, sizeof(q));
+    return Equal(
+        layer, q.count, 0, true, [&](int8_t* output) { add_int8(p, layer.input, layer.weights, output); },
+        [&](const int8_t* input, uint32_t*, int8_t* output) {
+            if (q.output_min == q.output_zero_point) {
+                dsp::AddInt8<false>(q, input, layer.weights, output);
+            } else {
+                dsp::AddInt8<true>(q, input, layer.weights, output);
+            }
+        });
+}
+
+bool MaxPool2D(const Layer& layer) {
+    const auto p = layer.As<Pool2DInt8Params>();
+    return Equal(
+        layer, p.batches * p.output_height * p.output_width * p.depth, 0, false,
+        [&](int8_t* output) { max_pool_2d_int8(p, layer.input, output); },
+        [&](const int8_t* input, uint32_t*, int8_t* output) { max_pool_2d_int8_dsp(p, input, output); });
+}
+
+bool AveragePool2D(const Layer& layer) {
+    const auto p = layer.As<Pool2DInt8Params>();
+    return Equal(
+        layer, p.batches * p.output_height * p.output_width * p.depth, 0, false,
+        [&](int8_t* output) { average_pool_2d_int8(p, layer.input, output); },
+        [&](const int8_t* input, uint32_t*, int8_t* output) { average_pool_2d_int8_dsp(p, input, output); });
+}
+
+bool Mean(const Layer& layer) {
+    const auto p = layer.As<MeanPositionsInt8Params>();
+    const MeanInt8Params whole = {{1, p.batches, p.depth},
+                                  {0, p.positions * p.depth, 1},
+                                  {1, 1, p.positions},
+                                  {0, 0, p.depth},
+                                  p.zero_point_sum,
+                                  p.multiplier,
+                                  p.shift,
+                                  p.output_zero_point};
+    return Equal(
+        layer, p.batches * p.depth, 0, false, [&](int8_t* output) { mean_int8(whole, layer.input, output); },
+        [&](const int8_t* input, uint32_t*, int8_t* output) { mean_positions_int8_dsp(p, input, output); });
+}
+
+constexpr bool (*kLayers[])(const Layer&) = {Conv2D, DepthwiseConv2D, DepthwiseConv2D3x3, FullyConnected,
+                                             Add,    MaxPool2D,       AveragePool2D,      Mean};
 
 }  // namespace
 

@@ -16,7 +16,7 @@ from against_tflm import CXX_FLAGS, ROOT
 from tools.graph.ops import _packed_dsp as packed
 from tools.graph.ops._quantized import quantize_multiplier
 
-LAYERS = 2_400
+LAYERS = 3_200
 Rng = np.random.Generator
 
 
@@ -116,11 +116,52 @@ def fully_connected(rng: Rng) -> Generated:
     return Generated(params, batches * depth, layer.weights, layer, packed.pack_fully_connected(layer))
 
 
+def add(rng: Rng) -> Generated:
+    count = int(rng.integers(1, 70))
+    scales = np.float32(rng.uniform(0.001, 0.2, 2)).tolist()
+    if rng.random() < 0.3:
+        scales[1] = scales[0]
+    zero_points = rng.integers(-128, 128, 3).tolist()
+    twice, output_scale = 2 * max(scales), max(scales) * rng.uniform(0.3, 3)
+    inputs = [quantize_multiplier(scale / twice) for scale in scales]
+    output = quantize_multiplier(twice / (2**20 * output_scale))
+    limits = activation(rng, zero_points[2])
+    params = [*(1, 1, 1, 1, count), *(0, 0, 0, 0, 1), *(0, 0, 0, 0, 1)]
+    params += [-zero_points[0], *inputs[0], -zero_points[1], *inputs[1], zero_points[2], *output, *limits]
+    swapped, words = packed.add_params(zero_points, inputs, output)
+    operand = rng.integers(-128, 128, count).astype(np.int8)
+    if swapped:  # the coarse one is the first: so it is for the portable kernel
+        params[15:18], params[18:21] = params[18:21], params[15:18]
+    return Generated(params, count, operand, words=[count, *words.values(), *limits])
+
+
+def pool(rng: Rng) -> Generated:
+    high, fh, sh, _, top, out_high = window(rng, int(rng.integers(1, 20)), 5, 3, 1)
+    wide, fw, sw, _, left, out_wide = window(rng, int(rng.integers(1, 20)), 5, 3, 1)
+    if rng.random() < 0.3:
+        (fh, sh, top, out_high), (fw, sw, left, out_wide) = (high, high, 0, 1), (wide, wide, 0, 1)
+    batches, depth = int(rng.choice([1, 1, 2])), int(rng.integers(1, 14))
+    params = [batches, high, wide, depth, fh, fw, out_high, out_wide, sh, sw, top, left, *activation(rng, -128)]
+    return Generated(params, batches * high * wide * depth, NOTHING)
+
+
+def mean(rng: Rng) -> Generated:
+    batches, positions, depth = (int(rng.integers(1, limit)) for limit in (3, 600, 14))
+    zero_point = int(rng.integers(-128, 128))
+    multiplier, shift = quantize_multiplier(rng.uniform(0.3, 3) / positions)
+    params = [batches, positions, depth, positions * zero_point, multiplier, shift, int(rng.integers(-128, 128))]
+    return Generated(params, batches * positions * depth, NOTHING)
+
+
 KINDS: list[Callable[[Rng], Generated]] = [
     conv_2d,
     lambda rng: depthwise(rng, of_3x3=False),
     lambda rng: depthwise(rng, of_3x3=True),
     fully_connected,
+    add,
+    pool,
+    pool,
+    mean,
 ]
 
 

@@ -4,9 +4,12 @@ What a table cannot show on this machine, the kernels' assembly, tests/cores run
 """
 
 import pytest
+import test_add
 import test_conv_2d
 import test_depthwise_conv_2d
 import test_fully_connected
+import test_mean
+import test_pool_2d
 from against_tflm import run_cases
 from single_op import OpSpec, build
 from test_sparse import thin
@@ -20,6 +23,9 @@ TABLES = {
     "conv_2d": test_conv_2d.CASES,
     "depthwise_conv_2d": test_depthwise_conv_2d.CASES,
     "fully_connected": test_fully_connected.CASES,
+    "add": test_add.CASES,
+    "mean": test_mean.CASES,
+    "pool_2d": test_pool_2d.CASES,
 }
 
 

@@ -103,3 +103,30 @@ def test_what_has_no_packed_form_is_refused() -> None:
 def test_a_channel_of_multiplier_0_is_its_zero_point() -> None:
     words = packed.pack_depthwise_conv_2d(layer(random(1, 2, 2), multiplier=0))
     assert not words[0] and not words[3:].any()  # bias and weights
+
+
+HALF, LESS = (1 << 30, 0), (1_500_000_000, -2)
+
+
+def test_the_coarse_operand_of_a_sum_comes_first() -> None:
+    swapped, words = packed.add_params((3, -5, 7), (LESS, HALF), (1 << 30, -18))
+    assert swapped
+    assert (words["coarse_offset"], words["fine_offset"], words["output_zero_point"]) == (5 << 19, -3 << 20, 7)
+    assert words["fine_multiplier"] % 2**32 == 2 * LESS[0] and words["fine_power"] == -(2**30)
+    assert not packed.add_params((3, -5, 7), (HALF, LESS), (1 << 30, -18))[0]
+
+
+@pytest.mark.parametrize(
+    ("inputs", "output", "why"),
+    [
+        ((LESS, LESS), (1 << 30, -18), "none is 1/2"),
+        ((HALF, (0, 0)), (1 << 30, -18), "multiplier is 0"),
+        ((HALF, LESS), (0, 0), "multiplier is 0"),
+        ((HALF, LESS), (1 << 30, 0), "shifts"),
+    ],
+)
+def test_a_sum_without_packed_form_is_refused(
+    inputs: tuple[tuple[int, int], ...], output: tuple[int, int], why: str
+) -> None:
+    with pytest.raises(ValueError, match=why):
+        packed.add_params((0, 0, 0), inputs, output)

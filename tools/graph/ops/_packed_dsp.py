@@ -4,6 +4,7 @@ Pure functions from a layer's weights, bias and requantization to packed words; 
 described in those headers. A layer whose numbers have no packed form raises ValueError: it keeps its portable kernel.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -139,6 +140,38 @@ def pack_depthwise_conv_2d(layer: Layer, dilation_width: int = 1) -> Array:
     taps = np.zeros((channels, height, columns + columns % 2), np.int16)
     taps[:, :, :columns:dilation_width] = live_weights(layer)
     return np.column_stack([folded_bias(layer), *requantization(layer), _words(taps)]).astype(np.int32).reshape(-1)
+
+
+def add_params(
+    zero_points: Sequence[int], inputs: Sequence[tuple[int, int]], output: tuple[int, int]
+) -> tuple[bool, dict[str, int]]:
+    """(swapped, numbers) of add_int8_dsp(); ``swapped`` if its first operand is the second.
+
+    ``zero_points`` of both operands and the output; ``inputs`` and ``output`` are TFLM's multipliers and shifts, of
+    which the one of the operand with the larger scale is exactly 1/2.
+    Raises ValueError where a multiplier is 0 or the output's shift has no room.
+    """
+    half = (1 << 30, 0)
+    swapped = inputs[0] != half
+    coarse, fine = (1, 0) if swapped else (0, 1)
+    if inputs[coarse] != half:
+        raise ValueError(f"multipliers {inputs}: none is 1/2")
+    (multiplier, shift), (output_multiplier, output_shift) = inputs[fine], output
+    if not multiplier or not output_multiplier:
+        raise ValueError("a multiplier is 0")
+    if not -31 <= output_shift <= -1 or shift < -31:
+        raise ValueError(f"shifts of {shift} and {output_shift}")
+    if (multiplier, shift) == half:
+        multiplier, shift = 1 << 31, -1
+    return swapped, {
+        "coarse_offset": -zero_points[coarse] << 19,
+        "fine_offset": -zero_points[fine] << 20,
+        "fine_multiplier": 2 * multiplier - (1 << 32),
+        "fine_power": -(1 << (32 + shift)),
+        "output_multiplier": 2 * output_multiplier - (1 << 32),
+        "output_power": -(1 << (32 + output_shift)),
+        "output_zero_point": zero_points[2],
+    }
 
 
 def _words(pairs: Array) -> Array:

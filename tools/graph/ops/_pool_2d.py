@@ -1,13 +1,15 @@
 """What MAX_POOL_2D and AVERAGE_POOL_2D share: everything except the kernel."""
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
 import tflite
 
+from ...cores import Core
 from ..ir import DType, Graph, KernelCall, Op, Params, Read, Write
-from ..operator import Operator, portable
+from ..operator import Operator, Variant, portable
 from . import _quantized as q
 from ._channels import Clamps
 from ._order import window
@@ -82,13 +84,23 @@ def call(kernel: str, op: Op, graph: Graph) -> KernelCall:
     return KernelCall(f"{kernel}.h", f"{kernel}_{integer}", (params,), arguments)
 
 
+def _accepts_dsp(op: Op, graph: Graph, core: Core) -> bool:
+    """int8 windows whose sums fit 32 bits."""
+    return core.dsp and graph.input(op, 0).dtype is DType.INT8 and math.prod(op.attributes.filter) <= 1 << 23
+
+
+def dsp_call(kernel: str, op: Op, graph: Graph) -> KernelCall:
+    """kernels/pool_2d_dsp.h."""
+    return replace(call(kernel, op, graph), header="pool_2d_dsp.h", function=f"{kernel}_int8_dsp")
+
+
 def pool_operator(kernel: str, *, summary: str) -> Operator:
     """The operator whose kernel is this one, of kernels/<kernel>.h."""
     return Operator(
         summary=summary,
         types=("int8", "int16", "float32"),
         check=check,
-        variants=portable(partial(call, kernel)),
+        variants=(Variant("dsp", partial(dsp_call, kernel), _accepts_dsp), *portable(partial(call, kernel))),
         parse=parse,
         keeps_range=True,
         one_quantization=(0,),

@@ -1,15 +1,18 @@
 """ADD: two tensors, broadcast against each other, become one kernel call over at most five loops."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import tflite
 
+from ...cores import Core
 from ...errors import UnsupportedModel
 from ..ir import DType, Graph, KernelCall, Op, Params, Read, Tensor, Write
-from ..operator import Operator, portable
+from ..operator import Operator, Variant, portable
 from ._broadcast import check_operands, loop_params
 from ._order import elementwise
+from ._packed_dsp import add_params
 from ._quantized import (
     activation_name,
     float32_activation_range,
@@ -71,6 +74,38 @@ def call(op: Op, graph: Graph) -> KernelCall:
     return KernelCall("add.h", f"add_{integer}", (params,), arguments)
 
 
+def _dsp_params(op: Op, graph: Graph) -> tuple[bool, Mapping[str, int]]:
+    """(swapped, numbers) of add_params(), which raises ValueError for a layer that add_int8_dsp() does not take."""
+    first, second, output = graph.input(op, 0), graph.input(op, 1), graph.output(op)
+    inputs, of_output = _multipliers(first, second, output)
+    return add_params([tensor.zero_point for tensor in (first, second, output)], inputs, of_output)
+
+
+def _accepts_dsp(op: Op, graph: Graph, core: Core) -> bool:
+    """int8 operands of one shape."""
+    first, second, output = graph.input(op, 0), graph.input(op, 1), graph.output(op)
+    if not core.dsp or output.dtype is not DType.INT8 or not first.elements == second.elements == output.elements:
+        return False
+    try:
+        _dsp_params(op, graph)
+    except ValueError:
+        return False
+    return True
+
+
+def dsp_call(op: Op, graph: Graph) -> KernelCall:
+    """kernels/add_dsp.h."""
+    first, second, output = graph.input(op, 0), graph.input(op, 1), graph.output(op)
+    swapped, numbers = _dsp_params(op, graph)
+    coarse, fine = (second, first) if swapped else (first, second)
+    minimum, maximum = integer_activation_range(op, output, op.attributes.activation)
+    fields = {"count": output.elements, **numbers, "output_min": minimum, "output_max": maximum}
+    arguments = (Read(coarse.index), Read(fine.index), Write(output.index, elementwise(op, graph, (0, 1))))
+    return KernelCall(
+        "add_dsp.h", "add_int8_dsp", (Params("AddInt8DspParams", fields),), arguments, constexpr_params=True
+    )
+
+
 def _multipliers(first: Tensor, second: Tensor, output: Tensor) -> tuple[list[tuple[int, int]], tuple[int, int]]:
     """(multiplier, shift) of each input and of the output; TFLM: CalculateOpDataAdd in micro/kernels/add_common.cc."""
     twice_larger = 2 * max(first.scale, second.scale)
@@ -82,7 +117,7 @@ OPERATOR = Operator(
     summary="elementwise sum with broadcasting and fused activation",
     types=("int8", "int16", "float32"),
     check=check,
-    variants=portable(call),
+    variants=(Variant("dsp", dsp_call, _accepts_dsp), *portable(call)),
     parse=parse,
     leaves=("add", "addv2"),
 )

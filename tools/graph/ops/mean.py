@@ -6,9 +6,10 @@ from typing import Any
 
 import tflite
 
+from ...cores import Core
 from ...errors import ModelError, UnsupportedModel
 from ..ir import DType, Graph, KernelCall, Op, Params, Read, Write
-from ..operator import Constants, Operator, portable
+from ..operator import Constants, Operator, Variant, portable
 from ._channels import KeepsZeros
 from ._elementwise import check_not_empty, constant_int32, pad_front, resolve_axis
 from ._order import elementwise
@@ -90,6 +91,30 @@ def call(op: Op, graph: Graph) -> KernelCall:
     return KernelCall("mean.h", f"mean_{integer}", (params,), arguments)
 
 
+def _positions(op: Op, graph: Graph) -> tuple[int, int, int] | None:
+    """(batches, positions, channels) where all positions are averaged, channel by channel; None elsewhere."""
+    kept, reduced = reduction_loops(graph.input(op, 0).shape, _axes(op, graph))
+    if len(reduced) != 1 or not kept or len(kept) > 2:
+        return None
+    (positions, step), (channels, stride) = reduced[0], kept[-1]
+    batches, image = kept[0] if len(kept) == 2 else (1, positions * channels)
+    return (batches, positions, channels) if (step, stride, image) == (channels, 1, positions * channels) else None
+
+
+def _accepts_dsp(op: Op, graph: Graph, core: Core) -> bool:
+    return core.dsp and graph.input(op, 0).dtype is DType.INT8 and _positions(op, graph) is not None
+
+
+def dsp_call(op: Op, graph: Graph) -> KernelCall:
+    """mean_positions_int8_dsp() of kernels/pool_2d_dsp.h."""
+    plain, sizes = call(op, graph), _positions(op, graph)
+    assert sizes is not None
+    names = ("zero_point_sum", "multiplier", "shift", "output_zero_point")
+    fields = dict(zip(("batches", "positions", "depth"), sizes, strict=True)) | {n: plain.fields[n] for n in names}
+    params = Params("MeanPositionsInt8Params", fields)
+    return KernelCall("pool_2d_dsp.h", "mean_positions_int8_dsp", (params,), plain.arguments)
+
+
 class Channels(KeepsZeros):
     """A channel of zeros stays one where channels are not averaged with each other."""
 
@@ -139,7 +164,7 @@ OPERATOR = Operator(
     summary="mean over any dimensions",
     types=("int8", "int16", "float32"),
     check=check,
-    variants=portable(call),
+    variants=(Variant("dsp", dsp_call, _accepts_dsp), *portable(call)),
     parse=parse,
     channels=Channels(),
 )
