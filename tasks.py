@@ -1,7 +1,7 @@
 """The command line: each task parses its options, calls one function and prints the result. No logic here.
 
-`inv --list` shows the tasks, `inv TASK --help` one of them. Imports are inside the tasks, so that listing them is quick
-and TensorFlow is loaded only by the stage that needs it.
+`inv --list` lists the tasks, `inv TASK --help` describes one. Imports are inside the tasks, so that listing them is
+quick and TensorFlow is loaded only by the stages that need it.
 """
 
 import os
@@ -25,23 +25,23 @@ from tools.visible import visible
 
 
 class Stop(Exit):
-    """The end of a task: one sentence on standard error and an exit code. What it quotes cannot steer the terminal."""
+    """Ends a task with one sentence on standard error and an exit code. Control characters in it are escaped."""
 
     def __init__(self, sentence: str, code: int) -> None:
         super().__init__(visible(f"kerf: {sentence}"), code)
 
 
 class Whole(int):
-    """A count or a seed; made of what the user typed."""
+    """A count or a seed, parsed from what the user typed; ValueError says what is accepted."""
 
     def __new__(cls, text: object) -> "Whole":
         if not re.fullmatch("[0-9]{1,9}", str(text)):
-            raise Stop(f"{str(text)[:200]!r} is no whole number from 0 on, which this option takes", 2)
+            raise ValueError("a whole number of at least 0")
         return super().__new__(cls, str(text))
 
 
 class Share(float):
-    """A part of a whole; made of what the user typed."""
+    """A fraction, parsed from what the user typed; ValueError says what is accepted."""
 
     def __new__(cls, text: object) -> "Share":
         try:
@@ -49,7 +49,7 @@ class Share(float):
         except ValueError:
             share = super().__new__(cls, "nan")
         if not 0 <= share <= 1:
-            raise Stop(f"{str(text)[:200]!r} is no number from 0 to 1, which this option takes", 2)
+            raise ValueError("a number from 0 to 1")
         return share
 
 
@@ -57,23 +57,23 @@ class Share(float):
 REQUEST: dict[str, tuple[Any, str]] = {
     "model": (
         "digits",
-        "a name from `inv models`, or a path to a .keras, .h5, SavedModel folder or .tflite; +sparse0.8 …: compressed",
+        "a name from `inv models` or a path to a .keras, .h5, SavedModel or .tflite; append +sparse0.8 … to compress",
     ),
     "mode": ("", "float32, float16, dynamic, int8 (default), int16x8 or int4; a .tflite brings its own"),
     "runtime": ("aot", f"what runs the model on the target: {' or '.join(registry.names('runtimes'))}"),
     "target": ("stm32f4", "a name from `inv targets`"),
     "emulator": ("", "which of the target's emulators runs it (default: its first; `inv targets` lists them)"),
     "port": ("", "a real board: its serial port, a pyserial URL, or auto to find it by its USB id"),
-    "any_firmware": (False, "measure the firmware behind --port as it is; nothing is built, nothing is flashed"),
-    "data": ("", "a folder with one folder of images per class; for a model of your own also an .npz with x and y"),
-    "skip_bad": (False, "leave out files that are broken, no images or of another size, and count them"),
-    "pixels": ("", "what images' pixels become: 0..1, 0..255 or -1..1 (default: as the model's first layers show)"),
-    "calibration": ("balanced", "what makes the ranges: 500 samples balanced over the classes, or a number at random"),
+    "any_firmware": (False, "measure whatever firmware is on the board at --port, without building or flashing"),
+    "data": ("", "a folder with one subfolder of images per class; for your own model also an .npz with x and y"),
+    "skip_bad": (False, "skip files that are damaged, not images or of the wrong size, and report how many"),
+    "pixels": ("", "range of pixel values: 0..1, 0..255 or -1..1 (default: inferred from the model's first layers)"),
+    "calibration": ("balanced", "calibration samples: balanced (500, equal per class), or how many to draw at random"),
     "strip": (False, "remove names and metadata from the .tflite"),
-    "optimize": ("", "what aot makes small: speed, size or ram (default: speed, or the next that fits the target)"),
-    "samples": (Whole(0), "how many of the test set go to the device, spread over it (default: all)"),
+    "optimize": ("", "goal of aot: speed, size or ram (default: speed, or the next that fits the target)"),
+    "samples": (Whole(0), "how many test samples to send to the device, evenly spaced (default: all)"),
 }
-# Options of single tasks.
+# Options that are not part of a Request.
 OTHER: dict[str, tuple[Any, str]] = {
     "json": (False, "print the result as JSON on standard output"),
 }
@@ -84,8 +84,8 @@ FIRMWARE = SOURCE + " runtime target optimize"
 def kerf_task(options: str = "", **own: tuple[Any, str]) -> Callable[[Callable[..., None]], Any]:
     """An Invoke task with the named options of the tables above and its `own` (default, help).
 
-    The function gets by name what it names, and a Request made of the first table's other options. It ends as
-    `endings` says.
+    The function receives the options it has parameters for, and a Request built from the remaining ones of REQUEST.
+    `endings` handles its errors.
     """
     table = {name: (REQUEST | OTHER)[name] for name in options.split()} | own
 
@@ -93,14 +93,14 @@ def kerf_task(options: str = "", **own: tuple[Any, str]) -> Callable[[Callable[.
         def body(_: Context, **values: Any) -> None:
             from tools.values import Request
 
-            signal.signal(signal.SIGTERM, signal.default_int_handler)  # children and temporary files end as with Ctrl-C
-            for stream in filter(None, (sys.stdout, sys.stderr)):  # a name is shown wherever the terminal's letters end
+            signal.signal(signal.SIGTERM, signal.default_int_handler)  # clean up as after Ctrl-C
+            for stream in filter(None, (sys.stdout, sys.stderr)):  # escape what the terminal's encoding lacks
                 stream.reconfigure(errors="backslashreplace")
             with endings():
-                values = {name: _convert(value, table[name][0]) for name, value in values.items()}
+                values = {name: _convert(name, value, table[name][0]) for name, value in values.items()}
                 asked = {name: values.pop(name) for name in REQUEST if name in values and name not in wanted}
                 function(Request(**{name: value for name, value in asked.items() if value != ""}), **values)
-                sys.stdout.flush()  # a disk that is full says so now
+                sys.stdout.flush()  # so that a full disk is reported here
 
         wanted = signature(function).parameters
         keyword = Parameter.KEYWORD_ONLY
@@ -116,9 +116,9 @@ def kerf_task(options: str = "", **own: tuple[Any, str]) -> Callable[[Callable[.
 
 @contextmanager
 def endings() -> Iterator[None]:
-    """Whatever is raised, as the user meets it: a sentence and an exit code.
+    """Turns every exception into a sentence for the user and an exit code.
 
-    1 or 2 for what they can mend, 130 without a word for Ctrl-C, 70 for a bug in kerf, whose traceback goes to a file.
+    1 or 2 for what the user can fix, 130 (silently) for Ctrl-C, 70 for a bug in kerf, whose traceback goes to a file.
     With KERF_TRACEBACK set, as in the test suite, a bug is not caught.
     """
     from tools import crash
@@ -128,7 +128,7 @@ def endings() -> Iterator[None]:
         yield
     except (Exit, ParseError):
         raise
-    except BrokenPipeError:  # `./kerf --list | head`: who reads has read enough, and Python's last flush is for nobody
+    except BrokenPipeError:  # `./kerf --list | head`: the reader is gone, and Python's final flush must not fail again
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise Exit(code=1) from None
     except KerfError as error:
@@ -146,12 +146,22 @@ def endings() -> Iterator[None]:
 
 
 def _shown(default: Any) -> Any:
-    """A default as Invoke gets it: numbers as text, or --help would not say that the option takes a value."""
+    """A default for Invoke: numbers as text, because otherwise --help would not show that the option takes a value."""
     return default if isinstance(default, (bool, list)) else str(default)
 
 
-def _convert(value: Any, default: Any) -> Any:
-    return type(default)(value) if isinstance(default, (Whole, Share)) else value
+def _convert(name: str, value: Any, default: Any) -> Any:
+    """A number from its text, if the default is one; Stop names the option."""
+    if not isinstance(default, (Whole, Share)):
+        return value
+    try:
+        return type(default)(value)
+    except ValueError as error:
+        raise Stop(f"--{name.replace('_', '-')} takes {error}, not {str(value)[:200]!r}", 2) from None
+
+
+def _epochs(text: str) -> int | None:
+    return _convert("epochs", text, Whole(0)) if text else None
 
 
 def progress() -> Any:
@@ -162,7 +172,7 @@ def progress() -> Any:
 
 @kerf_task("json")
 def demo(ask: Any, json: bool) -> None:
-    """The whole way on `digits`: train, quantize, render, build, emulate, compare, report."""
+    """Every step on `digits`: train, quantize, render, build, emulate, compare, report."""
     from tools import pipeline, report
 
     tell = progress()
@@ -197,7 +207,7 @@ def models(ask: Any, json: bool) -> None:
 
 @kerf_task("json")
 def targets(ask: Any, json: bool) -> None:
-    """The boards and emulated machines of platformio.ini."""
+    """The boards and emulated machines in platformio.ini."""
     from tools import report, targets
     from tools.report import describe
 
@@ -206,7 +216,7 @@ def targets(ask: Any, json: bool) -> None:
 
 @kerf_task("json")
 def ops(ask: Any, json: bool) -> None:
-    """Operator x type x runtime: what runs where."""
+    """Operators x types x runtimes: what runs where."""
     from tools import pipeline, report
     from tools.report import describe
 
@@ -216,38 +226,38 @@ def ops(ask: Any, json: bool) -> None:
 @kerf_task(
     "skip_bad json",
     model=("digits", "a name from `inv models`"),
-    data=("", "a folder with one folder of images per class, instead of the model's own data"),
-    epochs=("", "stop after so many epochs (default: the model's own number)"),
-    seed=(Whole(1), "of the weights and the order of the data"),
+    data=("", "a folder with one subfolder of images per class, instead of the model's own data"),
+    epochs=("", "number of epochs (default: the model's own)"),
+    seed=(Whole(1), "seed for the initial weights and the order of the data"),
 )
 def train(ask: Any, epochs: str, seed: int, json: bool) -> None:
     """Train a model that comes with kerf."""
     from tools import pipeline, report
     from tools.report import describe
 
-    trained = pipeline.train(ask, progress(), epochs=Whole(epochs) if epochs else None, seed=seed)
+    trained = pipeline.train(ask, progress(), epochs=_epochs(epochs), seed=seed)
     report.show_rows([describe.trained(trained)], json)
 
 
 @kerf_task(
     "model data skip_bad pixels json",
-    channels=(Share(0), "remove this share of the filters of each layer, smallest first: 0.25 … 0.75"),
-    sparsity=(Share(0), "make this share of the weights zero, smallest first: 0.5 … 0.9"),
-    qat=(False, "train for int8, with its rounding in place; the result is an int8 .tflite"),
-    epochs=("", "train on for so many epochs after each of them (default: as the model is trained)"),
+    channels=(Share(0), "fraction of each layer's filters to remove, smallest first: 0.25 … 0.75"),
+    sparsity=(Share(0), "fraction of the weights to set to zero, smallest first: 0.5 … 0.9"),
+    qat=(False, "quantization-aware training for int8; the result is an int8 .tflite"),
+    epochs=("", "number of epochs to fine-tune after each step (default: the model's own)"),
 )
 def compress(ask: Any, channels: float, sparsity: float, qat: bool, epochs: str, json: bool) -> None:
-    """Make a smaller network of a trained one, and train on; digits becomes digits+sparse0.8, or the like."""
+    """Prune a trained model and fine-tune it; digits becomes digits+sparse0.8, or the like."""
     from tools import pipeline, report
     from tools.report import describe
 
-    made = pipeline.compress(ask, progress(), channels, sparsity, qat, Whole(epochs) if epochs else None)
+    made = pipeline.compress(ask, progress(), channels, sparsity, qat, _epochs(epochs))
     report.show_compressed([describe.compressed(step) for step in made], json)
 
 
 @kerf_task(
     SOURCE,
-    mode=("", "float32, float16, dynamic, int8 (default), int16x8, int4, several with commas, or all"),
+    mode=("", "float32, float16, dynamic, int8 (default), int16x8, int4, a comma-separated list, or all"),
 )
 def quantize(ask: Any, json: bool) -> None:
     """Convert to .tflite, and compute the reference vectors."""
@@ -259,7 +269,7 @@ def quantize(ask: Any, json: bool) -> None:
 
 @kerf_task(
     SOURCE,
-    html=("", "write it as a page to this file, with float weights beside the integers"),
+    html=("", "write an HTML page to this file, with the float weights beside the integers"),
     open=(False, "open the .tflite in Netron, in a browser on this machine"),
 )
 def inspect(ask: Any, html: str, open: bool, json: bool) -> None:
@@ -281,7 +291,7 @@ def inspect(ask: Any, html: str, open: bool, json: bool) -> None:
 @kerf_task(
     FIRMWARE,
     out=("", "the folder to write (default: under build/)"),
-    force=(False, "write over files that have been changed since kerf wrote them"),
+    force=(False, "overwrite files that have changed since kerf wrote them"),
 )
 def render(ask: Any, out: str, force: bool, json: bool) -> None:
     """Render a complete PlatformIO project; `pio run` works inside it, away from this repository."""
@@ -294,7 +304,7 @@ def render(ask: Any, out: str, force: bool, json: bool) -> None:
 
 @kerf_task(FIRMWARE)
 def build(ask: Any, json: bool) -> None:
-    """Build the firmware with PlatformIO; sizes against the board's limits."""
+    """Build the firmware with PlatformIO and compare its sizes with the board's limits."""
     from tools import pipeline, report
     from tools.report import describe
 
@@ -304,7 +314,7 @@ def build(ask: Any, json: bool) -> None:
 
 @kerf_task(FIRMWARE + " port")
 def flash(ask: Any, json: bool) -> None:
-    """Build if needed and write the firmware to the board (found by its USB id without --port)."""
+    """Build if needed and flash the board (without --port, found by its USB id)."""
     from tools import pipeline, report
     from tools.report import describe
 
@@ -314,7 +324,7 @@ def flash(ask: Any, json: bool) -> None:
 
 @kerf_task("target port")
 def monitor(ask: Any) -> None:
-    """Show what the board says, and send what is typed; Ctrl-C ends it."""
+    """Show what the board prints and send what you type; Ctrl-C to quit."""
     from tools import pipeline
 
     pipeline.monitor(ask)
@@ -333,7 +343,7 @@ def run(ask: Any, json: bool) -> None:
 @kerf_task(
     "emulator port any_firmware data skip_bad pixels calibration strip samples json",
     models=("digits", "comma-separated names or paths"),
-    modes=("", "comma-separated modes, or all (default: int8; a .tflite brings its own)"),
+    modes=("", "comma-separated modes, or all (default: int8; a .tflite has its own)"),
     runtimes=("aot", "comma-separated runtimes"),
     targets=("stm32f4", "comma-separated targets"),
     optimize=("", "comma-separated goals of aot: speed, size, ram (default: speed, or the next that fits)"),
@@ -349,11 +359,11 @@ def bench(ask: Any, models: str, modes: str, runtimes: str, targets: str, optimi
 
 @kerf_task(
     FIRMWARE + " emulator port any_firmware",
-    target=("interpreter", "a name from `inv targets`; by default TFLM's or LiteRT's interpreter on this machine"),
-    images=([], "image files, folders of them, or quoted patterns; `classify IMAGE…` does without the option's name"),
+    target=("interpreter", "a name from `inv targets`, or interpreter: TFLM's or LiteRT's on this machine"),
+    images=([], "image files, folders of images, or quoted patterns; `classify IMAGE…` works too"),
 )
 def classify(ask: Any, images: list[str], json: bool) -> None:
-    """Say what a model sees in IMAGE…, with probabilities; on this machine, or on a target."""
+    """Classify images, with probabilities, on this machine or on a target."""
     from tools import pipeline, report
 
     report.show_rows([prediction.row() for prediction in pipeline.classify(ask, images, progress())], json)
@@ -361,10 +371,10 @@ def classify(ask: Any, images: list[str], json: bool) -> None:
 
 @kerf_task(
     FIRMWARE + " emulator port any_firmware",
-    samples=(Whole(1), "so many samples of the test set go to the device, every layer of each"),
+    samples=(Whole(1), "how many test samples to send to the device, all layers of each"),
 )
 def compare(ask: Any, samples: int, json: bool) -> None:
-    """Layer by layer: float, LiteRT, TFLM, device; names the first that diverges, and the usual cause."""
+    """Compare layer by layer: float, LiteRT, TFLM, device; name the first that diverges and the usual cause."""
     from tools import pipeline, report
 
     report.show_comparison(pipeline.compare(ask, progress(), samples), json)
@@ -372,7 +382,7 @@ def compare(ask: Any, samples: int, json: bool) -> None:
 
 @kerf_task(out=("", "the file to write (default: build/report.html)"))
 def report(ask: Any, out: str) -> None:
-    """Self-contained HTML from the measurements."""
+    """Write the measurements as a self-contained HTML page."""
     from tools import pipeline
 
     print(visible(str(pipeline.write_report(progress(), Path(out) if out else None))))
@@ -380,19 +390,19 @@ def report(ask: Any, out: str) -> None:
 
 @kerf_task(
     only=("", "run the tests whose names match (pytest -k)"),
-    port=("", "run the board tests, on the board behind this port"),
+    port=("", "run the board tests too, on the board at this serial port"),
     target=("", "with --port: which board it is"),
 )
 def test(ask: Any, only: str, port: str, target: str) -> None:
-    """The test suite; what needs a board or an absent tool is skipped with its reason."""
+    """Run the test suite; tests that need a board or a missing tool are skipped, with the reason."""
     from tools import checks
 
     raise Exit(code=checks.test(only, port, target))
 
 
-@kerf_task(fix=(False, "rewrite what can be rewritten"))
+@kerf_task(fix=(False, "fix what can be fixed automatically"))
 def check(ask: Any, fix: bool) -> None:
-    """Lint, format and types, in Python and C++."""
+    """Check lint, formatting and types, in Python and C++."""
     from tools import checks
 
     raise Exit(code=checks.check(fix))
@@ -400,14 +410,14 @@ def check(ask: Any, fix: bool) -> None:
 
 @kerf_task()
 def clean(ask: Any) -> None:
-    """Remove build/, once no other kerf is at work in it."""
+    """Remove build/, once no other kerf is using it."""
     from tools import pipeline
 
     pipeline.clean(progress())
 
 
-def _name_images(words: list[str], behind: list[str]) -> None:
-    """`classify A B` becomes `classify --images A --images B`, in place: Invoke has no list without a name."""
+def _name_images(words: list[str], after: list[str]) -> None:
+    """Turns `classify A B` into `classify --images A --images B`, in place: Invoke has no positional lists."""
     if words[:1] != ["classify"]:
         return
     options = signature(classify.body).parameters.values()
@@ -415,28 +425,28 @@ def _name_images(words: list[str], behind: list[str]) -> None:
     rest, named = iter(words[1:]), []
     for word in rest:
         named += [word, *islice(rest, word in takes_value)] if word[:1] == "-" else ["--images", word]
-    for word in behind:  # after `--`, where no word is an option
+    for word in after:  # after `--`, where no word is an option
         named += ["--images", f"./{word}" if word[:1] == "-" else word]
     words[1:] = named
 
 
-if hasattr(program, "core"):  # Invoke is loading this file, and reads the words of the command line next
+if hasattr(program, "core"):  # Invoke is loading this file, and will parse the command line next
     _name_images(program.core.unparsed, program.argv[program.argv.index("--") + 1 :] if "--" in program.argv else [])
 
 
-# What the user typed may be the name of a file that a pattern of the shell has found.
+# The error quotes what was typed, which may be a file name that a shell pattern matched.
 setattr(ParseError, "__str__", lambda error: visible(Exception.__str__(error)))  # noqa: B010
 
 
 def main() -> None:
-    """What ./kerf starts: Invoke, but a command line that it does not understand is wrong usage, exit code 2."""
+    """The entry point of ./kerf: Invoke, except that a command line it cannot parse ends with exit code 2."""
     try:
         with endings():
             program.run()
     except SystemExit as end:
         codes = {ParseError: 2, KeyboardInterrupt: 130}
         sys.exit(codes.get(type(end.__context__), end.code))
-    except Exit as end:  # of what happened outside of every task
+    except Exit as end:  # raised outside of any task
         if end.message:
             print(end.message, file=sys.stderr)
         sys.exit(end.code)

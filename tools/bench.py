@@ -1,7 +1,7 @@
-"""The bench: sends the test set through a transport, brings back outputs and timings, compares with the oracle.
+"""The bench: sends the test set through a transport, collects outputs and timings, compares with the oracle.
 
-After build and upload, before the report. Whatever happens on the line, a result is that of its own sample: inputs
-and outputs are checked by CRC-32, and a device that restarts makes the sample begin again.
+It comes after build and upload, before the report. Whatever happens on the line, a result belongs to its sample:
+inputs and outputs are checked by CRC-32, and when the device restarts, the sample is repeated.
 """
 
 import math
@@ -25,7 +25,7 @@ from .transports import Transport
 from .values import Clock, DeviceRun, Identity, Timing, Vectors
 
 INVOKE_SECONDS = 120.0
-MAX_REDOS = 8  # of one sample, before the line or the board is given up
+MAX_REDOS = 8  # attempts at one sample before giving up
 MAX_TEXT_BYTES = 4 * protocol.MAX_READ_BYTES
 CALIBRATION_TURNS = (1_000, 1_000_000)
 TOLERANCE = 1e-4
@@ -44,11 +44,11 @@ def run(
     *,
     wanted: Identity | None = None,
 ) -> DeviceRun:
-    """Runs every sample of ``vectors`` once, then ``profile_runs`` times the first one with operator times.
+    """Runs every sample of ``vectors`` once, then the first one ``profile_runs`` times with operator times.
 
-    ``wanted`` is the firmware to measure, None: whichever is there with this model. On an emulator all times are
-    instructions, see `Scale`; on a board, ticks of the clock the firmware names.
-    Raises TransportError, ProtocolError or DeviceError, within a bounded time, when it cannot be done.
+    ``wanted`` is the firmware to measure; None accepts any firmware with this model. On an emulator all times are
+    instructions, see `Scale`; on a board, ticks of the clock that the firmware names.
+    Raises TransportError, ProtocolError or DeviceError within a bounded time.
     """
     device = _Device(Link(transport), model_sha256, op_count, wanted)
     if transport.emulated:
@@ -93,8 +93,8 @@ def capture(
     *,
     wanted: Identity | None = None,
 ) -> tuple[tuple[Arrays, ...], Identity]:
-    """For every sample of ``inputs`` (first axis) the output of each operator, in order, as the device computes them;
-    and which firmware that was.
+    """The output of each operator, in order, for every sample of ``inputs`` (first axis), computed on the device; and
+    the identity of its firmware.
 
     ``like`` has one array per operator with its output's shape and dtype, ``wanted`` is that of `run`. Raises as `run`,
     and DeviceError when the firmware cannot pause an inference.
@@ -104,7 +104,7 @@ def capture(
         device.link.await_boot()
     welcome, identity = device.open()
     if not welcome.capabilities & protocol.CAN_CAPTURE:
-        raise DeviceError("the firmware cannot show its intermediate tensors: flash it again, with this kerf")
+        raise DeviceError("the firmware cannot expose its intermediate tensors: flash it again with this kerf")
     with (progress or Progress()).bar("layers on the device", len(inputs[0]) * len(like)) as step:
 
         def one(sample: int) -> Arrays:
@@ -119,7 +119,7 @@ def capture(
 
 @dataclass(frozen=True)
 class Scale:
-    """How many instructions a tick is. Exact where the emulator's is a simple fraction, as QEMU's -icount makes it."""
+    """Instructions per tick. Exact where the emulator's ratio is a simple fraction, as with QEMU's -icount."""
 
     instructions_per_tick: Fraction
 
@@ -129,17 +129,17 @@ class Scale:
 
     @property
     def note(self) -> str | None:
-        """A sentence when the clock cannot tell single instructions apart."""
+        """A sentence when the clock is too coarse to count single instructions."""
         if self.instructions_per_tick <= 1:
             return None
         return f"the emulator's clock counts in steps of {math.ceil(self.instructions_per_tick)} instructions"
 
 
 def calibrated(short: Calibrated, long: Calibrated) -> Scale:
-    """The scale from two loops of known length: their difference has none of the cost of reading the clock.
+    """The scale from two loops of known length: their difference cancels the cost of reading the clock.
 
-    A difference of T ticks is known to within one either way, so the scale lies between I / (T + 1) and I / (T - 1);
-    the simplest fraction in there is taken, which undoes the clock's rounding. DeviceError when nothing can be told.
+    The difference of T ticks is accurate to one tick either way, so the scale lies between I / (T + 1) and I / (T - 1).
+    The simplest fraction in that range undoes the clock's rounding. DeviceError when the loops took no measurable time.
     """
     instructions, ticks = long.instructions - short.instructions, long.ticks - short.ticks
     if instructions <= 0 or ticks <= 1:
@@ -151,7 +151,7 @@ def calibrated(short: Calibrated, long: Calibrated) -> Scale:
 
 
 def simplest_between(low: Fraction, high: Fraction) -> Fraction:
-    """The fraction of the smallest denominator in [low, high], 0 < low <= high (by continued fractions)."""
+    """The fraction with the smallest denominator in [low, high], 0 < low <= high (by continued fractions)."""
     whole = math.floor(low)
     if whole == low:
         return Fraction(whole)
@@ -161,19 +161,19 @@ def simplest_between(low: Fraction, high: Fraction) -> Fraction:
 
 
 def timing(ticks: Sequence[int]) -> Timing:
-    """Minimum, lower median and 99th percentile (nearest rank): each is a time that was really measured."""
+    """Minimum, lower median and 99th percentile (nearest rank): each is a time that was actually measured."""
     ordered = sorted(ticks)
     return Timing(ordered[0], statistics.median_low(ordered), ordered[math.ceil(0.99 * len(ordered)) - 1], len(ordered))
 
 
 def tolerance(vectors: Vectors) -> float:
-    """The tolerance `compare` allows these outputs: 0 where all are integers."""
+    """The tolerance of `compare` for these outputs: 0 where all are integers."""
     return TOLERANCE if any(np.issubdtype(array.dtype, np.floating) for array in vectors.expected) else 0.0
 
 
 def compare(vectors: Vectors, outputs: Arrays, tolerance: float = TOLERANCE) -> tuple[int, ...]:
-    """The samples of which any output differs from the oracle's: integers by equality, floats by more than
-    ``tolerance`` times the largest magnitude the oracle gives that output over the test set; NaN equals only NaN."""
+    """The samples with an output that differs from the oracle's: integers must be equal, floats within ``tolerance``
+    times the largest magnitude of the oracle's output over the test set; NaN equals only NaN."""
     wrong = np.zeros(vectors.samples, dtype=bool)
     for expected, got in zip(vectors.expected, outputs, strict=True):
         if np.issubdtype(expected.dtype, np.floating):
@@ -189,7 +189,7 @@ def compare(vectors: Vectors, outputs: Arrays, tolerance: float = TOLERANCE) -> 
 
 
 def largest_difference(vectors: Vectors, outputs: Arrays) -> float | None:
-    """The largest absolute difference from the oracle in steps of integer outputs, where the oracle is not exact and
+    """The largest absolute difference of integer outputs from the oracle, in steps, where the oracle is not exact and
     equality therefore proves nothing; None where `compare` decides."""
     if vectors.exact or tolerance(vectors) > 0:
         return None
@@ -200,8 +200,8 @@ def largest_difference(vectors: Vectors, outputs: Arrays) -> float | None:
 
 
 def accuracy(vectors: Vectors, outputs: Arrays) -> float | None:
-    """The share of samples whose largest value of output 0 is at the label (the first of equals); None without labels
-    or with a single value per sample, which is no classifier's output."""
+    """The fraction of samples whose highest score in output 0 is at the label (the first of equals); None without
+    labels or with a single value per sample, which is not a classifier's output."""
     scores = outputs[0].reshape(len(outputs[0]), -1)
     if vectors.labels is None or scores.shape[1] < 2:
         return None
@@ -209,7 +209,7 @@ def accuracy(vectors: Vectors, outputs: Arrays) -> float | None:
 
 
 def other_firmware(found: Identity, wanted: Identity) -> str:
-    """The sentence for a firmware that is not the one to measure."""
+    """The message for a firmware that is not the one to measure."""
     says, expected = (f"{who.target} ({who.core}), runtime {who.runtime}" for who in (found, wanted))
     if says == expected:
         difference = f"as expected, but built from other sources or options (build {found.build}, not {wanted.build})"
@@ -217,12 +217,12 @@ def other_firmware(found: Identity, wanted: Identity) -> str:
         difference = f"where {expected} was expected"
     return (
         f"the firmware says it is {says}, {difference}; flash {wanted.target}'s firmware, or add --any-firmware to "
-        "measure what is there"
+        "measure this one"
     )
 
 
 class _Device:
-    """What the bench asks of a firmware, each with its answer checked; begins again after a restart."""
+    """The bench's requests to a firmware, with every answer checked; redone after a restart."""
 
     def __init__(self, link: Link, model_sha256: str, op_count: int, wanted: Identity | None) -> None:
         self.link = link
@@ -233,7 +233,7 @@ class _Device:
         self._session: tuple[Welcome, Identity] | None = None
 
     def open(self) -> tuple[Welcome, Identity]:
-        """A session with the firmware of this very model, and of the wanted build; DeviceError with any other."""
+        """Opens a session with the firmware; DeviceError unless it has this very model and is the wanted build."""
 
         def opened() -> tuple[Welcome, Identity]:
             assert self._session is not None
@@ -242,7 +242,7 @@ class _Device:
         return self.redo(opened)
 
     def _open(self) -> tuple[Welcome, Identity]:
-        """What `open` says, unless the device restarts meanwhile: then SessionLost."""
+        """As `open`, but raises SessionLost if the device restarts meanwhile."""
         welcome = self.link.hello()
         if welcome.model_sha256.hex() != self._sha256 or welcome.ops != self._op_count:
             raise DeviceError(
@@ -255,18 +255,18 @@ class _Device:
             raise DeviceError(other_firmware(identity, self._wanted))
         if welcome.tick_unit >= len(protocol.TICK_UNITS) or not welcome.tick_hz:
             raise DeviceError(
-                f"the device counts in a unit that this kerf does not know (unit {welcome.tick_unit}, "
+                f"the device's clock has a unit that this kerf does not know (unit {welcome.tick_unit}, "
                 f"{welcome.tick_hz} Hz): flash it again"
             )
         if welcome.setup_status:
             why = faults.describe_status(welcome.setup_status, welcome.setup_detail)
             raise DeviceError(f"the model could not be set up on the device: {why}")
-        self._wanted = identity  # whichever it was at first: another one after a restart is not what is being measured
+        self._wanted = identity  # whichever it was at first: after a restart it must be the same one
         return welcome, identity
 
     def redo(self, action: Callable[[], T], what: str = "one sample") -> T:
-        """The action's result in an open session, from its start again whenever the device restarted or held other
-        inputs. ``what`` begins the message where that never ends."""
+        """The action's result in an open session; the action is redone whenever the device restarted or its inputs
+        were not the ones sent. ``what`` names the action in the message when that happens too often."""
         for _ in range(MAX_REDOS):
             try:
                 if self._session is None:
@@ -279,7 +279,7 @@ class _Device:
                 self.redos += 1
         raise DeviceError(
             f"{what} failed {MAX_REDOS} times in a row (the device restarted {self.link.boots} times): "
-            "look at its power supply and its wiring"
+            "check its power supply and its wiring"
         )
 
     def calibrate(self) -> Scale:
@@ -289,10 +289,10 @@ class _Device:
         return calibrated(*map(spin, CALIBRATION_TURNS))
 
     def each(self, count: int, one: Callable[[int], T]) -> list[T]:
-        """What ``one`` gives for samples 0 … count - 1, each from its start again where it was disturbed.
+        """The results of ``one`` for samples 0 … count - 1; a sample that was disturbed is redone.
 
-        Where the model keeps state they are a sequence: it begins from the initial state, and with its first sample
-        again after anything that could have disturbed it.
+        Where the model keeps state, the samples are a sequence: it starts from the initial state, and starts over
+        after anything that could have disturbed it.
         """
         welcome, _ = self.open()
         if not welcome.capabilities & protocol.KEEPS_STATE:
@@ -329,7 +329,7 @@ class _Device:
         return self.redo(attempt)
 
     def capture(self, inputs: Arrays, like: Arrays, step: Callable[[int], None]) -> Arrays:
-        """The output of every operator in one inference, each read while the device stands still after it."""
+        """The output of every operator in one inference, each read while the device is paused after the operator."""
         request: protocol.Message = protocol.Capture(0, self._write(inputs))
         outputs = []
         for op, array in enumerate(like):
@@ -339,8 +339,8 @@ class _Device:
                 raise DeviceError(f"the inference ended before operator {op}: {why}")
             if (paused.op, paused.bytes) != (op, array.nbytes):
                 raise DeviceError(
-                    f"operator {op} gives {array.nbytes} bytes, the device says operator {paused.op} and "
-                    f"{paused.bytes}: flash it again"
+                    f"operator {op} has an output of {array.nbytes} bytes, but the device reports operator {paused.op} "
+                    f"with {paused.bytes}: flash it again"
                 )
             data = self._read(protocol.PAUSED_OUTPUT, 0, paused.bytes)
             if zlib.crc32(data) != paused.crc32:
@@ -370,7 +370,7 @@ class _Device:
         return crc
 
     def _text(self, index: int) -> str:
-        """One of the firmware's texts; what cannot be printed in it is U+FFFD."""
+        """One of the firmware's texts; unprintable characters are replaced by U+FFFD."""
         data = b""
         while len(data) < MAX_TEXT_BYTES:
             part = self.link.ask(Read(protocol.TEXT, index, len(data), protocol.MAX_READ_BYTES), Data).data
@@ -387,7 +387,7 @@ class _Device:
             count = min(protocol.MAX_READ_BYTES, size - len(data))
             part = self.link.ask(Read(object_, index, len(data), count), Data).data
             if len(part) > count:
-                raise DeviceError(f"the device sent {len(part)} bytes where {count} were asked for: flash it again")
+                raise DeviceError(f"the device sent {len(part)} bytes where {count} were requested: flash it again")
             if not part:
                 raise DeviceError(
                     f"the firmware's output {index} has {len(data)} bytes, the model's {size}: flash it again"

@@ -1,4 +1,4 @@
-"""The last net: what nobody expected, as a sentence, with everything that helps to mend it in a file."""
+"""The last resort: an unexpected exception becomes a sentence, and everything that helps to fix it goes to a file."""
 
 import os
 import platform
@@ -13,11 +13,11 @@ from . import __version__
 from .visible import visible
 
 EXIT_CODE = 70  # EX_SOFTWARE of sysexits.h
-OUT_OF_MEMORY = "this machine has too little memory for it; close other programs, or take fewer samples"
+OUT_OF_MEMORY = "this machine ran out of memory; close other programs, or use fewer samples"
 
 
 def report(error: BaseException, folder: Path) -> str:
-    """The sentence about a bug in kerf; its traceback goes to a file in ``folder``, or in the temporary folder."""
+    """The message for a bug in kerf; its traceback goes to a file in ``folder``, or in the temporary folder."""
     where = _place(error)
     text = "\n".join(
         (
@@ -29,8 +29,8 @@ def report(error: BaseException, folder: Path) -> str:
     )
     name = f"crash-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.log"
     kept = _write(text, name, (folder, Path(tempfile.gettempdir())))
-    told = f"the traceback is in {kept}; please report it" if kept else "please report it with what you typed"
-    return f"this is a bug in kerf: {_shortened(error)}{where}; {told}"
+    plea = f"the traceback is in {kept}; please report it" if kept else "please report it with what you typed"
+    return f"this is a bug in kerf: {_shortened(error)}{where}; {plea}"
 
 
 def _shortened(error: BaseException) -> str:
@@ -40,7 +40,7 @@ def _shortened(error: BaseException) -> str:
 
 
 def _place(error: BaseException) -> str:
-    """Where in kerf's own code it happened, last."""
+    """The innermost frame in kerf's own code."""
     root = Path(__file__).parent
     frames = [f for f in traceback.extract_tb(error.__traceback__) if root in Path(f.filename).parents]
     if not frames:
@@ -49,7 +49,7 @@ def _place(error: BaseException) -> str:
 
 
 def _write(text: str, name: str, folders: Sequence[Path]) -> Path | None:
-    """The file, in the first folder that takes it; None where none does."""
+    """The file, in the first folder that can be written to; None if none can."""
     for folder in folders:
         try:
             folder.mkdir(parents=True, exist_ok=True)

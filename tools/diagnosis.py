@@ -1,4 +1,4 @@
-"""Why a request had no answer, judged by everything that was heard on the line; pure, for the errors of link.py."""
+"""Why a request got no answer, judged by everything that arrived on the line; pure, for the errors of link.py."""
 
 import re
 from dataclasses import astuple, dataclass
@@ -6,23 +6,23 @@ from dataclasses import astuple, dataclass
 from .errors import DeviceError, KerfError, ProtocolError, TransportError
 
 BAUD = 115200
-# Bytes outside of frames that are no text either: fewer are what a device leaves behind that dies.
+# Bytes that are neither frames nor text. A device that dies mid-frame leaves fewer.
 MUCH_NOISE_BYTES = 16
-# Of what began like a frame, so many must keep a frame's shape (protocol.Decoder.damaged) for the line to carry kerf's
-# frames at all. Random bytes do it in 0.4 % of all cases, frames with one wrong bit in a hundred in most.
+# The share of frame candidates that must have the shape of a frame (protocol.Decoder.damaged) before the line is
+# considered to carry kerf's frames. 0.4 % of random bytes have it; with 1 % of bits wrong, most frames still do.
 FRAMELIKE_SHARE = 0.1
-# Of all frames, so many damaged ones explain that six requests in a row got lost on their way.
+# The share of damaged frames that explains why six requests in a row were lost.
 NOISY_SHARE = 0.3
 MANY_STARTS = 3
-# What an ESP32's ROM says while it boots: `ets Jul 29 2019 …`, `rst:0x1 (POWERON_RESET),boot:0x13 …`, `mode:DIO, clock
-# div:2`, `load:0x3fff0030,len:1184`, `entry 0x400805f0`.
+# What an ESP32's ROM prints while it boots: `ets Jul 29 2019 …`, `rst:0x1 (POWERON_RESET),boot:0x13 …`, `mode:DIO,
+# clock div:2`, `load:0x3fff0030,len:1184`, `entry 0x400805f0`.
 _ROM = re.compile(r"ets [A-Z][a-z]{2} +\d|ESP-ROM:|rst:0x|SPIWP:|mode:\w+, clock|load:0x|entry 0x")
 
 
 @dataclass(frozen=True)
 class Heard:
-    """What arrived: ``bytes`` in all, ``frames`` whole ones (``boots`` of them boot records), ``bad`` and ``damaged``
-    as protocol.Decoder counts them."""
+    """What arrived: ``bytes`` in total, intact ``frames`` (``boots`` of them boot records), ``bad`` and ``damaged`` as
+    counted by protocol.Decoder."""
 
     bytes: int = 0
     frames: int = 0
@@ -36,15 +36,15 @@ class Heard:
 
 
 def unanswered(ever: Heard, lately: Heard, outside: bytes, seconds: float, started: bool) -> KerfError:
-    """The error for a request that had no answer for ``seconds``.
+    """The error for a request that got no answer for ``seconds``.
 
-    ``ever`` is the whole conversation, ``lately`` what has arrived since the request, ``outside`` the bytes of it that
-    belong to no frame. ``started``: the device has said that it is at work on the request.
+    ``ever`` is the whole conversation, ``lately`` what has arrived since the request, ``outside`` those of its bytes
+    that are not part of a frame. ``started``: the device has acknowledged the request.
     """
     if not ever.bytes:
         return TransportError(
-            f"the device is silent: not one byte within {seconds:.0f} s; is this the right port, is the firmware "
-            "flashed, is the board out of its bootloader?"
+            f"the device is silent: not one byte within {seconds:.0f} s; check that this is the right port, that the "
+            "firmware is flashed and that the board is not in its bootloader"
         )
     if lately.boots >= MANY_STARTS:
         return restarts(lately.boots, seconds)
@@ -56,20 +56,20 @@ def unanswered(ever: Heard, lately: Heard, outside: bytes, seconds: float, start
     if text and not lately.frames:
         return _talk(text, bool(ever.frames), seconds)
     if ever.frames:
-        what = "began what it was asked and did not finish" if started else "has stopped answering: no reply came"
+        what = "started the request but did not finish it" if started else "has stopped answering: no reply came"
         return TransportError(
-            f"the device {what} within {seconds:.0f} s, and no fault record; it may hang: reset it and repeat"
+            f"the device {what} within {seconds:.0f} s, and it sent no fault record; it may hang: reset it and retry"
         )
     return ProtocolError(
-        f"only undecodable bytes came ({ever.bytes:,}): most likely another baud rate; kerf's firmware uses {BAUD}"
+        f"only undecodable bytes arrived ({ever.bytes:,}): probably a wrong baud rate; kerf's firmware uses {BAUD}"
     )
 
 
 def restarts(times: int, seconds: float) -> DeviceError:
-    """The error for a device that has restarted so often within ``seconds``."""
+    """The error for a device that restarted ``times`` within ``seconds``."""
     return DeviceError(
-        f"the device restarts again and again ({times} times within {seconds:.0f} s): look for a watchdog, a weak "
-        "power supply, or a crash in setup"
+        f"the device keeps restarting ({times} times within {seconds:.0f} s): look for a watchdog, a weak power "
+        "supply, or a crash in setup"
     )
 
 
@@ -77,30 +77,32 @@ def _noise(ever: Heard, outside: int) -> TransportError:
     if ever.bad:
         what = f"{ever.bad:,} of {ever.bad + ever.frames:,} frames arrived damaged"
     else:
-        what = f"{outside:,} bytes arrived that belong to no frame"
-    return TransportError(f"the line is noisy: {what}; look at the cable, the ground and the baud rate ({BAUD})")
+        what = f"{outside:,} bytes arrived that are not part of a frame"
+    return TransportError(f"the line is noisy: {what}; check the cable, the ground and the baud rate ({BAUD})")
 
 
 def _talk(text: list[str], was_kerf: bool, seconds: float) -> KerfError:
-    """The error for a device that says lines of text and nothing else."""
+    """The error for a device that sends nothing but text."""
     last = repr(text[-1][:60])
     starts = sum(line.startswith("rst:0x") for line in text)
     if "waiting for download" in text[-1]:
-        return DeviceError("the ESP32 waits in its ROM for a download: let go of its BOOT button and press reset")
+        return DeviceError("the ESP32 is in download mode: release its BOOT button and press reset")
     if starts >= MANY_STARTS:
         return restarts(starts, seconds)
     if _ROM.match(text[-1]):
         return DeviceError(
-            f"the ESP32 was still booting after {seconds:.0f} s (its ROM says {last}): repeat, and flash it again if "
-            "it stays so"
+            f"the ESP32 was still booting after {seconds:.0f} s (its ROM says {last}): retry, and flash it again if "
+            "that does not help"
         )
     if was_kerf:
-        return ProtocolError(f"the device has stopped sending frames and says {last}: reset it and repeat")
-    return ProtocolError(f"another firmware answers: text, but no kerf frames (it says {last}); flash it first")
+        return ProtocolError(f"the device has stopped sending frames and says {last}: reset it and retry")
+    return ProtocolError(
+        f"the board runs some other firmware: it sends text, not kerf's frames (it says {last}); flash it first"
+    )
 
 
 def _text(outside: bytes) -> list[str] | None:
-    """The lines that are not blank, [] for no bytes at all; None for what is no text."""
+    """The lines that are not blank, [] for no bytes at all; None for what is not text."""
     printable = sum(32 <= byte < 127 or byte in b"\r\n\t" for byte in outside)
     if printable < 0.8 * len(outside):
         return None

@@ -14,7 +14,7 @@ from .installed import Tool, apt
 
 @dataclass(frozen=True)
 class Finding:
-    """One line of `inv doctor`. ``version`` is None when the thing is missing; ``remedy`` says how to get it."""
+    """One line of `inv doctor`. ``version`` is None when it is missing; ``remedy`` says how to get it."""
 
     name: str
     purpose: str
@@ -31,16 +31,16 @@ GIT = Tool("git", "puts the commit into measurement records", apt("git"))
 PACKAGES = (
     ("tensorflow", "trains and converts models", True),
     ("tflite-micro", "the oracle: TFLM's interpreter on this machine (Linux x86-64 only)", False),
-    ("ai-edge-litert", "oracle for float models", True),
+    ("ai-edge-litert", "the oracle for float models", True),
     ("platformio", "builds, uploads and monitors", True),
     ("scons", "PlatformIO's build engine", True),
-    ("scikit-learn", "holds the digits data set", True),
+    ("scikit-learn", "provides the digits data set", True),
     ("pyserial", "talks to boards and emulators", True),
 )
 
 
 def examine() -> list[Finding]:
-    """Looks at Python, its packages and the programs on PATH; changes nothing, reaches no network."""
+    """Checks Python, its packages and the programs on PATH; changes nothing and needs no network."""
     version = ".".join(map(str, sys.version_info[:3]))
     findings = [Finding("python", "runs kerf", version, "install Python 3.10 to 3.13")]
     for name, purpose, required in PACKAGES:
@@ -54,7 +54,7 @@ def examine() -> list[Finding]:
 
 
 def require(findings: Sequence[Finding]) -> None:
-    """Raises MissingTool when something is missing that the demo needs."""
+    """Raises MissingTool when something the demo needs is missing."""
     missing = [finding for finding in findings if finding.required and finding.version is None]
     if missing:
         what = "; ".join(f"{finding.name} ({finding.remedy})" for finding in missing)

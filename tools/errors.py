@@ -3,9 +3,9 @@
     KerfError                   one sentence: what, where, what to do
     ├── UsageError              wrong usage: exit code 2
     │   └── UnknownName         a model, target, runtime … that does not exist (lists the known ones)
-    ├── MissingTool             a program or package that must be installed first
+    ├── MissingTool             a program or package that is not installed
     ├── TrainError              data, training
-    ├── CompressError           a model that cannot be pruned or trained for int8
+    ├── CompressError           a model that cannot be pruned, or not trained for int8
     ├── QuantizeError           conversion to .tflite
     ├── ModelError              a .tflite that cannot be read
     │   └── UnsupportedModel    readable, but no kernel (operator, type, shape) for it
@@ -13,13 +13,13 @@
     │   └── DoesNotFit          the model is larger than the target
     ├── BuildError              rendering, PlatformIO, the compiler
     ├── TransportError          opening, losing or not finding a port or an emulator
-    ├── ProtocolError           the other side speaks, but not as agreed
+    ├── ProtocolError           the other side answers, but violates the protocol
     │   └── DeviceError         the firmware sent an error or fault record
-    └── Mismatch                the device's numbers are not the oracle's
+    └── Mismatch                the device's outputs differ from the oracle's
 
-A disk that is full, a folder that may not be written and a name that is too long can meet any stage: the command line
-makes a KerfError of the OSError (`of_system`). Whatever else is not a KerfError is a bug in kerf: the command line says
-so and writes its traceback to a file (crash.py).
+A full disk, a read-only folder or a name that is too long can hit any stage: the command line turns an OSError into a
+KerfError (`of_system`). Any other exception is a bug in kerf: the command line says so and writes the traceback to a
+file (crash.py).
 """
 
 import errno
@@ -27,7 +27,7 @@ from collections.abc import Iterable
 
 
 class KerfError(Exception):
-    """Base of every failure a user can cause; ``str(error)`` is the one sentence they read."""
+    """Base of every failure a user can cause; ``str(error)`` is the sentence they read."""
 
     exit_code = 1
 
@@ -39,7 +39,7 @@ class UsageError(KerfError):
 
 
 class UnknownName(UsageError):
-    """A name that does not exist, with the ones that do."""
+    """A name that does not exist; the message lists those that do."""
 
     def __init__(self, what: str, name: str, known: Iterable[str]) -> None:
         self.what, self.name, self.known = what, name, tuple(sorted(known))
@@ -47,7 +47,7 @@ class UnknownName(UsageError):
 
 
 class MissingTool(KerfError):
-    """A program or package that is not installed; the sentence says how to get it."""
+    """A program or package that is not installed; the message says how to get it."""
 
 
 class TrainError(KerfError):
@@ -55,19 +55,19 @@ class TrainError(KerfError):
 
 
 class CompressError(KerfError):
-    """A model, or data, with which pruning or training for int8 is not possible; names the layer."""
+    """A model, or data, that does not allow pruning or quantization-aware training; names the layer."""
 
 
 class QuantizeError(KerfError):
-    """A model that cannot be converted to .tflite in the mode asked for."""
+    """A model that cannot be converted to .tflite in the requested mode."""
 
 
 class ModelError(KerfError):
-    """A .tflite file that is not one, or that contradicts itself."""
+    """A file that is not a .tflite, or one that contradicts itself."""
 
 
 class UnsupportedModel(ModelError):
-    """A valid .tflite with something no kernel covers; names the layer and the way out."""
+    """A valid .tflite with something no kernel supports; names the layer and what to do."""
 
 
 class PlanError(KerfError):
@@ -83,11 +83,11 @@ class BuildError(KerfError):
 
 
 class TransportError(KerfError):
-    """The port or the emulator could not be opened, or went away."""
+    """The port or the emulator could not be opened, or was lost."""
 
 
 class ProtocolError(KerfError):
-    """The other side answers, but not as docs/protocol.md says."""
+    """The other side answers, but violates docs/protocol.md."""
 
 
 class DeviceError(ProtocolError):
@@ -95,30 +95,30 @@ class DeviceError(ProtocolError):
 
 
 class Mismatch(KerfError):
-    """The device computed other numbers than the oracle."""
+    """The device's outputs differ from the oracle's."""
 
 
 def counted(number: int, what: str) -> str:
-    """How many, as a sentence says it: ``1 image``, ``2 images``."""
+    """A count with its noun: ``1 image``, ``2 images``."""
     return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 _REMEDIES = {
-    errno.ENOSPC: "make room on that disk",
-    errno.EDQUOT: "make room on that disk",
-    errno.EROFS: "choose a place that may be written",
-    errno.EACCES: "choose a place that you may read and write, or change its permissions",
-    errno.EPERM: "choose a place that you may read and write, or change its permissions",
+    errno.ENOSPC: "free some space on that disk",
+    errno.EDQUOT: "free some space on that disk",
+    errno.EROFS: "choose a folder that is writable",
+    errno.EACCES: "change its permissions, or choose another path",
+    errno.EPERM: "change its permissions, or choose another path",
     errno.ENAMETOOLONG: "choose a shorter name",
-    errno.ENOTDIR: "a file is where a folder should be; move it away or choose another name",
-    errno.EEXIST: "a file is where a folder should be; move it away or choose another name",
-    errno.EISDIR: "a folder is where a file should be; choose another name",
+    errno.ENOTDIR: "there is a file where a folder should be; move it away or choose another name",
+    errno.EEXIST: "there is a file where a folder should be; move it away or choose another name",
+    errno.EISDIR: "there is a folder where a file should be; choose another name",
 }
 
 
 def of_system(error: OSError) -> KerfError:
-    """What the operating system refused, as a sentence."""
+    """What the operating system refused, as a sentence for the user."""
     named = str(error.filename2 or error.filename or "a file")
     name = named if len(named) <= 200 else f"{named[:200]}…"
-    remedy = _REMEDIES.get(error.errno or 0, "look whether it is there and may be read and written")
+    remedy = _REMEDIES.get(error.errno or 0, "check that it exists and can be read and written")
     return KerfError(f"{name}: {error.strerror or error}; {remedy}")

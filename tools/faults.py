@@ -1,4 +1,4 @@
-"""Fault records and status numbers of the firmware, in words; pure, used by the bench for its errors."""
+"""The firmware's fault records and status codes in words; pure, used by the bench for its errors."""
 
 from .protocol import Fault
 
@@ -11,7 +11,7 @@ _FAULT_KINDS = {
     6: "assertion failed",
     7: "unexpected exception",
 }
-# CFSR and HFSR bits in words, ARMv7-M Architecture Reference Manual B3.2.15 and B3.2.16.
+# Bits of CFSR and HFSR in words: ARMv7-M Architecture Reference Manual B3.2.15 and B3.2.16.
 _CFSR_BITS = {
     0: "instruction access violation",
     1: "data access violation",
@@ -54,7 +54,7 @@ def describe_fault(fault: Fault) -> str:
 _SETUP_STATUS = {
     1: "the arena is too small: {} bytes are missing",
     2: "operator {} is not in the firmware's operator list",
-    3: "the model does not suit the runtime (detail {})",
+    3: "the model does not match the runtime (detail {})",
     4: "operator {} failed",
 }
 

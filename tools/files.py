@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all, whatever interrupts kerf, and that are the same bytes every time."""
+"""Files that are written atomically, whatever interrupts kerf, and that have the same bytes every time."""
 
 import hashlib
 import io
@@ -20,7 +20,7 @@ _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest date a zip entry can have
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """A temporary name next to ``path``, with the same suffix; what is written there becomes ``path`` on success.
+    """A temporary name next to ``path``, with the same suffix; the file is renamed to ``path`` on success.
 
     The rename is atomic (POSIX rename, Windows ReplaceFile): a reader sees the old file or the new one.
     """
@@ -31,10 +31,10 @@ def replacing(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def temporary(path: Path) -> Iterator[Path]:
-    """A name next to ``path``, for a file or folder that is there no longer than the context.
+    """A name next to ``path``, for a file or folder that exists only as long as the context.
 
-    It has this process's number, so that two kerfs at once do not use the same one; left-overs of one that was killed
-    are removed first.
+    It contains the process id, so that two kerfs do not use the same name; leftovers of killed processes are removed
+    first.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     name = path.with_name(f".{path.stem}.{os.getpid()}.partial{path.suffix}")
@@ -59,7 +59,7 @@ def _left_over(path: Path) -> Iterator[Path]:
 def is_running(process: int) -> bool:
     """Whether there is a process with this number; True where there is no way to ask."""
     if os.name != "posix":
-        return True  # os.kill would end it
+        return True  # there, os.kill would terminate it
     try:
         os.kill(process, 0)
     except (ProcessLookupError, OverflowError):
@@ -70,7 +70,7 @@ def is_running(process: int) -> bool:
 
 
 def remove(path: Path) -> None:
-    """Removes a file or folder; nothing happens when there is none."""
+    """Removes a file or folder, if it exists."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
     else:
@@ -78,7 +78,7 @@ def remove(path: Path) -> None:
 
 
 def write(path: Path, data: bytes) -> None:
-    """Writes a file whole or not at all. A device or a pipe (/dev/stdout) is written to, not replaced."""
+    """Writes a file atomically. A device or a pipe (/dev/stdout) is written to, not replaced."""
     if path.exists() and not path.is_file() and not path.is_dir():
         with path.open("wb") as device:
             device.write(data)
@@ -88,7 +88,7 @@ def write(path: Path, data: bytes) -> None:
 
 
 def sha256(data: bytes) -> str:
-    """SHA-256 of the bytes alone, as sha256sum prints it."""
+    """SHA-256 of the bytes, as sha256sum prints it."""
     return hashlib.sha256(data).hexdigest()
 
 
@@ -111,9 +111,9 @@ def tree_digest(path: Path) -> str:
 
 
 def own_digest(*parts: str) -> str:
-    """A digest of kerf's own source files, or all of a folder, named from tools/ on.
+    """A digest of kerf's own source files, or of all in a folder, named relative to tools/.
 
-    What they make is made again after they have changed, as they do in a checkout, where the version stays.
+    It marks cached results as stale when the code changes, which in a checkout happens without a new version.
     """
     root = Path(__file__).parent
     found = [[root / part] if part.endswith(".py") else sorted((root / part).rglob("*.py")) for part in parts]
@@ -121,7 +121,7 @@ def own_digest(*parts: str) -> str:
 
 
 def pack(entries: Mapping[str, bytes]) -> bytes:
-    """A zip file (stored, fixed dates) with these entries in this order."""
+    """A zip file (uncompressed, fixed dates) with these entries in this order."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         for name, data in entries.items():
@@ -136,7 +136,7 @@ def unpack(data: bytes) -> dict[str, bytes]:
 
 
 def pack_arrays(arrays: Mapping[str, npt.NDArray[Any]]) -> bytes:
-    """An .npz that numpy.load reads; numpy's own writer would put the time of day into it."""
+    """An .npz that numpy.load reads; numpy's own writer would put the current time into it."""
     entries = {}
     for name, array in arrays.items():
         entry = io.BytesIO()
@@ -152,10 +152,10 @@ def unpack_arrays(data: bytes) -> dict[str, npt.NDArray[Any]]:
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """The object in a JSON file that kerf wrote; {} when there is none or it is not readable."""
+    """The object in a JSON file written by kerf; {} when there is none or it is unreadable."""
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):  # the last for brackets nested a thousand deep
+    except (OSError, ValueError, RecursionError):  # the last: brackets nested a thousand deep
         return {}
     return value if isinstance(value, dict) else {}
 
@@ -167,7 +167,7 @@ def write_sealed(path: Path, record: Mapping[str, Any]) -> None:
 
 
 def read_sealed(path: Path) -> dict[str, Any]:
-    """The object that `write_sealed` wrote; {} when there is none, or anything in it has changed since."""
+    """The object written by `write_sealed`; {} when there is none, or anything in it has changed since."""
     record = read_json(path)
     seal = record.pop("digest", None)
     return record if seal == digest(json.dumps(record, indent=1)) else {}

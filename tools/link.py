@@ -1,7 +1,7 @@
 """The host's end of the native dialect: one request at a time, resent on silence, every wait bounded.
 
-Between protocol.py (what a record is) and bench.py (what to ask). A firmware that restarts loses its session and
-refuses everything until a new HELLO; that surfaces here as SessionLost, for the caller to begin its sample again.
+It sits between protocol.py (what a record is) and bench.py (what to ask). A firmware that restarts loses its session
+and refuses everything until a new HELLO; this is raised as SessionLost, so that the caller can redo the sample.
 """
 
 import secrets
@@ -23,38 +23,38 @@ LONGEST_WAIT_SECONDS = 2.0
 ANSWER_SECONDS = 8.0
 HELLO_SECONDS = 12.0
 BOOT_SECONDS = 1.0
-# An emulator's line loses nothing, and a byte that arrives during an inference would count as instructions.
+# An emulator's line loses nothing, and receiving a byte during an inference would cost instructions.
 EMULATED_INVOKE_SECONDS = 5.0
 EMULATED_DONE_SECONDS = 30.0
 MAX_BOOTS = 6
 
 
 class SessionLost(Exception):
-    """The device restarted: say hello again and begin the sample from its start."""
+    """The device restarted: send HELLO again and redo the sample."""
 
 
 class InputsLost(Exception):
-    """The device holds other inputs than were sent: write them again."""
+    """The inputs on the device are not the ones that were sent: write them again."""
 
 
 class Link:
-    """A conversation over a transport. ``retries`` counts requests sent again, ``boots`` restarts seen."""
+    """A conversation over a transport. ``retries`` counts resent requests, ``boots`` the restarts seen."""
 
     def __init__(self, transport: Transport) -> None:
         self.transport = transport
         self.retries = 0
         self.boots = 0
         self._decoder = Decoder()
-        self._pending: deque[Frame] = deque()  # a crash may be told right behind an answer
+        self._pending: deque[Frame] = deque()  # one read may return an answer and the fault record after it
         self._seq = 0
         self._bytes = 0
         self._frames = 0
-        self._before = Heard()  # the latest request
-        self._started = False  # the device is at work on it
+        self._before = Heard()  # until the latest request
+        self._started = False  # the device has started the latest request
         self._in_session = False
 
     def await_boot(self, seconds: float = BOOT_SECONDS) -> None:
-        """Lets a firmware that starts right now set itself up undisturbed: until it says so, or the time is over."""
+        """Leaves a firmware that is just starting alone until it has sent its boot record, or the time is up."""
         end = self.transport.now() + seconds
         while not self.boots and (left := end - self.transport.now()) > 0:
             for _ in self._receive(left):
@@ -63,7 +63,7 @@ class Link:
     def hello(self, seconds: float = HELLO_SECONDS) -> Welcome:
         """Opens a session.
 
-        DeviceError for a fault, a restart loop or another protocol version; where no answer comes, as `ask`.
+        DeviceError for a fault, a restart loop or another protocol version; without an answer, raises as `ask`.
         """
         self._in_session = False
         boots_before = self.boots
@@ -72,7 +72,7 @@ class Link:
             if isinstance(answer, Boot) and self.boots - boots_before >= MAX_BOOTS:
                 raise diagnosis.restarts(self.boots - boots_before, seconds)
             if isinstance(answer, Refusal) and answer.code == protocol.BAD_VERSION:
-                raise self._refused(answer)  # any other is a late one, for a request of before
+                raise self._refused(answer)  # any other is a late answer to an earlier request
             if isinstance(answer, Welcome) and answer.session == nonce:
                 self._in_session = True
                 return answer
@@ -85,10 +85,10 @@ class Link:
     def ask(self, request: Message, answer: tuple[type[M], type[N]], seconds: float = ...) -> M | N: ...
 
     def ask(self, request: Message, answer: Any, seconds: float = ANSWER_SECONDS) -> Any:
-        """Sends a request until its answer, or one of several, is here.
+        """Sends a request, again and again, until it gets its answer, or one of several.
 
-        SessionLost when the device restarted, DeviceError when it refuses or crashed; where no answer comes, the error
-        that diagnosis.py has for what came instead.
+        SessionLost when the device restarted, DeviceError when it refuses or crashed; without an answer, the error
+        that diagnosis.py finds for what arrived instead.
         """
         for received in self._exchange(request, seconds):
             if isinstance(received, answer):
@@ -98,10 +98,10 @@ class Link:
         raise self._unanswered(seconds)
 
     def _exchange(self, request: Message, seconds: float) -> Iterator[Message]:
-        """Sends, resends after growing silences, yields what belongs to this request, until ``seconds`` are over."""
+        """Sends, resends after growing intervals, and yields what belongs to this request, for ``seconds``."""
         self._seq = (self._seq + 1) % 256
         self._before, self._started = self._heard(), False
-        if self._frames:  # what was said before any frame may be all that ever will be
+        if self._frames:  # before the first frame, keep all text: there may be nothing else to diagnose
             self._decoder.text.clear()
         wire = protocol.encode(request, self._seq)
         now = self.transport.now
@@ -121,12 +121,12 @@ class Link:
                     yield message
                     if isinstance(message, Started):
                         self._started = True
-                        # It works; asking again is only for a Done that got lost.
+                        # It is running; resending only helps if Done gets lost.
                         wait = EMULATED_DONE_SECONDS if self.transport.emulated else LONGEST_WAIT_SECONDS
                         resend = min(end, now() + wait)
 
     def _receive(self, timeout: float) -> Iterator[Message]:
-        """What arrives within the time-out and is unasked for or belongs to the latest request."""
+        """What arrives within the timeout and is either unsolicited or belongs to the latest request."""
         if not self._pending:
             data = self.transport.read(timeout)
             if not data and (death := self.transport.alive()):
@@ -165,7 +165,7 @@ class Link:
         return Heard(self._bytes, self._frames, self._decoder.bad, self._decoder.damaged, self.boots)
 
     def _unanswered(self, seconds: float) -> KerfError:
-        """Why nothing came of the latest request."""
+        """Why the latest request got no answer."""
         ever = self._heard()
         return diagnosis.unanswered(
             ever, ever.since(self._before), bytes(self._decoder.text), seconds, started=self._started

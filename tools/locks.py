@@ -1,11 +1,11 @@
-"""Whose turn it is: several kerfs may be at work in one build/ at the same time.
+"""Locks, so that several kerfs can work in the same build/ at once.
 
-One rule keeps them apart: whatever more than one of them may write is read and written inside `locked`, named by its
-folder or file. What a stage hands on to the next is in memory, or a copy that nobody else writes.
+One rule keeps them apart: whatever more than one process may write is read and written inside `locked`, named by its
+folder or file. What one stage passes to the next is in memory, or in a copy that no other process writes.
 
 A stage releases its lock before the next stage takes one. Where two are held at once, the outer one is that of a copy
-which this process alone uses, or the inner one belongs to something that takes no lock itself (a library that is
-fetched, the records). So nobody ever waits for a kerf that waits for them.
+that only this process uses, or the inner one belongs to something that takes no lock itself (fetching a library,
+appending a record). This rules out deadlocks.
 
 The operating system releases the locks of a process that ends, however it ends (flock). The lock file of a process that
 was killed remains until the next kerf removes it.
@@ -24,7 +24,7 @@ from filelock import FileLock, Timeout
 from . import files
 from .progress import Progress
 
-LOCKS = ".locks"  # in build/: a file for each lock that is held now, and a note about who holds it
+LOCKS = ".locks"  # in build/: a file for each lock that is currently held, and a note about its holder
 POLL_SECONDS = 0.1
 PATIENCE_SECONDS = 0.5  # a shorter wait is not worth a line
 GATE = "gate.lock"
@@ -38,7 +38,7 @@ class _Busy(Exception):
 
 
 class _Mine(threading.local):
-    """The locks that a thread holds."""
+    """The locks held by a thread."""
 
     def __init__(self) -> None:
         self.held: set[Path] = set()
@@ -53,14 +53,14 @@ def locked(build: Path, place: Path, progress: Progress, doing: str) -> Iterator
 
     ``build`` is the folder that they share.
 
-    Waits for its turn and says whom it waits for; ``doing`` is what the others are told, such as "building digits".
+    Waits until it is free and reports what it waits for; ``doing`` is shown to the others, such as "building digits".
     """
     path = build / LOCKS / f"{files.digest(str(place.resolve()))[:16]}.lock"
     if path in _mine.held:
         raise RuntimeError(f"this thread holds the lock of {place} already and would wait for itself")
 
     def begin(stack: ExitStack) -> None:
-        # `clear` closes the gate to those who begin; those who have begun must be able to finish.
+        # `clear` closes the gate to newcomers; those already at work must be able to finish.
         with nullcontext() if _mine.held else _taken(build / LOCKS / GATE):
             stack.enter_context(_taken(path, doing))
 
@@ -75,7 +75,7 @@ def locked(build: Path, place: Path, progress: Progress, doing: str) -> Iterator
 
 
 def clear(build: Path, progress: Progress) -> None:
-    """Removes the folder ``build`` once no other kerf is at work in it; none begins in the meantime."""
+    """Removes the folder ``build`` once no other kerf is using it; none can start in the meantime."""
     if not build.exists():
         return
     folder, doing = build / LOCKS, f"removing {build.name}/"
@@ -97,7 +97,7 @@ def clear(build: Path, progress: Progress) -> None:
         _wait(lambda: closed.enter_context(_taken(gate, doing)), progress)
         _wait(remove, progress)
     for empty in (folder, build):
-        with suppress(OSError):  # it is not: the next kerf has begun
+        with suppress(OSError):  # it is not empty: the next kerf has started
             empty.rmdir()
 
 
@@ -114,7 +114,7 @@ def _sweep(folder: Path) -> None:
 
 
 def _wait(attempt: Callable[[], object], progress: Progress) -> None:
-    """Repeats ``attempt`` until nobody is in its way."""
+    """Repeats ``attempt`` until no lock is in its way."""
     since = time.monotonic()
     while True:
         try:
@@ -131,7 +131,7 @@ def _wait(attempt: Callable[[], object], progress: Progress) -> None:
 
 @contextmanager
 def _taken(path: Path, doing: str = "") -> Iterator[None]:
-    """Holds a lock, if it is free; raises _Busy if it is not. ``doing`` goes into a note for those who wait."""
+    """Holds a lock if it is free; raises _Busy if not. ``doing`` goes into a note for those who wait."""
     path.parent.mkdir(parents=True, exist_ok=True)
     lock = FileLock(path)
     try:
@@ -140,11 +140,11 @@ def _taken(path: Path, doing: str = "") -> Iterator[None]:
         raise _Busy(path) from None
     try:
         if doing:
-            with suppress(OSError):  # a full disk keeps nobody from working
+            with suppress(OSError):  # a full disk must not prevent the work
                 files.write(_note(path), json.dumps({"process": os.getpid(), "doing": doing}).encode())
         yield
     finally:
-        # Still held, so nobody else's: filelock tries again when the file whose lock it gets is gone from the folder.
+        # Removed while held, so it is ours: filelock retries when the file it has locked is gone from the folder.
         for file in (_note(path), path):
             with suppress(OSError):
                 file.unlink()

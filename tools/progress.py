@@ -1,4 +1,4 @@
-"""How long work talks to the person waiting for it: bars on a terminal, plain lines in a log, nothing in a test.
+"""Progress of long work: bars on a terminal, plain lines in a log, nothing in a test.
 
 A stage gets a Progress and never prints. Everything goes to stderr, so that results on stdout can be piped.
 """
@@ -18,32 +18,32 @@ from rich.text import Text
 from .visible import visible
 
 Step = Callable[[int, str], None]
-"""``step(done, note)``: how many of a bar's ``total`` are done, and a few words (may be empty) to show next to it."""
+"""``step(done, note)``: how many of a bar's ``total`` are done, and a few words (or none) to show next to it."""
 
 
 class VisibleConsole(Console):
-    """The only way of tables, bars and sentences to a terminal: what they quote moves no cursor and changes no colour.
+    """Every table, bar and sentence goes through this console, so that quoted text cannot control the terminal.
 
-    Text is neither markup nor an emoji's name.
+    Markup and emoji codes in text are not interpreted.
     """
 
     def __init__(self, file: TextIO | None = None, *, soft_wrap: bool = False) -> None:
         super().__init__(file=file, highlight=False, markup=False, emoji=False, soft_wrap=soft_wrap)
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterator[Segment]:
-        """Rich's own segments, of which those that steer the terminal are marked as such."""
+        """Rich's segments, with text escaped; Rich marks its own control sequences as such."""
         for text, style, control in super().render(renderable, options):
             yield Segment(text if control else visible(text, keep="\n"), style, control)
 
 
 class Progress:
-    """The silent one, and the interface of the others. It lasts as long as one command."""
+    """The interface, and its silent implementation. It lives as long as one command."""
 
     def say(self, text: str) -> None:
-        """One line about what is going on."""
+        """One line about what is happening."""
 
     def warn(self, text: str) -> None:
-        """One sentence that the user should act upon."""
+        """One sentence that the user should act on."""
 
     @contextmanager
     def bar(self, title: str, total: int) -> Iterator[Step]:
@@ -55,14 +55,14 @@ class Progress:
         return set()
 
     def is_news(self, what: Hashable) -> bool:
-        """Whether this is the first time in this command; a result that several stages ask for is told once."""
+        """Whether this is new in this command; a result that several stages use is reported once."""
         is_first = what not in self._known
         self._known.add(what)
         return is_first
 
 
 class TerminalProgress(Progress):
-    """Bars where ``file`` (default: stderr) is a terminal; elsewhere one line at every quarter of the way."""
+    """Bars where ``file`` (default: stderr) is a terminal; elsewhere one line per quarter of the work."""
 
     def __init__(self, file: TextIO | None = None) -> None:
         self._console = VisibleConsole(file or sys.stderr, soft_wrap=True)

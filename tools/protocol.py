@@ -1,7 +1,8 @@
 """The serial protocol's native dialect (docs/protocol.md): bytes ↔ records, pure.
 
 A frame on the wire is ``0x00 COBS(type u8, seq u8, payload, crc32 u32) 0x00``, at most 64 bytes; all numbers are
-little-endian. `encode` makes one from a message, `Decoder` finds them in a stream, `parse` turns one into its record.
+little-endian. `encode` turns a message into a frame, `Decoder` finds frames in a stream, `parse` turns one into its
+record.
 """
 
 import struct
@@ -16,22 +17,22 @@ from .errors import ProtocolError
 
 VERSION = 2
 MAX_WIRE_BYTES = 64  # larger USB CDC writes get lost on the Nano 33 BLE
-MAX_BODY_BYTES = MAX_WIRE_BYTES - 2  # between the delimiters; so no COBS code byte is larger, and every letter is
+MAX_BODY_BYTES = MAX_WIRE_BYTES - 2  # between the delimiters; no COBS code byte is larger, and every letter is
 MAX_PAYLOAD_BYTES = MAX_BODY_BYTES - 1 - 2 - 4  # COBS, type and seq, CRC
 MIN_BODY_BYTES = 1 + 2 + 4
 
 # Objects that READ can read.
 OUTPUT, OP_TICKS, TEXT, INPUT_INFO, OUTPUT_INFO, PAUSED_OUTPUT = range(6)
-# TEXT's indices that tell which firmware it is, of the seven there are.
+# The indices of TEXT (of seven) that identify the firmware.
 RUNTIME, KERNELS, TARGET, CORE, BUILD = range(2, 7)
-# Capabilities in HELLO's answer, a bit each.
+# Capabilities in HELLO's answer, one bit each.
 CAN_PROFILE, CAN_CAPTURE, KEEPS_STATE = 1, 2, 4
 # port.h's TickUnit, by its number.
 TICK_UNITS = ("cycles", "us")
 
 # ERROR codes
 NO_SESSION, UNKNOWN_REQUEST, BAD_LENGTH, OUT_OF_RANGE, INPUT_CRC, NOT_READY, BAD_VERSION, BUSY = range(1, 9)
-# The byte in INVOKE's flags that asks for the time of every operator.
+# The bit in INVOKE's flags that requests the time of every operator.
 PROFILE = 1
 # RESUME: to the end of the inference.
 NO_OP = 0xFFFF
@@ -48,7 +49,7 @@ class Frame:
 
 @dataclass(frozen=True)
 class Message:
-    """Base of the records. LAYOUT is struct's; with TAIL the last field takes the bytes that remain."""
+    """Base of the records. LAYOUT is a struct format; with TAIL, the last field takes the remaining bytes."""
 
     TYPE: ClassVar[int]
     LAYOUT: ClassVar[str]
@@ -57,7 +58,7 @@ class Message:
 
 @dataclass(frozen=True)
 class Hello(Message):
-    """Opens a session; the device answers nothing else before it."""
+    """Opens a session; until then the device refuses everything else."""
 
     TYPE, LAYOUT = 0x01, "<BI"
     version: int
@@ -102,7 +103,7 @@ class Written(Message):
 
 @dataclass(frozen=True)
 class Invoke(Message):
-    """Runs the model if ``inputs_crc32`` is that of all inputs, one after the other, as the device holds them."""
+    """Runs the model if ``inputs_crc32`` matches all inputs on the device, concatenated."""
 
     TYPE, LAYOUT = 0x03, "<BI"
     flags: int
@@ -118,7 +119,7 @@ class Started(Message):
 
 @dataclass(frozen=True)
 class Done(Message):
-    """INVOKE is over: model.h's Status and detail, ticks, CRC-32 over all outputs, one after the other."""
+    """INVOKE is done: model.h's Status and detail, ticks, CRC-32 over all outputs, concatenated."""
 
     TYPE, LAYOUT = 0x84, "<BIQI"
     status: int
@@ -129,7 +130,7 @@ class Done(Message):
 
 @dataclass(frozen=True)
 class Read(Message):
-    """Asks for ``count`` bytes of an object (OUTPUT … PAUSED_OUTPUT) from ``offset`` on."""
+    """Requests ``count`` bytes of an object (OUTPUT … PAUSED_OUTPUT), starting at ``offset``."""
 
     TYPE, LAYOUT = 0x05, "<BBIB"
     object: int
@@ -140,7 +141,7 @@ class Read(Message):
 
 @dataclass(frozen=True)
 class Data(Message):
-    """READ's answer; fewer bytes than asked for where the object ends."""
+    """READ's answer; fewer bytes than requested where the object ends."""
 
     TYPE, LAYOUT, TAIL = 0x85, "<", True
     data: bytes
@@ -148,14 +149,14 @@ class Data(Message):
 
 @dataclass(frozen=True)
 class AskStats(Message):
-    """Asks for Stats."""
+    """Requests Stats."""
 
     TYPE, LAYOUT = 0x06, "<"
 
 
 @dataclass(frozen=True)
 class Stats(Message):
-    """What setup() took, and memory. Stack sizes are 0 where the port does not know them."""
+    """How long setup() took, and memory use. Stack sizes are 0 where the port does not know them."""
 
     TYPE, LAYOUT = 0x86, "<QIIII"
     setup_ticks: int
@@ -175,7 +176,7 @@ class Calibrate(Message):
 
 @dataclass(frozen=True)
 class Calibrated(Message):
-    """How many instructions the loop took (0: unknown on this port) and how many ticks went by."""
+    """How many instructions the loop took (0: unknown on this port) and how many ticks elapsed."""
 
     TYPE, LAYOUT = 0x87, "<IQ"
     instructions: int
@@ -207,7 +208,7 @@ class Capture(Message):
 
 @dataclass(frozen=True)
 class Resume(Message):
-    """Goes on with a paused inference until after operator ``op``; NO_OP: to its end, which Done tells."""
+    """Continues a paused inference until after operator ``op``; NO_OP: to its end, reported by Done."""
 
     TYPE, LAYOUT = 0x0A, "<H"
     op: int
@@ -215,7 +216,7 @@ class Resume(Message):
 
 @dataclass(frozen=True)
 class ResetState(Message):
-    """Brings what the model keeps from one inference to the next back to what it was after its set-up."""
+    """Resets the model's state to what it was after setup()."""
 
     TYPE, LAYOUT = 0x0B, "<"
 
@@ -241,7 +242,7 @@ class Paused(Message):
 
 @dataclass(frozen=True)
 class Boot(Message):
-    """Sent once after every start, unasked: whatever session there was is over."""
+    """Sent once after every start, unsolicited: any session is over."""
 
     TYPE, LAYOUT = 0xE0, "<BBIQ"
     version: int
@@ -252,7 +253,7 @@ class Boot(Message):
 
 @dataclass(frozen=True)
 class Fault(Message):
-    """Sent by a fault handler, unasked: bench.h's Fault."""
+    """Sent by a fault handler, unsolicited: bench.h's Fault."""
 
     TYPE, LAYOUT = 0xE1, "<8I"
     kind: int
@@ -267,7 +268,7 @@ class Fault(Message):
 
 @dataclass(frozen=True)
 class Refusal(Message):
-    """The answer to a request the device does not carry out."""
+    """The answer to a request that the device refuses."""
 
     TYPE, LAYOUT, TAIL = 0xFF, "<BI", True
     code: int
@@ -301,9 +302,9 @@ MAX_READ_BYTES = MAX_PAYLOAD_BYTES
 
 
 def encode_frame(frame: Frame) -> bytes:
-    """The bytes of a frame on the wire, both delimiters included; ValueError for a payload above 55 bytes."""
+    """The bytes of a frame on the wire, including both delimiters; ValueError for a payload of over 55 bytes."""
     if len(frame.payload) > MAX_PAYLOAD_BYTES:
-        raise ValueError(f"a payload of {len(frame.payload)} bytes is above {MAX_PAYLOAD_BYTES}")
+        raise ValueError(f"a payload of {len(frame.payload)} bytes is longer than {MAX_PAYLOAD_BYTES}")
     body = bytes((frame.type, frame.seq)) + frame.payload
     encoded: bytes = cobs.encode(body + struct.pack("<I", zlib.crc32(body)))
     return b"\0" + encoded + b"\0"
@@ -318,15 +319,15 @@ def encode(message: Message, seq: int) -> bytes:
 
 
 def parse(frame: Frame) -> Message:
-    """The record in a frame; ProtocolError when its type is unknown or its payload has another length than agreed."""
+    """The record in a frame; ProtocolError when its type is unknown or its payload has the wrong length."""
     kind = MESSAGES.get(frame.type)
     if kind is None:
-        raise ProtocolError(f"the device sent a frame of the unknown type 0x{frame.type:02x}; update kerf")
+        raise ProtocolError(f"the device sent a frame of unknown type 0x{frame.type:02x}; update kerf")
     size = struct.calcsize(kind.LAYOUT)
     if len(frame.payload) < size or (not kind.TAIL and len(frame.payload) > size):
         raise ProtocolError(
             f"the device sent a {kind.__name__} record of {len(frame.payload)} bytes instead of {size}; "
-            "flash it again, with this version of kerf"
+            "flash it again with this version of kerf"
         )
     values = struct.unpack(kind.LAYOUT, frame.payload[:size])
     make: Callable[..., Message] = kind
@@ -335,13 +336,12 @@ def parse(frame: Frame) -> Message:
 
 @dataclass
 class Decoder:
-    """Finds frames in a stream that also carries text and noise; the C++ one (firmware/bench/wire.h) does the same.
+    """Finds frames in a stream that also carries text and noise; its C++ twin is in firmware/bench/wire.h.
 
-    ``bad`` counts what began like a frame and was none, ``damaged`` those of them that kept a frame's shape: all but
-    the CRC is right, which noise and a wrong baud rate hardly ever make up. ``text`` keeps the latest bytes outside of
-    frames, so that an error can show what the other side says instead. A byte above 62 where COBS has a code byte
-    cannot be part of a frame, so it and what follows are text; an ASCII command thus cannot be swallowed by a lost
-    delimiter.
+    ``bad`` counts frame candidates that turned out not to be frames, ``damaged`` those of them in which only the CRC is
+    wrong, which noise and a wrong baud rate hardly ever produce. ``text`` keeps the latest bytes outside frames, so
+    that an error can show what the other side says instead. A byte above 62 where COBS has a code byte cannot be part
+    of a frame, so it and what follows are text: a lost delimiter cannot swallow an ASCII command.
     """
 
     bad: int = 0
@@ -354,7 +354,7 @@ class Decoder:
     TEXT_KEPT: ClassVar[int] = 4096
 
     def feed(self, data: bytes) -> list[Frame]:
-        """The frames that these bytes complete."""
+        """The frames completed by these bytes."""
         frames = [frame for byte in data if (frame := self._take(byte)) is not None]
         del self.text[: -self.TEXT_KEPT]
         return frames
@@ -391,7 +391,7 @@ class Decoder:
 
 
 def unstuff(body: bytes) -> bytes | None:
-    """Type, seq, payload and CRC between two delimiters, or None for what has not the shape of a frame."""
+    """Type, seq, payload and CRC between two delimiters, or None for what does not have the shape of a frame."""
     if not MIN_BODY_BYTES <= len(body) <= MAX_BODY_BYTES:
         return None
     try:
@@ -402,6 +402,6 @@ def unstuff(body: bytes) -> bytes | None:
 
 
 def check(content: bytes) -> Frame | None:
-    """The frame, or None when its CRC is not that of the rest."""
+    """The frame, or None when its CRC is wrong."""
     rest, crc = content[:-4], content[-4:]
     return Frame(rest[0], rest[1], rest[2:]) if struct.pack("<I", zlib.crc32(rest)) == crc else None

@@ -1,22 +1,22 @@
-r"""Text of files and devices, with every character that a reader would not see shown as Python's escape of it.
+r"""Text from files and devices, with every invisible character replaced by its Python escape.
 
-A terminal obeys control characters, bidirectional ones show a text in another order than it is written in, and others
-have no shape: ``\x1b``, ``\u202e`` and ``\u200b`` stand for them.
+Control characters steer a terminal, bidirectional ones reorder text, and some characters are drawn as nothing: they are
+shown as ``\x1b``, ``\u202e``, ``\u200b`` and so on.
 """
 
 import re
 import unicodedata
 
 _NOT_ASCII_TEXT = re.compile(r"[^ -~]")
-# Default ignorable in Unicode without being format characters: letters, marks and selectors drawn as nothing. And the
-# blank of Braille.
+# Default-ignorable in Unicode, but not format characters: letters, marks and selectors drawn as nothing. And the blank
+# of Braille.
 _SHAPELESS = re.compile(
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180d\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
 )
 
 
 def visible(text: str, keep: str = "") -> str:
-    """``text`` without control, format and other invisible characters but those in ``keep``; spaces stay."""
+    """``text`` with control, format and other invisible characters escaped, except spaces and those in ``keep``."""
     return _NOT_ASCII_TEXT.sub(lambda found: found[0] if found[0] in keep else _shown(found[0]), text)
 
 

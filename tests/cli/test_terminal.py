@@ -119,10 +119,10 @@ def test_a_bug_where_nothing_can_be_written(kerf, checkout: Path, net: None, mon
 @pytest.mark.parametrize(
     ("raised", "code", "said"),
     [
-        ("MemoryError", 1, "kerf: this machine has too little memory"),
+        ("MemoryError", 1, "kerf: this machine ran out of memory"),
         ("KeyboardInterrupt", 130, ""),
         ("RecursionError", 70, "kerf: this is a bug in kerf: RecursionError"),
-        ("OSError(28, 'No space left on device', 'x')", 1, "kerf: x: No space left on device; make room"),
+        ("OSError(28, 'No space left on device', 'x')", 1, "kerf: x: No space left on device; free some space"),
     ],
     ids=["memory", "interrupt", "recursion", "disk"],
 )
@@ -166,7 +166,7 @@ def test_the_monitor_on_a_terminal(checkout: Path, end: str) -> None:
     command = command_line(checkout, ["monitor", "--port", os.ttyname(port)])
     child = subprocess.Popen(command, stdin=terminal, stdout=terminal, stderr=terminal, start_new_session=True)
     os.close(terminal)
-    text = until(screen, "Ctrl-C ends")
+    text = until(screen, "Ctrl-C to quit")
     os.close(port)
     os.write(board, b"ready \x1b]0;pwned\x07\x1b[31mred\xe2\x80\xae \xc3\xa9\r\n")
     text += until(screen, "é")

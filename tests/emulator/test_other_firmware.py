@@ -59,7 +59,7 @@ def test_it_is_refused_by_whoever_means_another(port: str) -> None:
             task(ask, Silent())
         assert str(caught.value) == (
             "the firmware says it is mps2-an500 (cortex-m7), runtime aot, where stm32f4 (cortex-m4), runtime aot was "
-            "expected; flash stm32f4's firmware, or add --any-firmware to measure what is there"
+            "expected; flash stm32f4's firmware, or add --any-firmware to measure this one"
         )
     assert recorded() == before
 

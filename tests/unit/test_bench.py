@@ -268,7 +268,7 @@ def test_a_clock_that_is_unknown(changes: dict[str, int]) -> None:
         return replace(message, **changes) if isinstance(message, protocol.Welcome) else message
 
     error, _ = failure(rewritten(changed))
-    assert "counts in a unit that this kerf does not know" in str(error)
+    assert "clock has a unit that this kerf does not know" in str(error)
 
 
 def test_more_bytes_than_were_asked_for() -> None:
@@ -283,7 +283,7 @@ def test_more_bytes_than_were_asked_for() -> None:
 
     firmware = FakeFirmware()
     error, _ = failure(rewritten(changed, firmware))
-    assert "the device sent 16 bytes where 15 were asked for: flash it again" in str(error)
+    assert "the device sent 16 bytes where 15 were requested: flash it again" in str(error)
 
 
 def rewritten(
@@ -313,7 +313,7 @@ OTHERS = {
     "target and core": (
         replace(IDENTITY, target="mps2-an500", core="cortex-m7"),
         "the firmware says it is mps2-an500 (cortex-m7), runtime aot, where stm32f4 (cortex-m4), runtime aot was "
-        "expected; flash stm32f4's firmware, or add --any-firmware to measure what is there",
+        "expected; flash stm32f4's firmware, or add --any-firmware to measure this one",
     ),
     "core": (replace(IDENTITY, core="cortex-m7"), "says it is stm32f4 (cortex-m7), runtime aot, where stm32f4 (cort"),
     "runtime": (replace(IDENTITY, runtime="tflm"), "says it is stm32f4 (cortex-m4), runtime tflm, where stm32f4 (cort"),
@@ -321,7 +321,7 @@ OTHERS = {
         replace(IDENTITY, build="fedcba9876543210"),
         "the firmware says it is stm32f4 (cortex-m4), runtime aot, as expected, but built from other sources or "
         "options (build fedcba9876543210, not 0123456789abcdef); flash stm32f4's firmware, or add --any-firmware to "
-        "measure what is there",
+        "measure this one",
     ),
 }
 
@@ -477,10 +477,12 @@ def test_a_tensor_that_changes_while_it_is_read_is_named() -> None:
 
 
 def test_a_firmware_that_cannot_capture_is_named() -> None:
-    with pytest.raises(DeviceError, match="cannot show its intermediate tensors"):
+    with pytest.raises(DeviceError, match="cannot expose its intermediate tensors"):
         capture(FakeTarget(FakeFirmware(capabilities=protocol.CAN_PROFILE)))
 
 
 def test_operators_of_another_size_are_named() -> None:
-    with pytest.raises(DeviceError, match="operator 1 gives 36 bytes, the device says operator 1 and 35"):
+    with pytest.raises(
+        DeviceError, match="operator 1 has an output of 36 bytes, but the device reports operator 1 with 35"
+    ):
         bench.capture(FakeTarget(FakeFirmware()), (INPUTS[:1],), (LAYERS[0], np.zeros(36, np.uint8)), SHA256.hex())

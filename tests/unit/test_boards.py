@@ -54,17 +54,17 @@ def test_a_port_that_is_named_is_taken(port: str) -> None:
             TransportError,
             "no esp32 is plugged in (USB id 10c4:ea60 or 1a86:7523 or 1a86:55d4 or 0403:6001 or 0403:6010 or "
             "0403:6015); plugged in: /dev/ttyACM0 (Nano 33 BLE, 2341:805a, serial number F00D); plug it in with a "
-            "cable that carries data, or name its port with --port",
+            "data cable, or name its port with --port",
         ),
-        ("esp32", [], TransportError, "; no USB serial port at all is there; plug it in"),
+        ("esp32", [], TransportError, "; there is no USB serial port at all; plug it in"),
         (
             "nano33ble",
             [NANO, BRIDGE, OTHER_NANO],
             UsageError,
-            "several boards may be the nano33ble: /dev/ttyACM0 (Nano 33 BLE, 2341:805a, serial number F00D), "
+            "several boards could be the nano33ble: /dev/ttyACM0 (Nano 33 BLE, 2341:805a, serial number F00D), "
             "/dev/ttyACM1 (Nano 33 BLE, 2341:805a, serial number CAFE); choose one with --port",
         ),
-        ("microbit", [NANO], UsageError, "microbit is no board (it has no custom_usb_ids in platformio.ini)"),
+        ("microbit", [NANO], UsageError, "microbit is not a board (it has no custom_usb_ids in platformio.ini)"),
     ],
 )
 def test_auto_says_what_is_plugged_in(target: str, plugged: list[Board], error: type[KerfError], sentence: str) -> None:
@@ -225,7 +225,7 @@ def test_a_loose_cable_is_given_up() -> None:
     dead = FakeTarget(lambda data: b"")
     dead.die("/dev/ttyACM0 went away")
     line = Follower(dead, lambda error: dead)
-    with pytest.raises(TransportError, match="went away and came back 8 times: look at its cable"):
+    with pytest.raises(TransportError, match="disconnected and came back 8 times: check its cable"):
         for _ in range(20):
             line.read(0.1)
     assert line.come_backs == 9

@@ -92,7 +92,7 @@ class Case:
     within_seconds: float = 13.0
 
 
-NOISY = r"^the line is noisy: [\d,]+ of [\d,]+ frames arrived damaged; look at the cable, the ground and the baud rate"
+NOISY = r"^the line is noisy: [\d,]+ of [\d,]+ frames arrived damaged; check the cable, the ground and the baud rate"
 CASES = [
     Case("silence", lambda: always(b""), TransportError, r"the device is silent: not one byte within 12 s"),
     Case("noise after good frames", lambda: spoiled(FakeFirmware(), 0.05, 9), TransportError, NOISY),
@@ -114,15 +114,17 @@ CASES = [
         "noise without a delimiter after good frames",
         lambda: after(9, always(b"\xff\xfe\x80" * 9)),
         TransportError,
-        r"^the line is noisy: 189 bytes arrived that belong to no frame; look at the cable",
+        r"^the line is noisy: 189 bytes arrived that are not part of a frame; check the cable",
     ),
-    Case("wrong baud rate, few bytes", lambda: always(b"\xf8\x80\xfe" * 20), ProtocolError, "likely another baud rate"),
-    Case("wrong baud rate, a stream", lambda: random_bytes(20_000), ProtocolError, "likely another baud rate"),
+    Case(
+        "wrong baud rate, few bytes", lambda: always(b"\xf8\x80\xfe" * 20), ProtocolError, "probably a wrong baud rate"
+    ),
+    Case("wrong baud rate, a stream", lambda: random_bytes(20_000), ProtocolError, "probably a wrong baud rate"),
     Case(
         "another firmware",
         lambda: always(b"Hello from Arduino!\r\n"),
         ProtocolError,
-        r"another firmware answers: .* \(it says 'Hello from Arduino!'\); flash it first",
+        r"some other firmware: .* \(it says 'Hello from Arduino!'\); flash it first",
     ),
     Case(
         "a firmware that says blank lines", lambda: always(b"\r\n"), ProtocolError, r"it says 'blank lines'\); flash it"
@@ -131,15 +133,15 @@ CASES = [
         "an ESP32 that still boots",
         lambda: saying(ROM),
         DeviceError,
-        r"the ESP32 was still booting after 12 s \(its ROM says 'entry 0x400805f0'\): repeat",
+        r"the ESP32 was still booting after 12 s \(its ROM says 'entry 0x400805f0'\): retry",
     ),
     Case(
         "an ESP32 that restarts before its firmware starts",
         lambda: always(ROM),
         DeviceError,
-        r"restarts again and again \(9 times within 12 s\)",
+        r"keeps restarting \(9 times within 12 s\)",
     ),
-    Case("an ESP32 in its loader", lambda: saying(ROM_LOADER), DeviceError, "let go of its BOOT button"),
+    Case("an ESP32 in its loader", lambda: saying(ROM_LOADER), DeviceError, "release its BOOT button"),
     Case(
         "an ESP32 that leaves the firmware",
         lambda: after(9, saying(ROM)),
@@ -152,18 +154,18 @@ CASES = [
         ProtocolError,
         r"the device has stopped sending frames and says '>>>': reset it",
     ),
-    Case("a device that restarts endlessly", lambda: always(BOOT), DeviceError, r"restarts again and again \(6 times"),
+    Case("a device that restarts endlessly", lambda: always(BOOT), DeviceError, r"keeps restarting \(6 times"),
     Case(
         "a device that restarts slowly",
         lambda: saying(b"", BOOT, b"", BOOT, b"", BOOT),
         DeviceError,
-        r"restarts again and again \(3 times within 12 s\)",
+        r"keeps restarting \(3 times within 12 s\)",
     ),
     Case(
         "a device that starts and hangs",
         lambda: saying(BOOT + b"\r\nm-init-done\r\nm-ready\r\n"),
         TransportError,
-        r"the device has stopped answering: no reply came within 12 s, and no fault record; it may hang",
+        r"the device has stopped answering: no reply came within 12 s, and it sent no fault record; it may hang",
     ),
     Case(
         "a device that hangs",
@@ -181,7 +183,7 @@ CASES = [
         "a device that hangs in the inference",
         hangs_in_the_inference,
         TransportError,
-        "the device began what it was asked and did not finish within 120 s",
+        "the device started the request but did not finish it within 120 s",
         within_seconds=121.0,
     ),
 ]

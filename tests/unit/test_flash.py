@@ -79,7 +79,7 @@ def test_a_second_attempt_meets_the_bootloader(desk: list[Board], failure: KerfE
     found, said = run(uploader, [BOOTLOADER, FIRMWARE])
     assert found == "/dev/ttyACM0"
     assert uploader.ports == ["/dev/ttyACM0", "/dev/ttyACM1"]
-    assert said == ["the upload failed; trying once more, on /dev/ttyACM1"]
+    assert said == ["the upload failed; retrying once, on /dev/ttyACM1"]
 
 
 def test_a_board_that_never_returns_wants_its_button(desk: list[Board]) -> None:
@@ -127,11 +127,11 @@ def test_a_probe_that_is_not_there(desk: list[Board]) -> None:
 @pytest.mark.parametrize(
     ("target", "port", "plugged", "error", "sentence"),
     [
-        ("mps2-an385", None, [], UsageError, "mps2-an385 is no board"),
-        ("host", None, [], UsageError, "host is no board"),
-        ("esp32", "socket://127.0.0.1:1", [], UsageError, "nothing can be flashed through socket://127.0.0.1:1"),
+        ("mps2-an385", None, [], UsageError, "mps2-an385 is not a board"),
+        ("host", None, [], UsageError, "host is not a board"),
+        ("esp32", "socket://127.0.0.1:1", [], UsageError, "cannot flash through socket://127.0.0.1:1"),
         ("esp32", None, [FIRMWARE], TransportError, "no esp32 is plugged in"),
-        ("nano33ble", "auto", [FIRMWARE, FIRMWARE], UsageError, "several boards may be the nano33ble"),
+        ("nano33ble", "auto", [FIRMWARE, FIRMWARE], UsageError, "several boards could be the nano33ble"),
     ],
 )
 def test_what_cannot_be_flashed(

@@ -98,7 +98,7 @@ def test_text_kept_is_bounded() -> None:
 
 
 def test_too_long_a_payload_is_not_encoded() -> None:
-    with pytest.raises(ValueError, match="56 bytes is above 55"):
+    with pytest.raises(ValueError, match="56 bytes is longer than 55"):
         protocol.encode_frame(Frame(1, 1, bytes(56)))
 
 

@@ -1,8 +1,8 @@
-"""Boards on USB, for flash, run and monitor: which are plugged in, which one a target is, and where a board went that
-came back under another name.
+"""USB boards, for flash, run and monitor: which are plugged in, which one is the target, and under which port a board
+came back after a reset.
 
-A board with its own USB port (Nano 33 BLE) vanishes from the system with every reset, and may come back as another
-port. What stays is its USB serial number, or the socket it is plugged into.
+A board with native USB (Nano 33 BLE) disconnects on every reset and may reappear as another port. It is recognized by
+its USB serial number, or by the socket it is plugged into.
 """
 
 import time
@@ -16,14 +16,14 @@ from ..values import Target
 
 AUTO = "auto"
 COME_BACK_SECONDS = 6.0
-MAX_COME_BACKS = 8  # in one session, before a board is taken for one that restarts for ever
+MAX_COME_BACKS = 8  # in one session; after more, the board is considered to be in a restart loop
 _POLL_SECONDS = 0.2
 
 
 @dataclass(frozen=True)
 class Board:
-    """A serial port with a USB device behind it. ``usb_id`` is VID:PID in hexadecimal; ``location`` names the USB
-    socket ("1-4.2"). The last two are "" where the system does not know them."""
+    """A USB serial port. ``usb_id`` is VID:PID in hexadecimal; ``location`` names the USB socket ("1-4.2"). The last
+    two are "" where the system does not know them."""
 
     port: str
     usb_id: str
@@ -32,8 +32,8 @@ class Board:
     location: str = ""
 
     def is_same(self, other: "Board") -> bool:
-        """Whether both are one device. A bootloader may give another serial number than the firmware does, so the
-        same socket will do."""
+        """Whether both are the same device. A bootloader may report another serial number than the firmware, so the
+        same socket is enough."""
         by_number = self.serial_number != "" and self.serial_number == other.serial_number
         return by_number or (self.location != "" and self.location == other.location)
 
@@ -43,7 +43,7 @@ class Board:
 
 
 def plugged_in() -> list[Board]:
-    """All of them, in order of port."""
+    """All boards on USB, sorted by port."""
     from serial.tools import list_ports
 
     return [
@@ -63,10 +63,10 @@ is_url = serial.is_url
 
 
 def resolve(port: str, target: Target, boards: Sequence[Board] | None = None) -> str:
-    """The port itself, or for "auto" that of the one board whose USB id is the target's.
+    """The port itself, or for "auto" the port of the one board that has the target's USB id.
 
     ``boards`` replaces plugged_in(). Raises TransportError when none is plugged in, UsageError when several are or the
-    target has no board.
+    target is not a board.
     """
     if port != AUTO:
         return port
@@ -76,22 +76,22 @@ def resolve(port: str, target: Target, boards: Sequence[Board] | None = None) ->
     if len(found) == 1:
         return found[0].port
     if found:
-        raise UsageError(f"several boards may be the {target.name}: {_listed(found)}; choose one with --port")
-    others = f"plugged in: {_listed(boards)}" if boards else "no USB serial port at all is there"
+        raise UsageError(f"several boards could be the {target.name}: {_listed(found)}; choose one with --port")
+    others = f"plugged in: {_listed(boards)}" if boards else "there is no USB serial port at all"
     raise TransportError(
-        f"no {target.name} is plugged in (USB id {' or '.join(target.usb_ids)}); {others}; plug it in with a cable "
-        "that carries data, or name its port with --port"
+        f"no {target.name} is plugged in (USB id {' or '.join(target.usb_ids)}); {others}; plug it in with a data "
+        "cable, or name its port with --port"
     )
 
 
 def require_board(target: Target) -> None:
-    """Raises UsageError for a target that no board is known for (emulated machines, this machine)."""
+    """Raises UsageError for a target that is not a board (emulated machines, this machine)."""
     if not target.usb_ids:
-        raise UsageError(f"{target.name} is no board (it has no custom_usb_ids in platformio.ini); use `inv run`")
+        raise UsageError(f"{target.name} is not a board (it has no custom_usb_ids in platformio.ini); use `inv run`")
 
 
 def at(port: str, boards: Sequence[Board] | None = None) -> Board | None:
-    """The board behind a port; None for a URL or a port without USB."""
+    """The board at a port; None for a URL or a port that is not on USB."""
     return next((b for b in (plugged_in() if boards is None else boards) if b.port == port), None)
 
 
@@ -102,13 +102,13 @@ def find_again(
     now: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
 ) -> Board | None:
-    """The same device, under whatever name it has now; None when it does not show up within so many seconds.
+    """The same device under its current port; None when it does not reappear within ``seconds``.
 
     ``look`` replaces plugged_in().
     """
     end = now() + seconds
     while True:
-        # Its serial number first: another board may have been plugged into its socket.
+        # Match the serial number first: another board may now be in its socket.
         known = sorted((look or plugged_in)(), key=lambda each: each.serial_number != board.serial_number)
         if found := next((each for each in known if each.is_same(board)), None):
             return found
@@ -118,15 +118,15 @@ def find_again(
 
 
 def needs_low_lines(target: Target) -> bool:
-    """Whether DTR and RTS must stay low (an ESP32's reset hangs on them). The table says so with PlatformIO's own
-    key monitor_dtr; a board with USB of its own needs DTR high, or it believes that nobody listens."""
+    """Whether DTR and RTS must stay low (on an ESP32 they drive reset). platformio.ini says so with monitor_dtr,
+    PlatformIO's own key; a board with native USB needs DTR high, or it does not send anything."""
     return target.options.get("monitor_dtr") != "1"
 
 
 class Follower:
-    """A transport that outlives the board's resets: when the port goes, it waits for the board and opens it anew.
+    """A transport that survives resets of the board: when the port disappears, it waits for the board and reopens it.
 
-    What was under way is lost, as on a wire; the link sends it again. ``reopen`` gives the new line, or raises
+    Data in transit is lost, as on a wire; the link sends it again. ``reopen`` returns the new transport, or raises
     TransportError when the board does not come back.
     """
 
@@ -160,16 +160,16 @@ class Follower:
         self.come_backs += 1
         if self.come_backs > MAX_COME_BACKS:
             raise TransportError(
-                f"the board went away and came back {MAX_COME_BACKS} times: look at its cable and its power supply"
+                f"the board disconnected and came back {MAX_COME_BACKS} times: check its cable and its power supply"
             ) from error
         self._line = self._reopen(error)
 
 
 @contextmanager
 def open(port: str, target: Target) -> Iterator[Transport]:
-    """The line to a board, by port, pyserial URL or "auto"; it follows the board when the port changes.
+    """A transport to a board, by port, pyserial URL or "auto"; it follows the board when its port changes.
 
-    TransportError when it cannot be opened, or goes away for longer than COME_BACK_SECONDS.
+    TransportError when it cannot be opened, or is gone for longer than COME_BACK_SECONDS.
     """
     name = resolve(port, target)
     low = needs_low_lines(target)

@@ -1,8 +1,8 @@
-"""Firmware → board: PlatformIO uploads; this finds the board, follows it through its bootloader and tries once more.
+"""Firmware → board: PlatformIO uploads; this finds the board, follows it through its bootloader and retries once.
 
-An upload to a board with its own USB port asks the firmware to start the bootloader (PlatformIO opens the port at
-1200 baud); then the port vanishes, and what comes back may have another name, or come too late for the uploader. Then
-the board is found by its serial number or its socket, and the second attempt meets the bootloader already running.
+To upload to a board with native USB, PlatformIO opens its port at 1200 baud, which makes the firmware start the
+bootloader. The port disappears and may come back under another name, or too late for the uploader. In that case the
+board is found by its serial number or its socket, and the second attempt finds the bootloader already running.
 """
 
 from collections.abc import Callable
@@ -22,17 +22,17 @@ FindAgain = Callable[[Board, float], Board | None]
 
 
 def find(target: Target, port: str | None) -> str | None:
-    """The port to upload through, ``port`` as --port, "auto" when None; None for a board that is written to by a probe.
+    """The port to upload through (``port`` as --port, None for "auto"); None for a board with a debug probe.
 
-    Raises UsageError for a target without a board or a URL, TransportError when the board is not there, MissingTool
-    when the program that writes to it is not.
+    Raises UsageError for a URL or a target that is not a board, TransportError when the board is not plugged in,
+    MissingTool when the program that flashes it is not installed.
     """
     boards.require_board(target)
     if ports.find(target.port).probe:
         platformio.require_uploader(target)
         return None  # the program finds its probe itself
     if port and boards.is_url(port):
-        raise UsageError(f"nothing can be flashed through {port}; give the serial port of the board itself, or auto")
+        raise UsageError(f"cannot flash through {port}; give --port the board's own serial port, or auto")
     return boards.resolve(port or boards.AUTO, target)
 
 
@@ -44,11 +44,11 @@ def flash(
     upload: Upload = platformio.upload,
     find_again: FindAgain = boards.find_again,
 ) -> str | None:
-    """Writes the firmware of the project at ``directory``; ``port`` as --port, "auto" when None.
+    """Flashes the firmware of the project at ``directory``; ``port`` as --port, None for "auto".
 
-    Returns the port that the board has afterwards; for a board with a debug probe, which needs none, ``port`` as it
-    was. Raises as `find` does, TransportError when the board does not come back, BuildError when the upload failed
-    twice (through a probe: once); the last two say what to do with the board.
+    Returns the board's port afterwards; ``port`` itself for a board with a debug probe. Raises as `find` does,
+    TransportError when the board does not come back, BuildError when the upload failed twice (through a probe: once);
+    the last two say what to do with the board.
     """
     name = find(target, port)
     if name is None:
@@ -60,7 +60,7 @@ def flash(
     board = boards.at(name)
     try:
         upload(directory, target, progress, name)
-    except (BuildError, TransportError) as first:  # the latter: the system may still be giving out the right to it
+    except (BuildError, TransportError) as first:  # the latter: the system may not have granted access to the port yet
         name = _again(directory, target, progress, board, name, first, upload, find_again)
     if board is None:
         return name
@@ -83,7 +83,7 @@ def _again(
     upload: Upload,
     find_again: FindAgain,
 ) -> str:
-    """The second and last attempt; returns the port it went to."""
+    """The second and last attempt; returns the port used."""
     if board is not None:
         found = find_again(board, BOOTLOADER_SECONDS)
         if found is None:
@@ -92,7 +92,7 @@ def _again(
                 f"{BOOTLOADER_SECONDS:.0f} s{_hint(target)}; the upload's error was: {first}"
             ) from first
         name = found.port
-    progress.warn(f"the upload failed; trying once more, on {name}")
+    progress.warn(f"the upload failed; retrying once, on {name}")
     try:
         upload(directory, target, progress, name)
     except BuildError as second:

@@ -1,4 +1,4 @@
-"""What a board says, on the terminal, and what is typed, to the board; Ctrl-C ends it."""
+"""A serial terminal: shows what the board prints and sends what is typed, until Ctrl-C."""
 
 import codecs
 import sys
@@ -14,17 +14,17 @@ from ..values import Target
 from ..visible import visible
 
 POLL_SECONDS = 0.1
-_LAYOUT = "\n\r\t"  # what a text is laid out with
+_LAYOUT = "\n\r\t"  # control characters that lay out text
 
 
 def monitor(port: str, target: Target) -> None:
-    """Shows the port (a name, a pyserial URL or "auto") until Ctrl-C; TransportError when it cannot be opened or goes.
+    """Shows what arrives at ``port`` (a name, a pyserial URL or "auto") until Ctrl-C.
 
-    On a terminal what is typed is sent, so that the text commands of docs/protocol.md can be tried by hand.
+    On a terminal, what is typed is sent, so that the text commands of docs/protocol.md can be tried by hand.
 
-    A terminal gets text: lines, tabs and carriage returns work, and every other control character is shown as its
-    escape, colours included, so that a board or noise on its line cannot steer the terminal. A file or a pipe gets the
-    bytes as they come.
+    A terminal gets text: line feeds, tabs and carriage returns work, and every other control character, colours
+    included, is escaped, so that neither a board nor line noise can control the terminal. A file or a pipe gets the
+    raw bytes. TransportError when the port cannot be opened or is lost.
     """
     if sys.stdin.isatty() and sys.stdout.isatty():
         _terminal(boards.resolve(port, target), boards.needs_low_lines(target))
@@ -34,7 +34,7 @@ def monitor(port: str, target: Target) -> None:
 
 
 class Shown:
-    """Bytes to text for a terminal behind ``out``; a character may come in pieces."""
+    """Decodes bytes to visible text for a terminal at ``out``; a character may arrive in pieces."""
 
     def __init__(self, out: BinaryIO) -> None:
         self._out = out
@@ -48,7 +48,7 @@ class Shown:
 
 
 def copy(line: Transport, out: BinaryIO | Shown) -> None:
-    """Everything that arrives, until Ctrl-C or the other side is gone (TransportError)."""
+    """Copies everything that arrives until Ctrl-C; TransportError when the other side is gone."""
     try:
         while True:
             out.write(line.read(0.2))
@@ -58,7 +58,7 @@ def copy(line: Transport, out: BinaryIO | Shown) -> None:
 
 
 class _Visible(miniterm.Transform):  # type: ignore[misc]
-    """What comes from the board, for Miniterm."""
+    """Miniterm's filter for what the board sends."""
 
     def rx(self, text: str) -> str:
         return visible(text, _LAYOUT)
@@ -68,7 +68,7 @@ miniterm.TRANSFORMATIONS["visible"] = _Visible
 
 
 class _Terminal(miniterm.Miniterm):  # type: ignore[misc]
-    """Miniterm, but what ends one of its threads is kept in ``failure`` instead of being printed as a traceback."""
+    """Miniterm, except that an exception in one of its threads is kept in ``failure`` instead of printed."""
 
     failure: Exception | None = None
 
@@ -90,13 +90,13 @@ class _Terminal(miniterm.Miniterm):  # type: ignore[misc]
 def _terminal(port: str, low_control_lines: bool) -> None:
     terminal = _Terminal(serial.connect(port, low_control_lines=low_control_lines), eol="lf", filters=("visible",))
     terminal.exit_character = "\x03"
-    terminal.console.cancel = lambda: None  # it types a key for the writer, which Linux 6.2 forbids
+    terminal.console.cancel = lambda: None  # it injects a key press (TIOCSTI), which Linux forbids since 6.2
     terminal.set_rx_encoding("utf-8", "replace")
     terminal.set_tx_encoding("utf-8")
-    print(visible(f"{port}: Ctrl-C ends"), file=sys.stderr)
+    print(visible(f"{port}: press Ctrl-C to quit"), file=sys.stderr)
     terminal.start()
     try:
-        while terminal.alive:  # not until its threads have ended: one of them waits for a key
+        while terminal.alive:  # do not join its threads: one of them waits for a key
             time.sleep(POLL_SECONDS)
     finally:
         terminal.console.cleanup()
