@@ -1,4 +1,4 @@
-"""An interpreter's memory for tensors, and the search for how little will do."""
+"""An interpreter's memory for tensors, and the search for the smallest that works."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,15 +8,15 @@ STEP_BYTES = 16  # TFLM aligns what it allocates to this
 
 @dataclass(frozen=True)
 class Arena:
-    """Memory for tensors: how much, and in a sentence where the number comes from."""
+    """Memory for tensors: its size, and a sentence that says where the number comes from."""
 
     bytes: int
     origin: str
 
 
 def smallest(works: Callable[[int], bool], least: int, most: int) -> int:
-    """The smallest multiple of STEP_BYTES in [least, most] that works, if ``most`` does and what works at n works
-    above it. ``works`` is not asked about ``most``."""
+    """The smallest multiple of STEP_BYTES in [least, most] that works, assuming that ``most`` does (it is not tried)
+    and that whatever works at n works above n."""
     low, high = -(-least // STEP_BYTES), most // STEP_BYTES
     while low < high:
         middle = (low + high) // 2

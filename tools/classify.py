@@ -1,4 +1,4 @@
-"""Pictures of the user → inputs of a model, and its outputs → classes with probabilities."""
+"""A user's images → inputs of a model, and its outputs → classes with probabilities."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -21,9 +21,9 @@ Array = npt.NDArray[Any]
 
 @dataclass(frozen=True, eq=False)
 class Pictures:
-    """Pictures as a model takes them: ``inputs`` in its type, first axis = picture; ``notes`` say what was done.
+    """Images as inputs of a model: ``inputs`` in its type, first axis = image; ``notes`` say how each was changed.
 
-    ``pixels`` is the name of the range that the 256 levels became; ``left_out`` says of each bad file what is wrong.
+    ``pixels`` names the range that the 256 levels were scaled to; ``left_out`` says what is wrong with skipped files.
     """
 
     paths: tuple[Path, ...]
@@ -35,7 +35,7 @@ class Pictures:
 
 @dataclass(frozen=True)
 class Prediction:
-    """The class a model sees in one picture. ``probability`` is 0 … 1; ``where`` names what computed it."""
+    """The predicted class of one image. ``probability`` is 0 … 1; ``where`` names what computed it."""
 
     image: str
     label: str
@@ -50,9 +50,9 @@ class Prediction:
 
 
 def find(wanted: Sequence[str]) -> tuple[Path, ...]:
-    """The files that ``wanted`` names: files, folders (all files in them), patterns (``*.png``).
+    """The files named by ``wanted``: files, folders (all files in them), patterns (``*.png``).
 
-    Raises UsageError for a name without a file.
+    Raises UsageError for a name that matches no file.
     """
     found: list[Path] = []
     for name in wanted:
@@ -70,25 +70,26 @@ def find(wanted: Sequence[str]) -> tuple[Path, ...]:
 
 
 def prepare(paths: Sequence[Path], model: Quantized, pixels: str, skip_bad: bool = False) -> Pictures:
-    """The pictures with pixels in the range ``pixels`` (one of pixels.RANGES), quantized as the model's input is.
+    """The images with pixels in the range ``pixels`` (one of pixels.RANGES), quantized like the model's input.
 
-    A picture of other proportions is cropped around its middle, a larger one shrunk to the mean of the area under each
-    pixel. Grey becomes three equal channels, and colour grey (ITU-R 601-2 luma), where the model wants it.
+    An image with another aspect ratio is cropped around its centre; a larger one is scaled down by averaging. Greyscale
+    becomes three equal channels, and colour becomes greyscale (ITU-R 601-2 luma), if the model needs it.
 
-    Raises UsageError for a model that does not make one output of one picture, for a picture that is smaller than the
-    model's input, and for pixels that the input cannot hold; TrainError for a file that is no image. ``skip_bad``
-    leaves out such files, as long as there are others.
+    Raises UsageError for a model that does not have one image as input and one output, for an image smaller than the
+    model's input, and for pixels that the input cannot hold; TrainError for a file that is not an image. ``skip_bad``
+    skips such files, as long as others remain.
     """
     port = _signature(model).inputs[0]
     if pixels == pixel_ranges.BYTES and port.highest < 2:
         raise UsageError(
-            f"the input of {model.model} holds numbers up to {port.highest:.3g} and the pixels are {pixels}: give "
-            "--data with real images, or another --pixels"
+            f"the input of {model.model} holds numbers up to {port.highest:.3g}, but the pixels are {pixels}: give "
+            "--data with real images to calibrate it, or another --pixels"
         )
     shape = port.sample_shape
     if len(shape) != 3 or shape[2] not in (1, 3):
         raise UsageError(
-            f"{model.model} takes {shape} per sample, which is no picture: height, width and 1 or 3 channels would be"
+            f"{model.model} takes inputs of shape {shape}, which is not an image: it needs height, width and 1 or 3 "
+            "channels"
         )
     used, fitted, left_out = [], [], []
     for path in paths:
@@ -107,7 +108,7 @@ def _signature(model: Quantized) -> Signature:
     found = read(model.tflite, model.model)
     if len(found.inputs) != 1 or len(found.outputs) != 1:
         counts = f"{counted(len(found.inputs), 'input')} and {counted(len(found.outputs), 'output')}"
-        raise UsageError(f"{model.model} has {counts}: a classifier of pictures has one of each")
+        raise UsageError(f"{model.model} has {counts}: an image classifier has one of each")
     return found
 
 
@@ -119,8 +120,8 @@ def _fit(path: Path, shape: tuple[int, ...]) -> tuple[images.Pixels, str]:
     had = f"{pixels.shape[1]}x{pixels.shape[0]}"
     if pixels.shape[0] < height or pixels.shape[1] < width:
         raise UsageError(
-            f"{path} has {had} pixels and the model takes {width}x{height}: give a larger picture; "
-            "--skip-bad leaves such files out"
+            f"{path} has {had} pixels, but the model takes {width}x{height}: give a larger image; "
+            "--skip-bad skips such files"
         )
     picture = Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels)
     picture = picture.convert("L" if channels == 1 else "RGB")
@@ -139,15 +140,15 @@ def _fit(path: Path, shape: tuple[int, ...]) -> tuple[images.Pixels, str]:
 
 
 def predict(pictures: Pictures, outputs: Array, model: Quantized, where: str) -> tuple[Prediction, ...]:
-    """The likeliest class of each picture. ``outputs`` are what ``where`` computed, in the model's own type.
+    """The most probable class of each image. ``outputs`` were computed by ``where``, in the model's own type.
 
-    Raises UsageError where they are not one number per class.
+    Raises UsageError unless there is one number per class.
     """
     classes = model.vectors.classes
     scores = _signature(model).outputs[0].dequantize(outputs.reshape(len(outputs), -1))
     probabilities = _probabilities(scores, last_operator(model.tflite, model.model))
     if classes and len(classes) != probabilities.shape[1]:
-        raise UsageError(f"the model tells {probabilities.shape[1]} classes apart, but {len(classes)} have names")
+        raise UsageError(f"the model distinguishes {probabilities.shape[1]} classes, but {len(classes)} have names")
     names = tuple(classes) or tuple(str(i) for i in range(probabilities.shape[1]))
     best = probabilities.argmax(axis=1)
     return tuple(
@@ -157,9 +158,9 @@ def predict(pictures: Pictures, outputs: Array, model: Quantized, where: str) ->
 
 
 def _probabilities(scores: npt.NDArray[np.float64], operator: str) -> npt.NDArray[np.float64]:
-    """Scores of an operator whose range is 0 … 1 are probabilities already; those of any other are logits.
+    """Probabilities from output scores: those of an operator with the range 0 … 1 already are, all others are logits.
 
-    One number per picture tells of the second of two classes.
+    A single score per image is that of the second of two classes.
     """
     is_one = scores.shape[1] == 1
     known = ops.lookup(operator)

@@ -1,4 +1,4 @@
-"""From a Keras file to a .tflite in the mode asked for, with the vectors that prove it; a .tflite passes through."""
+"""A Keras file → a .tflite in the requested mode, with reference vectors; a .tflite passes through."""
 
 import json
 import math
@@ -30,14 +30,14 @@ from .values import MODES, Quantized, SecondOpinion, Trained, Vectors
 
 Tell = Callable[[str], None]
 
-# Of kerf, what decides the result.
+# kerf's own files that determine the result.
 SOURCES = (
     *("quantize.py", "model_files", "strip.py", "data/samples.py", "oracle"),
     *("graph/specification.py", "graph/passes/variables.py"),
 )
 
-CALIBRATED = ("int8", "int16x8")  # modes whose activations need ranges
-MAX_TFLITE_BYTES = 1 << 28  # nothing near it fits a microcontroller
+CALIBRATED = ("int8", "int16x8")  # modes that need ranges for activations
+MAX_TFLITE_BYTES = 1 << 28  # far more than any microcontroller can hold
 
 
 def quantize(
@@ -53,14 +53,14 @@ def quantize(
 ) -> Quantized:
     """Converts ``source`` and computes the reference vectors: ``directory/model.tflite`` and ``vectors.npz``.
 
-    ``source.path`` is a .keras, .h5, SavedModel folder, or a .tflite that is taken as it is (``mode`` None, or the
-    mode it already has). ``data`` are a model's own arrays, an .npz of the user (x, optional y and classes), or None:
-    then random numbers stand in, with a warning. ``classes`` name the outputs; any text will do. ``calibration`` is
-    how many samples make the ranges (None: a balanced choice); ``strip`` removes names and metadata at the end.
-    ``per_tensor_dense`` gives the weights of dense layers one scale each, for a TFLM that knows no more.
+    ``source.path`` is a .keras, .h5, SavedModel folder, or a .tflite that is used as it is (``mode`` None, or the mode
+    it already has). ``data`` is a model's own arrays, a user's .npz (x, optional y and classes), or None for random
+    numbers, with a warning. ``classes`` are the class labels of the outputs, of any text. ``calibration`` is the number
+    of calibration samples (None: a balanced choice); ``strip`` removes names and metadata at the end.
+    ``per_tensor_dense`` gives the weights of each dense layer a single scale, for a TFLM that supports no more.
 
-    The same inputs give the same bytes; what is there already and was made from the same inputs is used again.
-    Raises QuantizeError, ModelError for a .tflite that is none, UsageError for a mode that contradicts the file.
+    The same inputs give the same bytes; existing files that were made from the same inputs are reused. Raises
+    QuantizeError, ModelError for an invalid .tflite, UsageError for a mode that contradicts the file.
     """
     progress = progress or Progress()
     if mode is not None and mode not in MODES:
@@ -72,7 +72,7 @@ def quantize(
     kept = _reuse(source, directory, key)
     if kept is not None:
         if progress.is_news(kept.path):
-            progress.say(f"{source.model} {kept.mode} is quantized already: {kept.path}")
+            progress.say(f"{source.model} {kept.mode} is already quantized: {kept.path}")
             for text in files.read_sealed(directory / "quantize.json")["warnings"]:
                 progress.warn(text)
         return kept
@@ -84,7 +84,7 @@ def quantize(
         progress.warn(text)
 
     state = directory / "quantize.json"
-    files.remove(state)  # from here until it is written again the folder is not to be trusted
+    files.remove(state)  # until it is written again, the folder's contents are not valid
     provided = samples.from_arrays(data, classes) if isinstance(data, Data) else None
     if isinstance(data, Path):
         provided = samples.read_npz(data, classes)
@@ -103,7 +103,7 @@ def quantize(
         tflite = stripping.strip(tflite, source.path.name)
     vectors = _vectors(source, tflite, provided, classes, warn)
     if _key(source, mode, *options) != key or (isinstance(data, Path) and _digest(data) != data_sha256):
-        raise QuantizeError(f"{source.path} or its data changed while they were read; run the same command again")
+        raise QuantizeError(f"{source.path} or its data changed while being read; run the same command again")
     second = _second_opinion(tflite, vectors, floats, source.path.name)
     if second is not None and second.is_beyond_rounding:
         warn(opinion.warning(second, source.path.name))
@@ -171,7 +171,7 @@ def _version(package: str) -> str:
 
 
 def _reuse(source: Trained, directory: Path, key: str) -> Quantized | None:
-    """The result of an earlier run, if it was made from the same inputs and nobody touched it."""
+    """The result of an earlier run, if it was made from the same inputs and has not been modified."""
     state = files.read_sealed(directory / "quantize.json")
     path, vectors_path = directory / "model.tflite", directory / "vectors.npz"
     if state.get("key") != key or not path.is_file() or not vectors_path.is_file():
@@ -190,8 +190,8 @@ def adopt(path: Path, mode: str | None) -> bytes:
     tflite = path.read_bytes()
     if mode is not None and mode != (found := signature.read(tflite, path.name).mode):
         raise UsageError(
-            f"{path.name} is {found} already and cannot become {mode}: start from the Keras model, "
-            f"or ask for mode {found}"
+            f"{path.name} is already {found} and cannot be converted to {mode}: start from the Keras model, or use "
+            f"--mode {found}"
         )
     return tflite
 
@@ -206,10 +206,10 @@ def _convert(
     say: Tell,
     warn: Tell,
 ) -> tuple[bytes, str | None, samples.Array | None]:
-    """The .tflite of a Keras model, what made its ranges, and what the Keras model gives for opinion.chosen() samples:
-    None without data, or where it has several outputs.
+    """The .tflite of a Keras model, the source of its ranges, and the Keras model's outputs for opinion.chosen()
+    samples: None without data, or if it has several outputs.
 
-    Made by a process of its own: TensorFlow crashes on some models (LSTM in int8).
+    The conversion runs in a process of its own because TensorFlow crashes on some models (LSTM in int8).
     """
     log.unlink(missing_ok=True)
     with files.temporary(log.with_suffix(".convert")) as folder:
@@ -219,8 +219,8 @@ def _convert(
         if mode in CALIBRATED and provided is None:
             ranges = f"{samples.RANDOM_CALIBRATION_SAMPLES} random inputs"
             warn(
-                f"no data given: {mode} ranges come from {ranges} between 0 and 1, which costs accuracy; give --data "
-                "FILE.npz with an array x of real inputs"
+                f"no data given: {mode} ranges come from {ranges} between 0 and 1, which costs accuracy; give "
+                "--data FILE.npz with an array x of real inputs"
             )
         elif mode in CALIBRATED and provided is not None:
             chosen = samples.choose(provided, calibration)
@@ -238,7 +238,7 @@ def _convert(
         if child.returncode != 0 or not result.is_file():
             raise QuantizeError(
                 f"TensorFlow's converter crashed on {path} in mode {mode} (exit code {child.returncode}): "
-                f"try another mode; everything it said: {log}"
+                f"try another mode; its output is in {log}"
             )
         floats = folder / "floats.npz"
         return result.read_bytes(), ranges, files.unpack_arrays(floats.read_bytes())["0"] if floats.is_file() else None
@@ -270,7 +270,7 @@ def _serve(path: Path, mode: str, folder: Path, log: Path, per_tensor_dense: boo
 
 
 def _outputs(loaded: Loaded, arrays: tuple[samples.Array, ...], log: Path) -> list[samples.Array]:
-    """What a loaded model gives for some samples: one array per output, first axis = sample."""
+    """A loaded model's outputs for some samples: one array per output, first axis = sample."""
     tf = import_tensorflow(log)
     rows = [
         [np.asarray(output)[0] for output in tf.nest.flatten(loaded.function(*map(tf.constant, batch)))]
@@ -282,13 +282,13 @@ def _outputs(loaded: Loaded, arrays: tuple[samples.Array, ...], log: Path) -> li
 def _converter(
     loaded: Loaded, mode: str, calibration: Sequence[samples.Array], per_tensor_dense: bool, log: Path
 ) -> Any:
-    """TensorFlow's converter at batch size 1: a free batch size leaves SHAPE, STRIDED_SLICE and PACK behind Flatten.
+    """TensorFlow's converter at batch size 1: a free batch size adds SHAPE, STRIDED_SLICE and PACK to every Flatten.
 
-    Dense weights are quantized per channel, as convolutions' are (TFLite quantization specification), if not
+    Dense weights are quantized per channel, like those of convolutions (TFLite quantization specification), unless
     ``per_tensor_dense``.
     """
     tf = import_tensorflow(log)
-    with quiet(log):  # no trackable object is given, although that is called deprecated: only so variables are frozen
+    with quiet(log):  # without a trackable object, although that is deprecated: otherwise variables are not frozen
         converter = tf.lite.TFLiteConverter.from_concrete_functions([loaded.function])
     if mode not in ("float32", "int4"):
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
@@ -307,11 +307,11 @@ def _converter(
 
 
 def _int4(tflite: bytes, log: Path) -> bytes:
-    """A float32 model with weights of 4 bits per channel, of 8 bits where LiteRT runs no others.
+    """A float32 model with 4-bit weights per channel, or 8-bit ones where LiteRT does not support 4.
 
-    A convolution that comes first also keeps 8 bits: it sees the pixels themselves and has the fewest weights. For
-    `cifar10` that is worth 2.9 points of accuracy for 432 bytes (docs/course.md). Activations stay float and are
-    quantized by each layer as it runs, as in mode dynamic.
+    A convolution that comes first also keeps 8 bits: it reads the pixels and has the fewest weights. For `cifar10` that
+    gains 2.9 points of accuracy for 432 bytes (docs/course.md). Activations stay float and are quantized by each layer
+    as it runs, as in mode dynamic.
     """
     graph = read.read(tflite, "the converted model")
     weighted = [kind for kind in ops.known() if ops.find(kind).roles]
@@ -344,7 +344,7 @@ def _vectors(source: Trained, tflite: bytes, provided: Samples | None, classes: 
     inputs = samples.test_inputs(provided, model.inputs)
     if provided is None:
         warn(
-            f"no data given: {len(inputs[0])} random inputs are compared, which proves that the numbers are equal but "
+            f"no data given: comparing {len(inputs[0])} random inputs, which proves that the numbers are equal but "
             "says nothing about accuracy; give --data FILE.npz with x and y"
         )
     found = oracle.expected(tflite, inputs, source.path.name)
@@ -357,12 +357,12 @@ def _vectors(source: Trained, tflite: bytes, provided: Samples | None, classes: 
 def _keeps_state(tflite: bytes, where: str) -> bool:
     try:
         return keeps_state(read.read(tflite, where))
-    except ModelError:  # no runtime will take it
+    except ModelError:  # no runtime will accept it
         return False
 
 
 def _second_opinion(tflite: bytes, vectors: Vectors, floats: samples.Array | None, name: str) -> SecondOpinion | None:
-    """Of an integer model: LiteRT's, unless that finds nothing and the float model's does."""
+    """For an integer model: LiteRT's opinion, or the float model's if only that finds something."""
     if not vectors.exact:
         return None
     found = opinion.of_litert(tflite, vectors.inputs, name)
@@ -373,39 +373,39 @@ def _second_opinion(tflite: bytes, vectors: Vectors, floats: samples.Array | Non
 
 
 def _check_classes(labels: samples.Array | None, names: Sequence[str], outputs: tuple[int, ...], where: str) -> None:
-    """Raises QuantizeError where the classes of the data are not those that the model's first output tells apart."""
+    """Raises QuantizeError if the classes of the data do not match those of the model's first output."""
     if labels is None and not names:
         return
     count = math.prod(outputs)
     if count != max(outputs, default=1):
-        raise QuantizeError(f"{where} gives {outputs} for a sample, which are no classes: give data without classes")
-    known = max(count, 2)  # a single number tells of the second of two
+        raise QuantizeError(f"{where} has an output of shape {outputs}, not one of classes: give data without classes")
+    known = max(count, 2)  # a single output is the score of the second of two classes
     largest = -1 if labels is None else int(labels.max())
     if largest >= known:
         hint = "; the targets of a regression are real numbers" if count == 1 else ""
         raise QuantizeError(
-            f"{where} has {counted(count, 'output')} and tells {known} classes apart, but the data have a class "
-            f"{largest}: give data of its own classes{hint}"
+            f"{where} has {counted(count, 'output')} and distinguishes {known} classes, but the data has a class "
+            f"{largest}: give data with the model's classes{hint}"
         )
     if names and len(names) != known:
         raise QuantizeError(
-            f"{where} has {counted(count, 'output')} and tells {known} classes apart, but the data have {len(names)}: "
-            "give data of its own classes"
+            f"{where} has {counted(count, 'output')} and distinguishes {known} classes, but the data has {len(names)}: "
+            "give data with the model's classes"
         )
 
 
 def _check_crashes(tflite: bytes, where: str) -> None:
-    """Raises QuantizeError for an operator with which the interpreters would abort."""
+    """Raises QuantizeError for an operator on which the interpreters would abort."""
     try:
         graph = read.read(tflite, where)
-    except ModelError:  # what kerf does not read is for the interpreters to judge
+    except ModelError:  # kerf cannot read it: let the interpreters decide
         return
     for op in graph.ops:
         known = ops.lookup(op.kind)
         reason = known.crash(op, graph) if known is not None and known.crash is not None else None
         if reason is not None:
             raise QuantizeError(
-                f"layer {op.name!r} of {where} {reason}, with which TFLM and LiteRT crash; train the model again, or "
+                f"layer {op.name!r} of {where} {reason}, which makes TFLM and LiteRT crash; train the model again, or "
                 "calibrate it with real data"
             )
 

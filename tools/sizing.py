@@ -1,8 +1,8 @@
-"""How much arena an interpreter needs on the target, found by trying: between two builds, in an emulator.
+"""How much arena an interpreter needs on the target, found by trial in an emulator, between two builds.
 
-What an interpreter says it used is less than what it needs to get ready, so nothing but trying tells. One firmware
-serves all trials: in a copy of it the two words that say where the interpreter's memory is are changed, so that it
-takes RAM that nobody uses, and it says after its boot whether it could set itself up.
+An interpreter reports less arena than its setup needs, so the size can only be found by trial. One firmware serves all
+trials: in a copy of it, the two words that locate the interpreter's memory are changed to point to unused RAM, and
+after booting it reports whether its setup succeeded.
 """
 
 import json
@@ -19,8 +19,8 @@ from .link import Link
 from .protocol import Welcome
 from .transports import Transport
 
-MARGIN_BYTES = 256  # added where the very target was tried …
-OTHER_MARGIN_BYTES = 2048  # … and where it was another one, whose kernels may ask for less working memory
+MARGIN_BYTES = 256  # added if the target itself was tried …
+OTHER_MARGIN_BYTES = 2048  # … and if it was another one, whose kernels may need less scratch memory
 
 MEMORY = "kerf_arena_memory"  # firmware/tflm/interpreter.h: a pointer, a number of bytes
 UNUSED_BEGIN, UNUSED_END = "__bss_end", "__ram_end"
@@ -30,10 +30,10 @@ Start = Callable[[Path], AbstractContextManager[Transport]]
 
 
 def find(elf: Path, start: Start) -> int:
-    """The smallest arena, in bytes, with which the model in this firmware sets itself up in an emulator.
+    """The smallest arena, in bytes, with which the model in this firmware can be set up in an emulator.
 
-    Raises DoesNotFit when all RAM is too little, DeviceError when memory is not what is missing, BuildError when the
-    firmware has no memory to change.
+    Raises DoesNotFit when even all RAM is too little, DeviceError when it fails for another reason than memory,
+    BuildError when the firmware lacks the symbols to change.
     """
     addresses, offset = _symbols(elf)
     begin = -(-addresses[UNUSED_BEGIN] // STEP_BYTES) * STEP_BYTES
@@ -46,7 +46,7 @@ def find(elf: Path, start: Start) -> int:
             try:
                 with start(copy) as transport:
                     return Link(transport).hello()
-            except DeviceError:  # it crashed for want of memory
+            except DeviceError:  # it crashed for lack of memory
                 return None
 
         def works(arena_bytes: int) -> bool:
@@ -55,10 +55,10 @@ def find(elf: Path, start: Start) -> int:
 
         most_of_all = attempt(most)
         if most_of_all is None:
-            raise DeviceError(f"the model crashes while it is set up, with all {most:,} bytes of free RAM as its arena")
+            raise DeviceError(f"the model crashes during setup, even with all {most:,} bytes of free RAM as its arena")
         if most_of_all.setup_status == ARENA_TOO_SMALL:
             raise DoesNotFit(
-                f"the model needs at least {most_of_all.setup_detail:,} bytes of RAM more than the {most:,} that are "
+                f"the model needs at least {most_of_all.setup_detail:,} more bytes of RAM than the {most:,} that are "
                 "free; choose a larger target or a smaller model"
             )
         if most_of_all.setup_status:
@@ -68,29 +68,29 @@ def find(elf: Path, start: Start) -> int:
 
 
 def recall(cache: Path, key: str, tried_on: str, target: str) -> Arena | None:
-    """The arena for ``target`` by what `remember` was told, margin included; None when it was told nothing."""
+    """The arena for ``target`` from what `remember` stored, including a margin; None if it stored nothing."""
     found = files.read_json(_finding(cache, key)).get(key)
     if not isinstance(found, int):
         return None
     margin = MARGIN_BYTES if tried_on == target else OTHER_MARGIN_BYTES
     return Arena(
         found + margin,
-        f"{found:,} bytes is the smallest arena that works, found by trying on {tried_on}; {margin:,} are added.",
+        f"{found:,} bytes is the smallest arena that works, found by trial on {tried_on}; {margin:,} are added.",
     )
 
 
 def remember(cache: Path, key: str, arena_bytes: int) -> None:
-    """Keeps a finding: it takes an emulator some seconds."""
+    """Stores the result of `find`, which takes an emulator some seconds."""
     files.write(_finding(cache, key), json.dumps({key: arena_bytes}, indent=1).encode())
 
 
 def _finding(cache: Path, key: str) -> Path:
-    """A file for each, in the folder: two kerfs at once would lose what the other added to a common one."""
+    """One file per key: with a common file, two kerfs at once could lose each other's entries."""
     return cache / f"{files.digest(key)[:16]}.json"
 
 
 def _symbols(elf: Path) -> tuple[Mapping[str, int], int]:
-    """Addresses of the symbols above, and where in the file the memory's two words are."""
+    """The addresses of the symbols above, and the offset of MEMORY's two words in the file."""
     from elftools.elf.elffile import ELFFile
     from elftools.elf.sections import SymbolTableSection
 
@@ -102,13 +102,13 @@ def _symbols(elf: Path) -> tuple[Mapping[str, int], int]:
         for name in (MEMORY, UNUSED_BEGIN, UNUSED_END):
             found = table.get_symbol_by_name(name)
             if not found:
-                raise BuildError(f"{elf} has no symbol {name}, so its arena cannot be sized; render it again")
+                raise BuildError(f"{elf} has no symbol {name}, so its arena cannot be sized; render the project again")
             addresses[name] = int(found[0]["st_value"])
         for section in file.iter_sections():
             inside = section["sh_addr"] <= addresses[MEMORY] < section["sh_addr"] + section["sh_size"]
             if inside and section["sh_type"] == "SHT_PROGBITS":
                 return addresses, int(section["sh_offset"]) + addresses[MEMORY] - int(section["sh_addr"])
-    raise BuildError(f"{elf} keeps {MEMORY} in no section of the file; render it again")
+    raise BuildError(f"{elf} has {MEMORY} in none of its sections; render the project again")
 
 
 def _patched(contents: bytes, offset: int, begin: int, arena_bytes: int) -> bytes:

@@ -1,4 +1,4 @@
-"""A .tflite without what no interpreter reads: names, descriptions, metadata, empty buffers; used by quantize."""
+"""Removes from a .tflite what no interpreter reads: names, descriptions, metadata, empty buffers; used by quantize."""
 
 from typing import Any
 
@@ -7,15 +7,15 @@ import numpy as np
 
 from .oracle import signature
 
-ALIGNMENT = 16  # of buffers, as the TFLite schema asks for (Buffer.data, force_align)
+ALIGNMENT = 16  # of buffers, as the TFLite schema requires (Buffer.data, force_align)
 
 
 def strip(tflite: bytes, name: str = "the model") -> bytes:
     """The same operators and constants in fewer bytes; outputs are equal to the last bit.
 
-    Tensors lose their names, except the model's inputs and outputs, and layers with them: keep the original for
-    reading. Subgraph and signature names, metadata, calibration ranges and buffers that nothing refers to go too;
-    equal buffers are stored once. Stripping again changes nothing. Raises ModelError when ``tflite`` is none.
+    Tensors, and with them layers, lose their names, except the model's inputs and outputs: keep the original if you
+    need them. Subgraph and signature names, metadata, calibration ranges and unreferenced buffers are removed, too;
+    equal buffers are stored once. Stripping is idempotent. Raises ModelError when ``tflite`` is not a .tflite.
     """
     signature.read(tflite, name)
     from ai_edge_litert import schema_py_generated as schema
@@ -40,10 +40,10 @@ def strip(tflite: bytes, name: str = "the model") -> bytes:
 
 
 def _keep_used_buffers(model: Any, schema: Any) -> None:
-    """Buffer 0 stays empty (by convention it stands for "no data"), the others hold constants, once each."""
+    """Buffer 0 stays empty (by convention it means "no data"), the others hold the constants, once each."""
 
     class Aligned(schema.BufferT):  # type: ignore[misc]
-        """Packs its data at a multiple of ALIGNMENT; the generated class leaves them anywhere."""
+        """Packs its data at a multiple of ALIGNMENT; the generated class does not align it."""
 
         def Pack(self, builder: Any) -> Any:
             content = self.data
@@ -62,7 +62,7 @@ def _keep_used_buffers(model: Any, schema: Any) -> None:
         for tensor in graph.tensors:
             buffer = model.buffers[tensor.buffer]
             if buffer.offset or buffer.size:
-                raise ValueError("data outside the flatbuffer, as files of over 2 GB have it")
+                raise ValueError("data outside the flatbuffer, as in files of over 2 GB")
             content = b"" if buffer.data is None else np.asarray(buffer.data, np.uint8).tobytes()
             tensor.buffer = kept.setdefault(content, len(kept))
     model.buffers = [Aligned(content) for content in kept]

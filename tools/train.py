@@ -1,4 +1,4 @@
-"""From a model's name to a trained Keras file."""
+"""A model's name → a trained Keras file."""
 
 import json
 from importlib.metadata import version
@@ -31,14 +31,14 @@ def train(
 ) -> Trained:
     """Trains a model of tools/models, or gives it random weights, and saves it as ``directory/<model>.keras``.
 
-    ``data`` stand in for the model's own; the network is built for their shape and number of classes. The same seed
-    gives the same file on the same machine. A file that is there already and was made from the same model source,
-    recipe, data, seed, epochs and TensorFlow is used again. With ``keep``, seed and epochs are those it was made with:
-    what a later stage asks for is what the user trained. Nothing is left behind by an interrupt.
+    ``data`` replaces the model's own; the network is built for its shape and number of classes. The same seed gives the
+    same file on the same machine. An existing file is reused if it was made from the same model source, recipe, data,
+    seed, epochs and TensorFlow. With ``keep``, seed and epochs are taken from the existing file, so that later stages
+    use what the user trained. An interrupt leaves no partial files.
 
-    Raises UnknownName; TrainError when the data cannot be used, or when the result is below the model's accuracy
-    floor (with ``epochs`` given, a quick try, that is only a warning; data of other classes have no floor), or when
-    epochs or data are given for a model of random weights, whose accuracy is None.
+    Raises UnknownName; TrainError when the data cannot be used, when the result is below the model's accuracy floor
+    (only a warning if ``epochs`` is given, as for a quick try; there is no floor for data with other classes), or when
+    epochs or data are given for a model with random weights. Such a model's accuracy is None.
     """
     progress = progress or Progress()
     module = models.find(model)
@@ -54,7 +54,7 @@ def train(
     if epochs is not None and epochs < 1:
         raise TrainError(f"cannot train {model} for {epochs} epochs: give at least 1")
     if not 0 <= seed < 1 << 32:
-        raise TrainError(f"cannot train {model} with seed {seed}: numpy takes 0 to 4,294,967,295")
+        raise TrainError(f"cannot train {model} with seed {seed}: give --seed a number from 0 to 4,294,967,295")
     frameworks = [f"{name} {version(name)}" for name in ("tensorflow", "keras", "numpy")]
     sources, data_digest = [models.source(model)], data.digest() if data else ""
     if module.EPOCHS:
@@ -62,25 +62,25 @@ def train(
     else:
         recipe = repr(seed)
         sources.append(Path(random.__file__))
-    made_from = {  # what makes it another model without anybody asking for one
+    made_from = {  # what makes the file stale although the user asked for the same thing
         **{f"{source.name} has changed": files.digest(source.read_bytes()) for source in sources},
-        "the data have changed": data_digest,
-        "TensorFlow, Keras or numpy is another version": " ".join(frameworks),
+        "the data has changed": data_digest,
+        "TensorFlow, Keras or numpy has another version": " ".join(frameworks),
     }
     key = files.digest(*(source.read_bytes() for source in sources), recipe, data_digest, *frameworks)
 
     is_whole = path.is_file() and files.tree_digest(path) == state.get("sha256")
     if is_whole and state.get("key") == key:
         if progress.is_news(path):
-            progress.say(f"{model} {'is trained' if module.EPOCHS else 'has random weights'} already: {path}")
+            progress.say(f"{model} {'is already trained' if module.EPOCHS else 'already has random weights'}: {path}")
         trained = Trained(model, path, state["accuracy"])
     else:
         if state:
             was = state.get("made_from", made_from)
             changes = [change for change in made_from if was.get(change) != made_from[change]]
-            changes += [] if is_whole else [f"{path} is not the file it was"]
+            changes += [] if is_whole else [f"{path} has been modified or removed"]
             action = f"training {model}" if module.EPOCHS else f"giving {model} random weights"
-            progress.say(f"{action} again: {', '.join(changes) or 'with other epochs or another seed'}")
+            progress.say(f"{action} again: {', '.join(changes) or 'other epochs or another seed'}")
         accuracy = None
         if module.EPOCHS:
             accuracy = _fit(model, module, data, path, seed, chosen_epochs, progress)
@@ -103,10 +103,10 @@ def train(
 
 
 def require_trainable(model: str) -> None:
-    """Raises TrainError for a model of random weights, which has no data set and no recipe."""
+    """Raises TrainError for a model with random weights, which has neither data set nor recipe."""
     if models.find(model).EPOCHS == 0:
         known = ", ".join(name for name in models.known() if models.find(name).EPOCHS)
-        raise TrainError(f"{model} has random weights, for measuring, and cannot be trained; models that can: {known}")
+        raise TrainError(f"{model} is for measuring only: it has random weights and cannot be trained; try: {known}")
 
 
 def _fill(model: str, module: ModelModule, path: Path, seed: int, progress: Progress) -> None:
@@ -125,7 +125,7 @@ def _check_floor(trained: Trained, module: ModelModule, is_try: bool, progress: 
         return
     sentence = (
         f"{trained.model} reached {measure} {trained.accuracy:.4f} on its test set, below its floor of "
-        f"{module.ACCURACY_FLOOR}: train longer, or look at {models.source(trained.model).name}"
+        f"{module.ACCURACY_FLOOR}: train longer, or check {models.source(trained.model).name}"
     )
     if not is_try:
         raise TrainError(sentence)
@@ -135,12 +135,12 @@ def _check_floor(trained: Trained, module: ModelModule, is_try: bool, progress: 
 def _fit(
     model: str, module: ModelModule, given: Data | None, path: Path, seed: int, epochs: int, progress: Progress
 ) -> float:
-    """Trains, saves whole or not at all, and returns the accuracy (R² for a regression) on the test set."""
+    """Trains, saves atomically, and returns the accuracy (R² for a regression) on the test set."""
     data = given.even(module.BATCH) if given else module.data()
     _check_data(model, data)
     tf = import_tensorflow(path.with_suffix(".log"))
     keras: Any = tf.keras
-    keras.utils.set_random_seed(seed)  # Python's, numpy's and TensorFlow's generator
+    keras.utils.set_random_seed(seed)  # of Python, numpy and TensorFlow
     tf.config.experimental.enable_op_determinism()
 
     network = _build(model, module, data)
@@ -162,7 +162,7 @@ def _fit(
         accuracy = _score(module, network.predict(data.test_x, verbose=0), data.test_y)
     if not all(np.isfinite(weights).all() for weights in network.get_weights()):
         raise TrainError(f"training {model} diverged (weights are not finite): lower LEARNING_RATE")
-    bare = _build(model, module, data)  # without the optimizer and its state: nobody trains on from here
+    bare = _build(model, module, data)  # without the optimizer and its state: training does not resume from here
     bare.set_weights(network.get_weights())
     save_keras(bare, path)
     progress.say(f"{model}: {'accuracy' if module.CLASSES else 'R²'} {accuracy:.4f} on {len(data.test_x)} test samples")
@@ -170,11 +170,11 @@ def _fit(
 
 
 def _build(model: str, module: ModelModule, data: Data) -> Any:
-    """The network for the data's shape and classes; for a regression, its own."""
+    """The network, built for the data's shape and classes; for a regression, as it is."""
     if not module.CLASSES:
         if data.classes:
             raise TrainError(
-                f"{model} is a regression and the data have {len(data.classes)} classes: choose a classifier"
+                f"{model} is a regression, but the data has {len(data.classes)} classes: choose a classifier"
             )
         return module.build()
     shape, classes = data.train_x.shape[1:], len(data.classes or module.CLASSES)
@@ -189,11 +189,11 @@ def _check_data(model: str, data: Data) -> None:
         if len(x) == 0 or len(x) != len(y):
             raise TrainError(f"the {part} set of {model} has {len(x)} samples and {len(y)} targets")
         if not np.isfinite(x).all():
-            raise TrainError(f"the {part} set of {model} holds values that are not finite")
+            raise TrainError(f"the {part} set of {model} contains values that are not finite")
 
 
 def _score(module: ModelModule, outputs: Any, targets: Any) -> float:
-    """The share of right classes; for a regression R² = 1 - residual / total sum of squares."""
+    """The accuracy; for a regression R² = 1 - residual / total sum of squares."""
     if module.CLASSES:
         return float(np.mean(outputs.argmax(axis=-1) == targets))
     residual = np.square(outputs.reshape(targets.shape).astype(np.float64) - targets).sum()
@@ -202,7 +202,7 @@ def _score(module: ModelModule, outputs: Any, targets: Any) -> float:
 
 
 def progress_callback(keras: Any, step: Step) -> Any:
-    """Tells ``step`` how many epochs are done, and their metrics."""
+    """A Keras callback that reports finished epochs and their metrics to ``step``."""
 
     def on_epoch_end(epoch: int, logs: dict[str, float]) -> None:
         step(epoch + 1, " ".join(f"{name} {value:.4f}" for name, value in sorted(logs.items())))
@@ -211,7 +211,7 @@ def progress_callback(keras: Any, step: Step) -> Any:
 
 
 def _stable_keras(data: bytes) -> bytes:
-    """The same .keras archive without the time of day (``date_saved``) and memory addresses (``shared_object_id``)."""
+    """The same .keras archive without timestamp (``date_saved``) and memory addresses (``shared_object_id``)."""
     entries = files.unpack(data)
     metadata = json.loads(entries["metadata.json"])
     metadata.pop("date_saved", None)
@@ -229,7 +229,7 @@ def _stable_keras(data: bytes) -> bytes:
 
 
 def save_keras(model: Any, path: Path) -> None:
-    """Saves whole or not at all, and the same model as the same bytes."""
+    """Saves atomically; the same model always gives the same bytes."""
     with files.replacing(path) as temporary:
         with without_warnings():
             model.save(temporary)

@@ -1,6 +1,6 @@
-"""The frozen values that stages hand to each other, in pipeline order.
+"""The frozen values that are passed between stages, in pipeline order.
 
-The graph has its own values in graph/ir.py; everything else that crosses a stage boundary is here.
+The graph's values are in graph/ir.py; everything else that crosses a stage boundary is here.
 """
 
 from collections.abc import Mapping
@@ -28,13 +28,13 @@ class Request:
     port: str | None = None
     data: str | None = None
     skip_bad: bool = False
-    pixels: str = ""  # the range of images' pixels, one of pixels.RANGES; "": what the model's file shows
+    pixels: str = ""  # the range of pixel values, one of pixels.RANGES; "": inferred from the model's file
     calibration: str = "balanced"
     strip: bool = False
     samples: int = 0  # of the test set go to the device; 0: all
     per_tensor_dense: bool = False  # dense layers get one scale for all their weights, whoever could do with more
     optimize: str | None = None  # one of the runtime's goals; None: the first with which the model fits
-    any_firmware: bool = False  # what is behind the port is measured, whatever it was built from
+    any_firmware: bool = False  # measure whatever firmware is on the board at the port
 
 
 @dataclass(frozen=True)
@@ -51,9 +51,9 @@ class Vectors:
     """What is sent to the device and what must come back.
 
     ``inputs`` and ``expected`` hold one array per model input / output, first axis = sample, in the .tflite's own
-    dtypes. ``labels`` are class indices or None. ``oracle`` names the interpreter that made ``expected``;
-    ``exact`` says whether the device must equal it bit for bit (TFLM) or within the tolerance (LiteRT). ``in_sequence``
-    says that the model keeps state from each sample to the next, so that their order matters.
+    dtypes. ``labels`` are class indices or None. ``oracle`` names the interpreter that computed ``expected``; ``exact``
+    says whether the device must match it bit for bit (TFLM) or within the tolerance (LiteRT). ``in_sequence``: the
+    model keeps state from one sample to the next, so their order matters.
     """
 
     inputs: tuple[npt.NDArray[Any], ...]
@@ -69,8 +69,8 @@ class Vectors:
         return len(self.inputs[0])
 
     def spread(self, count: int) -> "Vectors":
-        """``count`` of the samples, evenly over the whole set (which may be sorted by class); all when it has fewer. Of
-        a sequence the first ones."""
+        """``count`` of the samples, evenly spaced over the whole set (which may be sorted by class), or all if there
+        are fewer; the first ones of a sequence."""
         if count >= self.samples:
             return self
         chosen = np.arange(count) if self.in_sequence else np.arange(count) * self.samples // count
@@ -82,10 +82,10 @@ class Vectors:
 
 @dataclass(frozen=True)
 class SecondOpinion:
-    """How far the oracle is from another who was given the same inputs.
+    """How far the oracle is from another reference on the same inputs.
 
     ``reference`` is LiteRT with its version, or FLOAT for the model that kerf converted. ``max_steps`` is the largest
-    difference in steps of the output of ``layer``, the operator where it is.
+    difference, in steps of the output of ``layer``, the operator where it occurs.
     """
 
     reference: str
@@ -97,24 +97,23 @@ class SecondOpinion:
 
     @property
     def is_beyond_rounding(self) -> bool:
-        """Whether rounding does not explain the difference: then the oracle is wrong, or the conversion.
+        """Whether rounding cannot explain the difference: then the oracle or the conversion is wrong.
 
         LiteRT is compared operator by operator on the same integers. Each of two kernels is at most one step from the
-        exact result (half a step for the output, the rest for multipliers of 31 bits and two roundings), so that they
-        are at most two apart. The float model is named only where its whole difference is beyond (oracle/opinion.py).
+        exact result (half a step for the output, the rest for 31-bit multipliers and two roundings), so they are at
+        most two apart. FLOAT is only used where the difference is beyond rounding (oracle/opinion.py).
         """
         return self.reference == self.FLOAT or self.max_steps > self.ROUNDING_STEPS
 
 
 @dataclass(frozen=True, eq=False)
 class Quantized:
-    """A .tflite and the vectors to prove it with.
+    """A .tflite and its reference vectors.
 
-    ``calibration`` says which samples made the ranges, None where the mode needs none or kerf did not convert.
-    ``stripped_bytes`` is what --strip took away, 0 without it. ``trained_accuracy`` is that of the Keras model it was
-    converted from, on the same test set; None where nobody knows. ``data_sha256`` stands for the data set behind the
-    vectors, whatever the mode; None for random inputs. ``second_opinion`` is of integer models, None where nobody
-    could be asked.
+    ``calibration`` describes the calibration samples, None where the mode needs none or kerf did not convert.
+    ``stripped_bytes`` is what --strip saved, 0 without it. ``trained_accuracy`` is that of the Keras model it was
+    converted from, on the same test set; None if unknown. ``data_sha256`` identifies the data set of the vectors,
+    whatever the mode; None for random inputs. ``second_opinion`` is for integer models, None if there is none.
     """
 
     model: str
@@ -132,7 +131,7 @@ class Quantized:
 
 @dataclass(frozen=True)
 class Emulator:
-    """How a target runs without a board: the emulator's name and its own settings (machine, icount shift …)."""
+    """How a target runs without a board: the emulator's name and settings (machine, icount shift …)."""
 
     name: str
     settings: Mapping[str, str]
@@ -144,9 +143,9 @@ class Target:
 
     ``port`` is a folder of firmware/ports, ``core`` what its processor can do, ``clock_hz`` the core clock on the real
     board.
-    ``tflm`` is what the runtime of that name must know: its library (lib), the target that sizes arenas (sized_on).
-    ``usb_ids`` are the VID:PID by which a real board is found, none where there is no board; ``flash_hint`` says what
-    its user can do when an upload fails.
+    ``tflm`` has the settings of the runtime of that name: its library (lib), the target that sizes arenas (sized_on).
+    ``usb_ids`` are the VID:PID that identify a real board, empty if there is no board; ``flash_hint`` says what the
+    user can do when an upload fails.
     """
 
     name: str
@@ -168,10 +167,10 @@ class Target:
 
 @dataclass(frozen=True)
 class Identity:
-    """Which firmware: rendered for what, and ``build``, a digest of all its sources and options.
+    """Which firmware it is: what it was rendered for, and ``build``, a digest of all its sources and options.
 
-    A rendered project has one, and the firmware built from it says it over the wire. ``kernels`` is in no comparison:
-    where a library brings them, only linking tells which they are, and ``build`` covers what is linked.
+    A rendered project has one, and the firmware built from it reports it over the wire. ``kernels`` is not compared:
+    where a library provides them, they are only known after linking, and ``build`` covers what is linked.
     """
 
     target: str
@@ -186,9 +185,9 @@ class Project:
     """A PlatformIO project, not yet on disk: relative path → contents.
 
     ``op_labels`` are (name, kind) of the operators in the order in which the firmware reports their times.
-    ``kernels`` names the kernels unless the linked firmware has functions that begin like a key of ``kernel_symbols``:
-    then it is their value. ``library`` is the published package it is built with, "" for none. ``core`` and ``build``
-    are those of its Identity.
+    ``kernels`` names the kernels, unless the linked firmware has functions whose names start with a key of
+    ``kernel_symbols``: then its value does. ``library`` is the published package it is built with, "" for none.
+    ``core`` and ``build`` are those of its Identity.
     """
 
     files: Mapping[str, bytes]
@@ -213,7 +212,7 @@ class Project:
 
 @dataclass(frozen=True)
 class Image:
-    """A linked firmware: the ELF and what it takes. ``code`` is flash without the model's constants."""
+    """A linked firmware: the ELF and its sizes. ``code`` is flash without the model's constants."""
 
     elf: Path
     project: Project
@@ -221,7 +220,7 @@ class Image:
     static_bytes: int  # .data + .bss without arena and stack
     arena_bytes: int
     rebuilt: bool
-    kernels: str = ""  # that really are in it
+    kernels: str = ""  # the ones that are actually linked
 
 
 @dataclass(frozen=True)
@@ -236,7 +235,7 @@ class Timing:
 
 @dataclass(frozen=True)
 class Clock:
-    """unit is instructions (emulated), cycles or us; hz is how many of them a second has, None when emulated."""
+    """unit is instructions (emulated), cycles or us; hz is how many there are per second, None when emulated."""
 
     unit: str
     hz: int | None
@@ -244,10 +243,10 @@ class Clock:
 
 @dataclass(frozen=True, eq=False)
 class DeviceRun:
-    """Everything the bench learned from one device over one test set, in the device's own words.
+    """Everything the bench learned from one device with one test set, as reported by the device.
 
     ``notes`` are sentences about the measurement itself, such as a clock coarser than one instruction. ``identity`` is
-    what the firmware says it is, None where none ran.
+    what the firmware says it is, None if no firmware ran.
     """
 
     clock: Clock

@@ -13,11 +13,11 @@ MODEL = Path(__file__).parents[1] / "unit" / "flatten.tflite"
 def test_a_change_of_the_code_converts_again(kerf, checkout: Path, source: str) -> None:
     for _ in range(2):
         done = kerf("quantize", "--model", str(MODEL))
-    assert "is quantized already" in done.stderr
+    assert "is already quantized" in done.stderr
     file = checkout / "tools" / source
     original = file.read_bytes()
     file.write_bytes(original + b"# changed\n")
     try:
-        assert "is quantized already" not in kerf("quantize", "--model", str(MODEL)).stderr
+        assert "is already quantized" not in kerf("quantize", "--model", str(MODEL)).stderr
     finally:
         file.write_bytes(original)  # other tests use this checkout, and what it has made

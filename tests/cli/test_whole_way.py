@@ -60,7 +60,7 @@ def test_a_second_run_gives_the_same_instructions_and_compiles_nothing(demo, ker
     built = kerf("build", "--json")
     assert json.loads(built.stdout)[0]["compiled"] is False
     told = built.stderr.splitlines()
-    assert sum("digits is trained already" in line for line in told) == 1 and len(told) == len(set(told))
+    assert sum("digits is already trained" in line for line in told) == 1 and len(told) == len(set(told))
     again = json.loads(kerf("run", "--json").stdout)
     assert {k: again[k] for k in ("invoke", "setup", "per_op")} == {k: demo[k] for k in ("invoke", "setup", "per_op")}
 

@@ -88,7 +88,7 @@ def test_no_network_says_how_to_give_the_data(monkeypatch: pytest.MonkeyPatch) -
         raise Exception("URL fetch failure: no route\nto host")
 
     monkeypatch.setattr(source, "load_data", refuse)
-    with pytest.raises(TrainError, match=r"cannot be downloaded \(URL fetch failure: no route\): give --data DIR"):
+    with pytest.raises(TrainError, match=r"cannot be downloaded \(URL fetch failure: no route\): give --data a folder"):
         models.find("cifar10").data()
 
 
@@ -121,5 +121,5 @@ def test_data_that_do_not_fit_the_model(tmp_path: Path) -> None:
         said = rf"cifar10 cannot be built for samples of shape \({size}, {size}, 1\): .* size would be zero or negative"
         with pytest.raises(TrainError, match=said):
             train.train("cifar10", tmp_path, epochs=1, data=_pictures(4, (size, size, 1), 2))
-    with pytest.raises(TrainError, match="sine is a regression and the data have 2 classes"):
+    with pytest.raises(TrainError, match="sine is a regression, but the data has 2 classes"):
         train.train("sine", tmp_path, epochs=1, data=_pictures(4, (1,), 2))

@@ -271,7 +271,7 @@ def test_later_stages_keep_the_epochs_that_the_user_asked_for(tmp_path: Path, mo
     heard = Heard()
     (again,) = pipeline.compress(replace(ask, model="sine+sparse0.5"), heard)
     assert again == made and made.trained.path.read_bytes() == content
-    assert heard.said[-1] == f"sine+sparse0.5 is compressed already: {made.trained.path}"
+    assert heard.said[-1] == f"sine+sparse0.5 is already compressed: {made.trained.path}"
 
 
 def test_result_is_the_same_again_and_reused_until_something_changes(
@@ -282,7 +282,7 @@ def test_result_is_the_same_again_and_reused_until_something_changes(
     first = compress.compress(digits, step, data, QUICK, tmp_path / "a")
     stamp = first.trained.path.stat().st_mtime_ns
     assert compress.compress(digits, step, data, QUICK, tmp_path / "a", heard) == first
-    assert heard.said[-1] == f"digits+channels0.5 is compressed already: {first.trained.path}"
+    assert heard.said[-1] == f"digits+channels0.5 is already compressed: {first.trained.path}"
     assert first.trained.path.stat().st_mtime_ns == stamp
     content = first.trained.path.read_bytes()
     first.trained.path.write_bytes(b"damaged")
@@ -299,7 +299,7 @@ def test_a_checkout_that_was_updated_compresses_again(
     first = compress.compress(digits, step, data, QUICK, tmp_path)
     monkeypatch.setattr(files, "own_digest", lambda *parts: "/".join(parts))
     assert compress.compress(digits, step, data, QUICK, tmp_path, heard) == first
-    assert heard.said[0] == "compressing to digits+sparse0.5 again: the code of this stage has changed"
+    assert heard.said[0] == "compressing digits+sparse0.5 again: the code of this stage has changed"
 
 
 def test_refusals_name_the_layer_and_the_way_out(tf: Any, data: Data, tmp_path: Path) -> None:
@@ -324,17 +324,17 @@ def test_refusals_name_the_layer_and_the_way_out(tf: Any, data: Data, tmp_path: 
     text = refusal(keras.Model([image, keras.Input((8, 8, 1))], layers.Flatten()(image)))
     assert "has 2 inputs and 1 outputs" in text
     text = refusal(chain([image, layers.Flatten(), layers.Dense(4)]))
-    assert text == "mine.keras gives (4,) for a sample, but the data have a class 9"
+    assert text == "mine.keras has an output of shape (4,), but the data has a class 9"
     text = refusal(chain([keras.Input((4, 4, 1)), layers.Flatten(), layers.Dense(10)]))
     assert text == "a sample of the data has the shape (8, 8, 1), but mine.keras takes (4, 4, 1)"
     text = refusal(chain([image, layers.Rescaling(2.0), layers.Flatten(), layers.Dense(10)]), Step("qat"))
-    assert "cannot be trained for int8" in text and "escaling" in text
+    assert "quantization-aware training" in text and "escaling" in text
 
 
 def test_what_is_no_keras_file_is_refused(data: Data, tmp_path: Path) -> None:
     (tmp_path / "done.tflite").write_bytes(b"any")
     (tmp_path / "text.keras").write_bytes(b"not a model")
-    with pytest.raises(CompressError, match=r"done\.tflite is a \.tflite and cannot be trained on"):
+    with pytest.raises(CompressError, match=r"done\.tflite is a \.tflite and cannot be fine-tuned"):
         compress.compress(Trained("a", tmp_path / "done.tflite", None), Step("qat"), data, QUICK, tmp_path / "out")
     with pytest.raises(QuantizeError, match=r"text\.keras is not a \.keras file"):
         compress.compress(Trained("a", tmp_path / "text.keras", None), Step("qat"), data, QUICK, tmp_path / "out")

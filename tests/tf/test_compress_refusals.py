@@ -57,10 +57,18 @@ def no_weights(of: Any) -> list[Any]:
     ("make", "step", "message"),
     [
         (dense_only, Step("channels", 0.5), "mine has no filters that can be removed: those of its last layer"),
-        (one_filter, Step("channels", 0.5), "and so does one in every layer"),
+        (one_filter, Step("channels", 0.5), "and so must one in every layer"),
         (grouped, Step("channels", 0.5), "of grouped convolutions"),
-        (few_filters, Step("channels", 0.1), "0.1 of 4 filters, and no layer of mine has more, is less than one"),
-        (no_weights, Step("sparse", 0.5), "mine.keras has no layer whose weights can be removed; known: Conv2D, Dense"),
+        (
+            few_filters,
+            Step("channels", 0.1),
+            "0.1 of the 4 filters in the largest layer of mine is less than one filter",
+        ),
+        (
+            no_weights,
+            Step("sparse", 0.5),
+            "mine.keras has no layer whose weights can be pruned; these can: Conv2D, Dense",
+        ),
     ],
 )
 def test_nothing_to_remove(
@@ -90,8 +98,8 @@ def test_batch_normalization_that_training_for_int8_cannot_take(keras: Any, tmp_
         source = Trained("mine", tmp_path / "mine.keras", None)
         compress.compress(source, Step("qat"), IMAGES, Recipe(epochs=1), tmp_path / "out")
     assert str(caught.value) == (
-        "mine cannot be trained for int8 with the layer 'after_sum' of kind BatchNormalization where it is: put it "
-        "right behind a convolution, or convert without training, `inv quantize --mode int8`"
+        "layer 'after_sum' (BatchNormalization) of mine does not support quantization-aware training where it is: put "
+        "it directly after a convolution, or convert without training, `inv quantize --mode int8`"
     )
 
 
@@ -103,7 +111,7 @@ def test_a_model_that_cannot_be_trained_on_is_refused_before_the_data_are_read(
     monkeypatch.setattr(pipeline.origin.images, "load", lambda *arguments: pytest.fail("read in vain"))
     path = tmp_path / name
     path.write_bytes(b"") if path.suffix else path.mkdir()
-    with pytest.raises(CompressError, match="cannot be trained on: compress the"):
+    with pytest.raises(CompressError, match="cannot be fine-tuned: compress the"):
         pipeline.compress(Request(model=str(path), data=str(tmp_path)), Progress(), qat=True)
 
 

@@ -92,7 +92,7 @@ def test_a_vocabulary_is_not_read_from_a_file(keras_2: Any, tmp_path: Path) -> N
     lookup = keras_2.layers.IntegerLookup(vocabulary=[1, 2], name="words")
     path = save(keras_2.Sequential([keras_2.Input((1,), dtype="int64"), lookup]), tmp_path / "m.keras")
     message = refused(edit_last(path, vocabulary=str(tmp_path / "words")))
-    assert message == f"names the file '{tmp_path / 'words'}' in the layer 'words': use no files"
+    assert message == f"refers to the file '{tmp_path / 'words'}' in the layer 'words': remove the reference"
 
 
 def elsewhere(kind: str, file: h5py.File, name: str, other: Path) -> None:
@@ -121,7 +121,7 @@ def test_weights_are_not_read_from_other_files(keras_2: Any, tmp_path: Path, kin
         elsewhere(kind, file, name, tmp_path / "other.h5")
     if suffix == ".keras":
         replace(path, weights.name, weights.read_bytes())
-    assert refused(path) == f"takes {name} from another file: save the model again, as one file"
+    assert refused(path) == f"reads {name} from another file: save the model again as a single file"
 
 
 @pytest.fixture(scope="session")
@@ -136,19 +136,19 @@ def small(keras: Any, path: Path) -> Path:
 @pytest.mark.parametrize(
     ("kind", "module", "what"),
     [
-        ("TextVectorization", "keras.layers", "(TextVectorization), which no microcontroller needs: leave it out"),
-        ("StringLookup", "keras.layers", "(StringLookup), which no microcontroller needs: leave it out"),
-        ("JaxLayer", "keras.layers", "(JaxLayer), which holds a foreign program: use layers of Keras"),
-        ("FlaxLayer", "keras.src.utils.jax_layer", "(FlaxLayer), which holds a foreign program: use layers of Keras"),
-        ("CSVLogger", "keras.callbacks", "of the custom class CSVLogger: use layers of Keras"),
-        ("FeatureSpace", "keras.utils", "of the custom class FeatureSpace: use layers of Keras"),
-        ("ExportArchive", "keras.export", "of the custom class ExportArchive: use layers of Keras"),
-        ("DiskIOStore", "keras.src.saving.saving_lib", "of the custom class DiskIOStore: use layers of Keras"),
-        ("GPTQConfig", "keras.quantizers", "of the custom class GPTQConfig: use layers of Keras"),
-        ("KerasTensor", "keras.src.ops.numpy", "of the custom class KerasTensor: use layers of Keras"),
-        ("Dense", "keras.src.utils.python_utils", "of the custom class Dense: use layers of Keras"),
-        ("Path", "keras.src.saving.saving_lib", "of the custom class Path: use layers of Keras"),
-        ("get_file", "keras.utils", "of the custom class get_file: use layers of Keras"),
+        ("TextVectorization", "keras.layers", "(TextVectorization), which no microcontroller needs: remove it"),
+        ("StringLookup", "keras.layers", "(StringLookup), which no microcontroller needs: remove it"),
+        ("JaxLayer", "keras.layers", "(JaxLayer), which wraps another program: use Keras' own layers"),
+        ("FlaxLayer", "keras.src.utils.jax_layer", "(FlaxLayer), which wraps another program: use Keras' own layers"),
+        ("CSVLogger", "keras.callbacks", "of the custom class CSVLogger: use Keras' own layers"),
+        ("FeatureSpace", "keras.utils", "of the custom class FeatureSpace: use Keras' own layers"),
+        ("ExportArchive", "keras.export", "of the custom class ExportArchive: use Keras' own layers"),
+        ("DiskIOStore", "keras.src.saving.saving_lib", "of the custom class DiskIOStore: use Keras' own layers"),
+        ("GPTQConfig", "keras.quantizers", "of the custom class GPTQConfig: use Keras' own layers"),
+        ("KerasTensor", "keras.src.ops.numpy", "of the custom class KerasTensor: use Keras' own layers"),
+        ("Dense", "keras.src.utils.python_utils", "of the custom class Dense: use Keras' own layers"),
+        ("Path", "keras.src.saving.saving_lib", "of the custom class Path: use Keras' own layers"),
+        ("get_file", "keras.utils", "of the custom class get_file: use Keras' own layers"),
     ],
 )
 def test_classes_of_keras_that_are_no_layers(keras_3: Any, tmp_path: Path, kind: str, module: str, what: str) -> None:
@@ -205,7 +205,7 @@ def test_parts_of_an_archive_that_no_network_needs(keras_3: Any, tmp_path: Path)
     with zipfile.ZipFile(path, "a") as archive:
         archive.writestr("assets/layers/lookup/vocabulary.txt", "word")
     assert refused(path) == (
-        "holds the file 'assets/layers/lookup/vocabulary.txt', which no network needs: leave its layer out"
+        "contains the file 'assets/layers/lookup/vocabulary.txt', which no network needs: remove its layer"
     )
 
 
@@ -214,7 +214,7 @@ def test_weights_that_unpack_without_end(keras_3: Any, tmp_path: Path) -> None:
     path = save(keras_3.Sequential([keras_3.Input((4,)), keras_3.layers.Dense(2)]), tmp_path / "m.h5")
     with h5py.File(path, "r+") as file:
         file.create_dataset("evil", (1 << 40,), np.float32, chunks=(1 << 20,), compression="gzip")
-    assert refused(path) == ("unpacks to weights of 4,398,046,511,144 bytes: too large for any microcontroller")
+    assert refused(path) == ("unpacks to 4,398,046,511,144 bytes of weights: too large for any microcontroller")
 
 
 def test_weights_packed_by_a_plug_in(keras_3: Any, tmp_path: Path) -> None:
@@ -225,4 +225,4 @@ def test_weights_packed_by_a_plug_in(keras_3: Any, tmp_path: Path) -> None:
         settings.set_chunk((4,))
         settings.set_filter(32001, h5py.h5z.FLAG_OPTIONAL, (1, 2))
         h5py.h5d.create(file.id, b"evil", h5py.h5t.IEEE_F32LE, h5py.h5s.create_simple((4,)), settings)
-    assert "evil is packed with the filter 32001" in refused(path)
+    assert "evil uses the HDF5 filter 32001" in refused(path)

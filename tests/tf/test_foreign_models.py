@@ -87,7 +87,7 @@ def test_config_that_names_code(tf: Any, tmp_path: Path, trap: Path, name: str, 
         layers[1] = {"module": module, "class_name": kind, "config": config, "registered_name": None}
 
     message = refused(with_config(tf, tmp_path / name, spoil))
-    assert f"has the layer 'evil' of the custom class {kind}: use layers of Keras" in message
+    assert f"has the layer 'evil' of the custom class {kind}: use Keras' own layers" in message
     assert not trap.exists()
 
 
@@ -139,7 +139,7 @@ def test_layers_without_end(tf: Any, tmp_path: Path, name: str, depth: int) -> N
         with h5py.File(path, "r+", libver="latest") as file:
             file.attrs["model_config"] = file.attrs["model_config"].replace('"@"', deep)
     message = refused(path)
-    assert "describes layers within layers, over 100 deep, which is no network" in message
+    assert "is nested over 100 levels deep, which no network is" in message
 
 
 @pytest.mark.parametrize("kind", ["TorchModuleWrapper", "TFSMLayer"])
@@ -149,7 +149,7 @@ def test_layers_that_hold_foreign_programs(tf: Any, tmp_path: Path, kind: str) -
         layers[1] = {"module": "keras.layers", "class_name": kind, "config": config, "registered_name": None}
 
     message = refused(with_config(tf, tmp_path / "m.keras", spoil))
-    assert f"has the layer 'evil' ({kind}), which holds a foreign program" in message
+    assert f"has the layer 'evil' ({kind}), which wraps another program" in message
 
 
 def test_saved_model_that_writes_a_file_when_it_is_loaded(tf: Any, tmp_path: Path, trap: Path) -> None:

@@ -234,7 +234,7 @@ def test_code_of_a_lambda_does_not_run(keras_2: Any, tmp_path: Path, trap: Path,
         keras_2.models.load_model(path, compile=False)
         assert trap.exists(), "Keras 2 runs it"
     trap.unlink()
-    assert refused(path) == "has the Lambda layer 'evil', which is Python code: use layers of Keras"
+    assert refused(path) == "has the Lambda layer 'evil', which is Python code: use Keras' own layers"
     assert not trap.exists()
 
 
@@ -263,7 +263,7 @@ def test_code_under_another_name_does_not_run(
         if layer["class_name"] == "Lambda":
             layer.update(class_name=name, module=module, registered_name=name)
 
-    assert refused(edit(path, change)) == f"has the layer 'evil' of the custom class {name}: use layers of Keras"
+    assert refused(edit(path, change)) == f"has the layer 'evil' of the custom class {name}: use Keras' own layers"
     assert not trap.exists()
 
 
@@ -280,7 +280,7 @@ def test_functions_that_do_more_than_compute(keras_2: Any, tmp_path: Path, funct
             layer["config"].update(function=function, name="evil")
 
     assert refused(edit(path, change)) == (
-        f"calls tf.{function} in the layer 'evil', which kerf does not run: use layers of Keras"
+        f"calls tf.{function} in the layer 'evil', which is not allowed: use Keras' own layers"
     )
 
 
@@ -291,7 +291,7 @@ def test_custom_layers_are_named(keras_2: Any, tmp_path: Path, suffix: str) -> N
             return x * 2
 
     path = save(keras_2.Sequential([keras_2.layers.InputLayer((4,)), Mine(name="twice")]), tmp_path / f"m{suffix}")
-    assert refused(path) == "has the layer 'twice' of the custom class Mine: use layers of Keras"
+    assert refused(path) == "has the layer 'twice' of the custom class Mine: use Keras' own layers"
 
 
 @pytest.mark.parametrize("is_bare", [False, True])
@@ -307,10 +307,10 @@ def test_custom_activations_are_named(keras_2: Any, tmp_path: Path, is_bare: boo
             layer["config"]["activation"] = "mine"
 
     assert refused(edit(path, change)) == (
-        "has the function 'mine' in the layer 'scores', which is Python code: use functions of Keras"
+        "has the function 'mine' in the layer 'scores', which is Python code: use Keras' functions"
     )
 
 
 def test_without_an_input(keras_2: Any, tmp_path: Path) -> None:
     path = save(keras_2.Sequential([keras_2.layers.Dense(2)]), tmp_path / "m.keras")
-    assert refused(path).startswith("does not say what its input is")
+    assert refused(path).startswith("has no defined input")

@@ -253,8 +253,8 @@ INITIALIZERS = {
     summarizes: "has the operator SummaryWriter (node ",
     dumps: "has the operator DebugIdentityV2 (node ",
     # A SavedModel has these for the C++ loader, and nothing that is loaded may call them.
-    saves: "holds an object of the kind 'resource'",
-    restores: "holds an object of the kind 'resource'",
+    saves: "contains an object of kind 'resource'",
+    restores: "contains an object of kind 'resource'",
 }
 
 
@@ -279,13 +279,13 @@ def test_initializers_do_not_run(
     message = refused(path)
     assert message.startswith(INITIALIZERS[effect])
     assert "_initialize" in message or "resource" in message
-    assert message.endswith(", which is no part of a network: save the Keras model itself, model.save('name.keras')")
+    assert message.endswith(", which is not part of a network: save the Keras model itself, model.save('name.keras')")
     assert loader == []
 
 
 def test_harmless_initializers_do_not_run_either(tf: Any, tmp_path: Path, loader: list[Any]) -> None:
     path = with_initializer(tf, tmp_path / "m", lambda: None)
-    assert refused(path).startswith("holds an object of the kind 'resource', which is no part of a network")
+    assert refused(path).startswith("contains an object of kind 'resource', which is not part of a network")
     assert loader == []
 
 
@@ -454,7 +454,7 @@ def test_objects_of_no_network(
     tf: Any, saved: Path, tmp_path: Path, loader: list[Any], change: Callable[[Any], None], kind: str | None
 ) -> None:
     message = refused(edit(tf, saved, tmp_path / "m", change))
-    assert message.startswith(f"holds an object of the kind {kind!r}, which is no part of a network")
+    assert message.startswith(f"contains an object of kind {kind!r}, which is not part of a network")
     assert loader == []
 
 
@@ -491,7 +491,7 @@ def test_links_to_other_files(tf: Any, saved: Path, tmp_path: Path, loader: list
         (path / part).rmdir()
     (path / part).symlink_to(tmp_path / "elsewhere")
     assert refused(path) == (
-        f"{path / part} is a link that leads out of the SavedModel: put a copy of the file there"
+        f"{path / part} is a link out of the SavedModel: replace it with a copy of the file"
     ).removeprefix(f"{path} ")
     assert loader == []
 

@@ -55,10 +55,10 @@ def test_result_is_reused_until_something_changes(tmp_path: Path) -> None:
     later = Heard()
     train.train("sine", tmp_path, later, epochs=2)
     train.train("sine", tmp_path, later, epochs=2)
-    assert later.said == [f"sine is trained already: {first.path}"]
+    assert later.said == [f"sine is already trained: {first.path}"]
     first.path.write_bytes(b"damaged")
     again = train.train("sine", tmp_path, heard, epochs=2)
-    assert f"training sine again: {first.path} is not the file it was" in heard.said
+    assert f"training sine again: {first.path} has been modified or removed" in heard.said
     assert again == first and again.path.read_bytes() != b"damaged"
     assert train.train("sine", tmp_path, heard, epochs=1).accuracy != first.accuracy
 
@@ -74,8 +74,8 @@ def test_later_stages_keep_what_the_user_trained(tmp_path: Path, monkeypatch: py
         later = Heard()
         pipeline.quantize(replace(ask, mode="float32"), later)
         assert trained.path.read_bytes() == content
-        assert f"sine is trained already: {trained.path}" in later.said
-    assert heard.said[0] == "training sine again: with other epochs or another seed"
+        assert f"sine is already trained: {trained.path}" in later.said
+    assert heard.said[0] == "training sine again: other epochs or another seed"
 
 
 def test_a_change_is_a_reason_to_train_again_in_the_same_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -67,11 +67,11 @@ def test_larger_pictures_are_cropped_and_shrunk(tmp_path: Path) -> None:
 
 def test_what_is_refused(tmp_path: Path) -> None:
     small = picture(tmp_path / "small.png", np.zeros((6, 5)))
-    with pytest.raises(UsageError, match=r"small\.png has 5x6 pixels and the model takes 6x6: give a larger picture"):
+    with pytest.raises(UsageError, match=r"small\.png has 5x6 pixels, but the model takes 6x6: give a larger image"):
         classify.prepare([small], model(), "0..1")
     text = tmp_path / "notes.txt"
     text.write_text("no picture")
-    with pytest.raises(TrainError, match=r"notes\.txt is no image that can be read"):
+    with pytest.raises(TrainError, match=r"notes\.txt is not an image that kerf can read"):
         classify.prepare([text], model(), "0..1")
 
 
@@ -89,8 +89,8 @@ def test_bad_files_are_left_out_if_asked_for(tmp_path: Path, monkeypatch: pytest
     ask = Request(model=str(MODEL), target=pipeline.INTERPRETER, skip_bad=True)
     (found,) = pipeline.classify(ask, [str(tmp_path)], Heard())
     assert found.image == str(good)
-    assert heard[-1].startswith(f"2 files left out; the first: {tmp_path / 'a.txt'} is no image that can be read")
-    with pytest.raises(TrainError, match="is no image that can be read"):
+    assert heard[-1].startswith(f"2 files left out; the first: {tmp_path / 'a.txt'} is not an image that kerf can read")
+    with pytest.raises(TrainError, match="is not an image that kerf can read"):
         classify.prepare([tmp_path / "a.txt"], model(), "0..1", skip_bad=True)
 
 
@@ -111,7 +111,7 @@ def test_a_logit_is_one_whatever_its_neighbours_are() -> None:
 
 def test_pixels_that_the_input_cannot_hold(tmp_path: Path) -> None:
     path = picture(tmp_path / "a.png", np.zeros((6, 6)))
-    with pytest.raises(UsageError, match=r"the input of insects holds numbers up to .* and the pixels are 0\.\.255"):
+    with pytest.raises(UsageError, match=r"the input of insects holds numbers up to .* but the pixels are 0\.\.255"):
         classify.prepare([path], model(), "0..255")
 
 
@@ -122,7 +122,7 @@ def test_names_of_classes(tmp_path: Path) -> None:
     assert (named.image, named.label, named.index, named.where) == (str(tmp_path / "a.png"), "bee", 1, "here")
     assert named.row()["pixels"] == "0..1"
     assert classify.predict(pictures, outputs, model(()), "here")[0].label == "1"
-    with pytest.raises(UsageError, match="tells 3 classes apart, but 2 have names"):
+    with pytest.raises(UsageError, match="distinguishes 3 classes, but 2 have names"):
         classify.predict(pictures, outputs, model(("a", "b")), "here")
 
 

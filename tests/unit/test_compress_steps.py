@@ -34,12 +34,15 @@ def test_a_name_says_how_a_model_was_made(tmp_path: Path) -> None:
     [
         ("digits+sparse1.5", "cannot remove 1.5 of the weights: give a share from 0.05 to 0.95"),
         ("digits+channels0", "cannot remove 0 of the filters: give a share from 0.05 to 0.95"),
-        ("digits+sparse", "'sparse' is no way to compress: as in sparse0.5"),
-        ("digits+qat8", "'qat8' is no way to compress: qat has no share"),
-        ("digits+qat0.5", "'qat0.5' is no way to compress: qat has no share"),
-        ("+qat", "'+qat' does not say what is compressed: put the model's name before the +"),
-        ("digits+qat+sparse0.5", "qat+sparse0.5: each way once, in the order channels, sparse, qat"),
-        ("digits+sparse0.5+sparse0.8", "sparse0.5+sparse0.8: each way once, in the order channels, sparse, qat"),
+        ("digits+sparse", "cannot compress with 'sparse': give sparse a share, as in sparse0.5"),
+        ("digits+qat8", "cannot compress with 'qat8': qat takes no share"),
+        ("digits+qat0.5", "cannot compress with 'qat0.5': qat takes no share"),
+        ("+qat", "'+qat' does not say what to compress: put the model's name before the +"),
+        ("digits+qat+sparse0.5", "qat+sparse0.5: give each of channels, sparse, qat at most once, in this order"),
+        (
+            "digits+sparse0.5+sparse0.8",
+            "sparse0.5+sparse0.8: give each of channels, sparse, qat at most once, in this order",
+        ),
     ],
 )
 def test_names_that_make_no_sense(name: str, sentence: str) -> None:
@@ -55,7 +58,7 @@ def test_shares_out_of_range(share: float) -> None:
 
 
 def test_unknown_way_lists_the_known_ones() -> None:
-    with pytest.raises(UnknownName, match="unknown way to compress 'tiny'; known: channelsSHARE, qat, sparseSHARE"):
+    with pytest.raises(UnknownName, match="unknown compression 'tiny'; known: channelsSHARE, qat, sparseSHARE"):
         compress.parse("digits+tiny")
 
 
@@ -64,7 +67,7 @@ def test_epochs() -> None:
     assert compress.recipe(Step("sparse", 0.5), base).epochs == 12
     assert compress.recipe(Step("qat"), base).epochs == 6
     assert compress.recipe(Step("qat"), base, epochs=3).epochs == 3
-    with pytest.raises(UsageError, match="cannot train on for -1 epochs: give at least 1"):
+    with pytest.raises(UsageError, match="cannot fine-tune for -1 epochs: give at least 1"):
         compress.recipe(Step("qat"), base, epochs=-1)
 
 
@@ -168,14 +171,14 @@ def test_targets_have_the_shape_of_the_outputs(tmp_path: Path) -> None:
     same = Network("m", (Layer("image", INPUT, {}, (), (2, 3, 1)),))
     tuning.check(same, data, "m")
     for others in ({"train_y": data.train_y.reshape(16, 6)}, {"train_y": data.train_y.reshape(16, 1, 2, 3)}):
-        with pytest.raises(CompressError, match=r"m gives \(2, 3, 1\) for a sample, but a y has the shape"):
+        with pytest.raises(CompressError, match=r"m has an output of shape \(2, 3, 1\), but a target y has the shape"):
             tuning.check(same, replace(data, **others), "m")
 
 
 def test_own_data_that_are_too_little(tmp_path: Path) -> None:
     np.savez(tmp_path / "x.npz", x=np.zeros((9, 1)))
-    with pytest.raises(CompressError, match=r"x\.npz must hold one array x and the array y"):
+    with pytest.raises(CompressError, match=r"x\.npz must hold one array x and an array y"):
         read_npz(tmp_path / "x.npz")
     np.savez(tmp_path / "few.npz", x=np.zeros((4, 1)), y=np.zeros(4, int))
-    with pytest.raises(CompressError, match=r"few\.npz holds 4 samples: too few to train with and to test"):
+    with pytest.raises(CompressError, match=r"few\.npz holds 4 samples: too few for a training and a test set"):
         read_npz(tmp_path / "few.npz")

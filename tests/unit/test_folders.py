@@ -66,6 +66,6 @@ def test_a_model_that_changes_while_it_is_read_is_not_kept(tmp_path: Path, monke
         return real(*arguments)  # type: ignore[arg-type]
 
     monkeypatch.setattr(converter, "_vectors", meanwhile)
-    with pytest.raises(QuantizeError, match="changed while they were read; run the same command again"):
+    with pytest.raises(QuantizeError, match="changed while being read; run the same command again"):
         folder(ask)
     assert list(places.BUILD.glob("*/quantize.json")) == []

@@ -151,14 +151,14 @@ def dangling_link(folder: Path) -> Path:
 
 
 BAD: list[tuple[Callable[[Path], Path], str]] = [
-    (broken, "is damaged or cut off"),
-    (no_image, "is no image that can be read (BMP, GIF"),
-    (empty_file, "is no image"),
-    (postscript, "is no image"),
-    (folder_in_class, "is no file: a class folder holds images only"),
+    (broken, "is damaged or truncated"),
+    (no_image, "is not an image that kerf can read (BMP, GIF"),
+    (empty_file, "is not an image"),
+    (postscript, "is not an image"),
+    (folder_in_class, "is not a file: a class folder must contain only images"),
     (two_sizes, "has 5x3 pixels but"),
-    (deep_pixels, "has pixels of the type I;16: save it with 8 bits per channel; --skip-bad leaves such files out"),
-    (dangling_link, "is no file"),
+    (deep_pixels, "has pixels of type I;16: save it with 8 bits per channel; --skip-bad skips such files"),
+    (dangling_link, "is not a file"),
 ]
 
 
@@ -177,7 +177,7 @@ def test_bad_files_are_named_or_skipped_and_counted(
         data = load(folder, skip_bad=True, progress=heard)
         files = sum(1 for p in folder.rglob("*") if p.parent != folder and p.name[0] != ".")
         assert len(data.train_y) + len(data.test_y) == files - 1
-        assert len(heard.warned) == 1 and heard.warned[0].startswith(f"1 file of {folder} is left out; the first: ")
+        assert len(heard.warned) == 1 and heard.warned[0].startswith(f"skipped 1 file in {folder}; the first: ")
         assert str(path) in heard.warned[0]
     with pytest.raises(TrainError):
         load(folder)
@@ -186,7 +186,7 @@ def test_bad_files_are_named_or_skipped_and_counted(
 def test_a_giant_image_is_refused_before_it_is_decoded(tmp_path: Path) -> None:
     folder = plain(tmp_path / "set")
     Image.new("1", (5000, 5000)).save(folder / "cat" / "0.png")
-    with pytest.raises(TrainError, match="has 5000x5000 pixels: more than 16,777,216 in all; --skip-bad leaves"):
+    with pytest.raises(TrainError, match="has 5000x5000 pixels, more than 16,777,216 in total; --skip-bad skips"):
         load(folder)
 
 
@@ -199,9 +199,9 @@ def test_folders_that_are_no_data_set(tmp_path: Path, skip_bad: bool) -> None:
 
     assert refused(tmp_path / "none") == f"there is no folder {tmp_path / 'none'}"
     (tmp_path / "bare").mkdir()
-    assert "bare has no class folders: it takes two or more" in refused(tmp_path / "bare")
+    assert "bare has no class folders: it needs two or more" in refused(tmp_path / "bare")
     picture(tmp_path / "single" / "cat" / "0.png", 0)
-    assert "single has one class folder, 'cat': it takes two or more" in refused(tmp_path / "single")
+    assert "single has one class folder, 'cat': it needs two or more" in refused(tmp_path / "single")
     plain(tmp_path / "outer" / "inner" / "train")
     plain(tmp_path / "outer" / "inner" / "test")
     assert refused(tmp_path / "outer").endswith(f"did you mean {tmp_path / 'outer' / 'inner'}?")
@@ -209,7 +209,7 @@ def test_folders_that_are_no_data_set(tmp_path: Path, skip_bad: bool) -> None:
     assert f"the class folder {tmp_path / 'hole' / 'eel'} is empty" in refused(tmp_path / "hole")
     plain(tmp_path / "odd" / "train")
     picture(plain(tmp_path / "odd" / "test") / "eel" / "0.png", 0)
-    assert "must have the same classes: 'eel' is in one of them only" in refused(tmp_path / "odd")
+    assert "must have the same classes: 'eel' is only in one of them" in refused(tmp_path / "odd")
     plain(tmp_path / "few", 1)
     assert "the class 'cat' of" in refused(tmp_path / "few") and "it needs 2" in refused(tmp_path / "few")
 
@@ -218,7 +218,7 @@ def test_a_class_with_a_single_image(tmp_path: Path) -> None:
     folder = plain(tmp_path / "set")
     for path in sorted((folder / "cat").iterdir())[1:]:
         path.unlink()
-    with pytest.raises(TrainError, match=r"the class 'cat' of .* has 1 image to use: it needs 2"):
+    with pytest.raises(TrainError, match=r"the class 'cat' of .* has 1 image that can be used: it needs 2"):
         load(folder)
 
 
@@ -226,7 +226,7 @@ def test_a_class_of_nothing_but_bad_files(tmp_path: Path) -> None:
     folder = plain(tmp_path / "set")
     (folder / "eel").mkdir()
     (folder / "eel" / "a.png").write_bytes(b"no")
-    with pytest.raises(TrainError, match=r"the class 'eel' of .* has 0 images to use: it needs 2"):
+    with pytest.raises(TrainError, match=r"the class 'eel' of .* has 0 images that can be used: it needs 2"):
         load(folder, skip_bad=True)
 
 

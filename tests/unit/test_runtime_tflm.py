@@ -277,7 +277,7 @@ def test_a_finding_is_kept_with_its_margin(tmp_path: Path) -> None:
     assert here is not None and there is not None
     assert here.bytes == 1600 + sizing.MARGIN_BYTES
     assert there.bytes == 1600 + sizing.OTHER_MARGIN_BYTES
-    assert "1,600 bytes is the smallest arena that works, found by trying on stm32f4; 256 are added" in here.origin
+    assert "1,600 bytes is the smallest arena that works, found by trial on stm32f4; 256 are added" in here.origin
 
 
 REMEMBERING = (

@@ -56,9 +56,9 @@ def test_axes_of_one_come_and_go(given: tuple[int, ...], wanted: tuple[int, ...]
 @pytest.mark.parametrize(
     ("given", "remedy"),
     [
-        ((3, 32, 32), "put the channels last, as in x = numpy.moveaxis(x, 1, -1)"),
-        ((32, 3, 32), "bring x into that order"),
-        ((3072,), "bring x into that order"),
+        ((3, 32, 32), "move the channels last, as in x = numpy.moveaxis(x, 1, -1)"),
+        ((32, 3, 32), "transpose or reshape x to match"),
+        ((3072,), "transpose or reshape x to match"),
     ],
 )
 def test_axes_in_another_order_are_refused(given: tuple[int, ...], remedy: str) -> None:
@@ -76,15 +76,18 @@ def test_several_inputs_go_by_number_not_by_name(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arrays", "message"),
     [
-        ({"images": np.ones((2, 4))}, "holds no array x, only images"),
-        ({}, "holds no array x, only nothing"),
+        ({"images": np.ones((2, 4))}, "has no array x, only images"),
+        ({}, "has no array x, only nothing"),
         ({"x": np.ones((0, 4))}, "at least one"),
         ({"x": np.float32(1)}, "at least one"),
         ({"x0": np.ones((2, 4)), "x1": np.ones((3, 4))}, "same number of samples"),
-        ({"x": np.array([[1.0, np.nan]])}, "finite numbers only"),
-        ({"x": np.array(["a", "b"])}, "finite numbers only"),
+        ({"x": np.array([[1.0, np.nan]])}, "only finite numbers"),
+        ({"x": np.array(["a", "b"])}, "only finite numbers"),
         ({"x": np.ones((2, 4)), "y": [1]}, "one class index per sample: 2"),
-        ({"x": np.ones((2, 4)), "y": np.eye(2)}, r"shape \(2, 2\); numpy.argmax\(y, axis=1\) makes it of these rows"),
+        (
+            {"x": np.ones((2, 4)), "y": np.eye(2)},
+            r"shape \(2, 2\); convert one-hot rows with numpy.argmax\(y, axis=1\)",
+        ),
         ({"x": np.ones((2, 4)), "y": np.eye(3)}, "one class index per sample: 2"),
         ({"x": np.ones((2, 4)), "y": [[1, 7], [2, 7]]}, r"not an array of shape \(2, 2\)$"),
         ({"x": np.ones((2, 4)), "y": [0, -1]}, "negative class index -1"),
@@ -107,9 +110,9 @@ NPY = b"\x93NUMPY\x01\x00\x46\x00{'descr': '|i1', 'fortran_order': False, 'shape
 @pytest.mark.parametrize(
     ("content", "why"),
     [
-        (b"", "it is no archive of arrays;"),
-        (b"x,y\n1,2\n", "it is no archive of arrays;"),
-        (pickle.dumps([1, 2]), "it is no archive of arrays;"),
+        (b"", "it is not an archive of arrays;"),
+        (b"x,y\n1,2\n", "it is not an archive of arrays;"),
+        (pickle.dumps([1, 2]), "it is not an archive of arrays;"),
         (b"PK\x03\x04" + bytes(40), ""),
         (NPY, "it is a single array, an .npy;"),
     ],
@@ -126,7 +129,7 @@ def test_files_that_are_no_npz(tmp_path: Path, content: bytes, why: str) -> None
 def test_pickled_objects_are_not_opened(tmp_path: Path) -> None:
     path = tmp_path / "d.npz"
     np.savez(path, x=np.array([{"code": 1}], dtype=object))
-    with pytest.raises(QuantizeError, match="it holds Python objects, which are no numbers; write it with"):
+    with pytest.raises(QuantizeError, match="it contains Python objects instead of numbers; write it with"):
         samples.read_npz(path, ())
 
 
@@ -134,7 +137,7 @@ def test_wrong_sample_shape_and_count(tmp_path: Path) -> None:
     data = samples.read_npz(save(tmp_path / "d.npz", x=np.ones((2, 3))), ())
     with pytest.raises(QuantizeError, match=r"shape \(3,\), but input 'image' of the model takes \(2, 2, 1\)"):
         samples.test_inputs(data, [IMAGE])
-    with pytest.raises(QuantizeError, match="the model has 2 inputs and the data 1: name the arrays x0, x1"):
+    with pytest.raises(QuantizeError, match="the model has 2 inputs, but the data has 1: name the arrays x0, x1"):
         samples.test_inputs(data, [IMAGE, IMAGE])
 
 
@@ -181,7 +184,7 @@ def test_calibration_as_the_user_writes_it() -> None:
     assert samples.parse_calibration("balanced") is None
     assert samples.parse_calibration("50") == 50
     for text in ("0", "-3", "1.5", "all", ""):
-        with pytest.raises(UsageError, match="--calibration is `balanced` or a number of samples"):
+        with pytest.raises(UsageError, match="--calibration takes `balanced` or a number of samples"):
             samples.parse_calibration(text)
 
 
@@ -192,7 +195,7 @@ def test_an_npz_that_lies_about_its_size_or_holds_no_array(tmp_path: Path) -> No
     for name, entry, sentence in (
         ("x.npy", header.getvalue() + bytes(100), "cannot read .*lie.npz as .npz"),
         ("x.npy", b"\x93NUMPY\x01\x00\xff\xff" + b"{" * 70_000, "cannot read .*lie.npz as .npz"),
-        ("x", b"hello", "holds no array x"),
+        ("x", b"hello", "has no array x"),
     ):
         with zipfile.ZipFile(tmp_path / "lie.npz", "w") as archive:
             archive.writestr(name, entry)

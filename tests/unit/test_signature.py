@@ -77,7 +77,7 @@ def test_no_cut_and_no_flipped_byte_escapes_as_anything_but_a_model_error() -> N
 @pytest.mark.parametrize(("kind", "named"), [(tflite.TensorType.STRING, "STRING"), (99, "99"), (17, "INT4")])
 def test_an_input_that_no_array_holds_is_refused(kind: int, named: str) -> None:
     data = RawModel([RawTensor("words", type=kind, scales=()), RawTensor("y")]).data()
-    with pytest.raises(UnsupportedModel, match=f"'words' of m is of type .*{named}"):
+    with pytest.raises(UnsupportedModel, match=f"'words' of m has type .*{named}"):
         signature.read(data, "m")
 
 

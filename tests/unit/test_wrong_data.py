@@ -26,12 +26,12 @@ X = np.zeros((4, 6, 6, 1), np.float32)
 @pytest.mark.parametrize(
     ("arrays", "message"),
     [
-        ({"y": [100, 101, 2, 3]}, "has 3 outputs and tells 3 classes apart, but the data have a class 101"),
-        ({"y": [0, 1, 2, 3]}, "but the data have a class 3: give data of its own classes"),
-        ({"y": [0, 1, 1, 0], "classes": ["cat", "dog"]}, "tells 3 classes apart, but the data have 2"),
-        ({"classes": ["a", "b", "c", "d"]}, "tells 3 classes apart, but the data have 4"),
-        ({"y": ["cat", "dog", "cat", "cat"]}, "y holds text: it takes the index"),
-        ({"y": [0, 1, 1j, 0]}, "y holds complex128: it takes the index"),
+        ({"y": [100, 101, 2, 3]}, "has 3 outputs and distinguishes 3 classes, but the data has a class 101"),
+        ({"y": [0, 1, 2, 3]}, "but the data has a class 3: give data with the model's classes"),
+        ({"y": [0, 1, 1, 0], "classes": ["cat", "dog"]}, "distinguishes 3 classes, but the data has 2"),
+        ({"classes": ["a", "b", "c", "d"]}, "distinguishes 3 classes, but the data has 4"),
+        ({"y": ["cat", "dog", "cat", "cat"]}, "y holds text: give the class index"),
+        ({"y": [0, 1, 1j, 0]}, "y holds complex128: give the class index"),
     ],
 )
 def test_classes_that_the_model_does_not_have(tmp_path: Path, arrays: dict[str, object], message: str) -> None:
@@ -43,7 +43,7 @@ def test_classes_that_the_model_does_not_have(tmp_path: Path, arrays: dict[str, 
 
 def test_a_folder_of_other_classes_than_the_model_has(tmp_path: Path) -> None:
     y = np.array([0, 1, 1, 0])
-    with pytest.raises(QuantizeError, match="tells 3 classes apart, but the data have 2"):
+    with pytest.raises(QuantizeError, match="distinguishes 3 classes, but the data has 2"):
         quantize.quantize(Trained("insects", MODEL, None), None, Data(X, y, X, y), tmp_path, classes=("cat", "dog"))
 
 
@@ -51,10 +51,10 @@ def test_a_folder_of_other_classes_than_the_model_has(tmp_path: Path) -> None:
     ("outputs", "labels", "names", "message"),
     [
         ((1,), [0, 1], ("no", "yes"), None),  # binary
-        ((1,), [0, 7], (), "has 1 output and tells 2 classes apart, but the data have a class 7: .*real numbers"),
+        ((1,), [0, 7], (), "has 1 output and distinguishes 2 classes, but the data has a class 7: .*real numbers"),
         ((1,), None, (), None),  # a regression
         ((1, 1, 3), [0, 2], (), None),  # the end of a network without dense layers
-        ((4, 4, 3), [0, 2], (), r"gives \(4, 4, 3\) for a sample, which are no classes"),
+        ((4, 4, 3), [0, 2], (), r"has an output of shape \(4, 4, 3\), not one of classes"),
         ((4, 4, 3), None, (), None),
     ],
 )

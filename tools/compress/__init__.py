@@ -1,8 +1,8 @@
-"""From a trained network to a smaller one: filters removed, weights made zero, trained for int8; before quantize.
+"""A trained network → a smaller one: filters removed, weights pruned, quantization-aware training; before quantize.
 
-A compressed model has a name that says how it was made, and that every task takes: ``digits+channels0.5``,
-``digits+sparse0.8``, ``digits+qat``, or several at once in this order, each made from the one before. The order is
-fixed, for filters cannot be removed from a .tflite, and training on would fill the gaps that pruning made.
+The name of a compressed model says how it was made, and every task accepts it: ``digits+channels0.5``,
+``digits+sparse0.8``, ``digits+qat``, or several in this order, each made from the one before. The order is fixed,
+because filters cannot be removed from a .tflite, and retraining would fill the zeros that pruning made.
 """
 
 import json
@@ -31,12 +31,12 @@ from .tuning import Recipe as Recipe
 
 MIN_SHARE, MAX_SHARE = 0.05, 0.95
 STATE = "compress.json"
-SOURCES = ("compress", "data/augment.py")  # of kerf, which decide the result
+SOURCES = ("compress", "data/augment.py")  # kerf's own files that determine the result
 
 
 @dataclass(frozen=True)
 class Way:
-    """A way to compress: what its share is a share of (None: it has none), and how it trains on.
+    """A compression method: what its share is a share of (None: it takes no share), and how it fine-tunes.
 
     ``epochs`` and ``learning_rate`` are relative to those of training from scratch.
     """
@@ -55,7 +55,7 @@ WAYS = {  # in the order in which they combine
 
 @dataclass(frozen=True)
 class Step:
-    """One way with its share, ``sparse0.8``."""
+    """One method with its share, such as ``sparse0.8``."""
 
     way: str
     share: float | None = None
@@ -66,11 +66,11 @@ class Step:
 
 @dataclass(frozen=True)
 class Compressed:
-    """A compressed model beside the one it was made from.
+    """A compressed model next to the one it was made from: every pair is (before, after).
 
-    ``accuracy`` is that on the test set, or what ``measure`` names; a .tflite's is LiteRT's. ``bytes`` are those of the
-    file, ``zip_bytes`` the same deflated. ``layers`` has for every layer with filters their number before and after,
-    its weights, and the share of them that is zero.
+    ``accuracy`` is measured on the test set, by LiteRT for a .tflite; ``measure`` names it. ``bytes`` is the file size,
+    ``zip_bytes`` the same deflated. ``layers`` has, for every layer with filters, their number before and after, its
+    number of weights, and the fraction of them that is zero.
     """
 
     trained: Trained
@@ -83,15 +83,15 @@ class Compressed:
 
     @property
     def sparsity(self) -> float:
-        """The share of the weights that is zero, biases left out."""
+        """The fraction of the weights that is zero, not counting biases."""
         total = sum(layer["weights"] for layer in self.layers)
         return sum(layer["sparsity"] * layer["weights"] for layer in self.layers) / total if total else 0.0
 
 
 def parse(model: str) -> tuple[str, tuple[Step, ...]]:
-    """``digits+sparse0.8`` → what is compressed and how; a name without ways, or a file's, has no steps.
+    """``digits+sparse0.8`` → the base model and the steps; a plain name or a file's has no steps.
 
-    Raises UnknownName for what is no way, UsageError for a wrong share or order.
+    Raises UnknownName for an unknown method, UsageError for a wrong share or order.
     """
     base, *parts = model.split("+")
     if Path(model).exists():
@@ -99,7 +99,7 @@ def parse(model: str) -> tuple[str, tuple[Step, ...]]:
     while parts and ("." in parts[0] or "/" in parts[0]) and not re.fullmatch(rf"({'|'.join(WAYS)})[\d.]*", parts[0]):
         base = f"{base}+{parts.pop(0)}"  # a + in a file's name
     if not base:
-        raise UsageError(f"{model!r} does not say what is compressed: put the model's name before the +")
+        raise UsageError(f"{model!r} does not say what to compress: put the model's name before the +")
     steps = tuple(_step(part) for part in parts)
     check(steps)
     return base, steps
@@ -108,21 +108,22 @@ def parse(model: str) -> tuple[str, tuple[Step, ...]]:
 def _step(text: str) -> Step:
     found = re.fullmatch(r"([a-z]+)(\d*\.?\d+)?", text)
     if not found or found[1] not in WAYS:
-        raise UnknownName("way to compress", text, (f"{way}SHARE" if WAYS[way].of else way for way in WAYS))
+        raise UnknownName("compression", text, (f"{way}SHARE" if WAYS[way].of else way for way in WAYS))
     way, share = found[1], float(found[2]) if found[2] else None
     if (share is None) != (WAYS[way].of is None):
-        raise UsageError(f"{text!r} is no way to compress: " + ("qat has no share" if share else f"as in {way}0.5"))
+        remedy = "qat takes no share" if share else f"give {way} a share, as in {way}0.5"
+        raise UsageError(f"cannot compress with {text!r}: {remedy}")
     return Step(way, share)
 
 
 def steps(channels: float, sparse: float, is_qat: bool) -> tuple[Step, ...]:
-    """The steps asked for by options, in their order; a share of 0 is none."""
+    """The steps for these options, in their order; a share of 0 means no step."""
     asked = [Step(way, share) for way, share in (("channels", channels), ("sparse", sparse)) if share]
     return (*asked, Step("qat")) if is_qat else tuple(asked)
 
 
 def check(asked: Sequence[Step]) -> None:
-    """Raises UsageError unless the steps can follow each other and their shares make sense."""
+    """Raises UsageError unless the steps are in order and their shares are in range."""
     for step in asked:
         if step.share is not None and not MIN_SHARE <= step.share <= MAX_SHARE:
             raise UsageError(
@@ -130,7 +131,7 @@ def check(asked: Sequence[Step]) -> None:
             )
     ways = [step.way for step in asked]
     if ways != [way for way in WAYS if way in ways]:
-        raise UsageError(f"{'+'.join(map(str, asked))}: each way once, in the order {', '.join(WAYS)}")
+        raise UsageError(f"{'+'.join(map(str, asked))}: give each of {', '.join(WAYS)} at most once, in this order")
 
 
 def name(base: str, asked: Sequence[Step]) -> str:
@@ -139,19 +140,19 @@ def name(base: str, asked: Sequence[Step]) -> str:
 
 
 def recipe(step: Step, base: Recipe, epochs: int | None = None) -> Recipe:
-    """How a step trains on a network that ``base`` trained from scratch; ``epochs`` replaces their number."""
+    """How a step fine-tunes a network that was trained with ``base``; ``epochs`` overrides the number of epochs."""
     if epochs is not None and epochs < 1:
-        raise UsageError(f"cannot train on for {epochs} epochs: give at least 1")
+        raise UsageError(f"cannot fine-tune for {epochs} epochs: give at least 1")
     way = WAYS[step.way]
     own = max(round(way.epochs * base.epochs), 1)
     return replace(base, epochs=epochs or own, learning_rate=way.learning_rate * base.learning_rate)
 
 
 def check_source(path: Path) -> None:
-    """Raises CompressError for a model that cannot be trained on, QuantizeError for a file that is no model."""
+    """Raises CompressError for a model that cannot be fine-tuned, QuantizeError for a file that is not a model."""
     if path.suffix == ".tflite" or path.is_dir():
         kind = "a .tflite" if path.suffix == ".tflite" else "a SavedModel"
-        raise CompressError(f"{path} is {kind} and cannot be trained on: compress the .keras or .h5")
+        raise CompressError(f"{path} is {kind} and cannot be fine-tuned: compress the .keras or .h5")
     model_files.check_path(path)
 
 
@@ -164,11 +165,11 @@ def compress(
     progress: Progress | None = None,
     asked_epochs: int | None = None,
 ) -> Compressed:
-    """Takes one step from ``source`` and trains on. The file has the name of ``directory``: .keras, after qat .tflite.
+    """Applies one step to ``source`` and fine-tunes. The file is named after ``directory``: .keras, for qat .tflite.
 
-    ``asked_epochs`` are those of the recipe if the user asked for them, to be found by `asked_epochs` later. What is
-    there already and was made from the same inputs is used again; an interrupt leaves nothing behind. Raises
-    QuantizeError for a file that cannot be read, CompressError for a network that cannot be compressed.
+    ``asked_epochs`` is recorded for `asked_epochs` below: the epochs that the user asked for, if any. An existing file
+    made from the same inputs is reused; an interrupt leaves no partial files. Raises QuantizeError for a file that
+    cannot be read, CompressError for a network that cannot be compressed.
     """
     progress = progress or Progress()
     check([step])
@@ -186,13 +187,13 @@ def compress(
     state = files.read_json(state_path)
     if state.get("key") == key and path.is_file() and files.tree_digest(path) == state.get("sha256"):
         if progress.is_news(path):
-            progress.say(f"{model} is compressed already: {path}")
+            progress.say(f"{model} is already compressed: {path}")
         return _result(model, path, state["result"])
     if state.get("own", own) != own:
-        progress.say(f"compressing to {model} again: the code of this stage has changed")
+        progress.say(f"compressing {model} again: the code of this stage has changed")
     result = _take(source, step, data, recipe, path, model, progress)
     if files.tree_digest(source.path) != made_from:
-        raise CompressError(f"{source.path} changed while it was compressed; run the same command again")
+        raise CompressError(f"{source.path} changed while it was being compressed; run the same command again")
     progress.is_news(path)
     record = {"key": key, "sha256": files.tree_digest(path), "own": own, "epochs": asked_epochs, "result": result}
     files.write(state_path, json.dumps(record, indent=1).encode())
@@ -203,7 +204,7 @@ def compress(
 
 
 def asked_epochs(directory: Path) -> int | None:
-    """The epochs that were asked for when what is in the folder was made."""
+    """The epochs that the user asked for when the model in this folder was made, if any."""
     epochs = files.read_json(directory / STATE).get("epochs")
     return epochs if isinstance(epochs, int) else None
 
@@ -229,7 +230,7 @@ def _take(
     tuning.check(before, data, source.path.name)
     if step.way == "sparse" and not any(sparsity.kernels_of(before)):
         raise CompressError(
-            f"{source.path.name} has no layer whose weights can be removed; known: {', '.join(sparsity.KERNELS)}"
+            f"{source.path.name} has no layer whose weights can be pruned; these can: {', '.join(sparsity.KERNELS)}"
         )
     after = before
     with progress.bar(f"compressing {source.model} to {step}", recipe.epochs) as tell, without_warnings():
@@ -254,7 +255,7 @@ def _take(
 def _trained_on(
     before: Network, step: Step, data: Data, recipe: Recipe, log: Path, path: Path, tell: Tell
 ) -> tuple[Network, float]:
-    """Removes filters or weights with Keras 3 and saves; returns the network and its accuracy."""
+    """Removes filters or prunes weights with Keras 3, and saves; returns the network and its accuracy."""
     tf = model_files.import_tensorflow(log)
     keras: Any = tf.keras
     tuning.seed(tf)
@@ -273,7 +274,7 @@ def _trained_on(
 
 
 def _layers(before: Network, after: Network) -> list[dict[str, Any]]:
-    """Filters before and after, and the share of zeros, of each layer that can lose some."""
+    """Filters before and after, and the fraction of zeros, of each layer that can be pruned."""
     return [
         {
             "layer": new.name,

@@ -1,4 +1,4 @@
-"""The process in which a network is trained for int8: ``tf.keras`` is Keras 2 here; started by qat.py alone."""
+"""The process that does the quantization-aware training: here ``tf.keras`` is Keras 2; started only by qat.py."""
 
 import json
 import os
@@ -23,15 +23,15 @@ from .network import Network
 from .qat import ARRAYS
 from .tuning import Recipe
 
-VALIDATION_SHARE = 0.1  # of the training set: judges which epoch is the best
+VALIDATION_SHARE = 0.1  # of the training set, to choose the best epoch
 CALIBRATION_SAMPLES = 500
-CALIBRATION_PASSES = 20  # at most; each makes one more layer's range right
+CALIBRATION_PASSES = 20  # at most; each settles the range of one more layer
 EMA_DECAY = 0.999  # of tensorflow-model-optimization's moving ranges (quant_ops.MovingAvgQuantize)
 
 
 def _serve(folder: Path, log: Path) -> None:
     """What `qat.train_aware` put into ``folder`` → model.tflite and score.json, or the reason in refusal.txt."""
-    output = os.fdopen(os.dup(1), "w", encoding="utf-8")  # the parent's, while libraries write to the log
+    output = os.fdopen(os.dup(1), "w", encoding="utf-8")  # to the parent; what libraries print goes to the log
 
     def step(done: int, note: str) -> None:
         print(done, note, file=output, flush=True)
@@ -41,7 +41,7 @@ def _serve(folder: Path, log: Path) -> None:
     recipe = Recipe(**{**recipe, "augmentation": Augmentation(**recipe["augmentation"])})
     data = Data(*(np.load(folder / f"{array}.npy", mmap_mode="r") for array in ARRAYS))
     try:
-        with failures_as(CompressError, f"{network.name} cannot be trained for int8", log):
+        with failures_as(CompressError, f"quantization-aware training of {network.name} failed", log):
             tflite = _trained(network, data, recipe, log, step)
             found = tuning.score(network, lambda x: _run(tflite, x, log), data)
     except CompressError as error:
@@ -67,7 +67,7 @@ def _trained(network: Network, data: Data, recipe: Recipe, log: Path, step: Step
 
 
 def _rounding(network: Network, keras: Any) -> Any:
-    """The model with int8's rounding in place. Raises CompressError for a layer that has no such form."""
+    """The model with fake quantization inserted. Raises CompressError for a layer that does not support it."""
     from tensorflow_model_optimization.quantization.keras import quantize_model
 
     model = networks.build(_steady(network), keras)
@@ -79,15 +79,15 @@ def _rounding(network: Network, keras: Any) -> Any:
         if not refused:
             raise
         (layer,) = refused
-        remedy = "put it right behind a convolution" if layer.kind == "BatchNormalization" else "leave it out"
+        remedy = "put it directly after a convolution" if layer.kind == "BatchNormalization" else "remove it"
         raise CompressError(
-            f"{network.name} cannot be trained for int8 with the layer {layer.name!r} of kind {layer.kind} where it "
-            f"is: {remedy}, or convert without training, `inv quantize --mode int8`"
+            f"layer {layer.name!r} ({layer.kind}) of {network.name} does not support quantization-aware training where "
+            f"it is: {remedy}, or convert without training, `inv quantize --mode int8`"
         ) from None
 
 
 def _steady(network: Network) -> Network:
-    """Without dropout: what it blows up would widen the ranges."""
+    """The network without dropout, which scales values up and would widen the ranges."""
     passed: dict[str, str] = {}
     layers = []
     for layer in network.layers:
@@ -100,12 +100,12 @@ def _steady(network: Network) -> Network:
 
 
 def _split(data: Data) -> tuple[Data, Data]:
-    """The data with a smaller training set, and what was taken from it, as the training set of the second."""
+    """The data with a smaller training set, and the rest of the training set as that of the second."""
     order = np.random.default_rng(tuning.SEED).permutation(len(data.train_x))
     count = max(int(VALIDATION_SHARE * len(order)), 1)
     parts = [np.sort(order[count:]), np.sort(order[:count])]
     if not len(parts[0]):
-        raise CompressError("one sample is not enough to train with: give more data")
+        raise CompressError("one training sample is not enough: give more data")
     rest, taken = (
         replace(data, train_x=np.asarray(data.train_x[part]), train_y=np.asarray(data.train_y[part])) for part in parts
     )
@@ -113,11 +113,11 @@ def _split(data: Data) -> tuple[Data, Data]:
 
 
 def _calibrate(model: Any, x: Any) -> None:
-    """Sets the ranges of activations to those of real samples: they start at ±6, and move by a thousandth a step.
+    """Sets the ranges of activations to those of real samples: they start at ±6 and move by a thousandth per step.
 
-    A training pass moves each range 1 - EMA_DECAY of the way to what it sees, so what it saw can be computed from
-    where the range was and is. What a layer sees is right once all ranges before it are, hence several passes. All
-    other variables are put back: batch normalization moves its own.
+    A training pass moves each range 1 - EMA_DECAY of the way to the observed one, so the observed range can be computed
+    from the range before and after. It is right for a layer once all ranges before it are, hence several passes. All
+    other variables are restored: batch normalization updates its own.
     """
     picked = np.random.default_rng(tuning.SEED).permutation(len(x))[:CALIBRATION_SAMPLES]
     chosen = np.asarray(x[np.sort(picked)])
@@ -139,15 +139,15 @@ def _calibrate(model: Any, x: Any) -> None:
 
 
 def _is_range(name: str) -> bool:
-    """Whether a variable is one end of a moving range; those of kernels and of the input take what they see at once."""
+    """Whether a variable is one end of a moving range; those of kernels and of the input adapt at once."""
     return name.split(":")[0].endswith(("_min", "_max")) and "kernel" not in name and "quantize_layer" not in name
 
 
 class _Best:
-    """Remembers the weights of the epoch with the smallest loss on the validation set.
+    """Keeps the weights of the epoch with the smallest loss on the validation set.
 
-    The network has seen that set when it was trained from scratch, and is judged kindly before the first epoch: where
-    training for int8 gains little, what is known to be good is kept.
+    The network saw that set when it was trained from scratch, which favours the state before the first epoch: where
+    fine-tuning gains little, the known-good weights are kept.
     """
 
     def __init__(self, keras: Any, model: Any, network: Network, validation: Data) -> None:
@@ -165,7 +165,7 @@ class _Best:
 
 
 def _convert(tf: Any, model: Any, network: Network, log: Path) -> bytes:
-    """The .tflite at batch size 1, as quantize makes it, with the layers' own names."""
+    """The .tflite at batch size 1, as quantize would make it, with the original layer names."""
     for layer in model.layers:
         layer._name = layer.name.removeprefix("quant_")
     name = network.layers[0].name
@@ -177,14 +177,14 @@ def _convert(tf: Any, model: Any, network: Network, log: Path) -> bytes:
     tflite = bytes(converter.convert())
     if not signature.read(tflite, network.name).is_integer:
         raise CompressError(
-            f"{network.name} has a layer that stays float when it is trained for int8: convert it without, "
-            "`inv quantize --mode int8`"
+            f"{network.name} has a layer that stays float after quantization-aware training: convert it without "
+            "training, `inv quantize --mode int8`"
         )
     return tflite
 
 
 def _run(tflite: bytes, x: Any, log: Path) -> Any:
-    """The outputs of an int8 .tflite for real inputs, as LiteRT computes them."""
+    """The real outputs of an int8 .tflite for real inputs, computed by LiteRT."""
     tf = import_tensorflow(log)
     ports = signature.read(tflite, "model.tflite")
     interpreter = tf.lite.Interpreter(model_content=tflite)

@@ -1,8 +1,8 @@
-"""Structured pruning: removes whole filters by their norm, and with them everything that only they feed.
+"""Structured pruning: removes whole filters by their norm, and everything that depends only on them.
 
-A pure function on networks. Every channel of every tensor carries an id; layers that must agree on their channels
-(the two sides of an addition, a depthwise convolution and what it reads) share ids. Removing a filter then means
-removing an id, wherever it occurs.
+A pure function on networks. Every channel of every tensor has an id; layers that must agree on their channels (the two
+sides of an addition, a depthwise convolution and its input) share ids. To remove a filter, its id is removed wherever
+it occurs.
 """
 
 from collections.abc import Mapping
@@ -18,19 +18,19 @@ from .network import INPUT, Array, Layer, Network
 Ids = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
 
-PRODUCERS = ("Conv2D", "Dense", "SeparableConv2D")  # their filters decide what a channel is
+PRODUCERS = ("Conv2D", "Dense", "SeparableConv2D")  # each of their filters makes a channel
 
 
 def prune(network: Network, share: float) -> Network:
     """The network without ``share`` (0 … 1) of the filters of each layer, rounded down; at least one remains.
 
-    The filters with the smallest L2 norm go (Li et al., "Pruning Filters for Efficient ConvNets", 2017, with L2 in
-    place of L1), batch normalization folded in, for it decides how large a filter really is. Layers that share
-    channels are ranked together by the mean of their squared norms, each relative to its layer. Inputs and outputs of
-    the network keep their channels, and so does what a reshape or a softmax in the middle reads. What a removed filter
-    with a bias gave its readers is lost; a filter that gives zero can be removed without a trace.
+    The filters with the smallest L2 norm are removed (Li et al., "Pruning Filters for Efficient ConvNets", 2017, with
+    L2 instead of L1). Batch normalization is folded in, since it scales the filter's effect. Layers that share channels
+    are ranked together by the mean of their squared norms, each relative to its layer. Inputs and outputs of the
+    network keep their channels, as do the inputs of a reshape or a softmax. The bias of a removed filter is lost to the
+    layers that read it; a filter whose output is zero is removed without any effect.
 
-    Raises CompressError where not a single filter would go.
+    Raises CompressError when not a single filter would be removed.
     """
     links = _link(network)
     removed = _choose(network, links, share)
@@ -38,7 +38,7 @@ def prune(network: Network, share: float) -> Network:
 
 
 class _Links:
-    """Which channels are one and the same: disjoint sets of ids. ``of`` holds the ids of each layer's output."""
+    """Which channels are tied together: disjoint sets of ids. ``of`` holds the ids of each layer's output."""
 
     def __init__(self) -> None:
         self._parents: list[int] = []
@@ -64,7 +64,7 @@ class _Links:
             self._parents[self.root(int(i))] = self.root(int(j))
 
     def fix(self, ids: Ids) -> None:
-        """These channels stay."""
+        """Keeps these channels from being removed."""
         self._fixed += (int(i) for i in ids)
 
     def fixed(self) -> set[int]:
@@ -129,26 +129,26 @@ def _choose(network: Network, links: _Links, share: float) -> set[int]:
     removed: set[int] = set()
     most = 0
     for members in _together(made):
-        best = {max((int(i) for i in made[name]), key=rank.__getitem__) for name in members}  # nobody is left empty
+        best = {max((int(i) for i in made[name]), key=rank.__getitem__) for name in members}  # one stays in each layer
         roots = sorted({int(i) for name in members for i in made[name]} - fixed)
         candidates = sorted(set(roots) - best, key=lambda root: (rank[root], root))
         removed.update(candidates[: int(share * len(roots) + 1e-9)])
         most = max(most, len(roots) if candidates else 0)
     if not removed and most:
         raise CompressError(
-            f"{share:g} of {most} filters, and no layer of {network.name} has more, is less than one: give a larger "
-            "share"
+            f"{share:g} of the {most} filters in the largest layer of {network.name} is less than one filter: give a "
+            "larger share"
         )
     if not removed:
         raise CompressError(
             f"{network.name} has no filters that can be removed: those of its last layer, of grouped convolutions and "
-            "before a reshape stay, and so does one in every layer"
+            "before a reshape must stay, and so must one in every layer"
         )
     return removed
 
 
 def _together(made: Mapping[str, Ids]) -> list[list[str]]:
-    """Producers in sets that share channels, directly or by way of others."""
+    """Producers grouped by shared channels, directly or through other producers."""
     sets: list[tuple[set[int], list[str]]] = []
     for name, roots in made.items():
         own, names = {int(i) for i in roots}, [name]
@@ -163,7 +163,7 @@ def _together(made: Mapping[str, Ids]) -> list[list[str]]:
 
 
 def _norms(layer: Layer, network: Network) -> npt.NDArray[np.float64]:
-    """The L2 norm of each filter, times what a batch normalization right behind it multiplies by."""
+    """The L2 norm of each filter, times the factor of a batch normalization that directly follows."""
     kernel = layer.weights[1 if layer.kind == "SeparableConv2D" else 0].astype(np.float64)
     norms: npt.NDArray[np.float64] = np.sqrt(np.square(kernel).reshape(-1, kernel.shape[-1]).sum(axis=0))
     readers = [other for other in network.layers if layer.name in other.inputs]
@@ -175,7 +175,7 @@ def _norms(layer: Layer, network: Network) -> npt.NDArray[np.float64]:
 
 
 def _sliced(layer: Layer, links: _Links, removed: set[int]) -> Layer:
-    """The layer with what remains of its weights."""
+    """The layer with its remaining weights."""
 
     def kept(ids: Ids) -> Mask:
         return np.array([root not in removed for root in links.roots(ids).tolist()], bool)

@@ -1,6 +1,7 @@
-"""A convolutional network as a plain value: layers in order with configuration and weights, used by every compression.
+"""A convolutional network as a plain value: layers in order, with configuration and weights; used by every method.
 
-Read from a model of Keras 3 or Keras 2 (tf_keras), built again with either: they share names and weight layouts.
+It is read from a Keras 3 or Keras 2 (tf_keras) model and can be rebuilt with either: they share names and weight
+layouts.
 """
 
 import json
@@ -20,8 +21,8 @@ Array = npt.NDArray[Any]
 INPUT = "InputLayer"
 _POOL = ("pool_size", "strides", "padding")
 _WINDOW = ("kernel_size", "strides", "padding", "dilation_rate", "activation", "use_bias")
-# The layers there are, each with the options that both Keras versions have. Regularizers and initializers are left
-# out: they matter to training from scratch alone.
+# The supported layers, each with the options that both Keras versions have. Regularizers and initializers are left out:
+# they only matter to training from scratch.
 KINDS: dict[str, tuple[str, ...]] = {
     "Activation": ("activation",),
     "Add": (),
@@ -49,7 +50,7 @@ _NESTED = ("Functional", "Model", "Sequential")
 
 @dataclass(frozen=True, eq=False)
 class Layer:
-    """``kind`` is Keras' class name, ``inputs`` the layers it reads, ``shape`` its output's, without the batch.
+    """``kind`` is the Keras class, ``inputs`` the layers it reads, ``shape`` that of its output without the batch.
 
     ``weights`` are in Keras' order: kernel (h, w, in, out) or (in, out), bias; depthwise (h, w, in, multiplier);
     gamma, beta, mean, variance.
@@ -69,7 +70,7 @@ class Layer:
 
 @dataclass(frozen=True, eq=False)
 class Network:
-    """One input (the first layer) to one output (the last): every layer stands behind those it reads."""
+    """From one input (the first layer) to one output (the last): every layer comes after those it reads."""
 
     name: str
     layers: tuple[Layer, ...]
@@ -80,7 +81,7 @@ class Network:
 
 
 def read(model: Any, name: str) -> Network:
-    """The network of a Keras model; models inside of it are unfolded. Raises CompressError, naming the layer."""
+    """The network of a Keras model, with nested models flattened. Raises CompressError, naming the layer."""
     if len(model.inputs) != 1 or len(model.outputs) != 1:
         raise CompressError(
             f"{name} has {len(model.inputs)} inputs and {len(model.outputs)} outputs: only a model with one of each "
@@ -92,7 +93,7 @@ def read(model: Any, name: str) -> Network:
 
 
 def build(network: Network, keras: Any) -> Any:
-    """The model with its weights, made of ``keras.layers`` of either version."""
+    """The Keras model with its weights, built from either version's ``keras.layers``."""
     tensors: dict[str, Any] = {}
     for layer in network.layers:
         if layer.kind == INPUT:
@@ -109,7 +110,7 @@ def build(network: Network, keras: Any) -> Any:
 
 
 def with_weights(network: Network, model: Any) -> Network:
-    """The same network with the weights that a model built from it has now."""
+    """The same network with the current weights of a model built from it."""
     layers = []
     for layer in network.layers:
         weights = tuple(np.asarray(array) for array in model.get_layer(layer.name).get_weights())
@@ -118,7 +119,7 @@ def with_weights(network: Network, model: Any) -> Network:
 
 
 def dump(network: Network, path: Path) -> None:
-    """Writes the network to a file that `load` reads, in whichever process."""
+    """Writes the network to a file for `load`, which may run in another process."""
     described = [[a.name, a.kind, dict(a.config), a.inputs, a.shape, len(a.weights)] for a in network.layers]
     arrays = {f"{i}.{j}": array for i, layer in enumerate(network.layers) for j, array in enumerate(layer.weights)}
     text = json.dumps([network.name, described]).encode()
@@ -126,7 +127,7 @@ def dump(network: Network, path: Path) -> None:
 
 
 def load(path: Path) -> Network:
-    """Reads what `dump` wrote."""
+    """Reads a network written by `dump`."""
     arrays = files.unpack_arrays(path.read_bytes())
     name, described = json.loads(arrays["network"].tobytes())
     layers = [
@@ -137,9 +138,9 @@ def load(path: Path) -> Network:
 
 
 def _unfold(model: Any, entry: str | None, layers: dict[str, Layer], where: str) -> str:
-    """Appends a model's layers to ``layers`` and returns the name of its last; ``entry`` is what a model inside reads.
+    """Appends a model's layers to ``layers`` and returns the name of the last; ``entry`` is what a nested model reads.
 
-    The architecture is that of ``get_config()``, whose form is the one in a .keras file.
+    The architecture is taken from ``get_config()``, which has the format of a .keras file.
     """
     config = model.get_config()
     specs = config["layers"]
@@ -147,7 +148,7 @@ def _unfold(model: Any, entry: str | None, layers: dict[str, Layer], where: str)
     if is_chain and entry is None and (not specs or specs[0]["class_name"] != INPUT):
         shape = [None, *model.inputs[0].shape[1:]]
         specs = [{"class_name": INPUT, "config": {"name": "input", "batch_shape": shape}}, *specs]
-    named: dict[str, str] = {}  # a layer's own name → the one it, or the last layer inside of it, has in ``layers``
+    named: dict[str, str] = {}  # a layer's own name → its name in ``layers``, or that of the last layer inside it
     previous: tuple[str, ...] = ()
     for spec in _in_order(specs, is_chain, where):
         kind, options = spec["class_name"], spec["config"]
@@ -176,29 +177,29 @@ def _layer(name: str, kind: str, options: Mapping[str, Any], sources: tuple[str,
         return Layer(name, kind, {}, (), shape)
     if kind not in KINDS:
         raise CompressError(
-            f"{where} has the layer {name!r} of kind {kind}, which cannot be compressed; known: {', '.join(KINDS)}"
+            f"{where} has the layer {name!r} ({kind}), which cannot be compressed; supported: {', '.join(KINDS)}"
         )
     if options.get("data_format", "channels_last") not in (None, "channels_last"):
-        raise CompressError(f"the layer {name!r} of {where} has its channels first: microcontrollers need them last")
+        raise CompressError(f"the layer {name!r} of {where} is channels_first: microcontrollers need channels_last")
     config = {key: _plain(options[key]) for key in KINDS[kind] if key in options}
     if isinstance(config.get("axis"), list) and len(config["axis"]) == 1:  # Keras 2
         config["axis"] = config["axis"][0]
     activation = config.get("activation", "linear")
     if not isinstance(activation, str):
-        raise CompressError(f"the layer {name!r} of {where} has an activation of its own: use one of Keras")
+        raise CompressError(f"the layer {name!r} of {where} has a custom activation: use one of Keras' own")
     weights = tuple(np.asarray(array) for array in live.get_weights())
     return Layer(name, kind, config, sources, tuple(live.output.shape[1:]), weights)
 
 
 def _plain(value: Any) -> Any:
-    """An option as JSON has it: Keras 2 keeps some as arrays of its own."""
+    """An option as plain JSON: Keras 2 keeps some as numpy arrays."""
     if isinstance(value, (np.ndarray, np.generic)):
         return value.tolist()
     return [_plain(inner) for inner in value] if isinstance(value, (list, tuple)) else value
 
 
 def _sources(spec: Mapping[str, Any]) -> list[str]:
-    """The layers whose outputs a layer of a functional model is called with."""
+    """The layers that a layer of a functional model reads."""
     return [name for node in spec["inbound_nodes"] for name in _histories(node)]
 
 
@@ -224,14 +225,14 @@ def _names(value: Any) -> list[str]:
 
 
 def _in_order(specs: Sequence[Any], is_chain: bool, where: str) -> list[Any]:
-    """The layers so that each stands behind those it reads; Keras lists them as they were made."""
+    """The layers in an order in which each comes after those it reads; Keras lists them in order of creation."""
     if is_chain:
         return list(specs)
     for spec in specs:
         if len(spec["inbound_nodes"]) > 1:
             raise CompressError(
-                f"{where} uses the layer {spec['config'].get('name')!r} more than once: its weights cannot be changed "
-                "for one use alone"
+                f"{where} uses the layer {spec['config'].get('name')!r} more than once, and compression cannot change "
+                "shared weights: give each use a layer of its own"
             )
     waiting, done, ordered = list(specs), set[str](), list[Any]()
     while waiting:
@@ -244,7 +245,7 @@ def _in_order(specs: Sequence[Any], is_chain: bool, where: str) -> list[Any]:
 
 
 def _free(name: str, taken: Mapping[str, Any]) -> str:
-    """The name, or with a number where a model inside has a layer of the same name."""
+    """The name, with a number appended if a nested model has a layer of the same name."""
     number, free = 1, name
     while free in taken:
         number += 1

@@ -1,7 +1,7 @@
-"""Quantization-aware training: the network learns with int8's rounding in place, and becomes an int8 .tflite.
+"""Quantization-aware training: the network is fine-tuned with int8's rounding, and becomes an int8 .tflite.
 
-tensorflow-model-optimization, which inserts the rounding, takes models of Keras 2 alone. aware.py runs it in a process
-of its own, in which ``tf.keras`` is Keras 2.
+tensorflow-model-optimization, which inserts the rounding, only supports Keras 2. aware.py runs it in a process of its
+own, in which ``tf.keras`` is Keras 2.
 """
 
 import json
@@ -23,10 +23,10 @@ ARRAYS = ("train_x", "train_y", "test_x", "test_y")
 
 
 def train_aware(network: Network, data: Data, recipe: Recipe, log: Path, step: Step) -> tuple[bytes, float]:
-    """The int8 .tflite of ``network`` trained on for int8, and its score (`tuning.score`) on the test set.
+    """Fine-tunes ``network`` for int8; returns the .tflite and its score (`tuning.score`) on the test set.
 
-    Weights that are zero stay zero. The best epoch counts, the state before the first one among them: the result is
-    not worse than the network it came from, converted. Raises CompressError, with the reason in ``log``.
+    Weights that are zero stay zero. The best epoch is kept, or the initial state if that was best, so the result is
+    never worse than converting without training. Raises CompressError, with the reason in ``log``.
     """
     with files.temporary(log.with_suffix(".qat")) as folder:
         folder.mkdir()
@@ -45,6 +45,6 @@ def train_aware(network: Network, data: Data, recipe: Recipe, log: Path, step: S
             raise CompressError((folder / "refusal.txt").read_text(encoding="utf-8"))
         if code != 0:
             raise CompressError(
-                f"training {network.name} for int8 broke off (exit code {code}); everything it said: {log}"
+                f"quantization-aware training of {network.name} crashed (exit code {code}); its output is in {log}"
             )
         return (folder / "model.tflite").read_bytes(), json.loads((folder / "score.json").read_text())

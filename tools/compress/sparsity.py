@@ -1,4 +1,4 @@
-"""Magnitude pruning: the smallest weights become zero little by little, and stay zero, while the rest trains on."""
+"""Magnitude pruning: the smallest weights are gradually set to zero and stay zero while the others are fine-tuned."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -8,11 +8,11 @@ import numpy.typing as npt
 
 from .network import Array, Layer, Network
 
-# Layer → its kernel. A depthwise convolution keeps its weights: they are few, and each of them is a ninth of all a
-# channel has (Zhu & Gupta, "To prune, or not to prune", 2017, leave them out, too).
+# Layer → its kernel. Depthwise convolutions are not pruned: their weights are few, and each is a ninth of its channel's
+# (Zhu & Gupta, "To prune, or not to prune", 2017, leave them out, too).
 KERNELS = {"Conv2D": "kernel", "Dense": "kernel", "SeparableConv2D": "pointwise_kernel"}
-RAMP = 0.5  # of the training during which weights are taken; after that, what remains recovers
-UPDATES = 40  # times at which weights are taken
+RAMP = 0.5  # the fraction of training during which weights are pruned; after that, the others recover
+UPDATES = 40  # how many times weights are pruned
 
 
 def at(step: int, steps: int, final: float) -> float:
@@ -22,11 +22,12 @@ def at(step: int, steps: int, final: float) -> float:
 
 
 def masks(kernels: Sequence[Array], sparsity: float) -> list[Array]:
-    """For each kernel 1 where a weight stays, 0 for the ``sparsity`` (0 … 1) of all weights that matter least.
+    """A mask per kernel: 0 for the fraction ``sparsity`` (0 … 1) of all weights that matters least, 1 for the others.
 
-    What counts is a weight's square by the sum of the squares of its layer's weights that are at least as large (Lee et
-    al., "Layer-adaptive sparsity for the magnitude-based pruning", 2021, equation 4). Within a layer that is the order
-    of magnitudes; between layers, small ones keep more, and every layer keeps its largest weight before any loses it.
+    A weight's score is its square divided by the sum of squares of all weights in its layer that are at least as large
+    (Lee et al., "Layer-adaptive sparsity for the magnitude-based pruning", 2021, equation 4). Within a layer this
+    orders weights by magnitude; across layers, small layers keep more, and no layer loses its largest weight before all
+    others have lost everything else.
     """
     scores = np.concatenate([_scores(kernel) for kernel in kernels])
     remains = np.ones(scores.size, np.float32)
@@ -45,20 +46,20 @@ def _scores(kernel: Array) -> npt.NDArray[np.float64]:
 
 
 def kernels_of(network: Network) -> Iterator[tuple[Layer, Array]]:
-    """The layers that can be sparse, and their kernels."""
+    """The layers that can be pruned, and their kernels."""
     for layer in network.layers:
         if layer.kind in KERNELS:
             yield layer, layer.weights[1 if layer.kind == "SeparableConv2D" else 0]
 
 
 def pruning(keras: Any, model: Any, network: Network, final: float, steps: int) -> Any:
-    """The callback that takes weights from ``model`` while it trains ``steps`` batches, along the schedule."""
+    """The callback that prunes ``model`` along the schedule while it trains for ``steps`` batches."""
     variables = [getattr(model.get_layer(layer.name), KERNELS[layer.kind]) for layer, _ in kernels_of(network)]
     return _callback(keras, variables, final, max(int(steps * RAMP), 1))
 
 
 def keeping_zeros(keras: Any, variables: list[Any]) -> Any:
-    """The callback that keeps zeros what is zero now."""
+    """The callback that keeps at zero what is zero now."""
     return _callback(keras, variables, None, 1)
 
 

@@ -1,4 +1,4 @@
-"""Training a compressed network on: what loss, which data, how fast. The same in Keras 3 and Keras 2."""
+"""Fine-tuning a compressed network: loss, data and schedule. The same in Keras 3 and Keras 2."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -18,7 +18,7 @@ SEED = train.SEED
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a network is trained on. ``learning_rate`` is Adam's at the start; it falls to zero along a cosine."""
+    """How a network is fine-tuned. ``learning_rate`` is Adam's initial one; it decays to zero along a cosine."""
 
     epochs: int = 10
     batch: int = 32
@@ -33,17 +33,17 @@ def check(network: Network, data: Data, where: str) -> None:
         raise CompressError(f"a sample of the data has the shape {data.train_x.shape[1:]}, but {where} takes {wanted}")
     if not _is_classifier(data):
         shape = data.train_y.shape[1:] or (1,)
-        if shape != outputs:  # of one size they might be, and each number compared with every other
-            raise CompressError(f"{where} gives {outputs} for a sample, but a y has the shape {shape}")
+        if shape != outputs:  # shapes that merely broadcast would compare every number with every other
+            raise CompressError(f"{where} has an output of shape {outputs}, but a target y has the shape {shape}")
         return
     classes = max(outputs[-1], 2)
     largest = max(int(data.train_y.max()), int(data.test_y.max()))
     if len(outputs) != 1 or largest >= classes:
-        raise CompressError(f"{where} gives {outputs} for a sample, but the data have a class {largest}")
+        raise CompressError(f"{where} has an output of shape {outputs}, but the data has a class {largest}")
 
 
 def seed(tf: Any) -> None:
-    """From here on, the same work gives the same numbers."""
+    """Makes everything that follows deterministic."""
     tf.keras.utils.set_random_seed(SEED)
     tf.config.experimental.enable_op_determinism()
 
@@ -62,7 +62,7 @@ def fit(
     step: Step,
     validation: Data | None = None,
 ) -> None:
-    """Trains ``model`` (made of ``network``) in place; with ``validation`` its training set is judged each epoch."""
+    """Trains ``model`` (built from ``network``) in place, evaluating ``validation``'s training set after each epoch."""
     data = data.even(recipe.batch)
     steps = steps_per_epoch(data, recipe)
     schedule = keras.optimizers.schedules.CosineDecay(recipe.learning_rate, recipe.epochs * steps)
@@ -81,11 +81,11 @@ def fit(
         batches = augment.batches(data, recipe.batch, recipe.augmentation, SEED)
         model.fit(batches, steps_per_epoch=steps, **watched)
     if not all(np.isfinite(array).all() for array in model.get_weights()):
-        raise CompressError(f"training {network.name} on diverged (weights are not finite): compress less, or in steps")
+        raise CompressError(f"fine-tuning {network.name} diverged (weights are not finite): compress less, or in steps")
 
 
 def objective(keras: Any, network: Network, data: Data) -> tuple[Any, list[Any]]:
-    """The loss and the metrics that suit the targets and the network's last activation."""
+    """The loss and metrics for these targets and the network's last activation."""
     last = network.layers[-1]
     if not _is_classifier(data):
         return "mse", []
@@ -98,7 +98,7 @@ def objective(keras: Any, network: Network, data: Data) -> tuple[Any, list[Any]]
 
 
 def score(network: Network, predict: Callable[[Any], Any], data: Data) -> float:
-    """Of the test set, the share of right classes; for a regression R² = 1 - residual / total sum of squares."""
+    """The accuracy on the test set; for a regression R² = 1 - residual / total sum of squares."""
     outputs, targets = np.asarray(predict(data.test_x), np.float64), data.test_y
     if not _is_classifier(data):
         residual = np.square(outputs.reshape(targets.shape) - targets).sum()
@@ -110,7 +110,7 @@ def score(network: Network, predict: Callable[[Any], Any], data: Data) -> float:
 
 
 def measure(data: Data) -> str:
-    """What `score` is called."""
+    """The name of what `score` returns."""
     return "accuracy" if _is_classifier(data) else "R²"
 
 

@@ -1,8 +1,8 @@
-"""Data sets of the user and of kerf's models: read, put into the model's range, chosen from, split, augmented.
+"""Data sets, the user's and those of kerf's models: read, scaled, sampled, split, augmented.
 
-images.py    a folder with one folder of images per class → models.Data
-pixels.py    which numbers a model takes for 256 levels of a pixel
-samples.py   what a model is calibrated and tested with: its own data, a user's .npz, or random numbers
-held_out.py  a user's .npz, split to be trained on
-augment.py   training images as the camera could have taken them
+images.py    a folder with one subfolder of images per class → models.Data
+pixels.py    the range to which a model's pixel values are scaled
+samples.py   calibration and test samples: from the model's own data, a user's .npz, or random
+held_out.py  a user's .npz, split for training
+augment.py   random shifts and mirror images for training
 """

@@ -1,4 +1,4 @@
-"""Training images as the camera could have taken them, drawn anew each time they are seen; used by train."""
+"""Data augmentation: random shifts and mirror images, drawn again for every epoch; used by train."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -10,7 +10,7 @@ from ..models import Augmentation, Data, Floats
 
 
 def batches(data: Data, batch: int, augmentation: Augmentation, seed: int) -> Iterator[tuple[Floats, npt.NDArray[Any]]]:
-    """Batches of the training set without end: each epoch has every image once, in another order. Seeded."""
+    """Endless batches of the training set: every epoch has each image once, in a new order. Seeded."""
     random = np.random.default_rng(seed)
     while True:
         order = random.permutation(len(data.train_x))
@@ -20,7 +20,7 @@ def batches(data: Data, batch: int, augmentation: Augmentation, seed: int) -> It
 
 
 def augmented(x: Floats, augmentation: Augmentation, random: np.random.Generator) -> Floats:
-    """Images (n, h, w, c), each mirrored and moved by its own luck: x[i, row + dy, column + dx], 0 outside."""
+    """Images (n, h, w, c), each mirrored and shifted at random: x[i, row + dy, column + dx], 0 outside."""
     count, height, width, _ = x.shape
     shift = augmentation.shift
     padded = np.pad(x, ((0, 0), (shift, shift), (shift, shift), (0, 0)))

@@ -1,6 +1,6 @@
-"""A folder with one folder of images per class → the arrays a model is trained, calibrated and tested with.
+"""A folder with one subfolder of images per class → arrays to train, calibrate and test a model with.
 
-Two shapes: DIR/train/<class>/* with DIR/test/<class>/*, or DIR/<class>/* of which a fifth is held out for testing.
+Two layouts: DIR/train/<class>/* with DIR/test/<class>/*, or DIR/<class>/* of which a fifth is held out for testing.
 """
 
 import json
@@ -23,16 +23,16 @@ from . import pixels
 
 Pixels = npt.NDArray[np.uint8]
 
-# Decoders of Pillow that read pixels and nothing else: a PostScript file, say, would start another program.
+# Pillow's decoders that only read pixels: a PostScript file, say, would start another program.
 FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
-MAX_PIXELS = 1 << 24  # of one image; a microcontroller's are a thousand times smaller
+MAX_PIXELS = 1 << 24  # in one image; a microcontroller's are a thousand times smaller
 TEST_SHARE = 0.2
 SEED = 0
 _CACHE_VERSION = "1"
-_SKIP = "--skip-bad leaves such files out"
+_SKIP = "--skip-bad skips such files"
 _GREY_MODES = ("1", "L", "LA")
 _COLOUR_MODES = ("P", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr")
-# What Pillow raises on files that are broken or no image, besides the warning about giant ones.
+# What Pillow raises for files that are damaged or not images, besides the warning about giant ones.
 _UNREADABLE = (OSError, ValueError, SyntaxError, EOFError, IndexError, KeyError, TypeError, struct.error, Warning)
 
 
@@ -43,16 +43,17 @@ def load(
     skip_bad: bool = False,
     pixel_range: str = pixels.UNIT,
 ) -> Data:
-    """All images below ``folder`` as float32 (n, height, width, channels); classes in order of name.
+    """All images below ``folder`` as float32 (n, height, width, channels); classes sorted by name.
 
     ``pixel_range`` is one of pixels.RANGES.
 
-    One channel when every image is grey, else three (red, green, blue; transparency is dropped). All images must have
-    one size. What was decoded is kept in the folder ``cache`` and used again until a file's name, size or time of
-    change is another. Names that start with a dot are passed over.
+    One channel if all images are greyscale, else three (red, green, blue; transparency is dropped). All images must
+    have the same size. The decoded arrays are cached in the folder ``cache`` until a file's name, size or modification
+    time changes. Names that start with a dot are ignored.
 
-    Raises TrainError, with the path: no folder, no or one class, an empty class, a file that is broken or no image,
-    two sizes. ``skip_bad`` leaves out such files, and images of another than the most common size, and counts them.
+    Raises TrainError, with the path: no folder, fewer than two classes, an empty class, a file that is damaged or not
+    an image, different sizes. ``skip_bad`` skips such files, and images that do not have the most common size, with a
+    warning.
     """
     progress = progress or Progress()
     listing = _list(folder)
@@ -70,8 +71,7 @@ def load(
         files.write(state_path, json.dumps(state, indent=1).encode())
     if state["skipped"]:
         count = len(state["skipped"])
-        left_out = f"{counted(count, 'file')} of {folder} {'is' if count == 1 else 'are'} left out"
-        progress.warn(f"{left_out}; the first: {state['skipped'][0]}")
+        progress.warn(f"skipped {counted(count, 'file')} in {folder}; the first: {state['skipped'][0]}")
     arrays = files.unpack_arrays(packed)
     return Data(
         pixels.scaled(arrays["train_x"], pixel_range),
@@ -84,7 +84,7 @@ def load(
 
 
 def _described(path: Path) -> str:
-    state = path.stat() if path.exists() else path.lstat()  # a link to nowhere has no other
+    state = path.stat() if path.exists() else path.lstat()  # a dangling link
     return f"{path.parent.name}/{path.name} {state.st_size} {state.st_mtime_ns}"
 
 
@@ -93,7 +93,7 @@ def _described(path: Path) -> str:
 
 @dataclass(frozen=True)
 class _Listing:
-    """Files of each part (train and test, or both in one), with the index of each file's class."""
+    """The files of each part (train and test, or one for both), with the index of each file's class."""
 
     classes: tuple[str, ...]
     files: tuple[tuple[Path, ...], ...]
@@ -108,19 +108,19 @@ def _list(folder: Path) -> _Listing:
     classes = _folders(parts[0])
     if len(classes) < 2:
         raise TrainError(
-            f"{parts[0]} has {f'one class folder, {classes[0]!r}' if classes else 'no class folders'}: it takes two or "
-            f"more, with the images of one class in each{_hint(parts[0], classes)}"
+            f"{parts[0]} has {f'one class folder, {classes[0]!r}' if classes else 'no class folders'}: it needs two or "
+            f"more, each with the images of one class{_hint(parts[0], classes)}"
         )
     for part in parts[1:]:
         if _folders(part) != classes:
             odd = sorted(set(_folders(part)) ^ set(classes))[0]
-            raise TrainError(f"{parts[0]} and {part} must have the same classes: {odd!r} is in one of them only")
+            raise TrainError(f"{parts[0]} and {part} must have the same classes: {odd!r} is only in one of them")
     found, labels = [], []
     for part in parts:
         each = [_members(part / name) for name in classes]
         for name, members in zip(classes, each, strict=True):
             if not members:
-                raise TrainError(f"the class folder {part / name} is empty: put images in, or remove it")
+                raise TrainError(f"the class folder {part / name} is empty: add images, or remove it")
         found.append(tuple(p for members in each for p in members))
         labels.append(tuple(i for i, members in enumerate(each) for _ in members))
     return _Listing(tuple(classes), tuple(found), tuple(labels))
@@ -135,7 +135,7 @@ def _folders(folder: Path) -> list[str]:
 
 
 def _hint(folder: Path, classes: Sequence[str]) -> str:
-    """A data set that was unpacked one level deeper than the user thinks."""
+    """Catches a data set that is one level deeper than the user thinks."""
     inner = [folder / name for name in classes if _folders(folder / name)]
     return f"; did you mean {inner[0]}?" if inner else ""
 
@@ -164,8 +164,8 @@ def _decode(folder: Path, listing: _Listing, progress: Progress, skip_bad: bool)
                     first = first or (path, image)
                     if not skip_bad and image.shape[:2] != first[1].shape[:2]:
                         raise TrainError(
-                            f"{path} has {_size(image)} pixels but {first[0]} has {_size(first[1])}: all images of a "
-                            "data set need one size; --skip-bad keeps the most common one"
+                            f"{path} has {_size(image)} pixels but {first[0]} has {_size(first[1])}: all images must "
+                            "have the same size; --skip-bad keeps only the most common one"
                         )
                 except TrainError as error:
                     if not skip_bad:
@@ -181,11 +181,11 @@ def _decode(folder: Path, listing: _Listing, progress: Progress, skip_bad: bool)
     for pictures, kinds in zip(images, listing.labels, strict=True):
         kept = [(image, kind) for image, kind in zip(pictures, kinds, strict=True) if image is not None]
         left = Counter(kind for _, kind in kept)
-        needed = 1 if len(images) == 2 else 2  # where the test set is yet to be split off, one image for each side
+        needed = 1 if len(images) == 2 else 2  # without a test folder, one image each for training and test
         for kind, name in enumerate(listing.classes):
             if left[kind] < needed:
                 usable = counted(left[kind], "image")
-                raise TrainError(f"the class {name!r} of {folder} has {usable} to use: it needs {needed}")
+                raise TrainError(f"the class {name!r} of {folder} has {usable} that can be used: it needs {needed}")
         arrays.append(np.stack([np.broadcast_to(image, (*image.shape[:2], channels)) for image, _ in kept]))
         labels.append(np.array([kind for _, kind in kept], np.int64))
     if len(arrays) == 1:
@@ -201,7 +201,7 @@ def _size(image: Pixels) -> str:
 
 
 def _keep_one_size(listing: _Listing, images: list[list[Pixels | None]], decoded: _Decoded) -> None:
-    """Drops what is not of the most common size (of two as common ones: the smaller), and says so."""
+    """Drops images that do not have the most common size (of equally common ones, the smallest), and records it."""
     sizes = Counter(image.shape[:2] for part in images for image in part if image is not None)
     if len(sizes) < 2:
         return
@@ -214,7 +214,7 @@ def _keep_one_size(listing: _Listing, images: list[list[Pixels | None]], decoded
 
 
 def _held_out(labels: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
-    """Which images test: the same fifth of each class every time, at least one, never all."""
+    """Which images are for testing: always the same fifth of each class, at least one, never all."""
     random = np.random.default_rng(SEED)
     chosen = np.zeros(len(labels), np.bool_)
     for kind in np.unique(labels):
@@ -224,27 +224,27 @@ def _held_out(labels: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
 
 
 def read(path: Path) -> Pixels:
-    """One image, upright, as (height, width, 1 or 3) bytes. Raises TrainError when it is broken or no image."""
+    """One image, upright, as (height, width, 1 or 3) bytes. Raises TrainError when it is damaged or not an image."""
     from PIL import Image, ImageOps, UnidentifiedImageError
 
     if not path.is_file():
-        raise TrainError(f"{path} is no file: a class folder holds images only; {_SKIP}")
+        raise TrainError(f"{path} is not a file: a class folder must contain only images; {_SKIP}")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             with Image.open(path, formats=FORMATS) as image:
                 if image.width * image.height > MAX_PIXELS:
                     raise TrainError(
-                        f"{path} has {image.width}x{image.height} pixels: more than {MAX_PIXELS:,} in all; {_SKIP}"
+                        f"{path} has {image.width}x{image.height} pixels, more than {MAX_PIXELS:,} in total; {_SKIP}"
                     )
                 if image.mode not in (*_GREY_MODES, *_COLOUR_MODES):
                     raise TrainError(
-                        f"{path} has pixels of the type {image.mode}: save it with 8 bits per channel; {_SKIP}"
+                        f"{path} has pixels of type {image.mode}: save it with 8 bits per channel; {_SKIP}"
                     )
                 upright = ImageOps.exif_transpose(image)
                 levels = np.asarray(upright.convert("L" if image.mode in _GREY_MODES else "RGB"))
     except UnidentifiedImageError:
-        raise TrainError(f"{path} is no image that can be read ({', '.join(FORMATS)}); {_SKIP}") from None
+        raise TrainError(f"{path} is not an image that kerf can read ({', '.join(FORMATS)}); {_SKIP}") from None
     except (*_UNREADABLE, Image.DecompressionBombError) as error:
-        raise TrainError(f"{path} is damaged or cut off ({error}); {_SKIP}") from None
+        raise TrainError(f"{path} is damaged or truncated ({error}); {_SKIP}") from None
     return levels.reshape(*levels.shape[:2], -1)

@@ -1,4 +1,4 @@
-"""Which numbers a model takes for the 256 levels of a pixel: 0 … 1, 0 … 255 or -1 … 1."""
+"""The range to which a model's pixel values are scaled: 0 … 1, 0 … 255 or -1 … 1."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,17 +15,17 @@ from ..oracle import signature
 RANGES = {"0..1": (0.0, 1.0), "0..255": (0.0, 255.0), "-1..1": (-1.0, 1.0)}
 UNIT, BYTES, SIGNED = RANGES
 
-# Keras layers that hand pixels on as they are, besides Random…, and those that compute with a constant.
+# Keras layers that leave pixel values unchanged, besides Random…, and those that apply a constant.
 _PASSING = ("InputLayer", "Resizing", "CenterCrop", "ZeroPadding2D", "Reshape", "GetItem", "SlicingOpLambda")
 _SCALING = ("Rescaling", "Normalization", "TrueDivide", "Divide", "Multiply", "Subtract", "Add", "TFOpLambda")
-_LARGE = 16.0  # a number that is added to or divides pixels of 0 … 1 is smaller, one that multiplies them above 1 / 16
-# What a file that is none and a strange configuration raise; whoever converts the file says what is wrong with it.
+_LARGE = 16.0  # constants that are added to, or divide, pixels of 0 … 1 are smaller; factors are above 1 / 16
+# What invalid files and unexpected configurations raise; the conversion reports what is wrong with them.
 _UNREADABLE = (QuantizeError, ValueError, LookupError, TypeError, AttributeError)
 
 
 @dataclass(frozen=True)
 class Range:
-    """One of RANGES by its name, and in words why it is this one."""
+    """One of RANGES by name, and the reason for it in words."""
 
     name: str
     why: str
@@ -35,7 +35,7 @@ class Range:
 
 
 def scaled(levels: npt.NDArray[np.uint8], name: str) -> npt.NDArray[np.float32]:
-    """Levels 0 … 255 as numbers of the range ``name``."""
+    """Levels 0 … 255, scaled to the range ``name``."""
     real = levels.astype(np.float32)
     if name == UNIT:
         real /= np.float32(255)
@@ -46,28 +46,28 @@ def scaled(levels: npt.NDArray[np.uint8], name: str) -> npt.NDArray[np.float32]:
 
 
 def choose(wanted: str, model: Path | None) -> Range:
-    """The range that the user wants, or else the one that the model's file shows; None is a model of kerf.
+    """The range the user wants, or else the one inferred from the model's file; None stands for a model of kerf.
 
     Raises UnknownName.
     """
     if wanted:
         if wanted not in RANGES:
             raise UnknownName("range of pixels", wanted, RANGES)
-        return Range(wanted, "asked for with --pixels")
+        return Range(wanted, "requested with --pixels")
     if model is None:
-        return Range(UNIT, "what the models of kerf take")
+        return Range(UNIT, "the range of kerf's own models")
     if model.suffix == ".tflite":
         return _of_tflite(model)
     try:
         if model.is_dir():  # a SavedModel has operators and no layers
-            return Range(UNIT, f"{model} does not say; --pixels would")
+            return Range(UNIT, f"{model} does not say; override with --pixels")
         return _of_layers(_layers(architecture.read(model).config))
     except _UNREADABLE:
-        return Range(UNIT, f"nothing can be read in {model}; --pixels would say")
+        return Range(UNIT, f"{model} cannot be read; override with --pixels")
 
 
 def _of_tflite(path: Path) -> Range:
-    unknown = Range(UNIT, f"the input of {path.name} does not say; --pixels would")
+    unknown = Range(UNIT, f"the input of {path.name} does not say; override with --pixels")
     try:
         port = signature.read(path.read_bytes(), path.name).inputs[0]
     except (OSError, ModelError):
@@ -78,10 +78,10 @@ def _of_tflite(path: Path) -> Range:
         return unknown
     limits = np.iinfo(port.dtype)
     low, high = ((limit - port.zero_point) * port.scale for limit in (limits.min, limits.max))
-    what = f"the input of {path.name} holds {low:.3g} … {high:.3g}"
+    what = f"the input of {path.name} has the range {low:.3g} … {high:.3g}"
     if high > _LARGE:
         return Range(BYTES, what)
-    # An int16 input is always symmetrical, so of 0 … 1 as well.
+    # An int16 input is always symmetric, also for 0 … 1.
     is_signed = port.dtype != "int16" and -1.5 < low < -0.75 and 0.75 < high < 1.5
     return Range(SIGNED if is_signed else UNIT, what)
 
@@ -90,7 +90,7 @@ def _of_tflite(path: Path) -> Range:
 
 
 def _layers(model: Any) -> Iterator[Any]:
-    """The layers in their order; those of a model within the model in its place."""
+    """The layers in order, with those of a nested model in its place."""
     for layer in model["config"]["layers"]:
         if "layers" in layer["config"]:
             yield from _layers(layer)
@@ -113,7 +113,7 @@ def _of_layers(layers: Iterator[Any]) -> Range:
 
 
 def _takes_bytes(kind: str, config: Any, calls: Any) -> bool:
-    if kind == "Normalization":  # what it has learnt is among the weights
+    if kind == "Normalization":  # without a mean, it has learned one from the data
         return config.get("mean") is None or any(abs(mean) > _LARGE for mean in _numbers(config["mean"]))
     if kind == "Rescaling":
         scales, offsets = _numbers(config["scale"]), _numbers(config["offset"])
@@ -122,7 +122,7 @@ def _takes_bytes(kind: str, config: Any, calls: Any) -> bool:
 
 
 def _numbers(value: Any) -> Iterator[float]:
-    """All numbers in lists and objects, but for those that describe a tensor."""
+    """All numbers in lists and objects, except in those that describe a tensor."""
     if isinstance(value, (int, float)):
         yield value
     elif isinstance(value, list):

@@ -1,4 +1,4 @@
-"""The numbers a model is calibrated and tested with: a model's own data, a user's .npz, or random ones."""
+"""Calibration and test samples: from the model's own data, a user's .npz, or random."""
 
 import zipfile
 import zlib
@@ -16,7 +16,7 @@ from ..oracle.signature import Port
 
 Array = npt.NDArray[Any]
 
-CALIBRATION_SAMPLES = 500  # at most; ranges hardly move beyond
+CALIBRATION_SAMPLES = 500  # at most; more hardly change the ranges
 RANDOM_CALIBRATION_SAMPLES = 100
 RANDOM_TEST_SAMPLES = 32
 SEED = 0
@@ -24,16 +24,16 @@ MAX_CLASS = 2**31 - 1
 MAX_DIGITS = 9  # of a number of samples
 
 _NPY_MARK, _ZIP_MARK = b"\x93NUMPY", b"PK"
-# What numpy and zipfile raise on files that are no .npz; TypeError on an .npy, which is no archive.
+# What numpy and zipfile raise for files that are not an .npz; TypeError for an .npy, which is not an archive.
 _UNREADABLE = (
     *(OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error, AttributeError, TypeError),
-    *(MemoryError, RuntimeError, NotImplementedError),  # a size that is a lie; an entry that is encrypted, or packed
+    *(MemoryError, RuntimeError, NotImplementedError),  # a false size; an entry that is encrypted or oddly compressed
 )
 
 
 @dataclass(frozen=True, eq=False)
 class Samples:
-    """Arrays per model input, first axis = sample. ``strata`` are what calibration is balanced over, or None."""
+    """Arrays per model input, first axis = sample. ``strata`` are the classes that calibration balances, or None."""
 
     calibration: tuple[Array, ...]
     strata: npt.NDArray[np.int64] | None
@@ -43,7 +43,7 @@ class Samples:
 
 
 def from_arrays(data: Data, classes: Sequence[str]) -> Samples:
-    """A model module's data: calibrated on its training set, tested on its test set."""
+    """A model module's data: its training set for calibration, its test set for testing."""
     is_classifier = np.issubdtype(data.test_y.dtype, np.integer)
     strata = data.train_y.astype(np.int64) if is_classifier else None
     labels = data.test_y.astype(np.int64) if is_classifier else None
@@ -53,7 +53,7 @@ def from_arrays(data: Data, classes: Sequence[str]) -> Samples:
 def read_npz(path: Path, classes: Sequence[str]) -> Samples:
     """A user's .npz: x (or x0, x1 … for several inputs), optional y (class indices) and classes (their names).
 
-    All samples both calibrate and test. Raises QuantizeError.
+    All samples are used for both calibration and testing. Raises QuantizeError.
     """
     start = b""
     try:
@@ -61,34 +61,34 @@ def read_npz(path: Path, classes: Sequence[str]) -> Samples:
             start = file.read(len(_NPY_MARK))
             file.seek(0)
             with np.load(file, allow_pickle=False) as archive:
-                # What has no .npy in its name is bytes.
+                # Entries without .npy in their name come as bytes.
                 arrays = {name: array for name in archive.files if isinstance(array := archive[name], np.ndarray)}
     except _UNREADABLE as error:
         why = _why_unreadable(start, error)
         raise QuantizeError(f"cannot read {path} as .npz: {why}; write it with numpy.savez(FILE, x=…, y=…)") from None
     names = ["x"] if "x" in arrays else sorted((n for n in arrays if n[:1] == "x" and n[1:].isdecimal()), key=_number)
     if not names:
-        raise QuantizeError(f"{path} holds no array x, only {', '.join(sorted(arrays)) or 'nothing'}")
+        raise QuantizeError(f"{path} has no array x, only {', '.join(sorted(arrays)) or 'nothing'}")
     inputs = tuple(arrays[name] for name in names)
     counts = {array.shape[0] if array.ndim else 0 for array in inputs}
     if len(counts) != 1 or 0 in counts:
         raise QuantizeError(f"{path}: {', '.join(names)} must hold the same number of samples, at least one")
     for name, array in zip(names, inputs, strict=True):
         if array.dtype.kind not in "fiub" or not np.isfinite(array).all():
-            raise QuantizeError(f"{path}: {name} must hold finite numbers only")
+            raise QuantizeError(f"{path}: {name} must contain only finite numbers")
     labels = _labels(arrays["y"], len(inputs[0]), path) if "y" in arrays else None
     named = tuple(str(name) for name in arrays["classes"].ravel()) if "classes" in arrays else tuple(classes)
     return Samples(inputs, labels, inputs, labels, named)
 
 
 def _why_unreadable(start: bytes, error: BaseException) -> str:
-    """The reason, from the file's first bytes and what was raised: numpy's own advice is to open it unsafely."""
+    """The reason, from the file's first bytes and the exception: numpy's own message advises to allow pickles."""
     if start == _NPY_MARK:
         return "it is a single array, an .npy"
     if not isinstance(error, OSError) and not start.startswith(_ZIP_MARK):
-        return "it is no archive of arrays"
+        return "it is not an archive of arrays"
     if "pickle" in str(error):
-        return "it holds Python objects, which are no numbers"
+        return "it contains Python objects instead of numbers"
     return (str(error).splitlines() or [type(error).__name__])[0]
 
 
@@ -97,26 +97,26 @@ def _number(name: str) -> int:
 
 
 def _labels(y: Array, count: int, path: Path) -> npt.NDArray[np.int64] | None:
-    """Class indices; None where y holds a regression's targets (real numbers, one or more per sample)."""
+    """Class indices; None if y holds a regression's targets (real numbers, one or more per sample)."""
     y = np.atleast_1d(y)
     is_one_hot = _is_one_hot(y)
     if y.dtype.kind == "f" and len(y) == count and not is_one_hot:
         return None
     if len(y) != count or y.size != count:
-        hint = "; numpy.argmax(y, axis=1) makes it of these rows" if is_one_hot else ""
+        hint = "; convert one-hot rows with numpy.argmax(y, axis=1)" if is_one_hot else ""
         raise QuantizeError(
-            f"{path}: y must be one class index per sample: {count}, not an array of shape {y.shape}{hint}"
+            f"{path}: y must have one class index per sample, {count} in total, but has the shape {y.shape}{hint}"
         )
     if y.dtype.kind not in "iub":
         kind = "text" if y.dtype.kind in "US" else y.dtype.name
         raise QuantizeError(
-            f"{path}: y holds {kind}: it takes the index of each sample's class, from 0 on "
-            "(names of classes go into the array classes), or the real numbers of a regression"
+            f"{path}: y holds {kind}: give the class index of each sample, starting at 0 (class labels go into the "
+            "array classes), or the real numbers of a regression"
         )
     if y.min() < 0:
         raise QuantizeError(f"{path}: y holds the negative class index {y.min()}")
     if y.max() > MAX_CLASS:
-        raise QuantizeError(f"{path}: y holds the class index {y.max()}, and no model has so many classes")
+        raise QuantizeError(f"{path}: y holds the class index {y.max()}, but no model has that many classes")
     return y.reshape(-1).astype(np.int64)
 
 
@@ -127,24 +127,24 @@ def _is_one_hot(y: Array) -> bool:
 
 
 def parse_calibration(text: str) -> int | None:
-    """The value of --calibration: None for ``balanced``, else how many samples. Raises UsageError."""
+    """The value of --calibration: None for ``balanced``, else the number of samples. Raises UsageError."""
     if text == "balanced":
         return None
     if not text.isdecimal() or len(text) > MAX_DIGITS or int(text) < 1:
-        raise UsageError(f"--calibration is `balanced` or a number of samples, at least 1, not {text!r}")
+        raise UsageError(f"--calibration takes `balanced` or a number of samples of at least 1, not {text!r}")
     return int(text)
 
 
 @dataclass(frozen=True, eq=False)
 class Chosen:
-    """The samples that make the ranges, one array per input, and in words which they are."""
+    """The calibration samples, one array per input, and a description of them."""
 
     arrays: tuple[Array, ...]
     what: str
 
 
 def choose(provided: Samples, count: int | None) -> Chosen:
-    """``count`` samples at random, or None: at most CALIBRATION_SAMPLES, balanced over the classes. Both seeded."""
+    """``count`` random samples; None: at most CALIBRATION_SAMPLES, balanced over the classes. Both seeded."""
     available = len(provided.calibration[0])
     if count is None:
         positions = _balanced(available, provided.strata)
@@ -159,7 +159,7 @@ def choose(provided: Samples, count: int | None) -> Chosen:
 def calibration(
     arrays: tuple[Array, ...] | None, shapes: Sequence[tuple[int, ...]], dtypes: Sequence[str]
 ) -> tuple[Array, ...]:
-    """The samples as the model takes them (``shapes`` are those of one sample), or random ones without any."""
+    """The samples in the shapes (of one sample) and types that the model takes; random ones if there are none."""
     if arrays is None:
         random = np.random.default_rng(SEED)
         return tuple(
@@ -177,7 +177,7 @@ def _balanced(count: int, strata: npt.NDArray[np.int64] | None) -> npt.NDArray[n
     """Positions of the calibration samples, ascending: one of each class in turn until there are enough."""
     order = np.random.default_rng(SEED).permutation(count)
     if strata is not None:
-        turn = np.zeros(count, np.int64)  # how many of its class came before a sample, in random order
+        turn = np.zeros(count, np.int64)  # how many samples of its class precede a sample in the random order
         for kind in np.unique(strata):
             members = order[strata[order] == kind]
             turn[members] = np.arange(len(members))
@@ -200,9 +200,9 @@ def _quantized(array: Array, port: Port) -> Array:
 
 
 def _shaped(array: Array, shape: tuple[int, ...], which: str) -> Array:
-    """The samples in the model's shape: axes of 1 come and go, and flat samples become rows and columns.
+    """The samples in the model's shape: axes of size 1 are added or dropped, flat samples become rows and columns.
 
-    Axes are never exchanged, and flat samples get no channels: nobody knows whether these come first or last.
+    Axes are never swapped, and flat samples are not split into channels: whether these come first or last is unknown.
     """
     given = array.shape[1:]
     differ = f"a sample of the data has the shape {given}, but input {which} of the model takes {shape}"
@@ -211,15 +211,15 @@ def _shaped(array: Array, shape: tuple[int, ...], which: str) -> Array:
     have, want = ([size for size in sizes if size != 1] for sizes in (given, shape))
     if not (have == want or len(want) < 2 or (len(have) < 2 and len(want) == 2)):
         if have == [want[-1], *want[:-1]]:
-            raise QuantizeError(f"{differ}: put the channels last, as in x = numpy.moveaxis(x, 1, -1)")
-        raise QuantizeError(f"{differ}: bring x into that order, with its transpose or reshape")
+            raise QuantizeError(f"{differ}: move the channels last, as in x = numpy.moveaxis(x, 1, -1)")
+        raise QuantizeError(f"{differ}: transpose or reshape x to match")
     return array.reshape(len(array), *shape)
 
 
 def _check_count(arrays: Sequence[Array], wanted: int) -> None:
     if len(arrays) != wanted:
         inputs = counted(wanted, "input")
-        raise QuantizeError(f"the model has {inputs} and the data {len(arrays)}: name the arrays x0, x1, …")
+        raise QuantizeError(f"the model has {inputs}, but the data has {len(arrays)}: name the arrays x0, x1, …")
 
 
 def _random_port(random: np.random.Generator, port: Port) -> Array:
@@ -231,7 +231,7 @@ def _random_port(random: np.random.Generator, port: Port) -> Array:
 
 
 def _random_real(random: np.random.Generator, shape: tuple[int, ...], dtype: str) -> Array:
-    """0 … 1: what images and most normalised data are; for integers 0 or 1, which every table of indices has."""
+    """0 … 1, as images and most normalized data; for integers 0 or 1, which are valid indices of every table."""
     if np.dtype(dtype).kind == "f":
         return random.random(shape).astype(dtype)
     return random.integers(0, 2, shape).astype(dtype)

@@ -1,4 +1,4 @@
-"""Users' models as files: .keras and .h5 of Keras 3 and Keras 2, SavedModels. No code that one may carry ever runs."""
+"""Model files from users: .keras and .h5 of Keras 3 and Keras 2, SavedModels. Code inside such a file is never run."""
 
 import os
 import re
@@ -31,7 +31,7 @@ class Loaded:
 
 
 def import_tensorflow(log: Path) -> Any:
-    """TensorFlow, imported only now; what it says while loading goes to ``log``."""
+    """TensorFlow, imported on demand; what it prints while loading goes to ``log``."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with quiet(log):
         import tensorflow
@@ -41,15 +41,15 @@ def import_tensorflow(log: Path) -> Any:
 
 
 def check_path(path: Path) -> None:
-    """Looks at a user's model from outside only: is it a file or folder kerf can read? Raises QuantizeError."""
+    """Checks that a user's model is a kind of file or folder that kerf can read. Raises QuantizeError."""
     if not path.exists():
         raise QuantizeError(f"there is no model at {path}")
     if path.is_dir():
         saved_model.check_files(path)
     elif path.suffix not in SUFFIXES:
-        raise QuantizeError(f"{path} is none of {', '.join(SUFFIXES)} or a SavedModel folder")
+        raise QuantizeError(f"{path} is neither {', '.join(SUFFIXES)} nor a SavedModel folder")
     elif path.suffix == ".keras" and not _starts_with(path, _ZIP_MARK):
-        raise QuantizeError(f"{path} is not a .keras file: it is no zip archive; save it with model.save('name.keras')")
+        raise QuantizeError(f"{path} is not a .keras file (not a zip archive); save it with model.save('name.keras')")
     elif path.suffix in (".h5", ".hdf5") and not _starts_with(path, _HDF5_MARK):
         raise QuantizeError(f"{path} is not an HDF5 file; save the model with model.save('name.keras')")
 
@@ -60,7 +60,7 @@ def _starts_with(path: Path, mark: bytes) -> bool:
 
 
 def load(path: Path, log: Path) -> Loaded:
-    """Reads a model without running any code it may carry (no Lambda layers, no custom objects, Keras' safe mode).
+    """Reads a model without running any code in it (no Lambda layers, no custom objects, Keras' safe mode).
 
     What TensorFlow prints goes to ``log``. Raises QuantizeError.
     """
@@ -82,7 +82,7 @@ def load(path: Path, log: Path) -> Loaded:
 def load_keras(path: Path, log: Path) -> Any:
     """The Keras model in a .keras or .h5, as safely as `load`. Raises QuantizeError.
 
-    What Keras 2 wrote is read by Keras 2: Keras 3 does not know all of its layers' options, nor models within models.
+    Files of Keras 2 are read by Keras 2: Keras 3 does not support all of its layers' options, nor nested models.
     """
     check_path(path)
     found = architecture.read(path)
@@ -94,12 +94,12 @@ def load_keras(path: Path, log: Path) -> Any:
         with failures_as(QuantizeError, f"Keras cannot load {path}", log):
             model = keras.models.load_model(copy, compile=False)
     if not getattr(model, "inputs", None):
-        raise QuantizeError(f"{path} does not say what its input is: start the model with an Input, and save it again")
+        raise QuantizeError(f"{path} has no defined input: start the model with an Input, and save it again")
     return model
 
 
 def _import_keras(is_keras_2: bool, log: Path) -> Any:
-    """Keras 3 (``tf.keras``) or Keras 2; one process can have both."""
+    """Keras 3 (``tf.keras``) or Keras 2; both can be loaded in one process."""
     import_tensorflow(log)
     with quiet(log):
         if is_keras_2:
@@ -134,11 +134,11 @@ def _saved_model(tf: Any, path: Path, log: Path) -> Loaded:
 
 
 def _fixed(tf: Any, path: Path, shape: Any, dtype: Any, name: str) -> Any:
-    """The input's type with batch size 1; every other size must be known."""
+    """The input's type with batch size 1; every other dimension must be known."""
     sizes = list(shape) if getattr(shape, "rank", 0) is not None else []
     if not sizes or any(size is None for size in sizes[1:]):
         raise QuantizeError(
-            f"input {name!r} of {path} has the shape {tuple(sizes) or 'unknown'}: a microcontroller needs fixed sizes, "
+            f"input {name!r} of {path} has the shape {tuple(sizes) or 'unknown'}: a microcontroller needs fixed sizes; "
             "give the model's Input a shape"
         )
     return tf.TensorSpec([1, *sizes[1:]], dtype, name=re.sub(r"[^A-Za-z0-9_]+", "_", name).strip("_") or "input")

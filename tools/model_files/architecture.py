@@ -1,4 +1,4 @@
-"""What a .keras or .h5 says of its layers, read without Keras: nothing of the file is loaded."""
+"""The layers described in a .keras or .h5, read without Keras: nothing from the file is executed."""
 
 import json
 import zipfile
@@ -13,32 +13,32 @@ from ..errors import QuantizeError
 UNREADABLE = (OSError, ValueError, NotImplementedError, RuntimeError, EOFError, zipfile.BadZipFile, zlib.error)
 CONFIG, METADATA = "config.json", "metadata.json"  # in a .keras
 MAX_JSON_BYTES = 1 << 26
-_MAX_DEPTH = 100  # of JSON; a layer within a model within a model is 13 deep
+_MAX_DEPTH = 100  # of JSON; a layer in a doubly nested model is 13 deep
 
 
 @dataclass(frozen=True)
 class Architecture:
-    """The layers in a .keras or .h5, as Keras wrote them, and whether it was Keras 2 (1 counts as 2)."""
+    """The layers in a .keras or .h5, as Keras wrote them, and whether that was Keras 2 (1 counts as 2)."""
 
     config: dict[str, Any]
     is_keras_2: bool
 
 
 def read(path: Path) -> Architecture:
-    """What a .keras or .h5 says of its layers; nothing is loaded. Raises QuantizeError."""
+    """The layers described in a .keras or .h5; nothing is loaded. Raises QuantizeError."""
     try:
         config, version = _in_archive(path) if path.suffix == ".keras" else _in_hdf5(path)
         depth = _depth(config)
     except KeyError:
-        raise QuantizeError(f"{path} holds weights but no model: save all of it, model.save('name.keras')") from None
+        raise QuantizeError(f"{path} has weights but no model: save all of it, model.save('name.keras')") from None
     except RecursionError:  # json's
         depth = _MAX_DEPTH + 1
     except UNREADABLE as error:
-        raise QuantizeError(f"{path} is damaged or cut off ({error}): save it again") from None
+        raise QuantizeError(f"{path} is damaged or truncated ({error}): save it again") from None
     if depth > _MAX_DEPTH:
-        raise QuantizeError(f"{path} describes layers within layers, over {_MAX_DEPTH} deep, which is no network")
+        raise QuantizeError(f"{path} is nested over {_MAX_DEPTH} levels deep, which no network is: save it again")
     if not isinstance(config, dict):
-        raise QuantizeError(f"{path} is damaged (it describes no model): save it again")
+        raise QuantizeError(f"{path} is damaged (it does not describe a model): save it again")
     config.pop("compile_config", None)  # losses and metrics, which are not loaded
     return Architecture(config, not version.startswith("3"))
 

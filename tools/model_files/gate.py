@@ -1,6 +1,6 @@
-"""No .keras and no .h5 of a user may run Python code or read other files when Keras loads it: what may be in one.
+"""The gate for a user's .keras and .h5 files: loading one must neither run Python code nor read other files.
 
-Everything that a configuration names is looked up in a list of what networks are made of, before Keras sees the file.
+Everything that a configuration names is looked up in an allow-list of network parts before Keras sees the file.
 """
 
 import re
@@ -13,7 +13,7 @@ from ..errors import QuantizeError
 from .architecture import Architecture, within
 from .layers import ACTIVATIONS, LAYERS
 
-# Parts of Keras whose public classes are all arithmetic; of layers and quantizers it is only some.
+# The parts of Keras in which every public class is pure arithmetic; of layers and quantizers only some are.
 _PARTS = (
     *("models", "initializers", "regularizers", "constraints", "dtype_policies", "mixed_precision"),
     *("losses", "metrics", "optimizers", "optimizers.schedules"),
@@ -22,14 +22,14 @@ _QUANTIZERS = ("AbsMaxQuantizer", "Float8QuantizationConfig", "Int4QuantizationC
 _INTERNAL = ("Functional", "TensorShape")
 _VALUES = ("tensor", "keras_tensor", "numpy", "bytes", "ellipsis", "slice", "tuple")  # between double underscores
 _PACKAGES = ("", "keras", "tf_keras")
-_LAYER_MODULES = ("", "keras.layers")  # where a file says that a layer of Keras is; "": it does not say
-_INITIALIZERS = "tensorflow.python.ops.init_ops_v2"  # that of EfficientNetV2's last layer in Keras 2
+_LAYER_MODULES = ("", "keras.layers")  # the modules of Keras' layers in a file; "": the file does not say
+_INITIALIZERS = "tensorflow.python.ops.init_ops_v2"  # used by the last layer of EfficientNetV2 in Keras 2
 # Arithmetic between layers in Keras 3: a class for each function of keras.ops, in these modules.
 _OPERATIONS = tuple(f"keras.src.ops.{part}" for part in ("core", "image", "linalg", "math", "nn", "numpy"))
 _FUNCTIONS = re.compile(r"(tf_)?keras(\.src)?\.activations(\.activations)?")  # the modules of ACTIVATIONS
 _FOREIGN = ("TorchModuleWrapper", "TFSMLayer", "JaxLayer", "FlaxLayer")
-# Layers of Keras 2 around a function of TensorFlow with a public name, such as the arithmetic of preprocess_input; and
-# those of the functions that do nothing but compute tensors from tensors.
+# Layers of Keras 2 that wrap a public TensorFlow function, such as the arithmetic of preprocess_input; and those of the
+# functions that only compute tensors from tensors.
 _CALLS = ("TFOpLambda", "SlicingOpLambda")
 _PURE = re.compile(
     r"__operators__\.(add|getitem)|linalg\.matmul|image\.resize"
@@ -41,10 +41,10 @@ _PURE = re.compile(
 
 
 def refuse_code(path: Path, found: Architecture, keras: Any) -> None:
-    """Python code in a model cannot run on a microcontroller and should not run unseen on the user's machine.
+    """Refuses models with Python code, which cannot run on a microcontroller and must not run on the user's machine.
 
-    Keras' safe mode knows nothing of .h5 files, in which Keras 2 runs the code of Lambda and of some wrappers: what is
-    not known to be harmless is refused before Keras sees the file.
+    Keras' safe mode does not cover .h5 files, for which Keras 2 runs the code of Lambda and of some wrappers: whatever
+    is not known to be harmless is refused before Keras sees the file. Raises QuantizeError.
     """
     for name, part in _objects(found.config, "model"):
         for option in ("activation", "recurrent_activation"):
@@ -54,7 +54,7 @@ def refuse_code(path: Path, found: Architecture, keras: Any) -> None:
             continue
         kind, config, module = str(part["class_name"]), part.get("config"), str(part.get("module") or "")
         if kind == "Lambda":
-            raise QuantizeError(f"{path} has the Lambda layer {name!r}, which is Python code: use layers of Keras")
+            raise QuantizeError(f"{path} has the Lambda layer {name!r}, which is Python code: use Keras' own layers")
         if kind == "__lambda__":
             raise QuantizeError(_own_function(path, name, "lambda"))
         if kind == "function":
@@ -64,22 +64,24 @@ def refuse_code(path: Path, found: Architecture, keras: Any) -> None:
             raise QuantizeError(_own_class(path, name, kind))
         elif kind in _FOREIGN:
             raise QuantizeError(
-                f"{path} has the layer {name!r} ({kind}), which holds a foreign program: use layers of Keras"
+                f"{path} has the layer {name!r} ({kind}), which wraps another program: use Keras' own layers"
             )
         elif kind in _CALLS and found.is_keras_2:
             function = str(config.get("function")) if isinstance(config, dict) else ""
             if not _PURE.fullmatch(function):
                 raise QuantizeError(
-                    f"{path} calls tf.{function} in the layer {name!r}, which kerf does not run: use layers of Keras"
+                    f"{path} calls tf.{function} in the layer {name!r}, which is not allowed: use Keras' own layers"
                 )
         elif not _is_known(kind, module, keras, found.is_keras_2):
             if module in _LAYER_MODULES and isinstance(_at(keras, f"layers.{kind}"), type):
                 raise QuantizeError(
-                    f"{path} has the layer {name!r} ({kind}), which no microcontroller needs: leave it out"
+                    f"{path} has the layer {name!r} ({kind}), which no microcontroller needs: remove it"
                 )
             raise QuantizeError(_own_class(path, name, kind))
         if isinstance(config, dict) and isinstance(config.get("vocabulary"), str):
-            raise QuantizeError(f"{path} names the file {config['vocabulary']!r} in the layer {name!r}: use no files")
+            raise QuantizeError(
+                f"{path} refers to the file {config['vocabulary']!r} in the layer {name!r}: remove the reference"
+            )
 
 
 def _objects(value: Any, owner: str) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -94,23 +96,23 @@ def _objects(value: Any, owner: str) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def _own_function(path: Path, layer: str, function: Any) -> str:
-    return f"{path} has the function {function!r} in the layer {layer!r}, which is Python code: use functions of Keras"
+    return f"{path} has the function {function!r} in the layer {layer!r}, which is Python code: use Keras' functions"
 
 
 def _own_class(path: Path, layer: str, kind: str) -> str:
-    return f"{path} has the layer {layer!r} of the custom class {kind}: use layers of Keras"
+    return f"{path} has the layer {layer!r} of the custom class {kind}: use Keras' own layers"
 
 
 def _is_another(part: dict[str, Any], name: str) -> bool:
-    """Whether Keras might take another object than ``name`` says: by an alias, or as an attribute of something."""
+    """Whether Keras might resolve ``name`` to another object: by an alias, or as an attribute of something."""
     alias = str(part.get("registered_name") or name).rpartition(">")[2]  # "Package>Name"
     return alias != name or not name.isidentifier()
 
 
 def _is_known(kind: str, module: str, keras: Any, is_keras_2: bool) -> bool:
-    """Whether a name, in a file that may leave out its module, stands for a class that may be loaded, or for a value.
+    """Whether a name, whose module a file may omit, stands for a class that may be loaded, or for a value.
 
-    Keras 3 looks a name up in its module: it must find there the class that is known by that name.
+    Keras 3 looks a name up in its module: there it must find the class that is known by that name.
     """
     if kind in [f"__{value}__" for value in _VALUES]:
         return True
@@ -130,5 +132,5 @@ def _is_known(kind: str, module: str, keras: Any, is_keras_2: bool) -> bool:
 
 
 def _at(keras: Any, names: str) -> Any:
-    """What Keras has under names with dots between them, or None."""
+    """The object at a dotted path in Keras, or None."""
     return reduce(lambda found, name: getattr(found, name, None), names.split("."), keras)

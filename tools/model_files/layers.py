@@ -1,8 +1,8 @@
-"""The layers of Keras that may be in a file: networks are made of them, and no option of theirs is code or a file.
+"""The Keras layers that are allowed in a file: they make up networks, and none of their options is code or a file.
 
-What is not here is refused, so a new layer of Keras is, too, until somebody has looked at it. Left out on purpose:
-Lambda; TorchModuleWrapper, TFSMLayer, JaxLayer and FlaxLayer, which hold programs; StringLookup, TextVectorization,
-Hashing and HashedCrossing, which work on text.
+Anything else is refused, including new Keras layers, until someone has reviewed them. Left out on purpose: Lambda;
+TorchModuleWrapper, TFSMLayer, JaxLayer and FlaxLayer, which wrap programs; StringLookup, TextVectorization, Hashing and
+HashedCrossing, which process text.
 """
 
 _BY_DIMENSIONS = """
@@ -31,13 +31,13 @@ _OTHERS = """
 
 LAYERS = frozenset([*(f"{name}{n}D" for name in _BY_DIMENSIONS.split() for n in (1, 2, 3)), *_OTHERS.split()])
 
-# Functions of keras.activations.
+# The functions of keras.activations.
 _ACTIVATIONS = """
     celu elu exponential gelu glu hard_shrink hard_sigmoid hard_silu hard_swish hard_tanh leaky_relu linear log_sigmoid
     log_softmax mish relu relu6 selu sigmoid silu soft_shrink softmax softplus softsign sparse_plus sparse_sigmoid
     sparsemax squareplus swish tanh tanh_shrink threshold
 """
-# Keras 2 takes these layers for activations, too.
+# Keras 2 accepts these layers as activations, too.
 _LAYERS_AS_ACTIVATIONS = "ELU LeakyReLU PReLU ReLU Softmax ThresholdedReLU"
 
 ACTIVATIONS = frozenset(f"{_ACTIVATIONS} {_LAYERS_AS_ACTIVATIONS}".split())

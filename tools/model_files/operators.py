@@ -1,9 +1,9 @@
-"""The operators of TensorFlow that networks are made of: each computes tensors from tensors and variables, and no more.
+"""The TensorFlow operators that are allowed in a SavedModel: each only computes tensors from tensors and variables.
 
-What is not here is refused, so a new operator of TensorFlow is, too, until somebody has looked at it. Whoever adds
-one makes sure that no kernel, attribute or input of it can name a file, another machine, a library or Python code.
-Left out on purpose: ImmutableConst, FixedUnigramCandidateSampler and LoadAndRemapMatrix, which look like arithmetic and
-read files; ParseTensor, which builds whatever its bytes describe; Abort; RemoteCall.
+Anything else is refused, including new operators, until someone has reviewed them. Before adding one, make sure that
+none of its kernels, attributes or inputs can name a file, another machine, a library or Python code. Left out on
+purpose: ImmutableConst, FixedUnigramCandidateSampler and LoadAndRemapMatrix, which look like arithmetic but read files;
+ParseTensor, which builds whatever its bytes describe; Abort; RemoteCall.
 """
 
 _PLUMBING = """
@@ -62,7 +62,7 @@ _IMAGES = """
     NonMaxSuppressionV3 NonMaxSuppressionV4 NonMaxSuppressionV5 ResizeArea ResizeBicubic ResizeBilinear
     ResizeNearestNeighbor RGBToHSV ScaleAndTranslate
 """
-# Of layers that do nothing but in training, which a SavedModel holds nevertheless.
+# From layers that only act in training, which a SavedModel contains all the same.
 _RANDOM = """
     Multinomial ParameterizedTruncatedNormal RandomGamma RandomShuffle RandomStandardNormal RandomUniform
     RandomUniformInt RngReadAndSkip RngSkip StatefulStandardNormalV2 StatefulTruncatedNormal StatefulUniform
@@ -72,7 +72,7 @@ _RANDOM = """
     StatelessRandomUniformInt StatelessRandomUniformIntV2 StatelessRandomUniformV2 StatelessShuffle
     StatelessTruncatedNormal StatelessTruncatedNormalV2 TruncatedNormal
 """
-# Of functions for training, which Keras 2 saves with recurrent layers.
+# From training functions, which Keras 2 saves with recurrent layers.
 _GRADIENTS = """
     AccumulateNV2 AvgPool3DGrad AvgPoolGrad BiasAddGrad BlockLSTMGrad BlockLSTMGradV2 BroadcastGradientArgs
     CholeskyGrad Conv2DBackpropFilter Conv2DBackpropFilterV2 Conv3DBackpropFilterV2 CropAndResizeGradBoxes
@@ -90,7 +90,7 @@ _GRADIENTS = """
 NETWORK = frozenset(
     " ".join([_PLUMBING, _CONTROL, _VARIABLES, _ARITHMETIC, _SHAPES, _LAYERS, _IMAGES, _RANDOM, _GRADIENTS]).split()
 )
-# Those with which a SavedModel saves and restores its variables, for the C++ loader. The Python loader has its own.
+# The operators that save and restore a SavedModel's variables for the C++ loader. The Python loader has its own.
 SAVER = frozenset(
     ["MergeV2Checkpoints", "RestoreV2", "SaveV2", "ShardedFilename", "StaticRegexFullMatch", "StringJoin"]
 )

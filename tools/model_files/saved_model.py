@@ -1,7 +1,7 @@
-"""SavedModels are programs of TensorFlow's, part of which runs when they are loaded: here they are read without it.
+"""A SavedModel is a TensorFlow program, part of which runs on loading: here it is checked without being loaded.
 
-What TensorFlow gets to see is a copy, made of what was checked and of what loading needs: the functions that the
-model's objects name, constants, and the files of the variables.
+TensorFlow only gets a copy with what was checked and what loading needs: the functions that the model's objects name,
+constants, and the files of the variables.
 """
 
 import os
@@ -19,7 +19,7 @@ _VARIABLES = ("variables/variables.index", "variables/variables.data-*")
 _ADVICE = "save the Keras model itself, model.save('name.keras')"
 
 # tensorflow/core/framework/types.proto: what a constant or variable may hold; not resources and variants, which are
-# objects of any kind, written out as bytes.
+# serialized objects of any kind.
 _TYPES = frozenset(
     f"DT_{name}"
     for name in (
@@ -31,7 +31,7 @@ _TYPES = frozenset(
 _OBJECTS = ("user_object", "function", "bare_concrete_function", "variable", "constant", "captured_tensor")
 _REGISTERED = ("", "tf.TrackableConstant")  # classes that TensorFlow finds by name
 
-# Hints to TensorFlow's executor that the copy does without, of a node and of a function those that it keeps.
+# Hints to TensorFlow's executor: those that the copy drops, and those of nodes and functions that it keeps.
 _SETTINGS = ("config", "config_proto", "executor_type")
 _NODE_HINTS = (
     *("_class", "_output_shapes", "_num_original_outputs", "_lower_using_switch_merge"),
@@ -41,19 +41,19 @@ _FUNCTION_HINTS = ("_construction_context", "_input_shapes", "_implements", "api
 
 
 def check_files(folder: Path) -> None:
-    """Looks at a SavedModel from outside: it is made of files and folders in it, no links to others. QuantizeError."""
+    """Checks that a SavedModel consists of files and folders, without links out of it. Raises QuantizeError."""
     if not (folder / PROGRAM).is_file():
-        raise QuantizeError(f"the folder {folder} is no SavedModel: it has no {PROGRAM}")
+        raise QuantizeError(f"the folder {folder} is not a SavedModel: it has no {PROGRAM}")
     own = os.path.realpath(folder)
     for path in folder.rglob("*"):
         if not Path(os.path.realpath(path)).is_relative_to(own):
-            raise QuantizeError(f"{path} is a link that leads out of the SavedModel: put a copy of the file there")
+            raise QuantizeError(f"{path} is a link out of the SavedModel: replace it with a copy of the file")
         if not (path.is_file() or path.is_dir()):
-            raise QuantizeError(f"{path} is neither a file nor a folder, as all parts of a SavedModel are: remove it")
+            raise QuantizeError(f"{path} is neither a file nor a folder: remove it from the SavedModel")
 
 
 def copy(path: Path, folder: Path, log: Path) -> None:
-    """Writes what may be loaded of the SavedModel ``path`` into ``folder``. Raises QuantizeError for what may not."""
+    """Copies what is safe to load from the SavedModel ``path`` to ``folder``. Raises QuantizeError for what is not."""
     with failures_as(QuantizeError, f"TensorFlow cannot read the SavedModel {path}", log):
         check_files(path)
         from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
@@ -62,7 +62,7 @@ def copy(path: Path, folder: Path, log: Path) -> None:
         for meta in program.meta_graphs:
             _check(path, meta)
         if len(program.meta_graphs) != 1 or not program.meta_graphs[0].HasField("object_graph_def"):
-            raise QuantizeError(f"{path} is a SavedModel of TensorFlow 1, which kerf does not read: {_ADVICE}")
+            raise QuantizeError(f"{path} is a SavedModel of TensorFlow 1, which kerf does not support: {_ADVICE}")
         _reduce(path, program.meta_graphs[0])
         (folder / "variables").mkdir(parents=True)
         (folder / PROGRAM).write_bytes(program.SerializeToString())
@@ -71,7 +71,7 @@ def copy(path: Path, folder: Path, log: Path) -> None:
 
 
 def _check(path: Path, meta: Any) -> None:
-    """Refuses what no network is made of, wherever in the file it is."""
+    """Refuses what is not part of a network, anywhere in the file."""
     graph = meta.graph_def
     _check_nodes(path, "the graph", graph.node, NETWORK | SAVER)
     for function in graph.library.function:
@@ -81,7 +81,7 @@ def _check(path: Path, meta: Any) -> None:
         if kind not in _OBJECTS or item.registered_name not in _REGISTERED:
             what = item.registered_name or kind
             raise QuantizeError(
-                f"{path} holds an object of the kind {what!r}, which is no part of a network: {_ADVICE}"
+                f"{path} contains an object of kind {what!r}, which is not part of a network: {_ADVICE}"
             )
         if kind == "variable":
             _check_type(path, item.variable.dtype, f"variable {item.variable.name!r}")
@@ -92,7 +92,7 @@ def _check_nodes(path: Path, where: str, nodes: Iterable[Any], allowed: frozense
         if node.op not in allowed:
             name = node.op if node.op.isidentifier() else repr(node.op)
             raise QuantizeError(
-                f"{path} has the operator {name} (node {node.name!r} of {where}), which is no part of a network: "
+                f"{path} has the operator {name} (node {node.name!r} of {where}), which is not part of a network: "
                 f"{_ADVICE}"
             )
         for value in node.attr.values():
@@ -105,7 +105,7 @@ def _check_type(path: Path, dtype: int, what: str) -> None:
 
     name = DataType.Name(dtype) if dtype in DataType.values() else str(dtype)
     if name not in _TYPES:
-        raise QuantizeError(f"{path} has the {what} of type {name}, which is no part of a network: {_ADVICE}")
+        raise QuantizeError(f"{path} has the {what} of type {name}, which is not part of a network: {_ADVICE}")
 
 
 def _named(function: Any) -> str:
@@ -113,7 +113,7 @@ def _named(function: Any) -> str:
 
 
 def _reduce(path: Path, meta: Any) -> None:
-    """Leaves of a checked program what loading its objects needs, in which no operator touches a file."""
+    """Reduces a checked program to what loading its objects needs, with no operator that touches a file."""
     graph, objects = meta.graph_def, meta.object_graph_def
     library = {function.signature.name: function for function in graph.library.function}
     needed = set(objects.concrete_functions)
@@ -121,7 +121,7 @@ def _reduce(path: Path, meta: Any) -> None:
         needed.update(item.function.concrete_functions)
         needed.update((item.bare_concrete_function.concrete_function_name, item.captured_tensor.concrete_function))
     found = sorted(needed & library.keys())
-    for name in found:  # which grows
+    for name in found:  # it grows while being iterated
         calls = {called for node in library[name].node_def for called in _called(node.attr)}
         found += sorted((calls & library.keys()).difference(found))
     for name in found:
@@ -141,7 +141,7 @@ def _reduce(path: Path, meta: Any) -> None:
 
 
 def _called(attributes: Any) -> Iterator[str]:
-    """The functions that the attributes of an operator name."""
+    """The functions named in an operator's attributes."""
     for value in attributes.values():
         for function in (value.func, *value.list.func):
             if function.name:

@@ -4,21 +4,21 @@ A model module has
 
     SUMMARY: str                    one line for `inv models`
     CLASSES: tuple[str, ...]        names of the classes, () for a regression
-    ACCURACY_FLOOR: float           training that ends below it is an error: accuracy on the test set,
-                                    or R² (coefficient of determination) for a regression
+    ACCURACY_FLOOR: float           the least accuracy on the test set, or R² (coefficient of determination) for a
+                                    regression; training that ends below it is an error
     EPOCHS: int                     how long it is trained; 0: never, its weights are random
     BATCH: int
-    LEARNING_RATE: float            Adam's, at the start; it falls to zero along a cosine
-    AUGMENTATION: Augmentation      what is done to an image each time it is trained on, Augmentation() for nothing
-    data() -> Data                  the same arrays every time; raises TrainError when they cannot be had
-    build() -> keras.Model          untrained; named layers, an Input of fixed shape without batch size; a classifier
-                                    takes (shape, classes) of other data than its own
+    LEARNING_RATE: float            Adam's initial one; it decays to zero along a cosine
+    AUGMENTATION: Augmentation      how training images are varied; Augmentation() for not at all
+    data() -> Data                  the same arrays every time; raises TrainError when they are unavailable
+    build() -> keras.Model          untrained; named layers, an Input of fixed shape without batch size; a classifier's
+                                    takes (shape, classes), for data other than its own
 
-A model of random weights, for measuring where no data set can be shipped, has ``EPOCHS = 0`` and of these only SUMMARY,
-CLASSES, data and build, made with _random.py. It is never trained, and its build() takes nothing.
+A model with random weights, for measuring where no data set can be shipped, has ``EPOCHS = 0`` and only SUMMARY,
+CLASSES, data and build, made with _random.py. It is never trained, and its build() takes no arguments.
 
-Nothing else of kerf imports a module by name. Listing models is fast: TensorFlow and scikit-learn are imported by
-``data`` and ``build``, never at the top of a module.
+Nothing else in kerf imports a model module by name. Listing models is fast: TensorFlow and scikit-learn are imported
+inside ``data`` and ``build``, never at the top of a module.
 """
 
 import hashlib
@@ -37,12 +37,12 @@ Floats = npt.NDArray[np.float32]
 
 @dataclass(frozen=True, eq=False)
 class Data:
-    """A data set, split. x are float32, first axis = sample, in the real units that the model is trained on.
+    """A data set, split. x is float32, first axis = sample, in the real units that the model is trained on.
 
-    y are class indices (int64, one axis) or a regression's targets (float32, the shape of the model's output); of shape
-    (n, 0) where the right answers are unknown.
-    ``classes`` name the indices where the data bring the names, else the model's CLASSES do. ``sha256`` stands for
-    the arrays' contents where whoever made them knows it.
+    y holds class indices (int64, one axis) or a regression's targets (float32, the shape of the model's output); its
+    shape is (n, 0) if the targets are unknown.
+    ``classes`` are the class labels if the data has its own, otherwise the model's CLASSES apply. ``sha256`` identifies
+    the arrays' contents, if known in advance.
     """
 
     train_x: Floats
@@ -53,7 +53,7 @@ class Data:
     sha256: str = ""
 
     def digest(self) -> str:
-        """SHA-256 that is another one when the arrays are."""
+        """A SHA-256 that changes with the arrays."""
         total = hashlib.sha256(self.sha256.encode())
         for array in () if self.sha256 else (self.train_x, self.train_y, self.test_x, self.test_y):
             total.update(f"{array.dtype}{array.shape}".encode())
@@ -61,9 +61,9 @@ class Data:
         return total.hexdigest()
 
     def even(self, batch: int) -> "Data":
-        """Without the last training sample where the last batch would be odd.
+        """The data without its last training sample if the last batch would be odd.
 
-        TensorFlow 2.21 with oneDNN writes beyond its memory in the gradient of an average pooling of an odd batch.
+        With oneDNN, TensorFlow 2.21 writes out of bounds in the gradient of an average pooling of an odd batch.
         """
         count = len(self.train_x)
         if count % batch % 2 == 0 or count == 1:
@@ -73,15 +73,15 @@ class Data:
 
 @dataclass(frozen=True)
 class Augmentation:
-    """Images as the camera could have taken them: half of them mirrored left to right, each moved by up to ``shift``
-    pixels along both axes, black where nothing was."""
+    """Random variations of training images: half of them mirrored left to right, each shifted by up to ``shift`` pixels
+    along both axes, padded with black."""
 
     mirror: bool = False
     shift: int = 0
 
 
 class ModelModule(Protocol):
-    """The interface each module of this folder has."""
+    """The interface of each module in this folder."""
 
     SUMMARY: str
     CLASSES: tuple[str, ...]

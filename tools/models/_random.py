@@ -1,20 +1,21 @@
-"""Seeded random weights and inputs for models that are measured and never trained.
+"""Seeded random weights and inputs for models that are only measured, never trained.
 
 They are made so that a model converts to the same .tflite, byte for byte, on every machine. The sum of many floats
-depends on the order in which they are added, which another processor or another build of TensorFlow may change; then
-the largest activation of a layer, and with it the scale of an int8 tensor, differs in its last bit. Here it cannot,
+depends on the order of additions, which another processor or another build of TensorFlow may change; then the largest
+activation of a layer, and with it the scale of an int8 tensor, differs in the last bit. That cannot happen here,
 because one sample has the largest activation of every layer and is computed without rounding:
 
-- The first sample is 1 everywhere. The first two channels of each layer are *pilots*: they hand on the first channel of
-  the layer before, the second one negated where no ReLU follows, for the smallest activation. For this sample they hold
-  a number of few bits, and nothing else is as large for any sample. tests/tf/test_random_models.py checks it.
-- The other channels do not read the pilots, and the filters of the first layer do not respond to what is constant. For
-  this sample they hold 0 (but for the padding where the input has one channel).
+- The first sample is 1 everywhere. The first two channels of each layer are *pilots*: they pass on the first channel of
+  the previous layer, the second pilot negated where no ReLU follows, to set the smallest activation. For this sample
+  they hold a number of few bits, and no other activation of any sample is as large. tests/tf/test_random_models.py
+  checks this.
+- The other channels do not read the pilots, and the filters of the first layer do not respond to constant input. For
+  this sample they hold 0 (except at the padding if the input has one channel).
 - Their filters sum to 0, which removes the mean of their input: activations neither die nor explode in a deep network,
-  although there is no batch normalization. The converter would fold one with a reciprocal square root, which some
-  processors only approximate.
+  even without batch normalization. The converter would fold that with a reciprocal square root, which some processors
+  only approximate.
 
-Random bits come from numpy's PCG64, whose stream no version changes.
+Random bits come from numpy's PCG64, whose stream is the same in all versions.
 """
 
 from typing import Any
@@ -28,29 +29,29 @@ Floats64 = npt.NDArray[np.float64]
 
 SAMPLES = 32
 PILOT = 32.0  # at most; the other activations have a standard deviation of about 1 and long tails
-FEW = 8  # layers of fewer filters would hold little but zeros if their pilots read nothing else
-# Of the pilots where no ReLU follows: convolutions are the two sides of an addition, and a softmax must not saturate.
+FEW = 8  # with fewer filters, a layer would be mostly zeros if its pilots read nothing else
+# The pilots' gain where no ReLU follows: convolutions are the sides of an addition, and a softmax must not saturate.
 GAIN = {"Conv2D": 1 / 2, "Dense": 1 / 4}
 FACTOR_BITS = 5
 RECTIFIED, LINEAR = 0.34, 1.0  # variance of a normal distribution after ReLU, and without it
-STEPS = 127**2 / 6  # variance of the difference of two integers of 0 … 127
+STEPS = 127**2 / 6  # variance of the difference of two integers from 0 … 127
 
 
 def data(shape: tuple[int, ...], low: int = 0) -> Data:
-    """Noise of one contrast and any brightness, ``low`` (0 or -1) … 1; targets of shape (n, 0), for there are none."""
+    """Noise with fixed contrast and random brightness, ``low`` (0 or -1) … 1; no targets, so their shape is (n, 0)."""
     raw = _bytes(0, 2 * SAMPLES * (1 + int(np.prod(shape)))) // 2
     brightness, noise = raw[: 2 * SAMPLES].reshape(-1, *[1] * len(shape)), raw[2 * SAMPLES :].reshape(-1, *shape)
     steps = brightness + noise
-    steps[0], steps[1] = 256, 0  # the sample of the pilots, and the other end of the range
+    steps[0], steps[1] = 256, 0  # the sample for the pilots, and the other end of the range
     x: Floats = (low + steps * ((1 - low) / 256)).astype(np.float32)
     nothing = np.zeros((SAMPLES, 0), np.float32)
     return Data(x[:SAMPLES], nothing, x[SAMPLES:], nothing)
 
 
 def fill(network: Any, data: Data, seed: int) -> None:
-    """Gives each layer of a Keras model that has weights (Conv2D, DepthwiseConv2D, Dense) its kernel and its bias.
+    """Sets kernel and bias of each layer of a Keras model that has weights (Conv2D, DepthwiseConv2D, Dense).
 
-    ``data`` are the model's own, of data() above.
+    ``data`` is the model's own, from data() above.
     """
     raw = _bytes(seed, network.count_params())
     noise = data.train_x[2:].reshape(SAMPLES - 2, -1).astype(np.float64)
@@ -74,13 +75,13 @@ def fill(network: Any, data: Data, seed: int) -> None:
 
 
 def _filters(raw: npt.NDArray[np.int64], variance: float, is_first: bool, is_depthwise: bool) -> Floats64:
-    """Filters (taps, channels, filters) with the sum 0, which give a variance of about 1 for inputs of ``variance``.
+    """Filters (taps, channels, filters) that sum to 0 and give a variance of about 1 for inputs of ``variance``.
 
-    They are integers of -127 … 127 times a factor of FACTOR_BITS bits.
+    They are integers from -127 … 127 times a factor of FACTOR_BITS bits.
     """
     start = 0 if is_first or is_depthwise else 2  # the pilots are not read
     read = raw[:, start:] // 2
-    by_tap = is_first and read.shape[1] > 1  # some lie in the padding, so that each needs the sum 0
+    by_tap = is_first and read.shape[1] > 1  # some taps lie in the padding, so each must sum to 0
     groups = read if by_tap else read.reshape(1, -1, read.shape[2])
     integers = np.zeros(raw.shape)
     integers[:, start:] = (groups - np.roll(groups, 1, axis=1)).reshape(read.shape)
@@ -103,7 +104,7 @@ def _add_pilots(filters: Floats64, centre: int, is_first: bool, is_linear: bool,
 
 
 def _bytes(seed: int, count: int) -> npt.NDArray[np.int64]:
-    """``count`` random numbers of 0 … 255."""
+    """``count`` random numbers from 0 … 255."""
     raw: Any = np.random.PCG64(seed).random_raw(count)
     numbers: npt.NDArray[np.int64] = (raw >> np.uint64(56)).astype(np.int64)
     return numbers

@@ -1,4 +1,4 @@
-"""A dense autoencoder over a few frames of a spectrogram, the anomaly detection network of MLPerf Tiny.
+"""A dense autoencoder for a few frames of a spectrogram: the anomaly detection network of MLPerf Tiny.
 
 Source: Y. Koizumi et al., "Description and Discussion on DCASE2020 Challenge Task 2", 2020, the baseline; C. Banbury et
 al., "MLPerf Tiny Benchmark", 2021.

@@ -1,7 +1,7 @@
-"""CIFAR-10: 60,000 real photographs of 32x32 pixels in ten classes, and the small CNN that courses begin with.
+"""CIFAR-10: 60,000 photographs of 32x32 pixels in ten classes, and the small CNN that courses start with.
 
-Source: A. Krizhevsky, "Learning Multiple Layers of Features from Tiny Images", 2009. The network is the one of a common
-TensorFlow Lite lecture; what lifts it above that lecture's 66 to 68 % is the recipe: augmentation and a cosine.
+Source: A. Krizhevsky, "Learning Multiple Layers of Features from Tiny Images", 2009. The network is that of a common
+TensorFlow Lite lecture; augmentation and a cosine schedule lift it above that lecture's 66 to 68 %.
 """
 
 import contextlib
@@ -23,19 +23,19 @@ AUGMENTATION = Augmentation(mirror=True, shift=2)
 
 
 def data() -> Data:
-    """Pixels 0 … 1, shape (n, 32, 32, 3); 50,000 to train with and 10,000 to test, as their authors split them.
+    """Pixels 0 … 1, shape (n, 32, 32, 3); the authors' split into 50,000 for training and 10,000 for testing.
 
-    Keras downloads them once (170 MB) and checks their hash. Raises TrainError where it cannot.
+    Keras downloads them once (170 MB) and checks their hash. Raises TrainError if it cannot.
     """
     from tensorflow.keras.datasets import cifar10
 
     try:
         with contextlib.redirect_stdout(sys.stderr):  # its progress bar; standard output is for results
             (train_x, train_y), (test_x, test_y) = cifar10.load_data()
-    except Exception as error:  # Keras raises a bare Exception for whatever the network did
+    except Exception as error:  # Keras raises a bare Exception for every network failure
         raise TrainError(
-            f"CIFAR-10 cannot be downloaded ({str(error).splitlines()[0]}): give --data DIR, a folder with "
-            "train/<class>/ and test/<class>/ full of images"
+            f"CIFAR-10 cannot be downloaded ({str(error).splitlines()[0]}): give --data a folder with images in "
+            "train/<class>/ and test/<class>/"
         ) from error
     return Data(
         (train_x / np.float32(255)).astype(np.float32),

@@ -1,4 +1,4 @@
-"""Handwritten digits: the 1,797 real 8x8 scans that ship inside scikit-learn, and a small CNN for them.
+"""Handwritten digits: the 1,797 real 8x8 scans that come with scikit-learn, and a small CNN for them.
 
 Source: E. Alpaydin, C. Kaynak, "Optical Recognition of Handwritten Digits", UCI Machine Learning Repository (test
 part); pixels count the set pixels of 4x4 blocks, 0 … 16.
@@ -16,16 +16,16 @@ ACCURACY_FLOOR = 0.97
 EPOCHS = 12
 BATCH = 32
 LEARNING_RATE = 3e-3
-AUGMENTATION = Augmentation()  # data() holds the shifted copies already
+AUGMENTATION = Augmentation()  # data() already contains shifted copies
 
 TEST_SAMPLES = 360
 
 
 def data() -> Data:
-    """Pixels 0 … 1, shape (n, 8, 8, 1); 360 real scans held out, each class in its share of the whole.
+    """Pixels 0 … 1, shape (n, 8, 8, 1); 360 real scans held out, stratified by class.
 
-    The other 1,437 come five times: as they are, and one pixel up, down, left and right, for a pen does not
-    start where the grid does. That lifts the test accuracy from 0.98 to 0.99.
+    The other 1,437 come five times: unchanged, and shifted by one pixel up, down, left and right, because handwriting
+    is not aligned with the grid. That lifts the test accuracy from 0.98 to 0.99.
     """
     from sklearn.datasets import load_digits
     from sklearn.model_selection import train_test_split
@@ -40,7 +40,7 @@ def data() -> Data:
 
 
 def _shift(x: Floats, rows: int, columns: int) -> Floats:
-    """Images (n, h, w, 1) moved by at most one pixel, empty pixels where nothing was."""
+    """Images (n, h, w, 1) shifted by at most one pixel and padded with empty pixels."""
     padded = np.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)))
     return padded[:, 1 - rows : 9 - rows, 1 - columns : 9 - columns]
 

@@ -1,4 +1,4 @@
-"""DS-CNN: depthwise-separable convolutions over a spectrogram, the keyword spotting network of MLPerf Tiny.
+"""DS-CNN: depthwise-separable convolutions on a spectrogram, the keyword spotting network of MLPerf Tiny.
 
 Source: Y. Zhang et al., "Hello Edge: Keyword Spotting on Microcontrollers", 2017; C. Banbury et al., "MLPerf Tiny
 Benchmark", 2021.

@@ -1,4 +1,4 @@
-"""Next to no model: what a firmware takes before a network is in it, to subtract from the others' flash and RAM."""
+"""Almost no model: the baseline of flash and RAM, to subtract from those of other models."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ import numpy as np
 
 from . import Augmentation, Data
 
-SUMMARY = "one RELU on one number: the flash and RAM of bench and runtime by themselves"
+SUMMARY = "one RELU on one number: the flash and RAM of just the bench and the runtime"
 CLASSES: tuple[str, ...] = ()
 ACCURACY_FLOOR = 1.0
 EPOCHS = 1

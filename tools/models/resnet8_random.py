@@ -1,6 +1,6 @@
-"""ResNet-8 without data: the network of `resnet8`, batch normalization folded into its convolutions.
+"""ResNet-8 without data: the network of `resnet8` with batch normalization folded into its convolutions.
 
-`resnet8` is trained on CIFAR-10, which is a download. This one converts to the same operators and needs none.
+`resnet8` is trained on CIFAR-10, which must be downloaded. This one converts to the same operators without any data.
 """
 
 from typing import Any

@@ -1,4 +1,4 @@
-"""The hello world of TinyML: a three-layer regression that learns sin(x) from noisy samples of one period."""
+"""TinyML's hello world: a three-layer regression that learns sin(x) from noisy samples of one period."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ AUGMENTATION = Augmentation()
 
 
 def data() -> Data:
-    """x in radians, 0 … 2π, shape (n, 1); 1,000 noisy samples to train with, 200 exact ones at even steps to test."""
+    """x in radians, 0 … 2π, shape (n, 1); 1,000 noisy samples to train with, 200 exact, evenly spaced ones to test."""
     random = np.random.default_rng(0)
     train_x = random.uniform(0, 2 * np.pi, (1000, 1)).astype(np.float32)
     noise = random.normal(0, 0.05, train_x.shape)
@@ -30,7 +30,7 @@ def _sine(x: Floats, noise: Any) -> Floats:
 
 
 def build() -> Any:
-    """321 parameters; ReLU, because it costs nothing once it is fused."""
+    """321 parameters; ReLU because it is free once fused."""
     from tensorflow.keras import Input, Sequential, layers
 
     return Sequential(

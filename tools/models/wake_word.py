@@ -1,6 +1,6 @@
-"""Depthwise-separable convolutions along time, the streaming wake word network of MLPerf Tiny, a whole window at once.
+"""Depthwise-separable convolutions along time: MLPerf Tiny's streaming wake word network, one whole window at a time.
 
-Source: J. Li et al., "Jasper: An End-to-End Convolutional Neural Acoustic Model", 2019, for its blocks; MLPerf Tiny's
+Source: J. Li et al., "Jasper: An End-to-End Convolutional Neural Acoustic Model", 2019, for the blocks; MLPerf Tiny's
 streaming wake word benchmark for their sizes.
 """
 

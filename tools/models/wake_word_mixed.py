@@ -1,8 +1,8 @@
-"""A strided convolution and mixed depthwise ones along time, as wake word networks for microcontrollers have them.
+"""A strided convolution and mixed depthwise ones along time, as in wake word networks for microcontrollers.
 
 Source: M. Tan, Q. Le, "MixConv: Mixed Depthwise Convolutional Kernels", 2019; the sizes are those of microWakeWord.
-A mixed block filters one half of its channels over few frames and the other half over many. Where MixConv splits the
-output of a pointwise convolution, two convolutions of half the filters compute the same numbers without SPLIT.
+A mixed block filters half of its channels over a few frames and the other half over many. Where MixConv splits the
+output of a pointwise convolution, two convolutions with half the filters each compute the same numbers without SPLIT.
 """
 
 from typing import Any
@@ -15,7 +15,7 @@ EPOCHS = 0
 
 FRAMES, BANDS = 150, 40
 STEM, STRIDE, FILTERS = 32, 3, 64
-BLOCKS = ((5,), (7, 11), (9, 15), (23,))  # frames under the depthwise filters, one for each part of the channels
+BLOCKS = ((5,), (7, 11), (9, 15), (23,))  # frames per depthwise filter, one number for each part of the channels
 
 
 def data() -> Data:

@@ -1,12 +1,12 @@
-"""What the device must answer: the model run by a trusted interpreter on this machine.
+"""The oracle: the model run by a trusted interpreter on this machine, which gives the expected outputs.
 
-TFLM's own interpreter (PyPI tflite-micro) defines the result of integer models to the last bit. Where its kernel leaves
-out what TFLite's specification asks for, or it has none, LiteRT's reference kernel defines that operator, and TFLM the
-others (graph/specification.py, docs/decisions/0008). LiteRT runs float and hybrid models, and integer models where
-there is no TFLM; then results may differ from TFLM's by a few steps.
+TFLM's own interpreter (PyPI tflite-micro) defines the result of integer models to the last bit. Where its kernel
+violates TFLite's specification, or it has none, LiteRT's reference kernel defines that operator, and TFLM the others
+(graph/specification.py, docs/decisions/0008). LiteRT runs float and hybrid models, and integer models where TFLM is not
+available; then results may differ from TFLM's by a few steps.
 
-The interpreters are C++ and may abort on a model that is not sound. They run in a process of their own (this package
-as a program), which costs about 0.4 s, so that such a model becomes an error and not the end of kerf.
+The interpreters are C++ and may abort on an invalid model. They run in a process of their own (this package as a
+program), which costs about 0.4 s, so that such a model causes an error instead of ending kerf.
 """
 
 import importlib.util
@@ -47,14 +47,14 @@ Array = npt.NDArray[Any]
 
 OPTIMIZED = "ai-edge-litert (optimized kernels)"  # the same package; its numbers depend on this machine's processor
 TIMEOUT_S = 600.0
-REFUSED = 3  # exit code of the child when an interpreter said why it cannot run the model
+REFUSED = 3  # exit code of the child when an interpreter has given a reason why it cannot run the model
 
 
 @dataclass(frozen=True, eq=False)
 class Expected:
-    """What `expected` found: one array per model output (first axis = sample), and who computed it.
+    """The expected outputs: one array per model output (first axis = sample), and which interpreter computed them.
 
-    ``exact``: the device must equal it bit for bit. ``note`` says in a sentence why not, where that is a surprise.
+    ``exact``: the device must match them bit for bit. ``note`` explains in a sentence why not, if that is a surprise.
     """
 
     outputs: tuple[Array, ...]
@@ -65,9 +65,9 @@ class Expected:
 
 @dataclass(frozen=True, eq=False)
 class Run:
-    """What one interpreter did: ``outputs`` as in `Expected`, ``invoke_us`` the time of each sample.
+    """A run of one interpreter: ``outputs`` as in `Expected`, ``invoke_us`` the time of each sample.
 
-    ``arena_bytes`` is what TFLM's interpreter got for its tensors, ``setup_us`` how long it took to get ready.
+    ``arena_bytes`` is the arena given to TFLM's interpreter, ``setup_us`` how long its setup took.
     """
 
     outputs: tuple[Array, ...]
@@ -79,8 +79,8 @@ class Run:
 def expected(tflite: bytes, inputs: Sequence[Array], name: str = "the model", timeout_s: float = TIMEOUT_S) -> Expected:
     """Runs every sample. ``inputs`` has one array per model input in the .tflite's dtype, first axis = sample.
 
-    Raises ModelError when the file is damaged, the inputs do not fit it, or no interpreter can run it within
-    ``timeout_s`` seconds; MissingTool when there is no interpreter at all.
+    Raises ModelError when the file is damaged, the inputs do not match it, or no interpreter can run it within
+    ``timeout_s`` seconds; MissingTool when no interpreter is installed.
     """
     model = signature.read(tflite, name)
     fitted = [_fit(array, port, name) for array, port in zip(inputs, model.inputs, strict=True)]
@@ -105,10 +105,10 @@ def expected(tflite: bytes, inputs: Sequence[Array], name: str = "the model", ti
 
 
 def defined_by_litert(tflite: bytes, name: str) -> list[str]:
-    """The kinds of operators in an integer model that LiteRT and not TFLM defines, sorted; [] for nearly all models."""
+    """The operators in an integer model that LiteRT defines instead of TFLM, sorted; [] for nearly all models."""
     try:
         graph = read.read(tflite, name)
-    except UnsupportedModel:  # no runtime takes it: what TFLM says of it is all that there is
+    except UnsupportedModel:  # no runtime accepts it, so TFLM alone decides
         return []
     return sorted({graph.ops[i].kind for part in parts.split(graph) if part.package == LITERT for i in part.ops})
 
@@ -120,9 +120,9 @@ def defined(
     wanted: Sequence[int] | None = None,
     timeout_s: float = TIMEOUT_S,
 ) -> tuple[Array, ...]:
-    """What an integer model computes by definition: every part of it in the interpreter that defines its operators.
+    """The tensors of an integer model by definition: every part is run by the interpreter that defines its operators.
 
-    Gives the tensors at the positions ``wanted``, in that order; None: the model's outputs. Arrays and errors as in
+    Returns the tensors at the positions ``wanted``, in that order; None: the model's outputs. Arrays and errors as in
     `expected`.
     """
     graph = read.read(tflite, name)
@@ -140,7 +140,7 @@ def defined(
 def outputs(
     package: str, tflite: bytes, inputs: Sequence[Array], name: str, timeout_s: float = TIMEOUT_S
 ) -> tuple[Array, ...]:
-    """What one interpreter, TFLM or LITERT, computes; arrays and errors as in `expected`."""
+    """The outputs of one interpreter, TFLM or LITERT; arrays and errors as in `expected`."""
     return run(package, tflite, inputs, name, timeout_s).outputs
 
 
@@ -152,8 +152,8 @@ def run(
     timeout_s: float = TIMEOUT_S,
     least_arena: bool = False,
 ) -> Run:
-    """Every sample in one interpreter; arrays and errors as in `expected`. With ``least_arena``, TFLM gets no more
-    memory than it needs: that takes some trials."""
+    """Runs every sample in one interpreter; arrays and errors as in `expected`. With ``least_arena``, TFLM gets the
+    smallest arena that works, which takes a few trials to find."""
     if not is_installed(package):
         where = " (Linux on x86-64 only)" if package == TFLM else ""
         raise MissingTool(f"{package} is not installed; get it with: pip install {package}{where}")
@@ -163,7 +163,7 @@ def run(
 
 
 def is_installed(package: str) -> bool:
-    """Whether an interpreter's package is there; it is not imported."""
+    """Whether an interpreter's package is installed; it is not imported."""
     modules = {TFLM: "tflite_micro", LITERT: "ai_edge_litert", OPTIMIZED: "ai_edge_litert"}
     return importlib.util.find_spec(modules[package]) is not None
 
@@ -180,7 +180,7 @@ def _note(model: Signature, package: str, refusals: list[str]) -> str | None:
 
 
 def _fit(array: Array, port: signature.Port, name: str) -> Array:
-    """Samples in the shape the interpreter wants, each with the leading batch axis."""
+    """Samples in the shape the interpreter expects, each with the leading batch axis."""
     if array.dtype != port.dtype or array.shape[1:] not in (port.shape, port.sample_shape):
         raise ModelError(
             f"input {port.name!r} of {name} takes {port.dtype} of shape {port.sample_shape} per sample, "
@@ -202,7 +202,7 @@ def _run(
         folder = Path(directory)
         (folder / "model.tflite").write_bytes(tflite)
         (folder / "inputs.npz").write_bytes(files.pack_arrays({f"{i}": a for i, a in enumerate(inputs)}))
-        # The interpreter allocates nothing beyond its arena: all tensors side by side, their book-keeping (in 64-bit
+        # The interpreter allocates everything in its arena: all tensors without sharing, their bookkeeping (in 64-bit
         # structures) and scratch buffers fit in this many bytes.
         most = 4 * model.tensor_bytes + 10 * len(tflite) + (4 << 20)
         size = "least" if least_arena else "most"
@@ -211,7 +211,7 @@ def _run(
         except subprocess.TimeoutExpired:
             raise ModelError(f"{package} did not finish {name} within {timeout_s:g} s: use fewer samples") from None
         if done.returncode == REFUSED:
-            said = done.stderr.strip().splitlines() if package == TFLM else []  # it raises the same for all reasons
+            said = done.stderr.strip().splitlines() if package == TFLM else []  # TFLM raises one error for all reasons
             raise ModelError(f"{package} cannot run {name}: {': '.join([done.stdout.strip(), *said[:1]])}")
         if done.returncode != 0:
             raise ModelError(f"{package} crashed on {name}, exit code {done.returncode}: {_last_line(done.stderr)}")
@@ -227,4 +227,4 @@ def _run(
 
 def _last_line(text: str) -> str:
     lines = text.strip().splitlines()
-    return lines[-1] if lines else "it said nothing"
+    return lines[-1] if lines else "it printed nothing"

@@ -1,4 +1,4 @@
-"""The program that the oracle starts for every model: an interpreter, which may abort on one that is not sound."""
+"""The program that the oracle starts for every model: it runs an interpreter, which may abort on an invalid model."""
 
 import json
 import sys
@@ -14,7 +14,7 @@ from . import OPTIMIZED, REFUSED, TFLM, Array, signature
 
 
 class _Tflm:
-    """TFLM's interpreter behind the calls that `_serve` needs."""
+    """TFLM's interpreter, with the methods that `_serve` needs."""
 
     def __init__(self, tflite: bytes, arena_bytes: int) -> None:
         from tflite_micro.python.tflite_micro import runtime
@@ -33,8 +33,8 @@ class _Tflm:
 
 
 class _LiteRt:
-    """LiteRT's interpreter on one thread. Its reference kernels are portable, so that every machine computes the same;
-    the optimized ones have other gaps and other errors."""
+    """LiteRT's interpreter on one thread. Its reference kernels are portable, so that all machines compute the same;
+    the optimized ones have different gaps and different bugs."""
 
     def __init__(self, tflite: bytes, optimized: bool) -> None:
         from ai_edge_litert.interpreter import Interpreter, OpResolverType
@@ -57,7 +57,7 @@ class _LiteRt:
 
 
 def _smallest(tflite: bytes, most: int) -> int:
-    """The smallest arena with which TFLM's interpreter gets ready. Raises RuntimeError when ``most`` is too little."""
+    """The smallest arena with which TFLM's interpreter can be set up. RuntimeError when ``most`` is too little."""
     _Tflm(tflite, most)
 
     def works(arena_bytes: int) -> bool:

@@ -1,6 +1,6 @@
-"""A run without firmware: TFLM's own interpreter on this machine does what a board does, and is measured like one.
+"""A run without firmware: TFLM's own interpreter on this machine takes the place of a board and is measured like one.
 
-Its structures have 64-bit pointers: its arena is larger than a board's.
+Its structures have 64-bit pointers, so its arena is larger than a board's.
 """
 
 from .. import bench, oracle
@@ -28,18 +28,18 @@ def measure(quantized: Quantized) -> DeviceRun:
 
 
 def estimate(quantized: Quantized, graph: Graph) -> Arena:
-    """An upper bound of the arena, for a project that nobody has linked yet."""
+    """An upper bound of the arena, for a project that has not been linked yet."""
     none = [vectors[:0] for vectors in quantized.vectors.inputs]
     found = oracle.run(oracle.TFLM, quantized.tflite, none, quantized.model, least_arena=True).arena_bytes
     scratch = scratch_bytes(graph)
     return Arena(
         found + scratch,
-        f"An upper bound: {found:,} bytes in an interpreter with 64-bit pointers, and {scratch:,} for working memory "
-        "of optimized kernels.",
+        f"An upper bound: {found:,} bytes in an interpreter with 64-bit pointers, plus {scratch:,} for the scratch "
+        "buffers of optimized kernels.",
     )
 
 
 def scratch_bytes(graph: Graph) -> int:
-    """Working memory that optimized kernels may ask for beyond the reference kernels, at most: they run one by one."""
+    """The most scratch memory that optimized kernels may need beyond the reference kernels: they run one at a time."""
     known = [(op, ops.lookup(op.kind)) for op in graph.ops]
     return max((operator.vendor_scratch(op, graph) for op, operator in known if operator is not None), default=0)

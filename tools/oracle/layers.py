@@ -1,7 +1,7 @@
 """Every operator's output, computed by an interpreter on this machine; used by compare.
 
-Interpreters return a model's outputs and reuse the memory of all else. So the file is given more outputs: one for each
-operator. Nothing but the list of outputs changes, so the same kernels compute the same numbers.
+Interpreters return a model's outputs and reuse the memory of all other tensors. So every operator's output is made an
+output of the model. Nothing else in the file changes, so the same kernels compute the same numbers.
 """
 
 from collections.abc import Sequence
@@ -25,9 +25,9 @@ def outputs(
     """One array per operator of ``graph``: first axis = sample, then the output's shape and dtype in the graph. None
     for an operator whose only result is the new value of a variable.
 
-    ``package`` is oracle.TFLM or oracle.LITERT, ``graph`` what was read from ``model``, before or after any pass. TFLM
-    stands for who defines the numbers: operators that LiteRT defines are LiteRT's. Raises ModelError when that
-    interpreter cannot run the model, MissingTool when it is not installed.
+    ``package`` is oracle.TFLM or oracle.LITERT, ``graph`` was read from ``model``, before or after any pass. TFLM means
+    the interpreters that define the numbers, which is LiteRT for some operators. Raises ModelError when the interpreter
+    cannot run the model, MissingTool when it is not installed.
     """
     twins = in_file(graph, read.read(model, name))
     tensors = [twin.outputs[0] for twin in twins if twin is not None]
@@ -42,7 +42,7 @@ def outputs(
 
 
 def _as_in(array: oracle.Array, tensor: Tensor) -> oracle.Array:
-    """A file's tensor for every sample, as what is left of it in a graph."""
+    """A tensor of the file for every sample, reduced to what the graph keeps of it."""
     if tensor.kept is not None:
         array = array.reshape(len(array), *tensor.shape[:-1], -1)[..., list(tensor.kept)]
     return array.reshape(len(array), *tensor.shape)
@@ -55,10 +55,10 @@ def in_file(graph: Graph, own: Graph) -> tuple[Op | None, ...]:
 
 
 def pairs(graph: Graph, other: Graph) -> tuple[Op | None, ...]:
-    """For each operator of ``graph`` the one of ``other`` that computes the same layer in another type, or None.
+    """For each operator of ``graph`` the one in ``other`` that computes the same layer in another type, or None.
 
-    Both are conversions of one Keras model, so the layers come in the same order; one of them may have operators more,
-    such as QUANTIZE.
+    Both are conversions of the same Keras model, so the layers are in the same order; one of them may have additional
+    operators, such as QUANTIZE.
     """
     found: list[Op | None] = []
     at = 0
@@ -78,8 +78,8 @@ def _shape(graph: Graph, op: Op) -> tuple[int, ...] | None:
 def expose(model: bytes, tensors: Sequence[int]) -> bytes:
     """The .tflite with ``tensors`` (positions in its main subgraph) as its outputs.
 
-    A longer list is appended to the file and the subgraph's reference is turned to it: an offset in a flatbuffer leads
-    forward from where it stands, so nothing else moves (FlatBuffers, "Internals").
+    The new list is appended to the file and the subgraph's reference redirected to it: offsets in a flatbuffer point
+    forward from their own position, so nothing else moves (FlatBuffers, "Internals").
     """
     with signature.damage("the model"):
         table = tflite.Model.GetRootAs(model, 0).Subgraphs(0)._tab

@@ -1,7 +1,7 @@
-"""A second opinion of the oracle: each operator of a model, on the very inputs that the oracle gave it, run by LiteRT.
+"""A second opinion on the oracle: LiteRT runs each operator of a model on the inputs that the oracle computed for it.
 
-Device and oracle may agree to the last bit and both be wrong: where the interpreter that defines the numbers has an
-error, equality with it proves nothing. So every integer model is also asked of others.
+Device and oracle may agree to the last bit and both be wrong: if the interpreter that defines the numbers has a bug,
+equality with it proves nothing. So every integer model is also run by another implementation.
 """
 
 from collections.abc import Sequence
@@ -17,19 +17,19 @@ from ..values import SecondOpinion
 from . import parts
 from .signature import Port
 
-SAMPLES = 8  # of the test set: what a kernel leaves out shows in the first
-FLOOR_STEPS = 8.0  # the float model is not asked about differences below: an output may hardly vary at all
+SAMPLES = 8  # of the test set: a bug in a kernel shows in the first few
+FLOOR_STEPS = 8.0  # smaller differences from the float model are ignored: an output may hardly vary at all
 
 
 def of_litert(tflite: bytes, inputs: Sequence[oracle.Array], name: str) -> SecondOpinion | None:
-    """The operator of an integer model whose result LiteRT is farthest from, and by how much.
+    """The operator of an integer model on which LiteRT differs most from the oracle, and by how much.
 
-    Every operator gets what the oracle gave it: rounding does not add up from layer to layer, whatever the depth, and
-    what is found is the operator that errs and no other. LiteRT has two kernels for most operators, neither of which is
-    free of errors (its reference SUM of int8 is wrong): the nearer one counts.
+    Every operator gets the oracle's inputs, so rounding does not accumulate over layers and only the faulty operator
+    stands out. LiteRT has two kernels for most operators, neither of which is free of bugs (its int8 reference SUM is
+    wrong): the closer one counts.
 
-    None where nobody else can be asked: LiteRT runs the whole model itself, cannot run it, or is not installed; or kerf
-    does not take the model.
+    None if there is no second opinion: LiteRT defines the whole model itself, cannot run it, or is not installed; or
+    kerf does not support the model.
     """
     samples = [array[chosen(len(array))] for array in inputs]
     try:
@@ -59,11 +59,13 @@ def of_litert(tflite: bytes, inputs: Sequence[oracle.Array], name: str) -> Secon
 
 
 def of_floats(found: oracle.Array, floats: oracle.Array, port: Port) -> SecondOpinion | None:
-    """Whether the float model's outputs say something else than the oracle's, whose form ``port`` tells; None if not.
+    """The difference between the float model's outputs and the oracle's (of type ``port``), if it is suspicious, else
+    None.
 
-    Rounding is noise that does not depend on the signal. Where it is stronger than the signal, which is how the float
-    outputs vary over samples and elements, their mean would be a better answer than the oracle's. No rounding does so;
-    an operator that is computed or converted wrongly does, and so do ranges that have nothing to do with the values.
+    Rounding is noise that is independent of the signal. If the noise is stronger than the signal (the variation of the
+    float outputs over samples and elements), their mean would be a better prediction than the oracle's. Rounding alone
+    never causes that; an operator that is computed or converted incorrectly does, and so do ranges that do not match
+    the values.
     """
     real = port.dequantize(found)
     apart = np.abs(real - floats.reshape(real.shape))
@@ -75,12 +77,12 @@ def of_floats(found: oracle.Array, floats: oracle.Array, port: Port) -> SecondOp
 
 
 def warning(opinion: SecondOpinion, name: str) -> str:
-    """What the user is told where rounding does not explain the difference."""
+    """The warning for a difference that rounding does not explain."""
     steps = f"{opinion.max_steps:,.0f} steps"
     if opinion.reference == SecondOpinion.FLOAT:
         return (
             f"THE NUMBERS MAY BE WRONG: output {opinion.layer!r} of {name} is up to {steps} from the float model's, "
-            "more than rounding explains; `inv compare` shows in which layer it begins"
+            "more than rounding explains; `inv compare` shows in which layer it starts"
         )
     return (
         f"THE NUMBERS MAY BE WRONG: in layer {opinion.layer!r} of {name} the oracle is up to {steps} from "
@@ -90,7 +92,7 @@ def warning(opinion: SecondOpinion, name: str) -> str:
 
 
 def chosen(count: int) -> npt.NDArray[np.int64]:
-    """The positions of at most SAMPLES samples, evenly over the whole set."""
+    """The positions of at most SAMPLES samples, evenly spaced over the whole set."""
     some = min(SAMPLES, count)
     positions: npt.NDArray[np.int64] = np.arange(some) * count // max(some, 1)
     return positions

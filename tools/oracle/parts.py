@@ -1,6 +1,6 @@
-"""A model cut into parts, each a .tflite of its own: for operators that another interpreter defines, or checks.
+"""A model cut into parts, each a .tflite of its own, for operators that another interpreter defines or checks.
 
-A part has some of the file's operators, unchanged and with their own constants; what it reads of the others are its
+A part has some of the file's operators, unchanged and with their constants; what it reads from the others becomes its
 inputs.
 """
 
@@ -21,7 +21,7 @@ TFLM, LITERT = "tflite-micro", "ai-edge-litert"
 
 @dataclass(frozen=True)
 class Part:
-    """Operators in a row that one interpreter defines: ``ops`` are their positions in the file."""
+    """Consecutive operators defined by one interpreter: ``ops`` are their positions in the file."""
 
     package: str
     ops: tuple[int, ...]
@@ -29,7 +29,7 @@ class Part:
 
 @dataclass(frozen=True, eq=False)
 class Piece:
-    """A .tflite; ``reads`` are the whole model's tensors that its inputs stand for, ``gives`` those of its outputs."""
+    """A .tflite; ``reads`` are the whole model's tensors that are its inputs, ``gives`` those that are its outputs."""
 
     tflite: bytes
     reads: tuple[int, ...]
@@ -37,7 +37,7 @@ class Piece:
 
 
 def split(graph: Graph) -> tuple[Part, ...]:
-    """Who defines which operators of an integer model, in their order: one part, TFLM's, for nearly all models.
+    """Which interpreter defines which operators of an integer model, in order: for nearly all models one part, TFLM's.
 
     ``graph`` is the file's, before any pass.
     """
@@ -50,13 +50,13 @@ def split(graph: Graph) -> tuple[Part, ...]:
 def cut(tflite: bytes, graph: Graph, ops: Sequence[int], wanted: Sequence[int], name: str) -> Piece:
     """The part with the operators ``ops`` of ``graph``, which was read from ``tflite``, before any pass.
 
-    It gives those of its results that other operators read or that are ``wanted``, by the tensors' positions.
+    Its outputs are those of its results that other operators read or that are ``wanted`` (positions of tensors).
     """
     inside = [graph.ops[i] for i in ops]
     outside = [op for op in graph.ops if op.index not in set(ops)]
     made = {tensor for op in inside for tensor in op.outputs}
     needed = {tensor for op in outside for tensor in op.inputs if tensor is not None} | set(wanted)
-    # An interpreter runs once per sample of its inputs: there must be one, used or not.
+    # An interpreter runs once per input sample, so it needs at least one input, used or not.
     reads = sorted(_computed(graph, inside) - made) or [graph.inputs[0]]
     gives = sorted(made & needed)
     with signature.damage(name):
@@ -68,7 +68,7 @@ def cut(tflite: bytes, graph: Graph, ops: Sequence[int], wanted: Sequence[int], 
 
 
 def apart(tflite: bytes, graph: Graph, name: str) -> Piece:
-    """All operators side by side, each with inputs of its own: none reads what another gives."""
+    """All operators side by side, each with inputs of its own: none reads another's output."""
     with signature.damage(name):
         model = _unpacked(tflite)
         subgraph = model.subgraphs[0]
@@ -89,26 +89,26 @@ def apart(tflite: bytes, graph: Graph, name: str) -> Piece:
 
 
 def _computed(graph: Graph, ops: Iterable[Op]) -> set[int]:
-    """What operators read that is not constant."""
+    """The tensors read by operators, without constants."""
     read_by = {tensor for op in ops for tensor in op.inputs if tensor is not None}
     return {tensor for tensor in read_by if graph.tensors[tensor].data is None}
 
 
 def _unpacked(tflite: bytes) -> Any:
-    from ai_edge_litert import schema_py_generated  # the schema's object API, which the package tflite has not
+    from ai_edge_litert import schema_py_generated  # the schema's object API, which the package tflite does not have
 
     return schema_py_generated.ModelT.InitFromPackedBuf(tflite, 0)
 
 
 def _packed(model: Any) -> bytes:
-    model.signatureDefs = None  # they name inputs and outputs that are no more
+    model.signatureDefs = None  # they name inputs and outputs that no longer exist
     builder = _Builder(1 << 16)
     builder.Finish(model.Pack(builder), file_identifier=signature.IDENTIFIER)
     return bytes(builder.Output())
 
 
 class _Builder(flatbuffers.Builder):  # type: ignore[misc]
-    """Interpreters use constants where they lie: vectors are aligned as the schema asks for (force_align: 16)."""
+    """Aligns vectors as the schema requires (force_align: 16): interpreters use constants in place."""
 
     def StartVector(self, elemSize: int, numElems: int, alignment: int) -> Any:
         return super().StartVector(elemSize, numElems, max(alignment, 16))

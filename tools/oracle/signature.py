@@ -1,6 +1,6 @@
-"""What a .tflite takes and gives, and which types it computes with: enough to feed it, not to compile it.
+"""The inputs and outputs of a .tflite and the types it computes with: enough to run it, not to compile it.
 
-The whole model is read by graph/read.py; this also reads files with operators no kernel of kerf covers.
+graph/read.py reads the whole model; this also reads files with operators that kerf has no kernel for.
 """
 
 import math
@@ -31,14 +31,14 @@ _NUMPY = {
     tflite.TensorType.BOOL: "bool",
 }
 _PORT_TYPES = frozenset(_NUMPY.values()) - {"int4"}
-MAX_TENSOR_BYTES = 1 << 26  # the test set holds many of an input; no microcontroller has memory for one
+MAX_TENSOR_BYTES = 1 << 26  # the test set has many samples of an input; no microcontroller could hold even one
 _TYPE_NAMES = {number: name for name, number in vars(tflite.TensorType).items() if name.isupper()}
 _OPERATORS: dict[int, str] = {number: name for name, number in vars(tflite.BuiltinOperator).items() if name.isupper()}
 
 
 @dataclass(frozen=True)
 class Port:
-    """One model input or output. real = scale * (quantized - zero_point); scale 0 for a tensor not quantized."""
+    """One model input or output. real = scale * (quantized - zero_point); scale is 0 if it is not quantized."""
 
     name: str
     shape: tuple[int, ...]
@@ -48,11 +48,11 @@ class Port:
 
     @property
     def sample_shape(self) -> tuple[int, ...]:
-        """The shape of one sample: without the leading 1 that stands for the batch."""
+        """The shape of one sample: without the leading batch axis of 1."""
         return self.shape[1:] if self.shape[:1] == (1,) else self.shape
 
     def quantize(self, real: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        """Real values as the tensor's own type; rounds halves away from zero, as TFLM's QUANTIZE does (std::round)."""
+        """Real values in the tensor's own type; rounds halves away from zero, as TFLM's QUANTIZE does (std::round)."""
         if not self.scale or self.dtype not in ("int8", "uint8", "int16"):
             return real.astype(self.dtype)
         steps = real.astype(np.float32) / np.float32(self.scale)
@@ -63,22 +63,22 @@ class Port:
 
     @property
     def highest(self) -> float:
-        """The largest real number that the tensor holds; infinite where it is not quantized."""
+        """The largest real number that the tensor can hold; infinite if it is not quantized."""
         is_quantized = self.scale and self.dtype in ("int8", "uint8", "int16")
         return float((np.iinfo(self.dtype).max - self.zero_point) * self.scale) if is_quantized else math.inf
 
     def dequantize(self, values: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
-        """The real values of the tensor's own type, float64."""
+        """Values in the tensor's own type as real ones, float64."""
         real = values.astype(np.float64)
         return (real - self.zero_point) * self.scale if self.scale else real
 
 
 @dataclass(frozen=True)
 class Signature:
-    """``mode`` is one of values.MODES as the file's types show it.
+    """``mode`` is one of values.MODES, inferred from the file's types.
 
-    ``is_integer`` says that no operator touches a float, except those that convert to integers and back: TFLM's
-    kernels then define the result to the last bit. ``tensor_bytes`` is the size of all tensors that are not constants.
+    ``is_integer``: no operator touches a float, except those that convert to integers and back, so that TFLM's kernels
+    define the result to the last bit. ``tensor_bytes`` is the size of all tensors that are not constants.
     """
 
     inputs: tuple[Port, ...]
@@ -91,20 +91,20 @@ class Signature:
 def read(data: bytes, name: str) -> Signature:
     """The signature of a .tflite's main subgraph.
 
-    Raises ModelError, which names the file as ``name``, for a damaged one and for tensors of absurd size; its
+    ``name`` is the file's name in errors. Raises ModelError for a damaged file and for tensors of absurd size;
     UnsupportedModel for inputs and outputs that no array can hold, such as strings.
     """
     if data[4:8] != IDENTIFIER:
-        raise ModelError(f"{name} is not a .tflite file: it lacks the mark {IDENTIFIER.decode()!r} at byte 4")
+        raise ModelError(f"{name} is not a .tflite file: it lacks the identifier {IDENTIFIER.decode()!r} at byte 4")
     with damage(name):
         model = tflite.Model.GetRootAs(data, 0)
         if model.SubgraphsLength() < 1:
-            raise ModelError(f"{name} holds no graph")
+            raise ModelError(f"{name} contains no graph")
         return _signature(model, model.Subgraphs(0), len(data), name)
 
 
 def last_operator(data: bytes, name: str) -> str:
-    """The operator that computes the first output of a readable .tflite, past those that only change its form."""
+    """The operator that computes the first output of a readable .tflite, past those that only convert or reshape."""
     with damage(name):
         model = tflite.Model.GetRootAs(data, 0)
         graph = model.Subgraphs(0)
@@ -126,16 +126,16 @@ def _kind(model: Any, operator: Any) -> str:
 
 @contextmanager
 def damage(name: str) -> Iterator[None]:
-    """What flatbuffers and numpy raise when offsets and lengths in the file point anywhere."""
+    """Turns what flatbuffers and numpy raise for wild offsets and lengths into a ModelError."""
     try:
         yield
     except (struct.error, ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
-        raise ModelError(f"{name} is damaged or cut off: export it again ({type(error).__name__})") from error
+        raise ModelError(f"{name} is damaged or truncated: export it again ({type(error).__name__})") from error
 
 
 def _signature(model: Any, graph: Any, size: int, name: str) -> Signature:
     if max(graph.TensorsLength(), graph.OperatorsLength(), graph.InputsLength(), graph.OutputsLength()) > size:
-        raise ModelError(f"{name} is damaged or cut off: it counts more tensors than it has bytes")
+        raise ModelError(f"{name} is damaged or truncated: it claims more tensors than it has bytes")
     tensors = [graph.Tensors(i) for i in range(graph.TensorsLength())]
     ports = [_port(tensor, name) for tensor in tensors]
     constant = [_is_constant(model, tensor) for tensor in tensors]
@@ -147,11 +147,11 @@ def _signature(model: Any, graph: Any, size: int, name: str) -> Signature:
         if ports[index].dtype not in _PORT_TYPES:
             kind = _TYPE_NAMES.get(tensors[index].Type(), f"number {tensors[index].Type()}")
             raise UnsupportedModel(
-                f"{what} {ports[index].name!r} of {name} is of type {kind}, which kerf cannot send to a device; "
-                "convert the model with numbers of 8, 16 or 32 bits there"
+                f"{what} {ports[index].name!r} of {name} has type {kind}, which kerf cannot send to a device; convert "
+                "the model so that it has a type of 8, 16 or 32 bits"
             )
 
-    touched = set()  # (dtype, is a constant) of what the operators proper read and write
+    touched = set()  # (dtype, is a constant) of what operators read and write; of converting ones only the constants
     for i in range(graph.OperatorsLength()):
         operator = graph.Operators(i)
         known = ops.lookup(_kind(model, operator))
@@ -201,9 +201,9 @@ def _is_constant(model: Any, tensor: Any) -> bool:
 def _port(tensor: Any, name: str) -> Port:
     shape = tuple(int(tensor.Shape(i)) for i in range(min(tensor.ShapeLength(), 16)))
     if any(size < 0 for size in shape):
-        raise ModelError(f"{name} is damaged or cut off: a tensor has the shape {shape}")
+        raise ModelError(f"{name} is damaged or truncated: a tensor has the shape {shape}")
     if math.prod(shape) > MAX_TENSOR_BYTES:
-        raise ModelError(f"{name} has a tensor of the shape {shape}: too large for any microcontroller")
+        raise ModelError(f"{name} has a tensor of shape {shape}: too large for any microcontroller")
     quantization = tensor.Quantization()
     is_quantized = quantization is not None and quantization.ScaleLength() == 1
     return Port(
