@@ -1,4 +1,4 @@
-"""Programs that kerf starts end with it; modules of kerf run as programs where C++ may crash on a user's model."""
+"""Child processes that end with kerf; kerf's modules run as such where C++ code may crash on a user's model."""
 
 import ctypes
 import os
@@ -14,7 +14,7 @@ _LIBC = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
 
 
 def die_with_parent() -> Callable[[], None]:
-    """For Popen's preexec_fn: the kernel kills the child should this process be killed (Linux; elsewhere nothing)."""
+    """For Popen's preexec_fn: the kernel kills the child if this process is killed (Linux; elsewhere no effect)."""
     parent = os.getpid()
 
     def in_child() -> None:
@@ -34,11 +34,11 @@ def run(
     timeout_s: float | None = None,
     temporary: Path | None = None,
 ) -> "subprocess.CompletedProcess[str]":
-    """``python -m module arguments…`` with this Python and this kerf, whatever the exit code.
+    """Runs ``python -m module arguments…`` with this Python and this kerf, whatever its exit code.
 
-    ``temporary`` is where the child's temporary files go: one that is killed cannot remove them.
+    ``temporary`` is the folder for the child's temporary files, because a killed child cannot remove them.
 
-    Raises subprocess.TimeoutExpired after ``timeout_s`` seconds; the child is dead by then.
+    Raises subprocess.TimeoutExpired after ``timeout_s`` seconds, when the child has been killed.
     """
     return subprocess.run(
         [sys.executable, "-m", module, *arguments],
@@ -55,10 +55,10 @@ def run(
 
 
 def follow(module: str, *arguments: str, log: IO[str], tell: Callable[[str], None], temporary: Path) -> int:
-    """``python -m module arguments…``, whose lines on standard output are told as they come; returns the exit code.
+    """Runs ``python -m module arguments…``, passing its lines on standard output to ``tell``; returns the exit code.
 
-    What it says on standard error goes to ``log``, its temporary files to the folder ``temporary``. The child ends with
-    this function, whatever ends it.
+    Its standard error goes to ``log``, its temporary files to the folder ``temporary``. The child never outlives this
+    function.
     """
     with subprocess.Popen(
         [sys.executable, "-u", "-m", module, *arguments],

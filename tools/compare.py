@@ -1,7 +1,7 @@
-"""Layer by layer: where a quantized or a compiled model leaves the one it was made from, and the usual cause.
+"""Layer by layer: where a quantized or compiled model diverges from the one it was made from, and the usual cause.
 
-A pure function from the outputs of every operator, as four parties compute them, to one row per layer and a sentence:
-the float model, LiteRT, TFLM (the definition of integer results), and the firmware. After a run, before the report.
+A pure function from the outputs of every operator, as computed by the float model, LiteRT, TFLM (which defines integer
+results) and the firmware, to one row per layer and a sentence. It comes after a run, before the report.
 """
 
 import math
@@ -23,9 +23,9 @@ from .values import Identity, Quantized
 
 Array = npt.NDArray[Any]
 
-SAMPLES = 64  # of the test set; more hardly move an SQNR
-LOW_SQNR_DB = 20.0  # noise of a tenth of the signal's amplitude
-EXACT_DB = 150.0  # no noise at all; float32 itself has 24 bits, which are 144 dB
+SAMPLES = 64  # of the test set; more hardly change an SQNR
+LOW_SQNR_DB = 20.0  # noise with a tenth of the signal's amplitude
+EXACT_DB = 150.0  # no noise at all; the 24 bits of float32 are 144 dB
 FLOAT_TOLERANCE = 1e-4  # relative, as in the bench
 MANY_CLIPPED = 0.01
 MUCH_UNUSED = 0.5
@@ -34,9 +34,9 @@ OUTLIER = 8.0  # times the median channel
 
 @dataclass(frozen=True)
 class Difference:
-    """How far values are from the reference's: the share that differ, and the largest difference.
+    """How far values are from the reference's: the share that differs, and the largest difference.
 
-    Integers differ by steps, floats by more than FLOAT_TOLERANCE of the largest magnitude in the tensor.
+    Integers differ if they are not equal, floats by more than FLOAT_TOLERANCE of the largest magnitude in the tensor.
     """
 
     share: float
@@ -45,12 +45,12 @@ class Difference:
 
 @dataclass(frozen=True)
 class Layer:
-    """One operator. Shares are 0 … 1, None where there is nothing to tell.
+    """One operator. Shares are 0 … 1, None where unknown.
 
-    ``sqnr_db``: signal to quantization noise of the reference against the float model, EXACT_DB without noise.
-    ``clipped``: share of the float model's values outside of the output's range. ``saturated``: of the output's values
-    at an end of its range (the lower one only where it is not zero itself, as after a ReLU). ``unused``: of the range
-    that no value reaches. ``litert`` and ``device`` are against the reference.
+    ``sqnr_db``: signal-to-quantization-noise ratio of the reference against the float model, EXACT_DB without noise.
+    ``clipped``: share of the float model's values outside the output's range. ``saturated``: share of the output's
+    values at an end of its range (the lower end only if it is not zero itself, as after a ReLU). ``unused``: share of
+    the range that no value reaches. ``litert`` and ``device`` are against the reference.
     """
 
     name: str
@@ -68,9 +68,9 @@ class Layer:
 
 @dataclass(frozen=True)
 class Comparison:
-    """``reference`` names whose outputs the others are held to, ``layer`` the first that diverges, None for none.
+    """``reference`` names the interpreter that the others are compared with, ``layer`` the first layer that diverges.
 
-    ``finding`` says it in words, with the usual cause and what to do.
+    ``layer`` is None if none does. ``finding`` says it in words, with the usual cause and what to do.
     """
 
     model: str
@@ -98,10 +98,10 @@ def examine(
     firmware: Identity,
     emulator: str | None,
 ) -> Comparison:
-    """Runs the interpreters over the first SAMPLES of the test set, or as many as the device had, and compares.
+    """Runs the interpreters on the first SAMPLES of the test set, or as many as the device had, and compares.
 
-    ``original`` is the same model in float32 with the same test set, None where there is none; ``device`` has for each
-    of the first samples what the program reports, None where no ``firmware`` ran. Raises ModelError when no interpreter
+    ``original`` is the same model in float32 with the same test set, None if there is none; ``device`` has what the
+    program reported for each of the first samples, None if no ``firmware`` ran. Raises ModelError when no interpreter
     can run the model.
     """
     graph = program.graph
@@ -118,13 +118,13 @@ def examine(
                 refusals.append(str(error))
     if not parties:
         raise ModelError("; ".join(refusals) or f"no interpreter to compare {name} with: pip install {oracle.LITERT}")
-    # Integer results are defined by TFLM; its float and hybrid ones, where it has any, by LiteRT.
+    # Integer results are defined by TFLM, float and hybrid ones by LiteRT.
     defines = oracle.TFLM if signature.read(quantized.tflite, name).is_integer else oracle.LITERT
     chosen = defines if defines in parties else next(iter(parties))
     floats, weights = (None, None) if original is None else _originals(graph, quantized, original, count)
     on_device = None if device is None else _by_operator(program, device)
     litert = None if chosen == oracle.LITERT else parties.get(oracle.LITERT)
-    # What assigns to a variable has no output that an interpreter could show.
+    # An operator that assigns to a variable has no output for interpreters to return.
     shown = [i for i, values in enumerate(parties[chosen]) if values is not None]
     graph = replace(graph, ops=tuple(graph.ops[i] for i in shown))
     real, kernels, others, measured = (
@@ -150,7 +150,7 @@ def examine(
 
 
 def _by_operator(program: Program, device: Sequence[Sequence[Array]]) -> list[Array | None]:
-    """What the device computed for each operator, first axis = sample; None for what it does not report."""
+    """The device's output of each operator, first axis = sample; None for operators that it does not report."""
     stacked = [np.stack(column) for column in zip(*device, strict=True)]
     known = {each.tensor.index: array for each, array in zip(program.reported, stacked, strict=True) if each.tensor}
     views = program.schedule.views if program.schedule is not None else {}
@@ -165,8 +165,8 @@ def _by_operator(program: Program, device: Sequence[Sequence[Array]]) -> list[Ar
 def _originals(
     graph: Graph, quantized: Quantized, original: Quantized, count: int
 ) -> tuple[list[Array | None], list[Array | None]]:
-    """For each operator the float model's output for the first ``count`` samples, and its weights; None where the
-    float model has no such layer."""
+    """For each operator the float model's output for the first ``count`` samples, and its weights; None if the float
+    model does not have the layer."""
     own = passes.simplify(read.read(original.tflite, original.model))
     inputs = real_inputs(quantized, original, count)
     found = interpreters.outputs(oracle.LITERT, original.tflite, own, inputs, original.model)
@@ -179,8 +179,8 @@ def _originals(
 
 
 def real_inputs(quantized: Quantized, original: Quantized, count: int) -> list[Array]:
-    """The float model's test set if it is the quantized one's. Without data both are random numbers, each of its own
-    type: then what the quantized model gets, as real numbers."""
+    """The float model's test set if it is the same as the quantized one's. Without data, both are random numbers in
+    each model's own type: then the quantized model's inputs, dequantized."""
     ports = signature.read(quantized.tflite, quantized.model).inputs
     stored, real = ([a[:count] for a in made.vectors.inputs] for made in (quantized, original))
     if all(np.array_equal(port.quantize(b), a) for port, a, b in zip(ports, stored, real, strict=True)):
@@ -198,8 +198,8 @@ def compare(
 ) -> tuple[Layer, ...]:
     """One Layer per operator. Every list has one array per operator, first axis = sample.
 
-    ``floats``, ``litert`` and ``device`` are None where that party did not run, and have None for layers that it does
-    not know. ``device`` may have fewer samples than the others.
+    ``floats``, ``litert`` and ``device`` are None if they did not run, and have None for layers that they do not have.
+    ``device`` may have fewer samples than the others.
     """
     rows = []
     for i, op in enumerate(graph.ops):
@@ -224,7 +224,7 @@ def compare(
 
 
 def sqnr_db(signal: Array, with_noise: Array) -> float | None:
-    """10 log10 of signal power over noise power, at most EXACT_DB; None for a signal that is zero everywhere."""
+    """10 log10 of signal power over noise power, at most EXACT_DB; None for a signal that is always zero."""
     exact = signal.astype(np.float64).ravel()
     power, noise = float(np.sum(exact**2)), float(np.sum((with_noise.astype(np.float64).ravel() - exact) ** 2))
     if power == 0.0 or not math.isfinite(power + noise):
@@ -233,7 +233,7 @@ def sqnr_db(signal: Array, with_noise: Array) -> float | None:
 
 
 def dequantize(tensor: Tensor, values: Array) -> npt.NDArray[np.float64]:
-    """Real values: scale * (quantized - zero point); floats as they are."""
+    """Real values: scale * (quantized - zero point); floats are unchanged."""
     real = values.astype(np.float64)
     return (real - tensor.zero_point) * tensor.scale if tensor.quantization else real
 
@@ -253,7 +253,7 @@ def difference(reference: Array, values: Array) -> Difference:
 
 
 def _range(tensor: Tensor) -> tuple[int, int] | None:
-    """The smallest and largest value of a quantized tensor's type; None for others."""
+    """The smallest and the largest value of a quantized tensor's type; None for other tensors."""
     if tensor.quantization is None or not tensor.dtype.value.startswith(("int", "uint")):
         return None
     limits = np.iinfo(tensor.dtype.value)
@@ -261,7 +261,7 @@ def _range(tensor: Tensor) -> tuple[int, int] | None:
 
 
 def _clipped(tensor: Tensor, real: Array) -> float | None:
-    """The share of real values that lie outside of the tensor's range by more than half a step."""
+    """The share of real values that are outside the tensor's range by more than half a step."""
     ends = _range(tensor)
     if ends is None or not real.size:
         return None
@@ -289,7 +289,7 @@ def _unused(tensor: Tensor, values: Array) -> float | None:
     return 1.0 - (int(values.max()) - int(values.min())) / (high - low)
 
 
-# --- finding out why --------------------------------------------------------------------------------------------------
+# --- finding the cause ------------------------------------------------------------------------------------------------
 
 
 def find(
@@ -300,11 +300,11 @@ def find(
     weights: Sequence[Array | None] | None = None,
     exact: bool = True,
 ) -> tuple[str | None, str]:
-    """The first layer that diverges, None when there is none, and a sentence with its usual cause.
+    """The first layer that diverges, None if there is none, and a sentence with its usual cause.
 
-    A device that differs from the reference at all comes first (``exact``: the reference defines its numbers), then
-    a layer whose SQNR is below LOW_SQNR_DB, or the one that set a range which clips more than MANY_CLIPPED of a layer's
-    values. ``floats`` are the float model's outputs, ``weights`` its weights.
+    Any difference between device and reference comes first (``exact``: the reference defines the device's numbers),
+    then a layer whose SQNR is below LOW_SQNR_DB, or the one that set a range that clips more than MANY_CLIPPED of a
+    layer's values. ``floats`` are the float model's outputs, ``weights`` its weights.
     """
     for layer in layers:
         if layer.device is not None and layer.device.share > 0:
@@ -316,7 +316,7 @@ def find(
                 )
             return layer.name, (
                 f"{_where(layer)} is the first where the device differs from {reference}: {wrong}. {reference} is not "
-                "exact to the last bit here: a step or two are no error, more are"
+                "exact to the last bit here: a step or two is normal, more is an error"
             )
     for i, layer in enumerate(layers):
         if layer.sqnr_db is not None and (layer.sqnr_db < LOW_SQNR_DB or _is_clipped(layer)):
@@ -330,7 +330,7 @@ def find(
                 kernel = weights[i] if weights is not None else None
                 cause = _cause(graph, graph.ops[i], layer, real, kernel, before)
             return named.name, (
-                f"{_where(named)} is the first that leaves the float model: {named.sqnr_db:.1f} dB. {cause}"
+                f"{_where(named)} is the first that diverges from the float model: {named.sqnr_db:.1f} dB. {cause}"
             )
     known = [layer for layer in layers if layer.sqnr_db is not None]
     if not known:
@@ -340,14 +340,14 @@ def find(
 
 
 def _is_clipped(layer: Layer) -> bool:
-    """Whether calibration cut off many values; these ranges are 0 … 255/256 whatever the calibration."""
+    """Whether calibration clipped many values; a fixed range is 0 … 255/256 whatever the calibration."""
     known = ops.lookup(layer.op)
     fixed = known is not None and known.fixed_range
     return not fixed and layer.clipped is not None and layer.clipped > MANY_CLIPPED
 
 
 def _range_set_by(graph: Graph, layers: Sequence[Layer], position: int) -> int:
-    """The operator that the range of an operator's output was calibrated for, as far as the float model knows it."""
+    """The operator for which the range of an operator's output was calibrated, if the float model has it."""
     makers = {op.outputs[0]: i for i, op in enumerate(graph.ops)}
     while (known := ops.lookup(graph.ops[position].kind)) and known.keeps_range:
         source = makers.get(graph.input(graph.ops[position], 0).index)
@@ -358,11 +358,11 @@ def _range_set_by(graph: Graph, layers: Sequence[Layer], position: int) -> int:
 
 
 def _calibration(layer: Layer, clipped: Layer) -> str:
-    """``layer`` set the range that cuts off many values of ``clipped``, which is itself or behind it."""
-    behind = "" if layer is clipped else f", and {clipped.clipped:.1%} behind {clipped.name!r} ({clipped.op})"
+    """``layer`` set the range that clips many values of ``clipped``, which is the same layer or a later one."""
+    later = "" if layer is clipped else f", and {clipped.clipped:.1%} after {clipped.name!r} ({clipped.op})"
     return (
-        f"Usual cause: calibration data. {layer.clipped:.1%} of the float model's values lie outside of its range"
-        f"{behind}: calibrate with more, or with more typical samples (--calibration)"
+        f"Usual cause: calibration data. {layer.clipped:.1%} of the float model's values are outside its range"
+        f"{later}: calibrate with more, or with more typical samples (--calibration)"
     )
 
 
@@ -371,7 +371,7 @@ def _where(layer: Layer) -> str:
 
 
 def _cause(graph: Graph, op: Op, layer: Layer, real: Array | None, kernel: Array | None, before: float | None) -> str:
-    """The usual causes but clipping, the most certain first."""
+    """The usual causes other than clipping, most certain first."""
     constants = [graph.tensors[i] for i in op.inputs[1:2] if i is not None and graph.tensors[i].data is not None]
     per_tensor = constants and constants[0].quantization is not None and not constants[0].quantization.per_channel
     if per_tensor and kernel is not None and (found := _outlier(_output_channels(op, kernel))):
@@ -386,23 +386,23 @@ def _cause(graph: Graph, op: Op, layer: Layer, real: Array | None, kernel: Array
         )
     if layer.unused is not None and layer.unused > MUCH_UNUSED:
         return (
-            f"Usual cause: calibration data. {layer.unused:.0%} of its range is never used: the samples that made it "
-            "hold values that real ones do not (--calibration)"
+            f"Usual cause: calibration data. {layer.unused:.0%} of its range is never used: the calibration samples "
+            "have values that real ones do not (--calibration)"
         )
     if before is not None and before - (layer.sqnr_db or 0.0) < 6.0:
-        return "Its input was nearly as noisy: the error has grown from layer to layer. Try QAT or --mode int16x8"
-    return "No single cause stands out: eight bits are few for this layer. Try QAT or --mode int16x8"
+        return "Its input is nearly as noisy: the error grows from layer to layer. Try QAT or --mode int16x8"
+    return "No single cause stands out: eight bits are not enough for this layer. Try QAT or --mode int16x8"
 
 
 def _output_channels(op: Op, kernel: Array) -> Array:
-    """Weights with their output channels last: OHWI and OI become …O, 1HWO stays."""
+    """Weights with the output channels last: OHWI and OI become …O, 1HWO is unchanged."""
     known = ops.lookup(op.kind)
     axis = known.channel_axis if known is not None else None
     return kernel if axis is None else np.moveaxis(kernel, axis, -1)
 
 
 def _outlier(values: Array) -> tuple[int, float] | None:
-    """The channel (last axis) that reaches farthest and how much farther than the median one, if by OUTLIER times."""
+    """The channel (last axis) with the largest magnitude and its ratio to the median channel, if above OUTLIER."""
     reach = np.abs(values.astype(np.float64)).reshape(-1, values.shape[-1]).max(axis=0)
     if len(reach) < 3:
         return None

@@ -1,4 +1,4 @@
-"""GCC's name of a processor → Core: what that processor can do. The compiler asks this, never a target's name.
+"""GCC's name of a processor → Core: what that processor can do. The compiler uses this, never a target's name.
 
 The name is what follows -mcpu= (Arm) or -march= (RISC-V), modifiers included: ``cortex-m4``, ``cortex-m4+nofp``,
 ``cortex-m55+nomve``, ``rv32imac``. ``host`` is the machine that kerf runs on.

@@ -1,7 +1,7 @@
-"""Python values and users' words as C++ source text, for everything that is rendered.
+"""Python values and user-supplied names as C++ source text, for everything that is rendered.
 
-Whatever a layer, a class or a model is called, its name stays inside its literal or comment, and an identifier made
-from it is one.
+Whatever a layer, a class or a model is called, its name cannot break out of a literal or comment, and an identifier
+made from it is valid.
 """
 
 import math
@@ -36,15 +36,15 @@ _TYPES = {
     "int32": ("int32_t", 10),
     "int64": ("int64_t", 6),
     "float32": ("float", 6),
-    "float16": ("uint16_t", 12),  # its bits: C++17 has no such type
+    "float16": ("uint16_t", 12),  # as bits: C++17 has no such type
     "bool": ("bool", 16),
 }
 
 
 def identifier(text: str) -> str:
-    """A C++ identifier that resembles ``text``: ASCII, no keyword, nothing reserved, at most MAX_IDENTIFIER long.
+    """A C++ identifier that resembles ``text``: ASCII, not a keyword, not reserved, at most MAX_IDENTIFIER long.
 
-    Different texts may give the same identifier; the caller makes it unique.
+    Different texts may give the same identifier; the caller must make it unique.
     """
     name = re.sub(r"[^A-Za-z0-9]+", "_", text).strip("_")[:MAX_IDENTIFIER].rstrip("_")
     if not name:
@@ -55,10 +55,10 @@ def identifier(text: str) -> str:
 
 
 def string_literal(text: str) -> str:
-    """``text`` as a C++ string literal of its UTF-8 bytes, quotes included.
+    """``text`` as a C++ string literal of its UTF-8 bytes, including the quotes.
 
-    Octal escapes end after three digits (hexadecimal ones do not end), ``?`` is escaped because of trigraphs.
-    Lone surrogates, which UTF-8 cannot express, become ``?``; a NUL ends the string for its reader, as in any C string.
+    Octal escapes end after three digits (hexadecimal ones have no limit); ``?`` is escaped because of trigraphs. Lone
+    surrogates, which UTF-8 cannot encode, become ``?``; a NUL ends the string for its reader, as in any C string.
     """
     escaped = {0x22: '\\"', 0x5C: "\\\\", 0x3F: "\\?", 0x0A: "\\n", 0x0D: "\\r", 0x09: "\\t"}
     parts = (
@@ -81,16 +81,16 @@ def cpp_type(dtype: str) -> str:
 
 
 def integer(value: int) -> str:
-    """An integer literal of int, or of long long where int is too small."""
+    """A literal of type int, or of long long if int is too small."""
     if value == INT32_MIN:
-        return "(-2147483647 - 1)"  # there are no negative literals, and 2147483648 is no int
+        return "(-2147483647 - 1)"  # there are no negative literals, and 2147483648 is not an int
     if value == INT64_MIN:
         return "(-9223372036854775807LL - 1)"
     return str(value) if INT32_MIN < value < 2**31 else f"{value}LL"
 
 
 def float32(value: float) -> str:
-    """A float literal of exactly this float32 value: hexadecimal, so that nothing is rounded twice."""
+    """A literal with exactly this float32 value: hexadecimal, so that it is not rounded twice."""
     value = float(np.float32(value))
     if math.isnan(value):
         return "std::numeric_limits<float>::quiet_NaN()"
@@ -116,7 +116,7 @@ def value(item: Any) -> str:
 
 
 def array_lines(data: npt.NDArray[Any]) -> Iterator[str]:
-    """The elements in memory order as lines of comma-separated literals, wrapped for reading."""
+    """The elements in memory order as lines of comma-separated literals, wrapped for readability."""
     flat = np.ascontiguousarray(data).ravel()
     dtype = flat.dtype.newbyteorder("=").name
     per_line = _TYPES[dtype][1]

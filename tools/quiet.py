@@ -1,4 +1,4 @@
-"""Keeps what libraries print away from the user: to a log file, where it can still be read."""
+"""Redirects what libraries print to a log file."""
 
 import os
 import re
@@ -17,7 +17,7 @@ _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 @contextmanager
 def without_warnings() -> Iterator[None]:
-    """Hides the Python warnings of libraries as long as the context lasts: their deprecations are not the user's."""
+    """Hides Python warnings within the context: the deprecations of libraries are not the user's concern."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
@@ -25,10 +25,10 @@ def without_warnings() -> Iterator[None]:
 
 @contextmanager
 def quiet(log: Path) -> Iterator[None]:
-    """Sends everything that Python or C++ code writes to stdout and stderr to ``log``, as long as the context lasts.
+    """Redirects everything that Python or C++ code writes to stdout and stderr to ``log`` within the context.
 
-    C++ libraries write to the file descriptors, so these are replaced, not only sys.stdout and sys.stderr. Not for
-    more than one thread at a time.
+    C++ libraries write to the file descriptors, so these are replaced, not just sys.stdout and sys.stderr. Not
+    thread-safe.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     streams = sys.stdout, sys.stderr
@@ -50,7 +50,7 @@ def quiet(log: Path) -> Iterator[None]:
 
 @contextmanager
 def failures_as(kind: type[KerfError], sentence: str, log: Path) -> Iterator[None]:
-    """Runs a library quietly; whatever it raises becomes ``kind`` with the line of its message that says why."""
+    """Runs a library quietly; whatever it raises becomes ``kind``, with the line of its message that says why."""
     try:
         with quiet(log):
             yield
@@ -59,11 +59,11 @@ def failures_as(kind: type[KerfError], sentence: str, log: Path) -> Iterator[Non
     except Exception as error:
         with log.open("a", encoding="utf-8") as file:
             traceback.print_exc(file=file)
-        raise kind(f"{sentence}: {useful_line(error)} (everything it said: {log})") from error
+        raise kind(f"{sentence}: {useful_line(error)} (its output is in {log})") from error
 
 
 def useful_line(error: BaseException) -> str:
-    """The line of a message that says why: compilers write it after ``error:``, Keras below the layer it called."""
+    """The line of a message that says why: compilers put it after ``error:``, Keras below the name of the layer."""
     lines = [line.strip() for line in _COLOURS.sub("", str(error)).splitlines() if line.strip()]
     marked = [line.rpartition("error: ")[2] for line in lines if "error: " in line]
     telling = [line for line in lines if not line.startswith("Exception encountered when calling") and line[-1] != ":"]

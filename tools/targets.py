@@ -1,6 +1,6 @@
 """platformio.ini → Target: the board table, read the way PlatformIO reads it (extends, ${…}).
 
-What platformio.ini must hold is written at its top.
+The comment at the top of platformio.ini describes its keys.
 """
 
 import configparser
@@ -19,15 +19,15 @@ from .values import Emulator, Target
 ROOT = Path(__file__).resolve().parent.parent
 TABLE = ROOT / "platformio.ini"
 SYMLINK = "symlink://"
-TFLM_LIB = "KERF_TFLM_LIB"  # environment: another TFLM than custom_tflm_lib, for one command
+TFLM_LIB = "KERF_TFLM_LIB"  # environment variable: overrides custom_tflm_lib for one command
 
 
 def load(path: Path = TABLE) -> Mapping[str, Target]:
     """All targets by name, in the table's order.
 
-    Raises UsageError, naming section and key, when a key is missing or makes no sense.
+    Raises UsageError, naming section and key, when a key is missing or invalid.
     """
-    # Here, because PlatformIO takes 0.3 s to import and most commands need no target.
+    # Imported here because PlatformIO takes 0.3 s to import and most commands need no target.
     from platformio.exception import PlatformioException
     from platformio.public import ProjectConfig
 
@@ -53,12 +53,12 @@ def find(name: str, known: Mapping[str, Target] | None = None) -> Target:
 
 
 def _text(value: Any) -> str:
-    """A value as it stands in the file: several of them are lines."""
+    """A value as it appears in the file: a list has one item per line."""
     return "\n".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
 
 
 class _Section:
-    """One [env:…] while it is being read; each reader names the section and the key it stumbles over."""
+    """One [env:…] while it is being read; errors name the section and the key."""
 
     def __init__(self, path: Path, name: str, items: Mapping[str, str]) -> None:
         self.path, self.name, self.items = path, name, items
@@ -124,7 +124,7 @@ class _Section:
         ids = self.words("custom_usb_ids")
         for each in ids:
             if not re.fullmatch(r"[0-9a-f]{4}:[0-9a-f]{4}", each):
-                raise self.wrong("custom_usb_ids", f"{each!r} is not VID:PID in small hexadecimal digits (2341:805a)")
+                raise self.wrong("custom_usb_ids", f"{each!r} is not VID:PID in lower-case hexadecimal (2341:805a)")
         return ids
 
     def emulator(self, name: str) -> Emulator:
@@ -137,7 +137,7 @@ class _Section:
         return Emulator(name, dict(sorted(settings.items())))
 
     def tflm(self) -> Mapping[str, str]:
-        """custom_tflm_*, with the library of the environment where that names one."""
+        """custom_tflm_*, with the library from the environment if it names one."""
         prefix = "custom_tflm_"
         settings = {k.removeprefix(prefix): v for k, v in sorted(self.items.items()) if k.startswith(prefix)}
         if settings and (other := os.environ.get(TFLM_LIB)):
@@ -145,7 +145,7 @@ class _Section:
         return settings
 
     def limits(self) -> tuple[int, int]:
-        """RAM and flash in bytes: of the board's JSON where the platform is in this repository, else of the table."""
+        """RAM and flash in bytes: from the board's JSON if the platform is in this repository, else from the table."""
         platform = self.text("platform")
         if not platform.startswith(SYMLINK):
             return self.number("custom_ram_bytes", 1), self.number("custom_flash_bytes", 1)
@@ -154,4 +154,4 @@ class _Section:
             upload = json.loads(board.read_text(encoding="utf-8"))["upload"]
             return int(upload["maximum_ram_size"]), int(upload["maximum_size"])
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise self.wrong("board", f"{board.name} does not give its RAM and flash sizes ({error!r})") from error
+            raise self.wrong("board", f"{board.name} does not state its RAM and flash sizes ({error!r})") from error

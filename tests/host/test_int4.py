@@ -95,5 +95,5 @@ def test_refuses_int4_that_is_computed() -> None:
     (op,) = narrow(conv(1))
     weights = replace(op.inputs[1], data=None)
     file = single_op(op.kind, [op.inputs[0], weights], op.outputs, op.options_table, **op.options)
-    with pytest.raises(UnsupportedModel, match="is computed in int4, which only constants may be"):
+    with pytest.raises(UnsupportedModel, match="is computed in int4, which only constants may have"):
         passes.run(read.read(file, "m"))

@@ -165,7 +165,7 @@ def test_different_quantization_is_refused_by_name(
     with pytest.raises(UnsupportedModel) as caught:
         specification.check(op, graph)
     assert str(caught.value).startswith(f"operator 7 {kind} 'block/layer': 't{position}' (int8, ")
-    assert f"have different quantization, which no {kind} kernel converts" in str(caught.value)
+    assert f"have different quantization, but no {kind} kernel converts" in str(caught.value)
 
 
 @pytest.mark.parametrize("kind", ["RESHAPE", "PAD", "MAX_POOL_2D", "AVERAGE_POOL_2D"])

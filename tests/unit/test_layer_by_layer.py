@@ -93,7 +93,7 @@ def test_nothing_diverges() -> None:
 def test_calibration_that_cuts_values_off() -> None:
     layer, sentence = found(graph(0.01), [NORMAL / 10, NORMAL], [quantize(NORMAL / 10, 0.01), quantize(NORMAL, 0.01)])
     assert layer == "second"
-    assert "Usual cause: calibration data" in sentence and "lie outside of its range" in sentence
+    assert "Usual cause: calibration data" in sentence and "are outside its range" in sentence
 
 
 def test_clipping_counts_before_the_noise_is_bad() -> None:
@@ -116,15 +116,16 @@ def test_clipping_behind_a_pool_is_of_the_layer_that_set_the_range() -> None:
     layer, sentence = found(
         graph(kind="AVERAGE_POOL_2D"), [NORMAL / 8, pooled], [quantize(NORMAL / 8), quantize(pooled)]
     )
-    assert layer == "first" and sentence.startswith("Layer 'first' (RELU) is the first that leaves the float model: ")
+    assert layer == "first" and sentence.startswith(
+        "Layer 'first' (RELU) is the first that diverges from the float model: "
+    )
     assert (
-        "0.0% of the float model's values lie outside of its range, and 3.1% behind 'second' (AVERAGE_POOL_2D)"
-        in sentence
+        "0.0% of the float model's values are outside its range, and 3.1% after 'second' (AVERAGE_POOL_2D)" in sentence
     )
     g = graph(kind="MAX_POOL_2D")
     chain = replace(g, ops=(replace(g.ops[0], kind="MAX_POOL_2D"), g.ops[1]))
     layer, sentence = found(chain, [real, pooled], [quantize(real), quantize(pooled)])
-    assert layer == "first" and "1.6% of the float model's values lie outside of its range:" in sentence
+    assert layer == "first" and "1.6% of the float model's values are outside its range:" in sentence
     rows = compare.compare(g, [quantize(real), quantize(pooled)], floats=[None, pooled])
     layer, _ = compare.find(g, rows, [None, pooled], "tflite-micro")
     assert layer == "second", "the layer that set the range is none of the float model's"
@@ -175,7 +176,7 @@ def test_a_wrong_kernel_comes_before_everything_else() -> None:
     assert "All layers before it are equal, so its kernel computes wrong numbers" in sentence
     assert "1.56% of its values, by up to 1" in sentence
     _, sentence = compare.find(graph(), rows, None, "ai-edge-litert", exact=False)
-    assert "a step or two are no error" in sentence
+    assert "a step or two is normal" in sentence
 
 
 # --- the whole, on real files -----------------------------------------------------------------------------------------

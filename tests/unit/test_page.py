@@ -144,7 +144,7 @@ def test_page_says_where_litert_stood_in_for_tflm() -> None:
 def test_page_of_a_firmware_that_was_not_built_here() -> None:
     found = {**kept_details(), "plan": None, "sections": [], "flash_limit_bytes": None, "ram_limit_bytes": None}
     text = re.sub(r"\s+", " ", Page(page.html([BOARD, FOUND], found)).text)
-    assert "on a real board, firmware as found there (build 0123456789abcdef); model of" in text
+    assert "on a real board, firmware as found (build 0123456789abcdef); model of" in text
     assert "flash, bytes" not in text and 'id="memory"' not in page.html([FOUND], found)
 
 

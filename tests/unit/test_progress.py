@@ -68,7 +68,7 @@ def test_failures_become_one_sentence_and_the_rest_is_logged(tmp_path: Path) -> 
     log = tmp_path / "log"
     with pytest.raises(QuantizeError) as caught, failures_as(QuantizeError, "cannot convert m", log):
         raise RuntimeError("\n<unknown>:0: note: somewhere\n<unknown>:0: error: loc(x): 'tf.Erf' op is custom\nmore")
-    assert str(caught.value) == f"cannot convert m: loc(x): 'tf.Erf' op is custom (everything it said: {log})"
+    assert str(caught.value) == f"cannot convert m: loc(x): 'tf.Erf' op is custom (its output is in {log})"
     assert "Traceback" in log.read_text() and "note: somewhere" in log.read_text()
 
 

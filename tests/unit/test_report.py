@@ -40,7 +40,7 @@ def test_run_shows_what_matters() -> None:
         "5,000 bytes = 800 static + 3,600 arena + 600 stack",
         "3,000,001 instructions (median of 360; min 3,000,000, p99 3,000,100)",
         "0.9944 on the device, 0.9944 on the host",
-        "2 frames were sent again",
+        "2 frames were resent",
         "All 360 samples equal the oracle bit for bit.",
     ):
         assert part in text
@@ -56,7 +56,7 @@ def test_run_on_a_board_gives_time() -> None:
 
 def test_a_firmware_that_was_not_built_here_has_no_sizes() -> None:
     text = shown(report.show_run, Outcome(FOUND))
-    assert re.search(r"where +stm32f4, a real board, firmware as found there \(build 0123456789abcdef\), runtime", text)
+    assert re.search(r"where +stm32f4, a real board, firmware as found \(build 0123456789abcdef\), runtime", text)
     assert re.search(r"flash, RAM +not known", text) and "arena" not in text
     found, built = (
         line.split() for line in shown(report.show_bench, [Outcome(FOUND), Outcome(BOARD)]).splitlines()[-2:]
@@ -162,7 +162,7 @@ def test_rows() -> None:
     assert re.search(r"a +12,345 +aot, tflm +yes", text)
     assert re.search(r"b +1 +-", text)
     assert re.search(r"name +a\b", shown(report.show_rows, rows[:1]))
-    assert "nothing" in shown(report.show_rows, [])
+    assert "none" in shown(report.show_rows, [])
 
 
 LAYERS = (

@@ -87,9 +87,9 @@ def test_a_target_need_not_have_an_emulator(tmp_path: Path) -> None:
         ({"custom_emulators": "simics"}, "custom_emulators: unknown emulator 'simics'; known: qemu, renode"),
         ({"custom_qemu_machine": None}, "custom_qemu_machine: is missing"),
         ({"custom_qemu_icount_shift": "fast"}, "custom_qemu_icount_shift: 'fast' is not a whole number"),
-        ({"custom_usb_ids": "2341"}, "custom_usb_ids: '2341' is not VID:PID in small hexadecimal digits"),
+        ({"custom_usb_ids": "2341"}, "custom_usb_ids: '2341' is not VID:PID in lower-case hexadecimal"),
         ({"custom_usb_ids": "10c4:EA60"}, "custom_usb_ids: '10c4:EA60' is not VID:PID"),
-        ({"board": "none"}, "board: none.json does not give its RAM and flash sizes"),
+        ({"board": "none"}, "board: none.json does not state its RAM and flash sizes"),
         ({"platform": "vendor"}, "custom_ram_bytes: is missing"),
     ],
 )
@@ -102,7 +102,7 @@ def test_a_mistake_is_named_with_its_section_and_key(tmp_path: Path, changes: di
 
 @pytest.mark.parametrize("board", [{}, {"upload": {"maximum_size": 1}}, {"upload": "large"}])
 def test_a_board_file_without_sizes_is_refused(tmp_path: Path, board: object) -> None:
-    with pytest.raises(UsageError, match=r"toy\.json does not give its RAM and flash sizes"):
+    with pytest.raises(UsageError, match=r"toy\.json does not state its RAM and flash sizes"):
         targets.load(table(tmp_path, board_file=board))
 
 

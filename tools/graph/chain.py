@@ -1,6 +1,6 @@
-"""Two neighbouring steps as one: kernels/chain.h computes the rows between them, and the tensor never exists.
+"""Fuses two neighbouring steps: kernels/chain.h computes the tensor between them row by row, so it never exists whole.
 
-Either may be a convolution of any kind in int8, which computes some rows as well as all of them (`KernelCall.by_rows`).
+Both must be int8 convolutions of any kind, which can compute some rows as well as all of them (`KernelCall.by_rows`).
 """
 
 import numpy as np
@@ -10,7 +10,7 @@ from .ops._order import parts
 
 
 def chain(schedule: Schedule, at: int) -> Schedule | None:
-    """The schedule with steps ``at`` and ``at + 1`` as one; None where they cannot be."""
+    """The schedule with steps ``at`` and ``at + 1`` fused; None if that is impossible."""
     first, second = schedule.steps[at : at + 2]
     between = first.output
     others = [step for step in schedule.steps if step is not second and between in step.call.reads]
@@ -44,8 +44,8 @@ def _call(schedule: Schedule, first: Step, second: Step) -> KernelCall:
 
 
 def _trails(first: Step, second: Step, source: Tensor, output: Tensor) -> dict[int, int]:
-    """How far the output must begin below the input: while a row of it is written, only those rows of the input are
-    needed that make rows between which do not exist yet."""
+    """How far the output must start below the input: while one of its rows is written, only those input rows are still
+    needed from which rows in between are yet to be computed."""
     a, b = first.call.fields, second.call.fields
     reach = (b["filter_height"] - 1) * b["dilation_height"] + 1
     held = np.minimum(np.arange(b["output_height"]) * b["stride_height"] - b["padding_top"] + reach, b["input_height"])

@@ -1,4 +1,4 @@
-"""Whether kerf has a kernel for every operator of a Graph, in the types and shapes it is used with."""
+"""Checks that kerf has a kernel for every operator of a Graph, with the types and shapes it is used with."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -54,12 +54,12 @@ def _check_outputs(graph: Graph) -> None:
 
 
 def check_op(op: Op, graph: Graph) -> None:
-    """Raises ModelError or UnsupportedModel unless a kernel takes the operator."""
+    """Raises ModelError or UnsupportedModel unless there is a kernel for the operator."""
     operator = ops.lookup(op.kind)
     if operator is None:
         raise UnsupportedModel(
             f"{op.where} has no kernel in runtime aot; replace the layer in the Keras model "
-            "(`inv ops` lists what there is)"
+            "(`inv ops` lists the supported operators)"
         )
     operator.check(op, graph)
     specification.check(op, graph)

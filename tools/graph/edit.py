@@ -1,4 +1,4 @@
-"""What the passes share: dropping what nothing needs, and numbering what is left."""
+"""Shared by the passes: dropping what nothing needs, and renumbering the rest."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -7,9 +7,9 @@ from .ir import Graph, Op
 
 
 def live(ops: Sequence[Op], outputs: Sequence[int]) -> tuple[Op, ...]:
-    """The operators whose outputs a live operator reads or the model gives, in the same order.
+    """The operators whose outputs are read by a live operator or are outputs of the model, in the same order.
 
-    Operators without outputs, which assign variables, are live.
+    Operators without outputs, which assign to variables, are live.
     """
     needed = set(outputs)
     found = []
@@ -21,7 +21,7 @@ def live(ops: Sequence[Op], outputs: Sequence[int]) -> tuple[Op, ...]:
 
 
 def compact(graph: Graph) -> Graph:
-    """The graph without unused tensors; operators and tensors are numbered from 0 again."""
+    """The graph without unused tensors; operators and tensors are renumbered from 0."""
     used = {*graph.inputs, *graph.outputs}
     for op in graph.ops:
         used |= {*op.outputs, *(i for i in op.inputs if i is not None)}

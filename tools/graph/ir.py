@@ -1,4 +1,4 @@
-"""The values of the compiler: Graph (what a model is), Step (what will run), Plan (where its memory lies).
+"""The values of the compiler: Graph (what a model is), Step (what will run), Plan (where its tensors are in memory).
 
 Everything here is frozen. ``read.py`` makes a Graph, ``passes/`` rewrite it, ``schedule.py`` turns it into Steps,
 ``plan.py`` places their tensors in the arena, and ``runtimes/`` print them.
@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 
 class DType(Enum):
-    """Element types. The value is NumPy's name of the type, except for INT4, which arrays hold as int8, and RESOURCE,
+    """Element types. The value is NumPy's name of the type, except for INT4, which arrays store as int8, and RESOURCE,
     the handle of a variable, which has no elements."""
 
     FLOAT32 = "float32"
@@ -35,7 +35,7 @@ class DType(Enum):
 
     @property
     def numpy(self) -> str:
-        """The type of an array that holds such elements."""
+        """The dtype of an array of such elements."""
         return {DType.INT4: "int8", DType.RESOURCE: "V0"}.get(self, self.value)
 
     @property
@@ -69,9 +69,9 @@ class Quantization:
 class Tensor:
     """One tensor; ``index`` is its position in Graph.tensors.
 
-    ``data`` is set for constants, with the tensor's shape and its dtype's ``numpy``. ``initial`` is set for state: a
-    tensor that keeps its value from one inference to the next, and has this one before the first.
-    ``kept`` are the positions along the file's last dimension that pruning left, None where it removed none.
+    ``data`` is set for constants, with the tensor's shape and its dtype's ``numpy``. ``initial`` is set for state: the
+    value before the first inference of a tensor that keeps its value from one inference to the next.
+    ``kept`` are the positions along the file's last dimension that pruning kept, None if it removed none.
     """
 
     index: int
@@ -89,12 +89,12 @@ class Tensor:
 
     @property
     def bytes(self) -> int:
-        """Size in the file and in memory: two INT4 to the byte."""
+        """Size in the file and in memory: two INT4 per byte."""
         return (self.elements * self.dtype.bits + 7) // 8
 
     @property
     def scale(self) -> float:
-        """The per-tensor scale; operators check that there is one before they ask for it."""
+        """The per-tensor scale; operators check first that there is one."""
         assert self.quantization is not None and not self.quantization.per_channel
         return self.quantization.scales[0]
 
@@ -129,8 +129,8 @@ class Op:
 
 @dataclass(frozen=True, eq=False)
 class Graph:
-    """A whole model, operators in execution order. ``subgraphs`` are those that operators refer to by number: the
-    file's second is number 1. Their own ``subgraphs`` are empty."""
+    """A whole model, operators in execution order. ``subgraphs`` are the file's other subgraphs, which operators refer
+    to by number: the file's second is number 1. Their own ``subgraphs`` are empty."""
 
     name: str
     sha256: str
@@ -166,7 +166,7 @@ class Graph:
 
 @dataclass(frozen=True)
 class Params:
-    """A C++ struct of numbers known when the model is compiled: its type and the fields in their order.
+    """A C++ struct of numbers known at compile time: its type and its fields in order.
 
     A field is an int, a float (float32), a bool, or a tuple of these.
     """
@@ -177,7 +177,7 @@ class Params:
 
 @dataclass(frozen=True)
 class Read:
-    """Kernel argument: a pointer to a tensor that the kernel reads; None prints nullptr."""
+    """Kernel argument: a pointer to a tensor that the kernel reads; None is printed as nullptr."""
 
     tensor: int | None
 
@@ -200,7 +200,7 @@ class Write:
 class Constant:
     """Kernel argument: an array computed by the compiler (multipliers, tables, repacked weights), kept in flash.
 
-    ``replaces`` is the tensor whose values it holds in another form, None where it holds others.
+    ``replaces`` is the tensor whose values it holds in another form, None if there is none.
     """
 
     suffix: str
@@ -210,10 +210,10 @@ class Constant:
 
 @dataclass(frozen=True)
 class Scratch:
-    """Kernel argument: a pointer to ``bytes`` of working memory, free again after the call.
+    """Kernel argument: a pointer to ``bytes`` of scratch memory, free again after the call.
 
-    ``needed`` is the constexpr function of the kernel's header that says how many bytes that must be. It takes what
-    the kernel takes before its pointers: the same template arguments and params.
+    ``needed`` is the constexpr function in the kernel's header that returns the number of bytes it needs. Its arguments
+    are those of the kernel before the pointers: the same template arguments and params.
     """
 
     bytes: int
@@ -228,8 +228,8 @@ class KernelCall:
     """``function<template…>(params…, arguments…)`` from firmware/kernels/<header>.
 
     With ``constexpr_params`` the params are the first template arguments instead, for kernels whose loops the compiler
-    unrolls. ``by_rows``: called with params of fewer output rows, the kernel computes those rows, top to bottom.
-    ``headers`` are those of the kernels that it calls in turn.
+    should unroll. ``by_rows``: called with params for fewer output rows, the kernel computes just those, top to bottom.
+    ``headers`` are those of the kernels that it calls.
     """
 
     header: str
@@ -263,7 +263,7 @@ class KernelCall:
 
 @dataclass(frozen=True, eq=False)
 class Step:
-    """One kernel call and the operators it stands for, in execution order. ``variant`` names the kernel chosen."""
+    """One kernel call and the operators it stands for, in execution order. ``variant`` names the chosen kernel."""
 
     ops: tuple[Op, ...]
     call: KernelCall
@@ -271,12 +271,12 @@ class Step:
 
     @property
     def name(self) -> str:
-        """The layers' names."""
+        """The names of its layers."""
         return " + ".join(op.name for op in self.ops)
 
     @property
     def kind(self) -> str:
-        """The operators' kinds."""
+        """The kinds of its operators."""
         return " + ".join(op.kind for op in self.ops)
 
     @property
@@ -289,7 +289,7 @@ class Step:
 class Schedule:
     """The steps of one inference in order.
 
-    ``views`` are tensors that are another tensor's memory under another shape: tensor → the tensor that is placed.
+    ``views`` are tensors that share another tensor's memory under another shape: view → the tensor that is placed.
     """
 
     graph: Graph
@@ -297,12 +297,12 @@ class Schedule:
     views: Mapping[int, int] = field(default_factory=dict)
 
     def placed(self, tensor: int) -> int:
-        """The tensor whose memory a tensor is: itself, unless it is a view."""
+        """The tensor whose memory a tensor uses: its own, unless it is a view."""
         return self.views.get(tensor, tensor)
 
     @property
     def variants(self) -> tuple[str, ...]:
-        """The kernels chosen, each once, sorted."""
+        """The chosen kernels, each once, sorted."""
         return tuple(sorted({step.variant for step in self.steps}))
 
 
@@ -311,7 +311,7 @@ class Schedule:
 
 @dataclass(frozen=True)
 class Placement:
-    """Where a buffer lies in the arena and from which to which step (inclusive) it is live."""
+    """Where a buffer is in the arena, and the first and the last step (inclusive) in which it is live."""
 
     offset: int
     bytes: int
@@ -323,7 +323,7 @@ class Placement:
 class Plan:
     """The static memory plan: a placement per arena tensor and per (step, scratch number).
 
-    ``lower_bound`` is the size that no plan of the same steps can go below.
+    ``lower_bound`` is the size below which no plan of the same steps is possible.
     """
 
     arena_bytes: int

@@ -1,4 +1,4 @@
-"""Layer names that a user recognises, from the tensor names that TensorFlow's converter leaves in a .tflite."""
+"""Layer names that a user recognizes, from the tensor names that TensorFlow's converter leaves in a .tflite."""
 
 import re
 from collections.abc import Sequence
@@ -11,12 +11,12 @@ _NOISE = re.compile(r"(Identity|StatefulPartitionedCall|PartitionedCall)(_int8)?
 
 
 def layer_names(layers: Sequence[tuple[str, Sequence[str]]]) -> list[str]:
-    """A recognisable, unique layer name for each (operator kind, names of its tensors, the most telling first).
+    """A recognizable, unique layer name for each (operator kind, names of its tensors, most specific first).
 
-    TensorFlow fuses layers and keeps the names of all in one tensor name, ``net/relu/Relu;net/conv/BiasAdd;…1``: the
-    part that the operator itself stems from is taken, without the model's name in front and TensorFlow's behind, and
-    without the ``_1`` that exporting a Keras 3 model adds to all of them. A name that says nothing (``Identity``, of
-    an output of the model) leaves it to the next; where none is left the kind is the name.
+    TensorFlow fuses layers and joins their names into one tensor name, ``net/relu/Relu;net/conv/BiasAdd;…1``: of these
+    the part that belongs to the operator itself is used, without the leading model name, the trailing TensorFlow name,
+    and the ``_1`` that exporting a Keras 3 model appends to all of them. If a name says nothing (``Identity``, for a
+    model output), the next one is tried; if none remains, the kind is the name.
     """
     parts = [[[_VARIABLE.sub("", part) for part in name.split(";")] for name in names] for _, names in layers]
     heads = {part.partition("/")[0] for groups in parts for group in groups for part in group if "/" in part}
@@ -38,7 +38,7 @@ def layer_names(layers: Sequence[tuple[str, Sequence[str]]]) -> list[str]:
 
 
 def telling_names(op: Op, tensors: Sequence[Tensor]) -> list[str]:
-    """The tensor names that may tell which layer this was: the output's, and that of constant weights (input 1)."""
+    """The tensor names that may identify the layer: that of the output, and that of constant weights (input 1)."""
     weights = [tensors[i].name for i in op.inputs[1:2] if i is not None and tensors[i].data is not None]
     return [*(tensors[i].name for i in op.outputs[:1]), *weights]
 
@@ -53,7 +53,7 @@ def _layer_name(kind: str, parts: Sequence[str], common_head: bool) -> str | Non
         components = components[1:]
     if len(components) > 1:
         components = components[:-1]
-        if len(components) > 1 and components[-1] == "batchnorm":  # of Keras' BatchNormalization, as MUL and ADD
+        if len(components) > 1 and components[-1] == "batchnorm":  # Keras' BatchNormalization, as MUL and ADD
             components = components[:-1]
     elif components and _NOISE.fullmatch(components[0]):
         return None

@@ -1,7 +1,7 @@
-"""What an operator module declares: everything that kerf knows of one operator, as one value.
+"""What an operator module declares: everything that kerf knows about one operator, as one value.
 
-``ops/<op>.py`` assigns an Operator to OPERATOR; ``ops/__init__.py`` finds it by file name. Reading, passes, schedule,
-planning and reports ask it, so that none of them has a list of operator names.
+``ops/<op>.py`` assigns an Operator to OPERATOR; ``ops/__init__.py`` finds it by file name. Reading, passes, scheduling,
+planning and reports use it, so that none of them needs a list of operator names.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -14,7 +14,7 @@ import numpy.typing as npt
 from ..cores import Core
 from .ir import Graph, KernelCall, Op, Tensor
 
-# Position along a tensor's last dimension → the stored number that is always there.
+# Position along a tensor's last dimension → the stored number that it always has.
 Constants = Mapping[int, int]
 
 
@@ -41,29 +41,28 @@ PORTABLE = "portable"
 
 
 def portable(call: Callable[[Op, Graph], KernelCall]) -> tuple[Variant]:
-    """The variants of an operator with one kernel, which runs everywhere."""
+    """The variants of an operator with a single kernel, which runs everywhere."""
     return (Variant(PORTABLE, call),)
 
 
 class Channels(Protocol):
-    """How an operator treats single channels, the positions along the last dimension: what passes/prune.py asks."""
+    """How an operator treats single channels (positions along the last dimension), for passes/prune.py."""
 
     def constant(self, op: Op, graph: Graph, source: Constants) -> Constants:
-        """Channels of the output that are the same number whatever the input, if ``source`` are those of input 0."""
+        """Channels of the output that are constant whatever the input, if ``source`` are those of input 0."""
 
     def spared(self, op: Op, graph: Graph, gone: set[int], source: Constants) -> set[int]:
-        """Of the constant channels of input 0 those that it can do without, were channels ``gone`` of its output
-        removed."""
+        """Which constant channels of input 0 it could do without if channels ``gone`` of its output were removed."""
 
     def carried(self, op: Op, graph: Graph, lost: set[int]) -> set[int]:
-        """Channels of its output that it can leave out, were channels ``lost`` of input 0 removed."""
+        """Which channels of its output it could drop if channels ``lost`` of input 0 were removed."""
 
     def without(self, op: Op, graph: Graph, lost: Constants, gone: set[int]) -> Sequence[Tensor]:
-        """Its constants, changed for an input without channels ``lost`` and an output without channels ``gone``."""
+        """Its constants, adapted to an input without channels ``lost`` and an output without channels ``gone``."""
 
 
 class NoChannels:
-    """An operator about whose channels nothing is known: none is constant, and all are needed."""
+    """The channels of an operator of which nothing is known: none is constant, and all are needed."""
 
     def constant(self, op: Op, graph: Graph, source: Constants) -> Constants:
         return {}
@@ -79,7 +78,7 @@ class NoChannels:
 
 
 class StateRole(Enum):
-    """What an operator on a variable does: passes/variables.py replaces variables by tensors that keep their value."""
+    """What an operator does with a variable: passes/variables.py turns variables into tensors that keep their value."""
 
     INITIALIZE = "runs a subgraph that assigns initial values, before the first inference"
     HANDLE = "makes the handle of a variable"
@@ -87,7 +86,7 @@ class StateRole(Enum):
     ASSIGN = "assigns to a variable"
 
 
-# What is wrong with an operator, as the end of a sentence; None where nothing is.
+# What is wrong with an operator, as the end of a sentence; None if nothing is.
 Objection = Callable[[Op, Graph], str | None]
 EVERY_INPUT = (-1,)
 
@@ -106,30 +105,30 @@ def _not_known(op: Op, tensors: Sequence[Tensor]) -> None:
 
 @dataclass(frozen=True)
 class Operator:
-    """All that kerf knows of one operator.
+    """All that kerf knows about one operator.
 
     summary         one line for `inv ops`
     types           type combinations that it has kernels for: "int8", "float32", …; () for none
-    check           types, shapes, quantization; raises ModelError or UnsupportedModel for what no variant takes
+    check           types, shapes, quantization; raises ModelError or UnsupportedModel for what no variant supports
     variants        its kernels, the preferred first; the last accepts everything that passes check()
-    parse           options of a tflite.Operator as a frozen dataclass, None without options; raises ModelError
-    roles           input position → "weights", "bias": what the constants there are called
-    channel_axis    dimension of the weights along which output channels lie
-    macs            multiply-accumulates of one inference, 0 for operators that are not counted in them
+    parse           the options of a tflite.Operator as a frozen dataclass, None without options; raises ModelError
+    roles           input position → "weights", "bias": what the constant there is called
+    channel_axis    dimension of the weights that runs over output channels
+    macs            multiply-accumulates of one inference, 0 for operators without any
     keeps_range     its output has the quantization of its input
-    converts        it changes how numbers are stored, not which they are
-    fixed_range     its integer output has the range 0 … 1, whatever calibration found
+    converts        it changes how numbers are stored, not their values
+    fixed_range     its integer output has the range 0 … 1, regardless of calibration
     channels        how it treats single channels
-    evaluate        the value of its only output where the inputs' values (or shapes) are enough, else None; raises
-                    ValueError or IndexError where they contradict each other
-    leaves          last components of TensorFlow's tensor names that stand for it, in lower case; () for its own name
+    evaluate        the value of its only output if it follows from the inputs' values (or shapes), else None; raises
+                    ValueError or IndexError if these contradict each other
+    leaves          last components of TensorFlow's tensor names that identify it, in lower case; () for its own name
     view            its output is input 0 under another shape or name: the same bytes in the same order
-    vendor_scratch  bytes of working memory that TFLM's optimized kernels may ask for, at most
-    one_quantization  inputs that no kernel converts from: they must have the output's quantization; EVERY_INPUT for all
-    left_out_by_tflm  where the integers of TFLM's kernel are not those that the file asks for, and LiteRT's are
-    litert_alone    TFLM does not have it, and LiteRT's reference kernels do
-    crash           why interpreters abort on it, as the end of a sentence that begins with the layer
-    state           what it does with a variable, None for operators that have nothing to do with them
+    vendor_scratch  the most bytes of scratch memory that TFLM's optimized kernels may request
+    one_quantization  inputs that must have the output's quantization, as no kernel converts them; EVERY_INPUT for all
+    left_out_by_tflm  what TFLM's kernel omits, so that its integers are not what the file asks for, while LiteRT's are
+    litert_alone    only LiteRT's reference kernels have it, TFLM does not
+    crash           why interpreters abort on it, as the end of a sentence that starts with the layer
+    state           what it does with a variable, None for operators that do not use variables
     """
 
     summary: str

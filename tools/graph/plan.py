@@ -1,7 +1,7 @@
-"""The static memory plan: which bytes of one arena each tensor and each scratch buffer has, and from when to when.
+"""The static memory plan: where in the arena each tensor and each scratch buffer is, and for how long.
 
 Nothing is allocated on the device: the offsets found here are compiled in. Finding the smallest arena is NP-hard, so
-several orders of a greedy placement are tried and the smallest result is kept; `Plan.lower_bound` says how good it is.
+greedy placement is tried in several orders and the smallest result is kept; `Plan.lower_bound` tells how good it is.
 
 An output may lie over the input that it is computed from where the kernel allows it: it then begins a few bytes below
 the input, so that what is written trails what is read (`Write.trails`), or where the input does (`Write.in_place`).
@@ -23,7 +23,7 @@ Key = TensorKey | ScratchKey
 
 @dataclass(frozen=True)
 class _Buffer:
-    """A tensor (key = index) or a scratch buffer (key = step, number), live from ``first`` up to ``last``."""
+    """A tensor (key = index) or a scratch buffer (key = step, number), live from ``first`` to ``last``."""
 
     key: Key
     bytes: int
@@ -41,9 +41,9 @@ def plan(schedule: Schedule) -> Plan:
     """Places every tensor that is computed, every input, every state, and every Scratch argument of the steps.
 
     Times are steps; -1 is before the first, when the inputs are filled, and ``len(steps)`` after the last, when the
-    outputs are read. State is live all the time. Offsets are multiples of ALIGNMENT, and so is ``arena_bytes``. Two
-    buffers that are live at the same time never overlap, except for an output that trails an input which nobody needs
-    after that step.
+    outputs are read. State is always live. Offsets are multiples of ALIGNMENT, and so is ``arena_bytes``. Two buffers
+    that are live at the same time never overlap, except an output that trails an input which is not needed after that
+    step.
     """
     buffers = _lifetimes(schedule)
     trails = _trails(schedule, buffers)
@@ -63,7 +63,7 @@ def plan(schedule: Schedule) -> Plan:
 
 
 def needed(schedule: Schedule) -> list[int]:
-    """Bytes that each moment at which a buffer begins to be live needs, however they are placed; largest first."""
+    """The bytes needed at each time when a buffer becomes live, whatever the placement; largest first."""
     buffers = _lifetimes(schedule)
     return sorted(_needed(buffers, _trails(schedule, buffers)).values(), reverse=True)
 
@@ -121,10 +121,10 @@ def _trails(schedule: Schedule, buffers: Mapping[Key, _Buffer]) -> dict[tuple[Ke
 
 
 def _needed(buffers: Mapping[Key, _Buffer], trails: _Trails) -> dict[int, int]:
-    """Time → bytes that it needs, however the buffers are placed.
+    """Time → the bytes it needs, whatever the placement.
 
-    Without trails all live buffers need their own bytes. An output and the inputs that it may lie over need at least
-    the bytes of the inputs, and those of one input with the output as far below it as it must be.
+    Without trails, all live buffers need their own bytes. An output and the inputs that it may overlap need at least
+    the bytes of the inputs, and those of each input together with the output at its distance below.
     """
     found = {}
     for time in {buffer.first for buffer in buffers.values()}:
@@ -173,8 +173,8 @@ def _size(offsets: _Offsets, buffers: Mapping[Key, _Buffer]) -> int:
 
 
 def _forbidden(buffers: Mapping[Key, _Buffer], trails: _Trails) -> dict[Key, list[tuple[Key, int, int]]]:
-    """For each buffer the others that it may meet: (other, low, high), so that its offset minus the other's must not
-    lie strictly between low and high."""
+    """For each buffer its constraints (other, low, high): its offset minus the other's must not be strictly between low
+    and high."""
     found: dict[Key, list[tuple[Key, int, int]]] = {key: [] for key in buffers}
     some = [buffer for buffer in buffers.values() if buffer.bytes]
     for i, a in enumerate(some):
@@ -212,7 +212,7 @@ def _orders(buffers: Sequence[_Buffer]) -> Sequence[Sequence[_Buffer]]:
 def _place(
     order: Sequence[Key], buffers: Mapping[Key, _Buffer], forbidden: Mapping[Key, Sequence[tuple[Key, int, int]]]
 ) -> _Offsets:
-    """Each buffer in turn at the lowest aligned offset that none of those placed before it forbids."""
+    """Places each buffer in turn at the lowest aligned offset that those placed before it allow."""
     offsets: _Offsets = {}
     for key in order:
         taken = sorted(

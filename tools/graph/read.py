@@ -1,8 +1,8 @@
-"""The import gate: the bytes of a .tflite become a Graph, or one sentence about why they cannot.
+"""The import gate: the bytes of a .tflite become a Graph, or an error of one sentence that says why not.
 
-The file is walked with the schema package `tflite` and trusted in nothing: every count, offset, length and index is
-checked before it is used, so that later stages need not question what comes out. Whether there is a kernel for any of
-it is not asked here.
+The file is read with the schema package `tflite` and nothing in it is trusted: every count, offset, length and index is
+checked before it is used, so that later stages can rely on the result. Whether kerf has kernels for it is not checked
+here.
 """
 
 import hashlib
@@ -23,7 +23,7 @@ from .ir import DType, Graph, Op, Quantization, Tensor
 from .layer_names import layer_names, telling_names
 
 IDENTIFIER = b"TFL3"  # file_identifier of the TFLite schema
-MAX_RANK = 8  # no TFLite kernel takes more
+MAX_RANK = 8  # no TFLite kernel supports more
 MAX_TENSOR_BYTES = 1 << 31
 MAX_OPS = 0xFFFF  # the model facade counts operators in 16 bits …
 MAX_PORTS = 0xFF  # … and inputs and outputs in 8
@@ -33,15 +33,15 @@ MAX_SUBGRAPHS = 1000
 _DTYPES = {number: DType[name] for name, number in vars(tflite.TensorType).items() if name in DType.__members__}
 _QUANTIZED = tuple(dtype for dtype in DType if np.issubdtype(dtype.numpy, np.integer))
 _TYPE_NAMES = {number: name for name, number in vars(tflite.TensorType).items() if name.isupper()}
-# What the flatbuffers runtime and numpy raise when an offset leads out of the file.
+# What the flatbuffers runtime and numpy raise when an offset points outside the file.
 _DAMAGE = (struct.error, IndexError, ValueError, TypeError, OverflowError, AttributeError, MemoryError)
 _T = TypeVar("_T")
 
 
 def read(data: bytes, name: str) -> Graph:
-    """The model in a .tflite as the file has it; constants are views into ``data``.
+    """The model in a .tflite, unchanged; constants are views into ``data``.
 
-    A batch dimension left open is taken as 1. Operators that kerf does not know get no attributes.
+    An open batch dimension is read as 1. Operators that kerf does not know get no attributes.
 
     Raises ModelError for bytes that are not a .tflite or contradict themselves, UnsupportedModel for a valid model with
     tensors that kerf cannot represent.
@@ -55,7 +55,7 @@ def read(data: bytes, name: str) -> Graph:
         model = tflite.Model.GetRootAsModel(data, 0)
         if model.Version() != 3:
             raise ModelError(
-                f"model {name!r} has schema version {model.Version()}, kerf reads version 3; convert it again"
+                f"model {name!r} has schema version {model.Version()}, but kerf reads version 3; convert it again"
             )
         if model.SubgraphsLength() > MAX_SUBGRAPHS:
             raise ModelError(f"model {name!r} has {model.SubgraphsLength()} subgraphs; convert it again")
@@ -78,7 +78,7 @@ def _graph(raw: Any, is_main: bool, buffers: Sequence[Any], codes: Sequence[Any]
     inputs = _indices(raw.InputsLength, raw.InputsAsNumpy, data, name)
     outputs = _indices(raw.OutputsLength, raw.OutputsAsNumpy, data, name)
     if len(raw_ops) > MAX_OPS:
-        raise UnsupportedModel(f"model {name!r} has {len(raw_ops)} operators; kerf takes at most {MAX_OPS}")
+        raise UnsupportedModel(f"model {name!r} has {len(raw_ops)} operators; kerf supports at most {MAX_OPS}")
     _check_ports(raw_tensors, inputs, outputs, name, is_main)
     tensors = tuple(_tensor(i, tensor, buffers) for i, tensor in enumerate(raw_tensors))
     graph_ops = _operators(raw_ops, codes, tensors, data)
@@ -87,7 +87,7 @@ def _graph(raw: Any, is_main: bool, buffers: Sequence[Any], codes: Sequence[Any]
 
 @contextmanager
 def _intact(name: str) -> Iterator[None]:
-    """What the flatbuffers runtime raises on a damaged file, as a ModelError."""
+    """Turns what the flatbuffers runtime raises on a damaged file into a ModelError."""
     try:
         yield
     except _DAMAGE as damage:
@@ -98,7 +98,7 @@ def _intact(name: str) -> Iterator[None]:
 
 
 def _items(get: Callable[[int], _T], count: int, data: bytes, name: str) -> tuple[_T, ...]:
-    """All elements of a vector of tables, whose count cannot exceed one 4-byte offset each."""
+    """All elements of a vector of tables, each of which takes an offset of at least 4 bytes."""
     if count > len(data) // 4:
         raise ModelError(f"model {name!r} is damaged: a list of {count} entries in {len(data)} bytes; convert it again")
     return tuple(get(i) for i in range(count))
@@ -116,22 +116,22 @@ def _indices(length: Callable[[], int], values: Callable[[], Any], data: bytes, 
 
 
 def _text(raw: Any) -> str:
-    """A tensor's name as text; names are bytes in the file, and nothing says they are UTF-8."""
+    """A tensor's name as text; names are bytes in the file, not necessarily UTF-8."""
     return (raw.Name() or b"").decode("utf-8", "replace")
 
 
 def _open_dimensions(raw: Any) -> list[int]:
-    """The dimensions whose size the file leaves open (-1), without the batch dimension 0."""
+    """The dimensions of unknown size (-1), except the batch dimension 0."""
     signature = [raw.ShapeSignature(i) for i in range(min(raw.ShapeSignatureLength(), MAX_RANK))]
     shape = [raw.Shape(i) for i in range(min(raw.ShapeLength(), MAX_RANK))]
     return [i for i, n in enumerate(signature or shape) if n < 0 and i > 0]
 
 
 def _shape(raw: Any, where: str) -> tuple[int, ...]:
-    """The static shape; a batch dimension left open is 1."""
+    """The static shape; an open batch dimension is 1."""
     rank = raw.ShapeLength()
     if rank > MAX_RANK:
-        raise ModelError(f"{where} has {rank} dimensions; at most {MAX_RANK} make sense, so convert the model again")
+        raise ModelError(f"{where} has {rank} dimensions, but TFLite supports {MAX_RANK}; convert the model again")
     shape = [int(raw.Shape(i)) for i in range(rank)]
     if shape and shape[0] == -1:
         shape[0] = 1
@@ -148,15 +148,15 @@ def _tensor(index: int, raw: Any, buffers: Sequence[Any]) -> Tensor:
     dtype = _DTYPES.get(raw.Type())
     if dtype is None:
         kind = _TYPE_NAMES.get(raw.Type(), f"number {raw.Type()}")
-        raise UnsupportedModel(f"{where} is of type {kind}, which kerf does not take; try --mode int8")
+        raise UnsupportedModel(f"{where} is of type {kind}, which kerf does not support; try --mode int8")
     if raw.Sparsity() is not None:
-        raise UnsupportedModel(f"{where} is stored sparse, which kerf does not take; convert without sparsity")
+        raise UnsupportedModel(f"{where} is stored sparse, which kerf does not support; convert without sparsity")
     shape = _shape(raw, where)
     if math.prod(shape) * dtype.bytes >= MAX_TENSOR_BYTES:
         raise ModelError(f"{where} of shape {shape} takes {math.prod(shape) * dtype.bytes} bytes; convert again")
     contents = _contents(raw, buffers, dtype, shape, where)
     if dtype is DType.INT4 and contents is None:
-        raise UnsupportedModel(f"{where} is computed in int4, which only constants may be; try --mode int8")
+        raise UnsupportedModel(f"{where} is computed in int4, which only constants may have; try --mode int8")
     quantization = _quantization(raw, shape, dtype, where)
     return Tensor(index, name, shape, dtype, quantization, contents, _initial(raw, shape, dtype, quantization))
 
@@ -164,7 +164,7 @@ def _tensor(index: int, raw: Any, buffers: Sequence[Any]) -> Tensor:
 def _initial(
     raw: Any, shape: tuple[int, ...], dtype: DType, quantization: Quantization | None
 ) -> npt.NDArray[Any] | None:
-    """What a tensor that keeps its value between inferences begins with; None for others.
+    """The initial value of a tensor that keeps its value between inferences; None for others.
 
     TFLM: MicroGraph::ResetVariableTensors fills int8 with the zero point and all other types with 0.
     """
@@ -180,7 +180,7 @@ def _contents(
     """A constant's values, None for a tensor that is computed."""
     number = raw.Buffer()
     if number >= len(buffers):
-        raise ModelError(f"{where} names buffer {number} of {len(buffers)}; the file is damaged, convert it again")
+        raise ModelError(f"{where} refers to buffer {number} of {len(buffers)}; the file is damaged, convert it again")
     buffer = buffers[number]
     if buffer.Offset() > 1 or buffer.Size() > 1:  # 0 and 1 are the schema's "inside the flatbuffer"
         raise UnsupportedModel(f"{where} is stored outside the flatbuffer; convert the model to one file below 2 GB")
@@ -197,7 +197,7 @@ def _contents(
         return np.zeros(shape, dtype.numpy)
     if dtype is DType.INT4:
         return unpack_int4(buffer.DataAsNumpy())[: math.prod(shape)].reshape(shape)
-    # Constants are little-endian in the file whatever machine reads it.
+    # Constants are little-endian in the file, whatever machine reads it.
     values: npt.NDArray[Any] = buffer.DataAsNumpy().view(np.dtype(dtype.value).newbyteorder("<"))
     return values.reshape(shape)
 
@@ -225,7 +225,7 @@ def _quantization(raw: Any, shape: tuple[int, ...], dtype: DType, where: str) ->
             f"{where} has {count} quantization scales and {table.ZeroPointLength()} zero points; convert it again"
         )
     scales = tuple(float(s) for s in table.ScaleAsNumpy())
-    # In int16x8 the converter gives a filter of zeros the scale 0; per channel, so that it is no activation's.
+    # In int16x8 the converter gives an all-zero filter the scale 0; this can only occur per channel.
     wrong = next((s for s in scales if not (math.isfinite(s) and (s > 0 or (s == 0 and count > 1)))), None)
     if wrong is not None:
         raise ModelError(
@@ -236,14 +236,14 @@ def _quantization(raw: Any, shape: tuple[int, ...], dtype: DType, where: str) ->
     limits = np.iinfo(dtype.numpy)
     for zero_point in zero_points:
         if not limits.min <= zero_point <= limits.max:
-            raise ModelError(f"{where} has the zero point {zero_point}, outside of {dtype.value}; convert it again")
+            raise ModelError(f"{where} has the zero point {zero_point}, outside {dtype.value}; convert it again")
     return Quantization(scales, zero_points, axis if count > 1 else 0)
 
 
 def _check_ports(
     raw_tensors: Sequence[Any], inputs: Sequence[int], outputs: Sequence[int], name: str, is_main: bool
 ) -> None:
-    """Inputs and outputs exist, the main graph has some, and its inputs have a fixed shape."""
+    """Checks that inputs and outputs exist, that the main graph has some, and that its inputs have a fixed shape."""
     for what, indices in (("inputs", inputs), ("outputs", outputs)):
         if not is_main <= len(indices) <= MAX_PORTS:
             raise ModelError(f"model {name!r} has {len(indices)} {what}; it needs 1 to {MAX_PORTS}, convert it again")
@@ -295,7 +295,7 @@ def _operators(raw_ops: Sequence[Any], codes: Sequence[Any], tensors: Sequence[T
 
 
 def _needs_no_output(kind: str) -> bool:
-    """Whether an operator works on variables, and may have nothing but an effect."""
+    """Whether an operator uses variables, and so may have an effect but no output."""
     operator = ops.lookup(kind)
     return operator is not None and operator.state is not None
 
@@ -305,18 +305,18 @@ def _kind(raw: Any, codes: Sequence[Any], index: int) -> str:
     if raw.OpcodeIndex() >= len(codes):
         raise ModelError(f"operator {index} has kind {raw.OpcodeIndex()} of {len(codes)}; the file is damaged")
     code = codes[raw.OpcodeIndex()]
-    # Writers before schema 3a fill only the 8-bit field, later ones both (see GetBuiltinCode in TFLite).
+    # Writers before schema 3a set only the 8-bit field, later ones both (see GetBuiltinCode in TFLite).
     number = max(code.BuiltinCode(), code.DeprecatedBuiltinCode())
     if number == CUSTOM:
         return f"CUSTOM:{(code.CustomCode() or b'').decode('utf-8', 'replace')}"
     kind: str | None = tflite.BUILTIN_OPCODE2NAME.get(number)
     if kind is None:
-        raise UnsupportedModel(f"operator {index} is of the unknown kind {number}; convert with TensorFlow 2.21")
+        raise UnsupportedModel(f"operator {index} is of unknown kind {number}; convert with TensorFlow 2.21")
     return kind
 
 
 def _attributes(op: Op, raw: Any) -> Any:
-    """The options as the operator's module parses them; None where there is no module."""
+    """The options, parsed by the operator's module; None if there is no module."""
     try:
         operator = ops.lookup(op.kind)
         return operator.parse(raw) if operator is not None else None
@@ -329,7 +329,7 @@ def _attributes(op: Op, raw: Any) -> Any:
 
 
 def _check_order(graph: Graph) -> None:
-    """Every tensor has one origin, and operators come after what they read: there are no cycles."""
+    """Checks that every tensor has one origin and that operators come after what they read, so there are no cycles."""
     ready = {t.index for t in graph.tensors if t.data is not None}
     for index in graph.inputs:
         if index in ready:
@@ -344,8 +344,8 @@ def _check_order(graph: Graph) -> None:
                 )
         for output in op.outputs:
             if output in ready:
-                raise ModelError(f"{op.where} writes tensor {graph.tensors[output].name!r}, which has a value already")
+                raise ModelError(f"{op.where} writes tensor {graph.tensors[output].name!r}, which already has a value")
             ready.add(output)
     for index in graph.outputs:
         if index not in ready:
-            raise ModelError(f"output {graph.tensors[index].name!r} is computed by no operator; convert the model")
+            raise ModelError(f"no operator computes output {graph.tensors[index].name!r}; convert the model again")

@@ -1,6 +1,6 @@
 """Graph, Core, goal → Schedule: which kernel runs each operator, and which operators become one call or none.
 
-After the passes, before the plan. Every choice about kernels is made here; what comes later only places and prints.
+It comes after the passes and before the plan. Every choice of kernels is made here; later stages only place and print.
 """
 
 from dataclasses import replace
@@ -11,12 +11,12 @@ from .chain import chain
 from .ir import Graph, Op, Schedule, Step, Tensor
 from .plan import needed
 
-# What is made small: time, flash or RAM. The first is the default.
+# What to minimize: time, flash or RAM. The first is the default.
 GOALS = ("speed", "size", "ram")
 
 
 def schedule(graph: Graph, core: Core, goal: str = GOALS[0], *, fused: bool = True) -> Schedule:
-    """One step per operator; operators that only change a shape belong to the step beside them.
+    """One step per operator; operators that only change a shape join the step next to them.
 
     For the goal ``ram``, unless not ``fused``, neighbours are chained where that takes memory off the fullest moment,
     and kernels for the core's extensions, which are faster and need scratch, run only where they add none to it.
@@ -24,7 +24,7 @@ def schedule(graph: Graph, core: Core, goal: str = GOALS[0], *, fused: bool = Tr
     views = _views(graph)
     steps: list[Step] = []
     made_by: dict[int, int] = {}  # placed tensor → the step that computes it
-    waiting: list[Op] = []  # views of what no step computes: for the next step
+    waiting: list[Op] = []  # views of what no step computes; they join the next step
     for op in graph.ops:
         if op.outputs[0] in views:
             source = views[op.outputs[0]]
@@ -50,7 +50,8 @@ def schedule(graph: Graph, core: Core, goal: str = GOALS[0], *, fused: bool = Tr
 def _views(graph: Graph) -> dict[int, int]:
     """Outputs of operators that only change a shape → the tensor that is placed in memory.
 
-    A constant has no place in the arena, and state may be assigned to while the view is still needed: both are copied.
+    Views of constants, which are not in the arena, and of state, which may be assigned to while the view is still
+    needed, are copies instead.
     """
     found: dict[int, int] = {}
     for op in graph.ops:
@@ -67,7 +68,7 @@ def _is_computed(tensor: Tensor) -> bool:
 
 
 def _chained(found: Schedule) -> Schedule:
-    """The schedule with the chain of neighbours that most lowers the memory of the fullest moments, again and again."""
+    """The schedule after chaining, again and again, those neighbours that reduce the peak memory the most."""
     best = needed(found)
     while True:
         tried = [chained for at in range(len(found.steps) - 1) if (chained := chain(found, at)) is not None]

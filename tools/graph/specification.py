@@ -1,10 +1,10 @@
-"""Where integer kernels leave out what TFLite's quantization specification asks for, operator by operator.
+"""Where integer kernels omit what TFLite's quantization specification requires, operator by operator.
 
-real = scale * (quantized - zero point), https://ai.google.dev/edge/litert/models/quantization_spec. Some operators take
-input and output in one quantization only (`contradiction`): no interpreter converts there, so that other scales make
-other numbers of it. For some, TFLM's kernel leaves the conversion out and LiteRT's reference kernel has it
-(`left_out_by_tflm`), and some TFLM does not have at all: there LiteRT defines the result. Found by running every
-operator of TFLM's in both interpreters and in float (tests/host/test_specification.py); docs/decisions/0008.
+real = scale * (quantized - zero point), https://ai.google.dev/edge/litert/models/quantization_spec. Some operators need
+the same quantization for input and output (`check`): no interpreter converts between them, so different scales would
+give wrong numbers. For others, TFLM's kernel omits the conversion but LiteRT's reference kernel does not
+(`left_out_by_tflm`), or TFLM has no kernel at all: there LiteRT defines the result. This was found by running every
+operator of TFLM in both interpreters and in float (tests/host/test_specification.py); see docs/decisions/0008.
 """
 
 from ..errors import UnsupportedModel
@@ -16,12 +16,12 @@ from .ops._specification import QUANTIZED, describe_quantized, same_quantization
 
 
 def check(op: Op, graph: Graph) -> None:
-    """Raises UnsupportedModel where the file asks for what no interpreter computes."""
+    """Raises UnsupportedModel if the file asks for what no interpreter computes."""
     activation = getattr(op.attributes, "activation", "NONE")
     if activation not in ACTIVATIONS:
         raise UnsupportedModel(
-            f"{op.where}: the fused activation {activation} has no kernel (there are {', '.join(ACTIVATIONS)}), and "
-            "interpreters leave it out; make it a layer of its own in the Keras model"
+            f"{op.where}: the fused activation {activation} has no kernel (supported: {', '.join(ACTIVATIONS)}), and "
+            "interpreters ignore it; make it a layer of its own in the Keras model"
         )
     operator = ops.lookup(op.kind)
     positions = operator.one_quantization if operator is not None else ()
@@ -33,15 +33,15 @@ def check(op: Op, graph: Graph) -> None:
         if tensor is not None and not same_quantization(tensor, output):
             raise UnsupportedModel(
                 f"{op.where}: {describe_quantized(tensor)} and {describe_quantized(output)} have different "
-                f"quantization, which no {op.kind} kernel converts; convert the model again with TensorFlow 2.21, "
-                "which gives them one"
+                f"quantization, but no {op.kind} kernel converts between them; convert the model again with TensorFlow "
+                "2.21, which gives both the same"
             )
 
 
 def left_out_by_tflm(op: Op, graph: Graph) -> str | None:
-    """What TFLM's kernel leaves out, as the end of a sentence that begins with the kernel; None for nothing.
+    """What TFLM's kernel omits, as the end of a sentence that starts with the kernel; None for nothing.
 
-    Its result is then not the one that the file asks for, by up to the whole range of the output.
+    Its result then differs from what the file asks for, by up to the whole range of the output.
     """
     operator = ops.lookup(op.kind)
     if operator is None or operator.left_out_by_tflm is None or graph.output(op).dtype not in QUANTIZED:
@@ -50,6 +50,6 @@ def left_out_by_tflm(op: Op, graph: Graph) -> str | None:
 
 
 def is_defined_by_litert(op: Op, graph: Graph) -> bool:
-    """Whether LiteRT's reference kernel, and not TFLM's, says what an operator's integers must be."""
+    """Whether LiteRT's reference kernel, rather than TFLM's, defines an operator's integers."""
     operator = ops.lookup(op.kind)
     return (operator is not None and operator.litert_alone) or left_out_by_tflm(op, graph) is not None

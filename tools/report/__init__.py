@@ -1,4 +1,4 @@
-"""What the user sees at the end: measurements and descriptions, as tables on the terminal or as JSON on stdout."""
+"""Shows results: measurements and descriptions, as tables on the terminal or as JSON on stdout."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -63,7 +63,7 @@ def show_bench(outcomes: Sequence[HasMeasurement | HasError], as_json: bool, con
 
 
 def show_rows(rows: Sequence[Mapping[str, Any]], as_json: bool, console: Console | None = None) -> None:
-    """A list of things of one kind, the keys as columns; a single thing stands upright."""
+    """Rows of one kind as a table, with the keys as columns; a single row is shown vertically."""
     if as_json:
         _print_json(list(rows))
         return
@@ -73,14 +73,14 @@ def show_rows(rows: Sequence[Mapping[str, Any]], as_json: bool, console: Console
         for key, value in rows[0].items():
             table.add_row(Text(key), _cell(value))
     else:
-        table = _table(None, *(rows[0] if rows else ("nothing",)))
+        table = _table(None, *(rows[0] if rows else ("none",)))
         for row in rows:
             table.add_row(*(_cell(value) for value in row.values()))
     _print(table, console)
 
 
 def show_quantized(rows: Sequence[Mapping[str, Any]], as_json: bool, console: Console | None = None) -> None:
-    """One .tflite upright; several side by side, with what each loses against the model it was converted from."""
+    """One .tflite vertically; several as a table, with the accuracy each loses against the original model."""
     if as_json or len(rows) == 1:
         show_rows(rows, as_json, console)
         return
@@ -96,7 +96,7 @@ def show_quantized(rows: Sequence[Mapping[str, Any]], as_json: bool, console: Co
 
 
 def show_compressed(rows: Sequence[Mapping[str, Any]], as_json: bool, console: Console | None = None) -> None:
-    """Steps of compression, before → after, and what each layer has left after the last one."""
+    """The compression steps, before → after, and what remains of each layer after the last one."""
     if as_json:
         _print_json(list(rows))
         return
@@ -141,7 +141,7 @@ def show_doctor(
 
 
 def show_inspection(inspection: Mapping[str, Any], as_json: bool, console: Console | None = None) -> None:
-    """What is inside a model: layers, then tensors with their quantization, weights and place in the arena."""
+    """The contents of a model: layers, then tensors with their quantization, weights and place in the arena."""
     if as_json:
         _print_json(inspection)
         return
@@ -180,7 +180,7 @@ def _output(layer: Mapping[str, Any]) -> str:
 
 
 def show_comparison(comparison: Comparison, as_json: bool, console: Console | None = None) -> None:
-    """Layer by layer, and a sentence about the first that diverges."""
+    """The comparison layer by layer, and a sentence about the first that diverges."""
     if as_json:
         _print_json(comparison.to_json())
         return
@@ -195,16 +195,16 @@ def show_comparison(comparison: Comparison, as_json: bool, console: Console | No
         table.add_row(
             str(i), layer.op, _cell(layer.name), layer.dtype, *(cells[column] for column in known), style=style
         )
-    sqnr = "SQNR is against the float model; " if "SQNR dB" in names else "There is no float model to compare with. "
+    sqnr = "SQNR is against the float model. " if "SQNR dB" in names else "There is no float model to compare with. "
     note = (
         f"{c.samples} samples on this machine, {c.device_samples} on the device. {sqnr}LiteRT and the device are "
-        f"against {c.reference}: equal, or the share of values that differ and by how much."
+        f"compared with {c.reference}: equal, or the share of values that differ and by how much."
     )
     _print(Group(table, Text(note), Text(visible(c.finding), style="bold")), console)
 
 
 def comparison_cells(layer: Layer) -> list[str]:
-    """SQNR, clipped, saturated, unused, LiteRT's difference and the device's, as text; "" for what is not known."""
+    """SQNR, clipped, saturated, unused, and the differences of LiteRT and the device, as text; "" for unknown."""
     shares = (layer.clipped, layer.saturated, layer.unused)
     return [
         "" if layer.sqnr_db is None else "exact" if layer.sqnr_db >= EXACT_DB else f"{layer.sqnr_db:.1f}",
@@ -256,7 +256,7 @@ def run_view(measurement: Measurement, retries: int = 0) -> RenderableType:
     where += wording.as_found(m)
     facts.add_row("where", Text(visible(f"{where}, runtime {m.runtime}, {m.kernels} kernels{wording.optimized(m)}")))
     if m.flash_bytes is None or m.ram_bytes is None:
-        facts.add_row("flash, RAM", "not known: this firmware was not built here")
+        facts.add_row("flash, RAM", "unknown: this firmware was not built here")
     elif is_host:
         facts.add_row("arena", f"{m.ram_bytes['arena']:,} bytes")
     else:
@@ -278,14 +278,14 @@ def run_view(measurement: Measurement, retries: int = 0) -> RenderableType:
     if m.accuracy is not None:
         facts.add_row("accuracy", f"{m.accuracy['device']:.4f} on the device, {m.accuracy['host']:.4f} on the host")
     if retries:
-        facts.add_row("retries", f"{retries:,} frame{'s were' if retries > 1 else ' was'} sent again")
+        facts.add_row("retries", f"{retries:,} frame{'s were' if retries > 1 else ' was'} resent")
     doubt = wording.doubt(m)
     doubts = [Text(visible(doubt), style="bold red")] if doubt else []
     return Group(*([_per_op(m)] if m.per_op else []), facts, verdict(m), *doubts)
 
 
 def verdict(measurement: Measurement) -> Text:
-    """One sentence: did the device compute what it must?"""
+    """One sentence: do the device's outputs match the oracle's?"""
     sentence, kind = wording.verdict(measurement, steps=measurement.extra.get(wording.STEPS))
     return Text(sentence, style={"good": "bold green", "bad": "bold red", "faint": "yellow"}[kind])
 
@@ -340,7 +340,7 @@ def _per_op(m: Measurement) -> Table:
 
 
 def _milliseconds(m: Measurement) -> str:
-    """Real boards only: an emulator's instructions are no time, and this machine's is another's."""
+    """Only for real boards: an emulator's instructions are not time, and this machine is not a microcontroller."""
     return (
         ""
         if wording.place(m) != wording.BOARD or not m.clock.hz
@@ -375,7 +375,7 @@ def _print(view: RenderableType, console: Console | None) -> None:
     if console is None:
         console = VisibleConsole()
         if not console.is_terminal:
-            console.width = 240  # a log file or a pipe: do not fold at the 80 columns that rich assumes
+            console.width = 240  # a log file or a pipe: do not wrap at rich's default of 80 columns
     console.print(view)
 
 

@@ -1,8 +1,8 @@
 """Charts as inline SVG for the HTML pages, drawn by Matplotlib.
 
-Matplotlib is what Python users know, needs no network and no script, and what it draws stays text and vectors. Its
-colours here are stand-ins that become the page's CSS variables, so that a chart follows light and dark like the rest.
-The same data give the same bytes.
+Matplotlib is known to Python users, needs neither network nor script, and produces text and vectors. The colours used
+here are placeholders for the page's CSS variables, so that charts follow the light and dark themes like the rest. The
+same data gives the same bytes.
 """
 
 import io
@@ -15,17 +15,17 @@ from typing import Any
 
 from ..visible import visible
 
-# Stand-in → CSS variable of templates/report/style.css.j2.
+# Placeholder → CSS variable of templates/report/style.css.j2.
 INK, FAINT, LINE, PAPER = "#010101", "#020202", "#030303", "#040404"
 SERIES = tuple(f"#0a{i:02}{i:02}" for i in range(10))
 _VARIABLES = {INK: "--ink", FAINT: "--faint", LINE: "--line", PAPER: "--paper"} | {
     colour: f"--c{i}" for i, colour in enumerate(SERIES)
 }
-# Marker → the same as a character, for legends.
+# Marker → the corresponding character, for legends.
 MARKERS = {"o": "●", "s": "■", "^": "▲", "D": "◆", "v": "▼", "P": "✚"}
-LOW_SQNR_DB = 20.0  # compare.py calls a layer below it diverged
+LOW_SQNR_DB = 20.0  # below it, compare.py considers a layer diverged
 _STYLE: Mapping[str, Any] = {
-    "svg.fonttype": "none",  # text stays text: it can be selected, searched and read aloud
+    "svg.fonttype": "none",  # keep text as text, to be selected, searched and read aloud
     "font.family": "sans-serif",
     "font.size": 11,
     "text.parse_math": False,  # a user's dollar is a dollar
@@ -46,7 +46,7 @@ _STYLE: Mapping[str, Any] = {
 
 @dataclass(frozen=True)
 class Point:
-    """One configuration: ``series`` decides the colour, ``shape`` the marker, ``title`` is read when pointed at."""
+    """One configuration: ``series`` determines the colour, ``shape`` the marker; ``title`` is the tooltip."""
 
     x: float
     y: float
@@ -56,7 +56,7 @@ class Point:
 
 
 def pareto(points: Sequence[Point]) -> list[Point]:
-    """The points that no other beats: none has at most their x and at least their y. By x."""
+    """The Pareto front, sorted by x: the points for which no other has at most their x and at least their y."""
     front: list[Point] = []
     for point in sorted(points, key=lambda p: (p.x, -p.y)):
         if not front or point.y > front[-1].y:
@@ -75,8 +75,8 @@ def scatter(
 ) -> str:
     """Points, y in percent, x on a logarithmic axis, with the Pareto front (small x, large y) as a line.
 
-    ``name`` makes the SVG's ids unique in the page, ``label`` is its text for those who do not see it. The position in
-    ``series`` decides the colour, that in ``shapes`` the marker (MARKERS); the page has the legend.
+    ``name`` makes the SVG's ids unique in the page, ``label`` is the text alternative. The position in ``series``
+    determines the colour, that in ``shapes`` the marker (MARKERS); the page has the legend.
     """
     from matplotlib import rc_context
     from matplotlib.ticker import MaxNLocator
@@ -111,7 +111,7 @@ def scatter(
         axes.set_xlabel(x_label)
         axes.set_ylabel(y_label)
         axes.grid(True, which="major")
-        # A step: between two configurations there is none; what costs more than the last must beat its accuracy too.
+        # Steps: there is nothing between two configurations, and whatever costs more than the last must beat it, too.
         corners = [*((p.x, p.y) for p in front), (axes.get_xlim()[1], front[-1].y)]
         axes.step(*zip(*corners, strict=True), where="post", color=FAINT, linewidth=1.2, zorder=1)
         _name_front(figure, axes, front)
@@ -119,9 +119,9 @@ def scatter(
 
 
 def _name_front(figure: Any, axes: Any, front: Sequence[Point]) -> None:
-    """The series' names beside the points of the front: above and left, where no point can be, else below and right.
+    """Puts the series' names next to the points of the front: above left, where no point can be, else below right.
 
-    A name that would lie on another is left out; the legend has it.
+    A name that would overlap another is omitted; the legend has it.
     """
     size, gap = 10.0, 5.0  # points
     figure.draw_without_rendering()  # lays the axes out
@@ -156,7 +156,7 @@ def is_hollow(series: int) -> bool:
 
 @dataclass(frozen=True)
 class Buffer:
-    """A box of the memory plan: bytes from ``offset`` on, live from step ``first`` up to and with ``last``."""
+    """A box of the memory plan: ``bytes`` at ``offset``, live from step ``first`` to ``last``, inclusive."""
 
     name: str
     offset: int
@@ -187,7 +187,7 @@ def memory_plan(name: str, label: str, buffers: Sequence[Buffer], steps: Sequenc
             axes.add_patch(box)
             titles[f"{name}-{i}"] = buffer.title
             if buffer.bytes > 0.06 * arena_bytes:
-                # in the first column: what takes over the memory later covers the rest
+                # in the first column, because buffers that reuse the memory cover the rest
                 centre = buffer.offset + buffer.bytes / 2
                 text = visible(_short(buffer.name, 10))
                 axes.text(buffer.first + 0.08, centre, text, va="center", color=PAPER, fontsize=10, zorder=3)
@@ -243,7 +243,7 @@ def histogram(name: str, label: str, edges: Sequence[float], counts: Sequence[in
 
 
 def _name_columns(axes: Any, positions: Sequence[float], names: Sequence[str]) -> None:
-    """Names under the columns of a chart, upright where they would touch each other."""
+    """Puts names under the columns of a chart, vertical if they would touch each other."""
     short = [visible(_short(name)) for name in names]
     width = 72 * axes.figure.get_figwidth() / len(short)  # points, a little more than a column has
     is_wide = max(map(len, short)) * 7.0 > width
@@ -252,7 +252,7 @@ def _name_columns(axes: Any, positions: Sequence[float], names: Sequence[str]) -
 
 
 def _figure(width: float, height: float) -> Any:
-    """A figure of so many inches, at 72 SVG units each, without pyplot's global state."""
+    """A figure of this size in inches, at 72 SVG units each, without pyplot's global state."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(width, height), layout="constrained")
@@ -264,7 +264,7 @@ def _figure(width: float, height: float) -> Any:
 
 
 def _plain_log_ticks(axis: Any, values: Sequence[float]) -> None:
-    """Few ticks with plain numbers: 1, 2, 5, 10 … or, over less than a decade, steps of equal size."""
+    """A few ticks with plain numbers: 1, 2, 5, 10 … or, within a decade, steps of equal size."""
     from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 
     wide = max(values) >= 8 * min(values)
@@ -282,7 +282,7 @@ def _engineering(value: float) -> str:
 
 
 def _short(text: str, most: int = 16) -> str:
-    """The telling end of a layer's name."""
+    """The last, most specific part of a layer's name."""
     last = text.rstrip("/").rpartition("/")[2] or text
     return last if len(last) <= most else f"{last[: most - 1]}…"
 
@@ -291,7 +291,7 @@ def _svg(figure: Any, label: str, titles: Mapping[str, str]) -> str:
     """The figure as an <svg> element for HTML: without XML's and Matplotlib's headers, with CSS colours and titles."""
     file = io.StringIO()
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Glyph .* missing")  # the reader's browser has fonts enough
+        warnings.filterwarnings("ignore", "Glyph .* missing")  # the browser has its own fonts
         figure.savefig(file, format="svg", metadata={"Date": None})
     text = file.getvalue()
     text = text[text.index("<svg") :].strip()

@@ -1,4 +1,4 @@
-"""What there is and what a stage made, as rows that `report` prints or gives out as JSON. Bytes are bytes."""
+"""What exists and what a stage produced, as rows that `report` prints as tables or JSON."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -21,7 +21,7 @@ def all_models() -> list[Row]:
         if module.EPOCHS:
             trained_to = f"{'accuracy' if module.CLASSES else 'R²'} {module.ACCURACY_FLOOR:g}"
         else:
-            trained_to = "random weights, for measuring"
+            trained_to = "random weights, only for measuring"
         rows.append({"model": name, "what": module.SUMMARY, "trained_to": trained_to})
     return rows
 
@@ -42,7 +42,7 @@ def all_targets(known: Mapping[str, Target]) -> list[Row]:
 
 
 def all_boards(found: Sequence[Board], known: Mapping[str, Target]) -> list[Row]:
-    """What is plugged in, and which targets it may be: a USB bridge does not say what is behind it."""
+    """The boards that are plugged in, and which targets each may be: a USB bridge does not identify the board."""
     return [
         {
             "port": board.port,
@@ -56,7 +56,7 @@ def all_boards(found: Sequence[Board], known: Mapping[str, Target]) -> list[Row]
 
 
 def all_ops(runtimes: Mapping[str, Mapping[str, Sequence[str]]]) -> list[Row]:
-    """Operator x runtime: the types each has kernels for; ``runtimes`` maps a runtime to that by operator."""
+    """Operators x runtimes: the types each has kernels for; ``runtimes`` maps runtime → operator → types."""
     rows = []
     for kind in sorted({kind for types in runtimes.values() for kind in types}):
         variants: Row = {
@@ -72,9 +72,9 @@ def trained(value: Trained) -> Row:
 
 
 def compressed(value: Compressed) -> Row:
-    """Pairs are before and after; ``measure`` names the accuracy, R² for a regression.
+    """Pairs are (before, after); ``measure`` names the accuracy, R² for a regression.
 
-    A layer has filters before and after, and the share of its weights that is zero.
+    A layer has its filters before and after, and the fraction of its weights that is zero.
     """
     return {
         "model": value.trained.model,
@@ -90,7 +90,7 @@ def compressed(value: Compressed) -> Row:
 
 
 def quantized(value: Quantized) -> Row:
-    """``accuracy`` is that of the .tflite on the whole test set, of the Keras model in float32, and what was lost."""
+    """``accuracy`` has that of the .tflite on the whole test set, that of the Keras model, and the drop."""
     vectors, accuracy = value.vectors, None
     host, before = bench.accuracy(vectors, vectors.expected), value.trained_accuracy
     if host is not None:
@@ -124,7 +124,7 @@ def rendered(project: Project, directory: str) -> Row:
 
 
 def image(value: Image, target: Target) -> Row:
-    """Flash and RAM against the target's; the stack is known only after a run."""
+    """Flash and RAM against the target's limits; the stack is only known after a run."""
     flash, ram = value.flash_bytes["total"], value.static_bytes + value.arena_bytes
     return {
         "elf": str(value.elf),
@@ -139,7 +139,7 @@ def image(value: Image, target: Target) -> Row:
 
 
 def flashed(value: Image, port: str | None) -> Row:
-    """What is on the board now; the port is that of afterwards, None where a debug probe wrote it."""
+    """What is on the board now; the port is the one after flashing, None if a debug probe was used."""
     project = value.project
     return {
         "model": project.model,

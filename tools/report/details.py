@@ -1,6 +1,6 @@
-"""What a report shows of one run beyond its record, as JSON: made right after the run, drawn whenever it is asked for.
+"""What a report shows of one run beyond its record, as JSON: collected right after the run, drawn on demand.
 
-Sections, memory plan, confusion matrix and sample pictures; the pipeline keeps it (kept.py), page.py draws it.
+Sections, memory plan, confusion matrix and sample images; the pipeline stores it (kept.py), page.py draws it.
 """
 
 import base64
@@ -18,9 +18,9 @@ from .sections import Section
 
 Array = npt.NDArray[Any]
 
-MOST_PICTURES = 16  # of right, and as many of wrong answers
-SMALLEST_PICTURE = 6  # pixels; anything smaller is no picture
-MOST_CLASSES = 100  # a larger confusion matrix is no help
+MOST_PICTURES = 16  # with correct, and as many with wrong predictions
+SMALLEST_PICTURE = 6  # pixels; anything smaller is not an image
+MOST_CLASSES = 100  # a larger confusion matrix is not helpful
 
 
 def of(
@@ -33,7 +33,7 @@ def of(
     sections: Sequence[Section],
 ) -> dict[str, Any]:
     """JSON-ready details. ``outputs`` are the device's, one array per model output, first axis = sample; ``target`` is
-    None where nobody knows its memory."""
+    None if its memory is unknown."""
     vectors = quantized.vectors
     return {
         "oracle": vectors.oracle,
@@ -52,7 +52,7 @@ def of(
 
 
 def _plan(schedule: Schedule, plan: Plan) -> dict[str, Any]:
-    """Steps are: input, every kernel call, output; buffers are live from step ``first`` up to and with ``last``."""
+    """Steps are input, every kernel call, output; buffers are live from step ``first`` to ``last``, inclusive."""
     graph, steps = schedule.graph, schedule.steps
     makers = {write.tensor: step.name for step in steps for write in step.call.writes}
     placed = [(i, place) for i, place in sorted(plan.tensors.items()) if i not in schedule.views]
@@ -70,7 +70,7 @@ def _plan(schedule: Schedule, plan: Plan) -> dict[str, Any]:
 
 
 def _classes(quantized: Quantized, outputs: Sequence[Array]) -> dict[str, Any] | None:
-    """Names and the confusion matrix of the device's answers, rows = labels; None without labels."""
+    """Class labels and the confusion matrix of the device's predictions, rows = true labels; None without labels."""
     vectors = quantized.vectors
     scores = outputs[0].reshape(len(outputs[0]), -1) if outputs else np.zeros((0, 0))
     if vectors.labels is None or scores.shape[1] < 2:
@@ -88,10 +88,10 @@ def _name(classes: Sequence[str], index: int) -> str:
 
 
 def _pictures(quantized: Quantized, graph: Graph, outputs: Sequence[Array]) -> list[dict[str, Any]]:
-    """Samples as PNG with what the device made of them, wrong ones first; [] for inputs that are no pictures.
+    """Samples as PNG with the device's predictions, wrong ones first; [] for inputs that are not images.
 
-    A picture has rank 3 (height, width, 1 or 3 channels). ``score`` is the winner's probability where the outputs are
-    probabilities, else None.
+    An image has rank 3 (height, width, 1 or 3 channels). ``score`` is the probability of the predicted class if the
+    outputs are probabilities, else None.
     """
     vectors = quantized.vectors
     images = vectors.inputs[0]
@@ -119,7 +119,7 @@ def _pictures(quantized: Quantized, graph: Graph, outputs: Sequence[Array]) -> l
 
 
 def _spread(samples: npt.NDArray[np.int64], labels: npt.NDArray[np.int64]) -> list[int]:
-    """Up to MOST_PICTURES samples, one of each class in turn."""
+    """Up to MOST_PICTURES samples, taken from each class in turn."""
     seen: Counter[int] = Counter()
     turns = []
     for sample in map(int, samples):
@@ -135,7 +135,7 @@ def _real(tensor: Tensor, values: Array) -> npt.NDArray[np.float64]:
 
 
 def png(image: Array, low: Any, high: Any) -> str:
-    """A picture of shape (height, width, 1 or 3) as PNG in base64; ``low`` becomes black and ``high`` white."""
+    """An image of shape (height, width, 1 or 3) as base64 PNG; ``low`` becomes black and ``high`` white."""
     from PIL import Image
 
     span = max(float(high) - float(low), 1e-12)

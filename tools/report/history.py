@@ -1,4 +1,4 @@
-"""All measurements in the HTML report: the tables, and accuracy against what it costs."""
+"""All measurements in the HTML report: the tables, and accuracy against its cost."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -11,18 +11,18 @@ from . import baseline, charts, wording
 def tables(measurements: Sequence[Measurement], origins: baseline.Origins) -> list[dict[str, Any]]:
     """One table per clock: emulated and real times never share a column.
 
-    ``rows`` are the newest of each configuration, ``earlier`` those that they replace; both newest first.
+    ``rows`` are the newest of each configuration, ``earlier`` the ones they supersede; both newest first.
     """
     current = set(_newest(measurements, origins))
     groups: dict[tuple[str, str], dict[str, list[dict[str, Any]]]] = {}
     for i in reversed(range(len(measurements))):
         m = measurements[i]
         group = groups.setdefault((wording.place(m), m.clock.unit), {"rows": [], "earlier": []})
-        told = {
+        cells = {
             **row(m, baseline.drop(m, measurements, origins)),
             "calibration": _short(origins.get(m.model_sha256, baseline.UNKNOWN).calibration),
         }
-        group["rows" if i in current else "earlier"].append(told)
+        group["rows" if i in current else "earlier"].append(cells)
     titles = {wording.EMULATED: "Emulated", wording.BOARD: "On boards", wording.HOST: "On this machine"}
     return [
         {"title": titles[place], "unit": unit, **group}
@@ -33,10 +33,10 @@ def tables(measurements: Sequence[Measurement], origins: baseline.Origins) -> li
 
 
 def _newest(measurements: Sequence[Measurement], origins: baseline.Origins) -> list[int]:
-    """Positions of each configuration's newest measurement.
+    """The position of each configuration's newest measurement.
 
-    Other samples or data make another accuracy, another calibration another model, and a firmware as found is not the
-    one built here: none of them is newer.
+    Samples, data and calibration are part of the configuration, and so is whether the firmware was built here: a
+    measurement that differs in them does not supersede another.
     """
     found = {
         (
@@ -53,7 +53,7 @@ def _short(calibration: str) -> str:
 
 
 def row(m: Measurement, drop: float | None = None) -> dict[str, Any]:
-    """A measurement as text, and what to sort its columns by; ``drop`` in percentage points."""
+    """A measurement as text, with the sort keys of its columns; ``drop`` in percentage points."""
     is_host = wording.place(m) == wording.HOST
     return {
         "model": m.model,
@@ -75,7 +75,7 @@ def row(m: Measurement, drop: float | None = None) -> dict[str, Any]:
         "host": "" if m.accuracy is None else f"{100 * m.accuracy['host']:.2f}",
         "drop": "" if drop is None else f"{drop:+.2f}",
         "details": f"p99 {m.invoke.p99:,} {m.clock.unit}" + (f", commit {m.commit[:10]}" if m.commit else ""),
-        "sort": {  # numbers to sort by, where the text does not do
+        "sort": {  # numbers to sort by where the text does not sort correctly
             "bytes": m.model_bytes,
             "flash": "" if m.flash_bytes is None else m.flash_bytes["total"],
             "ram": "" if m.ram_bytes is None else m.ram_bytes["total"],
@@ -95,8 +95,8 @@ def _total(sizes: Mapping[str, int] | None) -> str:
 def trade_offs(measurements: Sequence[Measurement], origins: baseline.Origins) -> list[dict[str, Any]]:
     """Accuracy against flash and against time, for each family of models with two or more points.
 
-    A configuration counts with its newest measurement; this machine is no microcontroller to compare with. Accuracies
-    over different samples are not compared.
+    Only the newest measurement of each configuration counts; this machine is left out, as it is not a microcontroller.
+    Accuracies over different samples are not compared.
     """
     scored = [
         m
@@ -127,17 +127,17 @@ def trade_offs(measurements: Sequence[Measurement], origins: baseline.Origins) -
 
 
 def _key(position: int) -> str:
-    """CSS classes of a series' key in the legend."""
+    """The CSS classes of a series' key in the legend."""
     return f"c{position % len(charts.SERIES)}{' hollow' if charts.is_hollow(position) else ''}"
 
 
 def _series(m: Measurement) -> str:
-    """What was done to the model: its mode, and the steps of compression behind the family's name."""
+    """How the model was made: its mode, and the compression steps that follow the family's name."""
     return f"{m.mode} {m.model[len(baseline.family(m)) :]}".strip()
 
 
 def _by_mode(series: str) -> tuple[bool, str]:
-    """int8, which most people want, has the first colour."""
+    """Sorts int8, which most users want, first, so that it gets the first colour."""
     return not series.startswith("int8"), series
 
 
@@ -163,7 +163,7 @@ def _scatter(
     series: Sequence[str],
     shapes: Sequence[str],
 ) -> dict[str, str] | None:
-    """Title and SVG; None where there is but one point."""
+    """Title and SVG; None if there is only one point."""
     points = []
     for m in members:
         assert m.accuracy is not None

@@ -1,4 +1,4 @@
-"""What is inside a model as one HTML page: layers, tensors, and the weights' histograms, float beside integer."""
+"""The contents of a model as one HTML page: layers, tensors, and histograms of the weights, float beside integer."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -15,7 +15,7 @@ _SOURCES = {"original": "of the Keras model", "dequantized": "recovered from the
 
 
 def html(inspection: Mapping[str, Any]) -> str:
-    """The page of what inspect.inspect found."""
+    """The page for a result of inspect.inspect."""
     return render(
         TEMPLATE,
         **frame(),
@@ -31,7 +31,7 @@ def html(inspection: Mapping[str, Any]) -> str:
 
 
 def _owner(tensor: Mapping[str, Any], layers: Sequence[Mapping[str, Any]]) -> str:
-    """The layer that reads a constant, or makes any other tensor; "" for what the graph is given."""
+    """The layer that reads a constant, or that computes any other tensor; "" for inputs."""
     end = "inputs" if tensor["constant"] else "outputs"
     return next((layer["name"] for layer in layers if tensor["index"] in layer[end]), "")
 

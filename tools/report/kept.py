@@ -1,6 +1,6 @@
-"""What is known about a run beyond its record, kept as JSON for the report: one file per model, runtime and place.
+"""What is known about a run beyond its record, stored as JSON for the report: one file per model, runtime and target.
 
-The pipeline writes it after a run or a comparison; `inv report` reads it back long after. A newer one replaces it.
+The pipeline writes it after a run or a comparison; `inv report` may read it much later. A newer one replaces it.
 """
 
 from collections.abc import Mapping
@@ -11,11 +11,11 @@ from urllib.parse import quote
 from .. import files
 
 DETAILS, COMPARISON = "run", "compare"
-VERSION = 1  # of what is in the files; those of another are as good as none
+VERSION = 1  # of the files' contents; files of another version are ignored
 
 
 class Place(Protocol):
-    """What tells runs apart: a Measurement's and a Comparison's fields."""
+    """What identifies a run: fields that both a Measurement and a Comparison have."""
 
     @property
     def model(self) -> str: ...
@@ -30,18 +30,18 @@ class Place(Protocol):
 
 
 def path(folder: Path, what: str, place: Place) -> Path:
-    """The file; DETAILS or COMPARISON is ``what``."""
+    """The file; ``what`` is DETAILS or COMPARISON."""
     where = place.emulator or "board"
-    ran = quote(f"{place.runtime}-{place.target}", safe="")[:100]  # perhaps the device's words, which may be any
+    ran = quote(f"{place.runtime}-{place.target}", safe="")[:100]  # the device may have sent these, so escape them
     return folder / f"{place.model_sha256[:16]}-{ran}-{where}-{what}.json"
 
 
 def write(folder: Path, what: str, place: Place, value: Mapping[str, Any]) -> None:
-    """Whole or not at all."""
+    """Writes the file atomically."""
     files.write_sealed(path(folder, what, place), {"version": VERSION, **value})
 
 
 def read(folder: Path, what: str, place: Place) -> Mapping[str, Any] | None:
-    """None where nothing was kept, or what is there is damaged or of another version of kerf."""
+    """What was stored; None if there is nothing, or it is damaged or of another version."""
     found = files.read_sealed(path(folder, what, place))
     return {key: found[key] for key in found if key != "version"} if found.get("version") == VERSION else None

@@ -1,7 +1,7 @@
-"""The HTML report: one file that needs no network, readable in light and dark, by keyboard and on a phone.
+"""The HTML report: one file that needs no network, usable in light and dark themes, by keyboard and on a phone.
 
-Everything is computed here; templates/report/ only prints. What a user named (models, layers, classes) is escaped by
-Jinja, and the page's own script is the only one that its Content-Security-Policy lets run.
+Everything is computed here; templates/report/ only prints. Names from the user (models, layers, classes) are escaped by
+Jinja, and the Content-Security-Policy allows no script except the page's own.
 """
 
 import base64
@@ -27,8 +27,8 @@ def html(
 ) -> str:
     """The page: all measurements, oldest first, and the newest in detail.
 
-    ``details`` (details.of) and ``comparison`` (Comparison.to_json) are those of the newest measurement, None where
-    there are none. ``origins`` tells what the models were calibrated and tested with.
+    ``details`` (details.of) and ``comparison`` (Comparison.to_json) are those of the newest measurement, None if there
+    are none. ``origins`` says what the models were calibrated and tested with.
     """
     newest = measurements[-1] if measurements else None
     is_host = newest is not None and wording.place(newest) == wording.HOST
@@ -49,7 +49,7 @@ def html(
 
 
 def frame() -> dict[str, str]:
-    """What every page of kerf has around its contents: version, style, script, and the policy that allows these."""
+    """What all of kerf's pages have in common: version, style, script, and the policy that allows these."""
     script = render(SCRIPT)
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     policy = (
@@ -84,8 +84,8 @@ def _run(m: Measurement, details: Json | None) -> dict[str, Any]:
 
 
 def _memory(m: Measurement, details: Json | None) -> list[dict[str, Any]]:
-    """Flash and RAM as stacked bars, in percent of the target's memory (of their own total where it is not known); []
-    for a firmware of which nobody knows them."""
+    """Flash and RAM as stacked bars, in percent of the target's memory (of their own total if that is unknown); [] for
+    a firmware of unknown size."""
     if m.flash_bytes is None or m.ram_bytes is None:
         return []
     return [
@@ -110,7 +110,7 @@ def _bar(name: str, sizes: Mapping[str, int], parts: Sequence[str], limit: int |
 
 
 def _sections(details: Json) -> list[dict[str, Any]]:
-    """The ELF's sections; bars in percent of the largest in its memory."""
+    """The ELF's sections; bars in percent of the largest in the same memory."""
     rows = details["sections"]
     most = {kind: max([row[kind] for row in rows] + [1]) for kind in ("flash_bytes", "ram_bytes")}
     return [
@@ -216,7 +216,7 @@ def _classes(classes: Json) -> dict[str, Any]:
                         "count": f"{count:,}" if count else "",
                         "shade": f"{100 * count / max(totals[i], 1):.0f}",
                         "is_right": i == j,
-                        "title": f"{count:,} of {name} taken for {names[j]}",
+                        "title": f"{count:,} of {name} classified as {names[j]}",
                     }
                     for j, count in enumerate(matrix[i])
                 ],
@@ -227,7 +227,7 @@ def _classes(classes: Json) -> dict[str, Any]:
 
 
 def _pictures(pictures: Sequence[Json]) -> list[dict[str, Any]]:
-    """Wrong answers, then right ones, where there are any."""
+    """Wrong predictions, then correct ones, if there are any."""
     groups = [("Wrong", [p for p in pictures if not p["right"]]), ("Right", [p for p in pictures if p["right"]])]
     return [
         {

@@ -25,8 +25,8 @@ def to_json(measurement: Measurement) -> dict[str, Any]:
 def from_json(record: Any) -> Measurement:
     """The measurement that a record describes.
 
-    Raises ValueError, saying which and why, when a field is missing or is not what docs/records.md says. Fields that
-    are not named there are passed over: another version of kerf may write them.
+    Raises ValueError, which names the field and the reason, when one is missing or violates docs/records.md. Unknown
+    fields are ignored: another version of kerf may have written them.
     """
     measurement = Measurement(**taken(_RECORD, record, ""), quantities=taken(quantities.kinds(), record, ""))
     if measurement.mismatches > measurement.samples:
@@ -66,7 +66,7 @@ _RECORD: dict[str, Any] = {
 
 
 def append(measurement: Measurement, path: Path) -> None:
-    """Adds one line in one write, so that two kerfs at once cannot mix theirs. An unfinished last line is ended."""
+    """Appends a line in a single write, so that two kerfs at once cannot mix theirs; ends an unfinished last line."""
     line = json.dumps(to_json(measurement), ensure_ascii=False, allow_nan=False) + "\n"
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0), 0o644)
@@ -84,7 +84,7 @@ def append(measurement: Measurement, path: Path) -> None:
 
 
 def load(path: Path, warn: Callable[[str], None]) -> list[Measurement]:
-    """All records of a file, oldest first; [] when there is none. A line that is none is skipped with a warning."""
+    """All records of a file, oldest first; [] if there is no file. Invalid lines are skipped with a warning."""
     if not path.is_file():
         return []
     measurements = []
@@ -95,5 +95,5 @@ def load(path: Path, warn: Callable[[str], None]) -> list[Measurement]:
             measurements.append(from_json(json.loads(line)))
         except (ValueError, RecursionError) as error:  # also UnicodeDecodeError and JSONDecodeError
             why = "it is nested too deeply" if isinstance(error, RecursionError) else error
-            warn(f"{path} line {number} is not a measurement and is left out ({why})")
+            warn(f"skipped {path} line {number}, which is not a measurement: {why}")
     return measurements

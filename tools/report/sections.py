@@ -1,4 +1,4 @@
-"""The memory map of a linked firmware: which section takes how much of flash and RAM; used by the report."""
+"""The memory map of a linked firmware: how much flash and RAM each section takes; used by the report."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +8,7 @@ from ..errors import BuildError
 
 @dataclass(frozen=True)
 class Section:
-    """``flash_bytes`` are loaded into flash, ``ram_bytes`` occupied at run time; initialised data takes both."""
+    """``flash_bytes`` are stored in flash, ``ram_bytes`` occupied at run time; initialized data takes both."""
 
     name: str
     address: int
@@ -17,7 +17,7 @@ class Section:
 
 
 def read(elf: Path) -> tuple[Section, ...]:
-    """The sections that take memory, by address. Raises BuildError when the file is no ELF."""
+    """The sections that take memory, by address. Raises BuildError when the file is not an ELF."""
     from elftools.common.exceptions import ELFError
     from elftools.elf.constants import SH_FLAGS
     from elftools.elf.elffile import ELFFile

@@ -1,31 +1,31 @@
-"""What the terminal and the page say of a measurement in the same words."""
+"""Sentences about a measurement that the terminal and the page share."""
 
 from ..values import Measurement
 
 EMULATED, BOARD, HOST = "emulated", "board", "this machine"
-STEPS = "largest_difference_steps"  # Measurement.extra: how far integers are from an oracle that is not exact
+STEPS = "largest_difference_steps"  # in Measurement.extra: how far integers are from an oracle that is not exact
 
 
 def place(m: Measurement) -> str:
-    """EMULATED, BOARD or HOST. What this machine's compiler and sanitizers make of a firmware says nothing about a
-    microcontroller's flash, RAM or time."""
+    """EMULATED, BOARD or HOST. Sizes and times of a host build with sanitizers say nothing about a microcontroller's
+    flash, RAM or time."""
     return EMULATED if m.emulator else HOST if m.target == "host" else BOARD
 
 
 def as_found(m: Measurement) -> str:
-    """What is to be added to the place of a firmware that this kerf did not build; "" for all others."""
-    return f", firmware as found there (build {m.device['build']})" if m.flash_bytes is None and m.device else ""
+    """A suffix for the place of a firmware that this kerf did not build; "" for all others."""
+    return f", firmware as found (build {m.device['build']})" if m.flash_bytes is None and m.device else ""
 
 
 def optimized(m: Measurement) -> str:
-    """What is to be added to the kernels of a model that was optimized for something else than speed; "" for others."""
+    """A suffix for the kernels of a model that was optimized for anything but speed; "" for others."""
     return f", optimized for {m.optimize}" if m.optimize not in (None, "speed") else ""
 
 
 def verdict(m: Measurement, oracle: str = "the oracle", steps: float | None = None) -> tuple[str, str]:
-    """One sentence, and whether it is "good", "bad" or "faint": did the device compute what it must?
+    """One sentence about whether the device's outputs match the oracle's, and "good", "bad" or "faint".
 
-    ``steps`` is the largest difference where TFLM, which defines integer results, could not be asked, else None.
+    ``steps`` is the largest difference if TFLM, which defines integer results, was not available, else None.
     """
     if steps is not None:
         found = f"All {m.samples:,} samples equal LiteRT's"
@@ -40,7 +40,7 @@ def verdict(m: Measurement, oracle: str = "the oracle", steps: float | None = No
 
 
 def doubt(m: Measurement) -> str | None:
-    """One sentence where a second opinion says that the oracle itself may be wrong, else None."""
+    """One sentence if a second opinion says that the oracle itself may be wrong, else None."""
     opinion = m.second_opinion
     if opinion is None or not opinion.is_beyond_rounding:
         return None

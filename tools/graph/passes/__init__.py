@@ -11,13 +11,13 @@ from .variables import resolve
 
 Pass = Callable[[Graph], Graph]
 
-# Before the kernel check, because what they remove needs no kernel; after it, because it relies on what was checked.
+# Some run before the kernel check, because what they remove needs no kernel, others after it, because they rely on it.
 BEFORE_CHECK: tuple[Pass, ...] = (fold, resolve, rename)
 AFTER_CHECK: tuple[Pass, ...] = (prune,)
 
 
 def run(graph: Graph) -> Graph:
-    """The model as it will be compiled. Raises UnsupportedModel where an operator has no kernel."""
+    """The model as it will be compiled. Raises UnsupportedModel if an operator has no kernel."""
     graph = simplify(graph)
     check(graph)
     for rewrite in AFTER_CHECK:
@@ -26,7 +26,7 @@ def run(graph: Graph) -> Graph:
 
 
 def simplify(graph: Graph) -> Graph:
-    """The model without what is known before it runs; operators without a kernel stay."""
+    """The model without what is known before it runs; operators without a kernel are kept."""
     for rewrite in BEFORE_CHECK:
         graph = rewrite(graph)
     return graph

@@ -1,8 +1,8 @@
 """Graph → Graph without the operators whose result is known before the model runs.
 
-Keras' Flatten on an open batch dimension leaves SHAPE, STRIDED_SLICE and PACK behind, which compute the constant shape
-of a RESHAPE. They are evaluated here, so that no runtime needs kernels for them. So is DEQUANTIZE of float16 constants,
-except where a kernel takes the float16 weights themselves, which are half the size.
+With an open batch dimension, Keras' Flatten adds SHAPE, STRIDED_SLICE and PACK, which compute the constant shape of a
+RESHAPE. They are evaluated here, so that no runtime needs kernels for them. So is DEQUANTIZE of float16 constants,
+except where a kernel reads the float16 weights themselves, which have half the size.
 """
 
 from dataclasses import replace
@@ -17,10 +17,10 @@ from ..ir import DType, Graph, Op, Tensor
 
 
 def fold(graph: Graph) -> Graph:
-    """The same model without operators whose values are known, and without what nothing reads.
+    """The same model without operators whose values are known, and without unused operators and tensors.
 
-    Operators and tensors are numbered anew. Raises ModelError when a folded value does not have the shape that the
-    file gives its tensor.
+    Operators and tensors are renumbered. Raises ModelError when a folded value does not have the shape that the file
+    gives its tensor.
     """
     tensors = list(graph.tensors)
     narrow: dict[int, int] = {}  # float32 tensor → the float16 constant that it is
@@ -32,7 +32,9 @@ def fold(graph: Graph) -> Graph:
             continue
         output = tensors[op.outputs[0]]
         if value.shape != output.shape:
-            raise ModelError(f"{op.where} gives shape {value.shape}, the file says {output.shape}; convert it again")
+            raise ModelError(
+                f"{op.where} has an output of shape {value.shape}, but the file says {output.shape}; convert it again"
+            )
         if op.inputs[0] is not None and tensors[op.inputs[0]].dtype is DType.FLOAT16:
             narrow[output.index] = op.inputs[0]
         tensors[output.index] = replace(output, data=value)
@@ -40,7 +42,7 @@ def fold(graph: Graph) -> Graph:
 
 
 def _evaluate(op: Op, tensors: list[Tensor]) -> npt.NDArray[Any] | None:
-    """The value of the operator's only output if it can be known, else None."""
+    """The value of the operator's only output if it is known, else None."""
     operator = ops.lookup(op.kind)
     if operator is None or len(op.outputs) != 1 or not op.inputs or any(i is None for i in op.inputs):
         return None
@@ -51,7 +53,7 @@ def _evaluate(op: Op, tensors: list[Tensor]) -> npt.NDArray[Any] | None:
 
 
 def _with_narrow_weights(op: Op, narrow: dict[int, int]) -> Op:
-    """The operator with float16 constants for its weights, if that is what they all are and it has a kernel for it."""
+    """The operator with float16 constants as weights, if all of them are float16 and it has a kernel for that."""
     operator = ops.lookup(op.kind)
     weights = op.inputs[1:]
     if operator is None or "float16" not in operator.types or not operator.roles:

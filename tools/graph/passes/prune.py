@@ -1,9 +1,9 @@
-"""Graph → Graph without channels that are the same number whatever the input, with the same outputs to the last bit.
+"""Graph → Graph without channels that are constant whatever the input, with the same outputs to the last bit.
 
-A filter of zeros, which pruning leaves, gives its bias alone. Where everything that reads such a channel can do without
-it (pools, RELU, MEAN, RESHAPE and depthwise convolutions pass it on; convolutions and dense layers end it), its weights
-go on both sides, and what it added to later sums becomes part of their bias. How each operator treats channels is
-declared in its module.
+An all-zero filter, as left by pruning, outputs just its bias. If everything that reads such a channel can do without it
+(pools, RELU, MEAN, RESHAPE and depthwise convolutions pass it on; convolutions and dense layers absorb it), its weights
+are removed on both sides, and its contribution to later sums is added to their bias. How each operator treats channels
+is declared in its module.
 """
 
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ from ..operator import Channels, Constants
 
 
 def prune(graph: Graph) -> Graph:
-    """The same model with fewer channels, or ``graph`` itself. After every operator's check()."""
+    """The same model with fewer channels, or ``graph`` itself. Every operator must have passed check()."""
     constants = _constants(graph)
     removed = _removable(graph, constants)
     return _without(graph, constants, removed) if any(removed.values()) else graph
@@ -27,7 +27,7 @@ def _channels(op: Op) -> Channels:
 
 
 def _constants(graph: Graph) -> dict[int, Constants]:
-    """Constant channels of every tensor that has any."""
+    """The constant channels of every tensor that has any."""
     found: dict[int, Constants] = {}
     for op in graph.ops:
         source = {} if not op.inputs or op.inputs[0] is None else found.get(op.inputs[0], {})
@@ -37,7 +37,7 @@ def _constants(graph: Graph) -> dict[int, Constants]:
 
 
 def _removable(graph: Graph, constants: Mapping[int, Constants]) -> dict[int, set[int]]:
-    """Of the constant channels those that no operator needs: shrunk until every operator agrees."""
+    """The constant channels that no operator needs: the set shrinks until every operator agrees."""
     ports = {*graph.inputs, *graph.outputs}
     remove = {t: set(c) for t, c in constants.items() if t not in ports}
     changed = True

@@ -1,4 +1,4 @@
-"""Graph → Graph with layer names that are unique among the operators that are left."""
+"""Graph → Graph with layer names that are unique among the remaining operators."""
 
 from dataclasses import replace
 

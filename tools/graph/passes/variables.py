@@ -1,8 +1,8 @@
 """Graph → Graph in which every variable is a tensor that keeps its value from one inference to the next.
 
-In the file a variable is a name. Handles stand for it, a subgraph that is called once assigns its initial value, and
-other operators read it or assign to it. Here it becomes a tensor with ``initial`` set: reading copies from it, or is
-the tensor itself where nothing is assigned to it before the last use, and assigning copies into it.
+In the file a variable is a name. Operators refer to it by handles, a subgraph that is called once assigns its initial
+value, and other operators read it or assign to it. Here it becomes a tensor with ``initial`` set: reading copies from
+it, or uses the tensor itself if nothing is assigned to it before the last use; assigning copies into it.
 """
 
 from collections.abc import Iterator, Mapping
@@ -21,10 +21,10 @@ from .fold import fold
 
 
 def resolve(graph: Graph) -> Graph:
-    """The same model without handles and initialisation, or ``graph`` itself where there are no variables.
+    """The same model without handles and initialization, or ``graph`` itself if there are no variables.
 
-    Raises ModelError where the file contradicts itself about a variable, UnsupportedModel for an initial value that is
-    not a constant.
+    Raises ModelError if the file contradicts itself about a variable, UnsupportedModel for an initial value that is not
+    a constant.
     """
     if not any(_role(op) for op in graph.ops):
         return graph
@@ -36,13 +36,13 @@ def resolve(graph: Graph) -> Graph:
 
 
 def variables(graph: Graph) -> frozenset[Any]:
-    """The variables that a file's graph and its subgraphs have handles of."""
+    """The variables for which a file's graph and its subgraphs have handles."""
     found = {op.attributes for each in (graph, *graph.subgraphs) for op in each.ops if _role(op) is StateRole.HANDLE}
     return frozenset(found)
 
 
 def keeps_state(graph: Graph) -> bool:
-    """Whether a model, before or after any pass, keeps something from one inference to the next."""
+    """Whether a model, before or after any pass, keeps state from one inference to the next."""
     return bool(graph.states or variables(graph))
 
 
@@ -52,12 +52,12 @@ def _role(op: Op) -> StateRole | None:
 
 
 def _kept_alive(graph: Graph, tensors: tuple[Tensor, ...]) -> tuple[int, ...]:
-    """What must be computed: the outputs, and what is kept for the next inference."""
+    """What must be computed: the outputs, and the state for the next inference."""
     return (*graph.outputs, *(t.index for t in tensors if t.initial is not None))
 
 
 def _initial_values(graph: Graph) -> dict[Any, Tensor]:
-    """Variable → the constant that it is assigned before the first inference."""
+    """Variable → the constant that is assigned to it before the first inference."""
     found: dict[Any, Tensor] = {}
     for op in graph.ops:
         if _role(op) is not StateRole.INITIALIZE:
@@ -70,7 +70,7 @@ def _initial_values(graph: Graph) -> dict[Any, Tensor]:
 
 
 def _assignments(caller: Op, subgraph: Graph) -> Iterator[tuple[Any, Tensor]]:
-    """What a subgraph assigns, and to which variable."""
+    """The variables that a subgraph assigns to, with the assigned values."""
     handles = {op.outputs[0]: op.attributes for op in subgraph.ops if _role(op) is StateRole.HANDLE}
     for op in subgraph.ops:
         if _role(op) is StateRole.HANDLE:
@@ -108,20 +108,20 @@ class _Variables:
             self.handles[op.outputs[0]] = op.attributes
         elif role is StateRole.READ:
             if len(op.inputs) != 1 or len(op.outputs) != 1:
-                raise ModelError(f"{op.where} has not one input and one output; convert the model again")
+                raise ModelError(f"{op.where} must have one input and one output; convert the model again")
             return replace(op, inputs=(self._place(op, self.graph.output(op)),))
         elif role is StateRole.ASSIGN:
             if not _has_two_inputs(op) or op.outputs:
-                raise ModelError(f"{op.where} has not two inputs and no output; convert the model again")
+                raise ModelError(f"{op.where} must have two inputs and no output; convert the model again")
             return replace(op, inputs=op.inputs[1:], outputs=(self._place(op, self.graph.input(op, 1)),))
         return op if role is None else None
 
     def _place(self, op: Op, value: Tensor) -> int:
-        """The tensor of the variable that an operator names; it is like ``value``, which is read from or assigned to
-        it."""
+        """The tensor of the variable that an operator refers to, with the type of ``value``, which is read from or
+        assigned to it."""
         variable = self.handles.get(op.inputs[0] or 0) if op.inputs[0] is not None else None
         if variable is None:
-            raise ModelError(f"{op.where} has no handle of a variable as its first input; convert the model again")
+            raise ModelError(f"{op.where} has no variable handle as its first input; convert the model again")
         if variable not in self.places:
             initial = self.initial.get(variable)
             data = _zero(value) if initial is None else initial.data
@@ -140,12 +140,12 @@ class _Variables:
 
 
 def _zero(value: Tensor) -> npt.NDArray[Any]:
-    """What a variable holds that nothing initialises: zero bytes."""
+    """The initial value of a variable without one in the file: zero bytes."""
     return np.zeros(value.shape, value.dtype.numpy)
 
 
 def _without_copies(kept: list[Op], tensors: tuple[Tensor, ...], outputs: tuple[int, ...]) -> Iterator[Op]:
-    """The operators without those copies of a variable that are used before anything is assigned to it."""
+    """The operators without the copies of a variable that are only used before anything is assigned to it."""
     same: dict[int, int] = {}  # copy → the variable's tensor
     for at, op in enumerate(kept):
         if _role(op) is not StateRole.READ or op.outputs[0] in outputs:
@@ -154,7 +154,7 @@ def _without_copies(kept: list[Op], tensors: tuple[Tensor, ...], outputs: tuple[
         assert variable is not None
         users = [i for i, other in enumerate(kept) if op.outputs[0] in other.inputs]
         assigned = [i for i, other in enumerate(kept) if variable in other.outputs and i > at]
-        # A shape that changes without a copy would still be the variable's memory when it is used.
+        # A view would still refer to the variable's memory when it is used.
         views = any((found := ops.lookup(kept[i].kind)) and found.view for i in users)
         if not views and (not users or not assigned or max(users) <= min(assigned)):
             same[op.outputs[0]] = variable
