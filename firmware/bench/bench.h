@@ -2,17 +2,17 @@
 //
 //     port::init(); bench::start(); for (;;) bench::step();
 //
-// and its fault handlers end in report_fault(), so that a crash is a record on the wire and never silence.
+// and its fault handlers call report_fault(), so that a crash becomes a record on the wire instead of silence.
 #pragma once
 
 #include <cstdint>
 
 namespace kerf::bench {
 
-// Makes the model ready, measures how long that takes, and announces the boot.
+// Sets up the model, measures how long that takes, and announces the boot.
 void start();
 
-// Handles the bytes that have arrived; port::idle() when there are none. Never waits for the other side.
+// Handles the bytes that have arrived, or calls port::idle() if there are none. Never waits for the host.
 void step();
 
 enum FaultKind : uint32_t {
@@ -21,11 +21,11 @@ enum FaultKind : uint32_t {
     kBusFault = 3,
     kUsageFault = 4,
     kStackOverflow = 5,
-    kAssert = 6,  // address = the line, where known
-    kOther = 7,   // an exception nobody expected; psr's low 9 bits are its number
+    kAssert = 6,  // address = the line, if known
+    kOther = 7,   // an unexpected exception; the low 9 bits of psr are its number
 };
 
-// The registers as the exception found them; 0 where the core has no such register (Cortex-M0 has no CFSR).
+// The registers at the time of the exception; 0 where the core has no such register (Cortex-M0 has no CFSR).
 // cfsr, hfsr and address (MMFAR or BFAR, when the CFSR says it is valid): ARMv7-M ARM B3.2.
 struct Fault {
     uint32_t kind;  // a FaultKind
@@ -38,8 +38,8 @@ struct Fault {
     uint32_t sp;
 };
 
-// Sends the record, binary and as one ASCII line. Safe in a fault handler: no locks, a small buffer of its own on the
-// stack, nothing but port::write(). Returns; the port decides what a dead board does next (halt, or reset()).
+// Sends the record, in binary and as one ASCII line. Safe in a fault handler: it takes no locks, uses a small buffer on
+// the stack, and calls only port::write(). It returns; the port decides what happens next (halt, or reset()).
 void report_fault(const Fault& fault);
 
 }  // namespace kerf::bench

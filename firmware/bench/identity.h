@@ -1,5 +1,5 @@
-// Which firmware this is. kerf renders it with every project (bench/identity.cpp), and the host asks for it before it
-// measures: what it then records is what ran.
+// Which firmware this is. kerf renders it with every project (bench/identity.cpp), and the host reads it before
+// measuring, so that it records what actually ran.
 #pragma once
 
 namespace kerf::bench {

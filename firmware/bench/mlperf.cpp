@@ -1,8 +1,8 @@
-// The MLPerf-Tiny-compatible dialect: ASCII commands ended by '%', replies in lines, each ended by "m-ready"
+// The MLPerf-Tiny-compatible dialect: ASCII commands ended by '%', replies in lines, each reply ended by "m-ready"
 // (docs/protocol.md, "MLPerf-Tiny-compatible dialect").
 //
-// The buffer `db` fills lives in port::spare_ram(), because an invocation may overwrite the model's inputs: input 0 is
-// filled from the buffer before every inference, outside of the timed window.
+// The buffer that `db` fills is in port::spare_ram(), because an invocation may overwrite the model's inputs: input 0
+// is copied from the buffer before every inference, outside the timed window.
 #include <cmath>
 #include <cstring>
 
@@ -55,7 +55,7 @@ float real_value(const Tensor& tensor, size_t i) {
         case DType::kInt64:
             return static_cast<float>(static_cast<const int64_t*>(tensor.data)[i]);
         case DType::kFloat16:
-            return NAN;  // no model keeps float16 at its outputs
+            return NAN;  // no model has float16 outputs
     }
     return static_cast<float>(quantized - tensor.zero_point) * scale;
 }
@@ -66,7 +66,7 @@ float db_float(size_t i) {
     return value;
 }
 
-// Bytes that input 0 takes from the buffer.
+// How many bytes of the buffer input 0 needs.
 uint32_t db_needed() {
     const Tensor input = model::input(0);
     return model::kDescriptor.db_encoding == DbEncoding::kFloat32
@@ -91,7 +91,7 @@ void fill_input() {
         const float highest = is_int16 ? 32767.0f : (is_uint8 ? 255.0f : 127.0f);
         for (size_t i = 0; i < input.bytes / element_bytes(input.dtype); ++i) {
             const float q = std::round(db_float(i) / input.scale) + static_cast<float>(input.zero_point);
-            // Whatever bytes the host sends may be NaN, which no integer can hold: it becomes the lowest one.
+            // The host may send NaN, which no integer can represent: it becomes the lowest value.
             const float clamped = q > highest ? highest : (q >= lowest ? q : lowest);
             const auto quantized = static_cast<int32_t>(clamped);
             if (is_int16) {
@@ -103,7 +103,7 @@ void fill_input() {
     }
 }
 
-// The anomaly detector's result is one number: the mean square error of the reconstruction.
+// The anomaly detector's result is a single number: the mean square error of the reconstruction.
 bool is_anomaly_detector() {
     const model::Descriptor& m = model::kDescriptor;
     return std::strncmp(m.mlperf_id, "ad", 2) == 0 && m.db_encoding == DbEncoding::kFloat32 &&
@@ -136,7 +136,7 @@ void say_lap(Text& text, uint64_t ticks) {
     text << "m-lap-us-" << static_cast<uint32_t>(to_microseconds(ticks)) << "\r\n";
 }
 
-// `count` inferences; the ticks of the inferences alone.
+// Runs `count` inferences; `ticks` counts only the inferences.
 Status run(uint32_t count, uint64_t* ticks) {
     *ticks = 0;
     for (uint32_t i = 0; i < count; ++i) {
@@ -172,7 +172,7 @@ void infer(Text& text, uint32_t count, uint32_t warm_ups) {
         text.flush();
         status = run(count, &ticks);
         if (status == Status::kOk) {
-            say_lap(text, begin + ticks);  // filling the input between inferences is not in it
+            say_lap(text, begin + ticks);  // without the time for filling the input between inferences
             text << "m-infer-done\r\n";
             say_results(text);
             return;
@@ -189,7 +189,7 @@ int hex_digit(char c) {
     return -1;
 }
 
-// The next word of *at, ended by 0 in place; "" when there is none.
+// The next word of *at, null-terminated in place; "" if there is none.
 char* next_word(char** at) {
     char* word = *at;
     while (*word == ' ') {
@@ -244,7 +244,7 @@ void db_print(Text& text) {
 
 void db_bytes(Text& text, const char* digits) {
     if (std::strlen(digits) % 2 != 0) {
-        text << "e-[Insufficent number of hex digits]\r\n";  // spelt as the reference spells it
+        text << "e-[Insufficent number of hex digits]\r\n";  // spelled as in the reference
         return;
     }
     for (const char* at = digits; *at != '\0'; at += 2) {
@@ -305,7 +305,7 @@ void carry_out(Text& text) {
 }  // namespace
 
 void boot() {
-    // The binary boot record came before; the line break ends what a reader of lines makes of it.
+    // The binary boot record came first; for a host that reads lines, the line break ends it.
     Text text;
     text << "\r\nm-timestamp-mode-performance\r\n";
     say_lap(text, run_ticks());
@@ -316,10 +316,10 @@ void take(uint8_t byte) {
     const bool printable = byte >= ' ' && byte <= '~';
     const bool letter = byte >= 'a' && byte <= 'z';
     if (!printable || (command_size == 0 && !letter)) {
-        return;  // line ends some hosts add, and noise
+        return;  // line breaks that some hosts add, and noise
     }
     if (byte != '%') {
-        // A longer command is clamped onto its last character, as the reference does.
+        // As in the reference, further characters of an overlong command overwrite the last one.
         command_size = command_size < kMaxCommand ? command_size + 1 : command_size;
         command[command_size - 1] = static_cast<char>(byte);
         return;

@@ -1,7 +1,7 @@
 // The native dialect: requests and answers in frames (docs/protocol.md, "Records").
 //
-// Stop-and-wait: the latest answer is kept as it went over the wire, and a request that comes again, byte for byte,
-// gets it again without the work being done twice.
+// Stop-and-wait: the latest answer is kept as sent, and a request that is repeated byte for byte gets the same answer
+// again, without doing the work twice.
 #include <cstring>
 
 #include "bench/bench.h"
@@ -48,8 +48,8 @@ enum Object : uint8_t { kOutput = 0, kOpTicks = 1, kText = 2, kInputInfo = 3, kO
 constexpr uint16_t kCanProfile = 1, kCanCapture = 2, kKeepsState = 4;
 constexpr uint8_t kProfile = 1;
 
-// By index. Addresses of the pointers: the pointers' values are known to other files alone, and a copy of them would be
-// made at run time.
+// By index. These are addresses of the pointers, because the pointers' values are only known to other files, so copying
+// them would need code at run time.
 constexpr const char* const* kTexts[] = {
     &model::kDescriptor.name,
     &model::kDescriptor.mlperf_id,
@@ -71,7 +71,7 @@ uint8_t wire[kMaxWireBytes];  // the latest answer
 size_t wire_bytes = 0;
 uint32_t answered_crc = 0;  // of the request it answers
 
-// Per-operator ticks, little-endian uint64 each, live in the port's spare RAM: they cost the model nothing.
+// Per-operator ticks, a little-endian uint64 each, are in the port's spare RAM, so they cost the model nothing.
 uint32_t ops_timed = 0;
 uint64_t op_started = 0;
 
@@ -87,16 +87,16 @@ void after_op(uint32_t op, const void*, uint32_t) {
         std::memcpy(port::spare_ram().data + sizeof(uint64_t) * op, encoded.data(), sizeof(uint64_t));
         ops_timed = op + 1;
     }
-    op_started = port::ticks();  // what this function takes belongs to no operator
+    op_started = port::ticks();  // the time of this function is not charged to an operator
 }
 
-// A captured inference stands still after an operator, for the host to read that operator's output where it is: it
-// will be overwritten, and there is no RAM for a copy. Meanwhile the bench's loop runs within the model's invoke().
+// A captured inference pauses after an operator, so that the host can read that operator's output in place: it will be
+// overwritten, and there is no RAM for a copy. Meanwhile the bench's loop runs inside the model's invoke().
 constexpr uint32_t kNoOp = 0xffff;
 uint32_t pause_after = kNoOp;
 bool is_paused = false;
-bool is_abandoned = false;  // by a new session: nobody waits for the end of this inference
-uint8_t capture_seq = 0;    // of the latest request about it, which the next pause or the end answers
+bool is_abandoned = false;  // a new session was opened, so the host does not wait for the end of this inference
+uint8_t capture_seq = 0;    // of the latest CAPTURE or RESUME, which is answered by the next pause or the end
 Bytes paused_output = {nullptr, 0};
 
 void send(uint8_t type, uint8_t seq, const Payload& payload) {
@@ -213,7 +213,7 @@ void invoke(const Frame& request) {
     send_done(request.seq, status, port::ticks());
 }
 
-// Pauses next after the operator that the request names. From here on `request` may be overwritten by another.
+// Sets the operator after which to pause next. From here on, another request may overwrite `request`.
 bool pause_next(const Frame& request) {
     const auto op = static_cast<uint32_t>(load(request.payload, 2));
     if (op != kNoOp && op >= model::kDescriptor.op_count) {
@@ -233,7 +233,7 @@ void capture(const Frame& request) {
     is_abandoned = false;
     const model::Status status = model::invoke(pause_op);
     if (!is_abandoned) {
-        send_done(capture_seq, status, 0);  // the time spent waiting for the host is no measurement
+        send_done(capture_seq, status, 0);  // no time: most of it was spent waiting for the host
     }
 }
 
@@ -265,7 +265,7 @@ bool is_ready(const Frame& request) {
 
 void read(const Frame& request) {
     const uint8_t object = request.payload[0];
-    if (object != kText && !is_ready(request)) {  // who it is, a firmware can always say
+    if (object != kText && !is_ready(request)) {  // a firmware can always identify itself
         return;
     }
     const uint8_t index = request.payload[1];
@@ -362,17 +362,17 @@ void reset(const Frame& request) {
     port::reset();
 }
 
-// A request: its payload has `bytes` bytes, or at least as many where `more` may follow.
+// A request: its payload has `bytes` bytes, or at least that many if `more` may follow.
 struct Request {
     uint8_t type;
     uint8_t bytes;
     bool more;
     bool needs_model;
-    bool when_paused;  // can be carried out while an inference stands still
+    bool when_paused;  // is allowed while an inference is paused
     void (*handle)(const Frame&);
 };
 constexpr Request kRequests[] = {
-    {kHello, 5, true, false, true, hello},  // a later version may say more
+    {kHello, 5, true, false, true, hello},  // later versions may add fields
     {kWrite, 5, true, true, false, write},
     {kInvoke, 5, false, true, false, invoke},
     {kRead, 7, false, false, true, read},
@@ -420,7 +420,7 @@ void boot() {
 }
 
 void take(const Frame& frame) {
-    // The CRC covers type, sequence number and payload: equal means the same request once more.
+    // The CRC covers type, sequence number and payload: if it is equal, this is the same request again.
     if (session_open && frame.type != kHello && wire_bytes > 0 && frame.crc == answered_crc) {
         port::write(wire, wire_bytes);
         return;

@@ -17,11 +17,11 @@ struct Setup {
 };
 extern Setup setup_result;
 
-// port::start_ticks() for one measurement; run_ticks() goes on counting from the boot across all of them.
+// start_clock() calls port::start_ticks() for one measurement; run_ticks() counts from boot, across all of them.
 void start_clock();
 uint64_t run_ticks();
 
-// All inputs (outputs), one after the other.
+// Over all inputs (outputs), concatenated.
 uint32_t inputs_crc32();
 uint32_t outputs_crc32();
 
@@ -32,14 +32,14 @@ uint64_t to_microseconds(uint64_t ticks);
 namespace native {
 void boot();
 void take(const Frame& frame);
-bool paused();  // an inference stands still in the middle: nothing may start another
+bool paused();  // an inference is paused: no other may start
 }  // namespace native
 
 namespace mlperf {
 void boot();
 void take(uint8_t byte);
-void abandon_command();  // what has been taken of one is noise
-void drop_input();       // port::spare_ram() serves another purpose
+void abandon_command();  // what has been received of a command was noise
+void drop_input();       // port::spare_ram() is used for something else
 }  // namespace mlperf
 
 }  // namespace kerf::bench

@@ -19,7 +19,7 @@ class Text {
     Text& operator<<(uint32_t value) { return *this << uint64_t{value}; }
     Text& hex(uint32_t value, int digits);
 
-    // As printf("%.3f"), digit for digit, in integer arithmetic: the exact binary value, ties to even.
+    // The same digits as printf("%.3f"), in integer arithmetic: the exact binary value, ties to even.
     Text& milli(float value);
 
     void flush();

@@ -54,7 +54,7 @@ size_t encode_frame(uint8_t type, uint8_t seq, const Payload& payload, uint8_t* 
         plain[content + i] = static_cast<uint8_t>(crc >> (8 * i));
     }
 
-    // COBS: each code byte says how far it is to the next zero; plain is shorter than 254 bytes, so no run is split.
+    // COBS: each code byte is the distance to the next zero; `plain` is shorter than 254 bytes, so no run is split.
     wire[0] = 0;
     size_t code_at = 1;
     size_t end = 2;

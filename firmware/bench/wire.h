@@ -1,5 +1,5 @@
 // The frame codec of the native dialect (docs/protocol.md): 0x00 COBS(type, seq, payload, CRC-32) 0x00, at most 64
-// bytes, little-endian. tools/protocol.py is the other end; tests/vectors/protocol.json holds both to the same cases.
+// bytes, little-endian. tools/protocol.py is the other end; both are tested with tests/vectors/protocol.json.
 #pragma once
 
 #include <cstddef>
@@ -13,10 +13,10 @@ inline constexpr size_t kMaxDecodedBytes = kMaxBodyBytes - 1;
 inline constexpr size_t kMaxPayloadBytes = kMaxDecodedBytes - 2 - 4;
 static_assert(kMaxBodyBytes < 'A', "a letter must not be mistaken for a COBS code byte");
 
-// CRC-32 as in zlib and Ethernet; pass the previous result to go on. 0 for no bytes.
+// CRC-32 as in zlib and Ethernet; pass the previous result to continue. 0 for no bytes.
 uint32_t crc32(const void* bytes, size_t count, uint32_t crc = 0);
 
-// Appends little-endian numbers to a payload. What does not fit is left out; every record's size is known to fit.
+// Appends little-endian numbers to a payload. What does not fit is dropped; all records are known to fit.
 class Payload {
   public:
     void u8(uint8_t value) { bytes(&value, 1); }
@@ -35,10 +35,10 @@ class Payload {
     size_t size_ = 0;
 };
 
-// Little-endian number of `count` bytes, 1 … 8.
+// A little-endian number of `count` bytes, 1 … 8.
 uint64_t load(const uint8_t* bytes, size_t count);
 
-// Writes the frame to `wire` (kMaxWireBytes), both delimiters included; returns its length.
+// Writes the frame to `wire` (kMaxWireBytes), including both delimiters; returns its length.
 size_t encode_frame(uint8_t type, uint8_t seq, const Payload& payload, uint8_t* wire);
 
 struct Frame {
@@ -50,12 +50,12 @@ struct Frame {
 };
 
 // Finds frames in a stream that also carries text and noise. A byte above 62 where COBS has a code byte cannot be part
-// of a frame, so it and what follows are text: an ASCII command is never swallowed by a lost delimiter.
+// of a frame, so it and what follows are text: a lost delimiter never swallows an ASCII command.
 class Decoder {
   public:
     enum class Event : uint8_t {
-        kNone,       // more is needed
-        kText,       // the byte is outside of frames
+        kNone,       // more bytes are needed
+        kText,       // the byte is not part of a frame
         kDelimiter,  // 0x00 without a valid frame before it
         kFrame,      // frame() is valid until the next feed()
     };
@@ -63,7 +63,7 @@ class Decoder {
     Event feed(uint8_t byte);
     Frame frame() const;
 
-    // What began like a frame and was none.
+    // Frame candidates that turned out not to be frames.
     uint32_t bad_frames() const { return bad_; }
 
   private:

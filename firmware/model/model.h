@@ -1,6 +1,6 @@
-// The model facade: what every runtime (aot, tflm) renders and the bench drives. Chosen by the build, no virtual calls.
+// The model facade: rendered by every runtime (aot, tflm), driven by the bench. Chosen by the build, no virtual calls.
 //
-// Order of calls: setup() once; then, per inference, fill every input(i), invoke(), read every output(i).
+// Order of calls: setup() once; then, for each inference, fill every input(i), invoke(), read every output(i).
 // An invocation may overwrite the inputs: fill them again before the next one.
 #pragma once
 
@@ -22,9 +22,9 @@ enum class DType : uint8_t {
 // Result of setup() and invoke(). The number goes over the wire (docs/protocol.md).
 enum class Status : uint8_t {
     kOk = 0,
-    kArenaTooSmall = 1,  // detail() = bytes missing, where the runtime knows
+    kArenaTooSmall = 1,  // detail() = bytes missing, if the runtime knows
     kUnsupportedOp = 2,  // detail() = operator index
-    kBadModel = 3,       // the model's schema version or contents do not suit the runtime
+    kBadModel = 3,       // the model's schema version or contents do not match the runtime
     kInvokeFailed = 4,   // detail() = operator index
 };
 
@@ -39,17 +39,17 @@ struct Tensor {
 
 // How the MLPerf-Tiny dialect turns the bytes of its `db` buffer into input 0.
 enum class DbEncoding : uint8_t {
-    kAsIs = 0,         // the tensor's own bytes
-    kUint8ToInt8 = 1,  // uint8 pixels, 128 is subtracted
+    kAsIs = 0,         // the tensor's bytes, unchanged
+    kUint8ToInt8 = 1,  // uint8 pixels, minus 128
     kFloat32 = 2,      // little-endian float32, quantized with input 0's scale and zero point
 };
 
 struct Descriptor {
     uint8_t sha256[32];     // of the .tflite
-    const char* name;       // kerf's model name, for people
+    const char* name;       // kerf's model name, for display
     const char* mlperf_id;  // "kws01", "ic01", …, or the model name
     const char* runtime;    // "aot", "tflm"
-    const char* kernels;    // which kernels the model was built on: "portable", "CMSIS-NN", …
+    const char* kernels;    // which kernels the model uses: "portable", "CMSIS-NN", …
     DbEncoding db_encoding;
     uint8_t input_count;
     uint8_t output_count;
@@ -60,17 +60,17 @@ struct Descriptor {
 
 extern const Descriptor kDescriptor;
 
-// Makes the model ready; for an interpreter this is where its arena is laid out.
+// Prepares the model; an interpreter lays out its arena here.
 Status setup();
 
 // Arena bytes in use after setup(); equal to Descriptor::arena_bytes for a static plan.
 uint32_t arena_used_bytes();
 
-// More about the last Status that was not kOk.
+// A detail of the last Status that was not kOk.
 uint32_t detail();
 
-// Brings the state that a model keeps from one inference to the next back to what it was after setup(), which must have
-// succeeded. Inputs and outputs may lose their contents. Does nothing where there is no state.
+// Resets the state that a model keeps from one inference to the next to what it was after setup(), which must have
+// succeeded. Inputs and outputs may lose their contents. Does nothing if there is no state.
 Status reset();
 
 // i < Descriptor::input_count / output_count.
@@ -80,7 +80,7 @@ Tensor output(uint32_t i);
 // Called by invoke() after operator `op` (0 … op_count-1, in order) with its output.
 using AfterOp = void (*)(uint32_t op, const void* output, uint32_t bytes);
 
-// One inference. With after_op == nullptr nothing but the operators runs.
+// One inference. With after_op == nullptr, only the operators run.
 Status invoke(AfterOp after_op);
 
 }  // namespace kerf::model

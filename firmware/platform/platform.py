@@ -1,4 +1,4 @@
-"""PlatformIO's view of kerf's bare-metal boards: which of its packages a build really needs."""
+"""PlatformIO's view of kerf's bare-metal boards: which of its packages a build actually needs."""
 
 import shutil
 
@@ -11,7 +11,7 @@ class KerfbaremetalPlatform(PlatformBase):
     def configure_default_packages(self, options, targets):
         prefix = self.board_config(options["board"]).get("build.toolchain_prefix")
         if not prefix or shutil.which(f"{prefix}gcc"):
-            # The system's own compiler is there: the registry need not be asked for one.
+            # Use the system's own compiler, so that the registry is not needed.
             self.packages.pop("toolchain-gccarmnoneeabi", None)
         if shutil.which("openocd"):
             self.packages.pop("tool-openocd", None)

@@ -1,4 +1,4 @@
-// TFLM's allocator, which also remembers how much the first request it refused was short of.
+// TFLM's allocator, which also remembers by how many bytes the first refused request failed.
 #pragma once
 
 #include <cstddef>
@@ -10,7 +10,7 @@ namespace kerf::tflm {
 
 class Allocator final : public tflite::SingleArenaBufferAllocator {
   public:
-    // `tensors`: of the model, which decide how much working memory the planner takes.
+    // `tensors`: how many the model has, which determines how much memory the planner needs.
     Allocator(uint8_t* arena, size_t bytes, size_t tensors)
         : SingleArenaBufferAllocator(arena, bytes),
           planner_bytes_(tensors * tflite::GreedyMemoryPlanner::per_buffer_size()) {}
@@ -32,12 +32,12 @@ class Allocator final : public tflite::SingleArenaBufferAllocator {
         const size_t room = GetAvailableMemory(alignment);
         uint8_t* const buffer = SingleArenaBufferAllocator::AllocateTemp(size, alignment);
         if (buffer == nullptr) refused(size, room);
-        // The planner asks for all there is and takes its working memory from it: so much for each tensor it places.
+        // The planner requests all memory that is left, then uses a fixed amount of it for each tensor it places.
         if (size == room && room < planner_bytes_) planner_missing_ = planner_bytes_ - room;
         return buffer;
     }
 
-    // 0: nothing was refused. A lower bound: what would have been asked for next is not known.
+    // 0: nothing was refused. A lower bound: later requests are not known.
     uint32_t missing_bytes() const { return static_cast<uint32_t>(missing_ > 0 ? missing_ : planner_missing_); }
 
     TF_LITE_REMOVE_VIRTUAL_DELETE

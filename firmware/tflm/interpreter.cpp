@@ -9,9 +9,9 @@ namespace kerf {
 
 namespace {
 
-// Below this there is no room for the allocator itself and the list of variables, which would fail without saying so.
+// With less, there is no room for the allocator itself and the list of variables, which would fail silently.
 constexpr uint32_t kLeastArenaBytes = 1024;
-constexpr uint32_t kVariableBytes = 8 * sizeof(void*);  // at least what TFLM notes of a resource variable
+constexpr uint32_t kVariableBytes = 8 * sizeof(void*);  // at least the size of TFLM's entry for a resource variable
 
 class Interpreter final : public tflite::MicroInterpreter {
   public:
@@ -89,9 +89,9 @@ Status invoke(AfterOp after_op) {
     return fail(Status::kInvokeFailed, ended > 0 ? ended - 1 : 0);
 }
 
-// TFLM's own Reset() will not do: it fills resource variables with zeros, and CALL_ONCE, which gave them their initial
-// values, does not run again. Everything is made anew instead, in the same memory. Nothing is destroyed before: the
-// kernels keep what they have in the arena.
+// TFLM's own Reset() is not enough: it fills resource variables with zeros, and CALL_ONCE, which set their initial
+// values, does not run again. Instead, everything is created again in the same memory. Nothing needs to be destroyed
+// first: the kernels keep all their data in the arena.
 Status reset() {
     return setup();
 }

@@ -1,5 +1,5 @@
-// The model behind TFLM's interpreter. A rendered model.cpp defines the data declared here; interpreter.cpp implements
-// model/model.h with it.
+// A model run by TFLM's interpreter. The rendered model.cpp defines the data declared here; interpreter.cpp uses it to
+// implement model/model.h.
 #pragma once
 
 #include <cstdint>
@@ -10,13 +10,13 @@
 
 namespace kerf::tflm {
 
-// An operator's output: its tensor in the model, and how long it is. bytes == 0: the operator has none.
+// An operator's output: its tensor in the model and its size. bytes == 0: the operator has no output.
 struct OpOutput {
     uint16_t tensor;
     uint32_t bytes;
 };
 
-// A model input or output without its address, which is known after setup().
+// A model input or output without its address, which is only known after setup().
 struct Port {
     model::DType dtype;
     float scale;
@@ -25,16 +25,16 @@ struct Port {
 
 // Operators and tensors are those of the main subgraph.
 struct Program {
-    const uint8_t* model;  // the .tflite as it is, 16-byte aligned: TFLM reads it in place
+    const uint8_t* model;  // the .tflite, 16-byte aligned: TFLM reads it in place
     uint32_t tensor_count;
     const OpOutput* op_outputs;  // in the order the operators run
     uint32_t op_count;
     const Port* inputs;
     const Port* outputs;
-    // The kernels that the model needs; nullptr where the library refuses to register one.
+    // The kernels that the model needs; returns nullptr if the library refuses to register one.
     const tflite::MicroOpResolver* (*resolver)();
-    // tflite::MicroResourceVariables::Create for a model with resource variables. nullptr for one without, so that
-    // nothing of it is linked.
+    // tflite::MicroResourceVariables::Create for a model with resource variables; nullptr for a model without, so that
+    // it is not linked.
     tflite::MicroResourceVariables* (*create_variables)(tflite::MicroAllocator*, int);
     uint32_t variable_count;
 };

@@ -1,10 +1,10 @@
-// TFLite Micro, whichever library the project is built with: all that is used of it, as a system header, because what
-// warns in there is not this project's. Read against TFLM of early 2023 to 2026.
+// All that is used of TFLite Micro, whichever library provides it, as a system header, because its warnings are not
+// this project's concern. Checked against TFLM from early 2023 to 2026.
 #pragma once
 #pragma GCC system_header
 
 #include "tensorflow/lite/micro/arena_allocator/single_arena_buffer_allocator.h"
-#include "tensorflow/lite/micro/kernels/mul.h"  // Register_MUL_INT8, which older resolvers leave out
+#include "tensorflow/lite/micro/kernels/mul.h"  // Register_MUL_INT8, which older resolvers lack
 #include "tensorflow/lite/micro/memory_planner/greedy_memory_planner.h"
 #include "tensorflow/lite/micro/micro_allocator.h"
 #include "tensorflow/lite/micro/micro_interpreter.h"

@@ -1,5 +1,6 @@
-// Reports operators as they end. TFLM brackets each operator with an event, also those of a subgraph that an operator
-// of the main one runs (CALL_ONCE); those are part of that operator. An event ends also where its operator fails.
+// Reports operators as they end. TFLM brackets each operator with an event, including those of a subgraph that an
+// operator of the main graph runs (CALL_ONCE); these count as part of that operator. An event also ends when its
+// operator fails.
 #pragma once
 
 #include <cstdint>

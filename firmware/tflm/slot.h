@@ -1,4 +1,4 @@
-// Static memory for an object that is made when it is needed and never destroyed: a static object would register a
+// Static memory for an object that is constructed on demand and never destroyed: a static object would register a
 // destructor.
 #pragma once
 

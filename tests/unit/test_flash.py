@@ -119,7 +119,7 @@ def test_a_debug_probe_needs_no_port(desk: list[Board]) -> None:
 
 def test_a_probe_that_is_not_there(desk: list[Board]) -> None:
     uploader = Uploader(BuildError("Error: open failed"))
-    with pytest.raises(BuildError, match="open failed; plug the USB cable of its ST-LINK in, and flash again"):
+    with pytest.raises(BuildError, match="open failed; plug in the USB cable of its ST-LINK, and flash again"):
         run(uploader, [], None, targets.find("stm32f4"))
     assert uploader.ports == [None]
 

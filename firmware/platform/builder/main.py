@@ -1,4 +1,4 @@
-"""SCons script: compiler, flags and memory map from the board's numbers, then one ELF."""
+"""SCons script: takes compiler, flags and memory map from the board's JSON and builds one ELF."""
 
 import os
 import shutil
@@ -29,7 +29,7 @@ env.Append(
     LINKFLAGS=core_flags,
 )
 
-if "build.memory" in board:  # bare metal: one linker script for all, the numbers are the board's
+if "build.memory" in board:  # bare metal: one linker script for all boards, with the board's numbers
     memory = {
         "flash_origin": board.get("build.memory.flash_origin"),
         "flash_size": board.get("upload.maximum_size"),
@@ -38,7 +38,7 @@ if "build.memory" in board:  # bare metal: one linker script for all, the number
         "stack_size": board.get("build.memory.stack_size"),
     }
     env.Replace(
-        # Relative to the project, where SCons runs: its own path may have letters that a shell would read as its own.
+        # Relative to the project, where SCons runs: the absolute path may have characters that are special to a shell.
         LDSCRIPT_PATH=os.path.relpath(Path(platform.get_dir()).resolve() / "cortexm.ld"),
         SIZETOOL=f"{prefix}size",
         SIZECHECKCMD="$SIZETOOL -A -d $SOURCES",
@@ -68,7 +68,7 @@ if "upload" in COMMAND_LINE_TARGETS:
         openocd, scripts = str(package / "bin" / "openocd"), ["-s", str(package / "openocd" / "scripts")]
     env.Replace(
         UPLOADER=openocd,
-        # The ELF itself: OpenOCD takes the addresses from it.
+        # The ELF itself: OpenOCD reads the addresses from it.
         UPLOADERFLAGS=[*scripts, *board.get("upload.openocd"), "-c", "program {$SOURCE} verify reset; shutdown"],
         UPLOADCMD='"$UPLOADER" $UPLOADERFLAGS',
     )

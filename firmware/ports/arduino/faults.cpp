@@ -1,6 +1,6 @@
-// A crash becomes a record on the wire in two steps. USB needs interrupts, threads and a host that asks, and none of
-// that can be had in a fault handler: Mbed's handler calls the hook below, which leaves the record in RAM and
-// restarts the board; the next start sends it before anything else.
+// A crash becomes a record on the wire in two steps. USB needs interrupts, threads and a host that polls, none of which
+// is available in a fault handler: Mbed's handler calls the hook below, which leaves the record in RAM and restarts the
+// board; the next start sends it before anything else.
 #include <cstring>
 
 #include "bench/bench.h"
@@ -13,7 +13,7 @@ namespace {
 using kerf::bench::Fault;
 using kerf::bench::FaultKind;
 
-// `check` tells a record from what the RAM holds after power-up.
+// `check` distinguishes a record from what is in RAM after power-up.
 struct Kept {
     uint32_t mark;
     Fault fault;
@@ -53,8 +53,8 @@ bool in_ram(uint32_t address) {
 
 }  // namespace
 
-// Overrides Mbed's empty one (mbed_error.h). Called for every error, fatal or not, in whatever context it happened;
-// for an exception error_value points to the registers as Mbed's handler saved them.
+// Overrides Mbed's empty hook (mbed_error.h). Called for every error, fatal or not, in the context where it happened;
+// for an exception, error_value points to the registers that Mbed's handler saved.
 extern "C" void mbed_error_hook(const mbed_error_ctx* error) {
     if (!mbed_get_error_in_progress()) return;  // a warning
     Kept kept{};

@@ -6,8 +6,8 @@
 
 namespace kerf::port {
 
-// Waits for somebody who listens: USB says when there is one (the terminal's DTR), and what is written before is lost.
-// So is what arrives while the terminal is still opening the port, because it then empties its buffer.
+// Waits for a listener: USB reports when there is one (the terminal's DTR), and what is written before that is lost. So
+// is what arrives while the terminal is still opening the port, because it flushes its buffer then.
 void init() {
     constexpr unsigned long kOpeningMilliseconds = 100;
     init_memory();
@@ -23,20 +23,20 @@ bool read(uint8_t* byte) {
     return true;
 }
 
-// A bulk transfer ends with a packet that is not full (USB 2.0, 5.8.3). Mbed sends no empty one after a full one, so
-// after 64 bytes the host would go on waiting: no packet is ever full.
+// A bulk transfer ends with a packet that is not full (USB 2.0, 5.8.3). Mbed does not send an empty packet after a full
+// one, so after 64 bytes the host would keep waiting. Therefore no packet is ever full.
 void write(const uint8_t* bytes, size_t count) {
     constexpr size_t kPacketBytes = CDC_MAX_PACKET_SIZE - 1;
     while (count > 0) {
         const size_t part = count < kPacketBytes ? count : kPacketBytes;
-        if (_SerialUSB.write(bytes, part) != part) return;  // nobody listens any more
+        if (_SerialUSB.write(bytes, part) != part) return;  // the listener is gone
         bytes += part;
         count -= part;
     }
 }
 
-// Lets other threads run but never sleeps: asleep, the cycle counter stands still. Reads the clock, which loses whole
-// turns of RTC1 when nothing else does for 512 s.
+// Lets other threads run but never sleeps, because the cycle counter stops during sleep. Reads the clock, which would
+// miss a wrap of RTC1 if nothing else read it for 512 s.
 void idle() {
     (void)ticks();
     rtos::ThisThread::yield();

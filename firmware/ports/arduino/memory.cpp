@@ -1,8 +1,7 @@
-// How much stack was used, by painting it; the RAM nobody uses; and the corner that survives a restart.
+// The stack high-water mark, by painting the stack; the spare RAM; and the RAM that survives a restart.
 //
-// The linker script of the Nano 33 BLE ends its RAM with the heap and 1 KB of stack for interrupts. Whatever of the
-// heap is left after start-up is taken here for good, but for what Mbed may still ask for; its very top keeps a crash
-// record.
+// In the linker script of the Nano 33 BLE, RAM ends with the heap and 1 KB of interrupt stack. What is left of the heap
+// after start-up is claimed here for good, except a reserve for Mbed; the very top holds a crash record.
 #include "port/port.h"
 #include "ports/arduino/parts.h"
 #include "ports/arduino/vendor.h"
@@ -12,12 +11,12 @@ extern "C" uint8_t __HeapLimit[];
 namespace {
 
 constexpr uint32_t kPaint = 0xC5C5C5C5;
-constexpr size_t kHeapReserveBytes = 8192;  // the board table's RAM limit leaves it, too
+constexpr size_t kHeapReserveBytes = 8192;  // also excluded from the RAM limit in the board table
 
 uint8_t* spare = nullptr;
 size_t spare_bytes = 0;
 
-// The thread that calls setup() and loop(); the lowest word of its stack is RTX's mark against overflow.
+// The thread that calls setup() and loop(); the lowest word of its stack is RTX's overflow canary.
 osRtxThread_t* main_thread;
 uint32_t* stack_begin() {
     return static_cast<uint32_t*>(main_thread->stack_mem) + 1;
@@ -41,7 +40,7 @@ void take_spare_ram() {
 
 namespace kerf::port {
 
-// Paints what lies below this very frame. noinline: the frame must exist.
+// Paints the stack below this function's frame. noinline: the frame must exist.
 [[gnu::noinline]] void init_memory() {
     main_thread = static_cast<osRtxThread_t*>(osThreadGetId());
     uint32_t* const top = static_cast<uint32_t*>(__builtin_frame_address(0)) - 16;

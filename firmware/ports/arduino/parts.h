@@ -1,4 +1,4 @@
-// The parts of port::init(), each in the file that owns it, and what they share.
+// The parts of port::init(), each implemented in the file that owns it, and what they share.
 #pragma once
 
 #include <cstdint>
@@ -13,7 +13,7 @@ void init_memory();
 inline constexpr uint32_t kKeptBytes = 64;
 void* kept_ram();
 
-// Sends what the last crash left behind, if it left anything.
+// Sends the record of the last crash, if there is one.
 void report_last_crash();
 
 }  // namespace kerf::port

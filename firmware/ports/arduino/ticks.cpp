@@ -1,7 +1,7 @@
-// The clock: the cycle counter of the debug unit (DWT), 32 bits that wrap every 67 s at 64 MHz, extended to 64 without
-// an interrupt that would disturb what is measured. The real-time counter RTC1, which Mbed keeps running for its
-// low-power ticker, says roughly how long it has been, and so how often the cycle counter has wrapped; the cycle
-// counter says the rest exactly. RTC1 itself wraps after 512 s, far longer than the bench waits for an inference.
+// The clock: the cycle counter of the debug unit (DWT), whose 32 bits wrap every 67 s at 64 MHz, extended to 64 bits
+// without an interrupt that would disturb the measurement. The real-time counter RTC1, which Mbed keeps running for its
+// low-power ticker, gives the approximate time, and so how often the cycle counter has wrapped; the cycle counter gives
+// the exact rest. RTC1 itself wraps after 512 s, far longer than the bench waits for an inference.
 #include "port/port.h"
 #include "ports/arduino/parts.h"
 #include "ports/arduino/vendor.h"
@@ -41,15 +41,15 @@ uint64_t kerf_ticks() {
     const uint32_t rtc = NRF_RTC1->COUNTER;
     rtc_ticks += (rtc - last_rtc) & kRtcMask;
     last_rtc = rtc;
-    // 64 MHz / 32,768 Hz = 15,625 / 8. The crystals and RC oscillators behind both differ by far less than the 33 s
-    // that would be half a wrap, so the true count is the one nearest to the estimate.
+    // 64 MHz / 32,768 Hz = 15,625 / 8. The drift between the two oscillators is far below half a wrap (33 s), so the
+    // true count is the one closest to the estimate.
     const uint64_t estimate = rtc_ticks * 15'625 / 8;
     const auto off = static_cast<int32_t>(cycles - static_cast<uint32_t>(estimate));
     const auto count = static_cast<int64_t>(estimate) + off;
     return count < 0 ? 0 : static_cast<uint64_t>(count);
 }
 
-// No emulator runs this port, so there is no tick rate to calibrate.
+// No emulator runs this port, so there is nothing to calibrate.
 uint32_t spin(uint32_t) {
     return 0;
 }

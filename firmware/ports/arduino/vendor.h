@@ -1,9 +1,9 @@
-// Arduino and Mbed OS, as ArduinoCore-mbed 4.5.0 has them. Their headers are not free of the warnings that the firmware
-// is built with; as system headers they are allowed to.
+// Arduino and Mbed OS, from ArduinoCore-mbed 4.5.0. Their headers cause warnings with the firmware's flags, which are
+// suppressed by including them as system headers.
 #pragma once
 #pragma GCC system_header
 
-// <chrono> goes first: Mbed uses it, it has functions abs(), and Arduino.h makes that name a macro.
+// <chrono> comes first: Mbed uses it, it declares abs(), and Arduino.h defines abs as a macro.
 // clang-format off
 #include <chrono>
 // clang-format on

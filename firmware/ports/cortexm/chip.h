@@ -1,5 +1,5 @@
-// The seam inside this port: what differs from chip to chip. One file of chips/ implements it, chosen by the board
-// table's build_src_filter.
+// The chip driver: what differs from chip to chip within this port. One file in chips/ implements it, chosen by
+// build_src_filter in the board table.
 #pragma once
 
 #include <cstdint>
@@ -9,13 +9,13 @@ namespace kerf::chip {
 // Raises the clock as far as the board allows and opens the serial port at 115200 8N1, its receive interrupt on.
 void init();
 
-// The processor clock as it is now, in Hz.
+// The current processor clock in Hz.
 uint32_t clock_hz();
 
-// Takes the next byte out of the UART. Called with the receive interrupt off or from within it.
+// Reads the next byte from the UART. Called from the receive interrupt, or while it is disabled.
 bool take_byte(uint8_t* byte);
 
-// Waits until the UART accepts the byte. Works with all interrupts off.
+// Waits until the UART accepts the byte. Works with all interrupts disabled.
 void send_byte(uint8_t byte);
 
 // The UART's receive interrupt.

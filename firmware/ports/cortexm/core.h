@@ -5,9 +5,9 @@
 
 namespace kerf::core {
 
-// What this core is, as the compiler was told by -mcpu.
+// The core's features, derived from -mcpu.
 #if defined(__ARM_ARCH_6M__)
-constexpr bool kHasFaultStatus = false;  // ARMv6-M knows the HardFault alone, and no CFSR
+constexpr bool kHasFaultStatus = false;  // ARMv6-M has only the HardFault, and no CFSR
 #else
 constexpr bool kHasFaultStatus = true;
 #endif
@@ -69,7 +69,7 @@ inline void disable_interrupt(uint32_t irq) {
     asm volatile("dsb\n isb" ::: "memory");
 }
 
-// Interrupts are off while it lives. An interrupt that is pending still ends wfi.
+// Interrupts are disabled while it exists. A pending interrupt still ends wfi.
 class InterruptLock {
   public:
     InterruptLock() {

@@ -1,4 +1,4 @@
-// Every exception nobody asked for ends here, becomes a record on the wire, and halts the board.
+// Every unexpected exception ends here: it becomes a record on the wire and halts the board.
 #include <cstdlib>
 
 #include "bench/bench.h"
@@ -13,7 +13,7 @@ using kerf::bench::Fault;
 using kerf::bench::FaultKind;
 using namespace kerf::core;
 
-// ARMv7-M ARM B1.5.6: what the exception entry pushes; with floating point in use 18 more words follow.
+// ARMv7-M ARM B1.5.6: what exception entry pushes; with floating point in use, 18 more words follow.
 struct Frame {
     uint32_t r0, r1, r2, r3, r12, lr, pc, psr;
 };
@@ -44,8 +44,8 @@ FaultKind kind_of(uint32_t exception) {
 
 }  // namespace
 
-// `frame` is the stack pointer as the handler found it. After a stack overflow it lies below the stack, where nothing
-// can be read: then the record has no registers.
+// `frame` is the stack pointer at entry of the handler. After a stack overflow it is below the stack, where nothing can
+// be read: then the record has no registers.
 extern "C" [[noreturn, gnu::used]] void kerf_fault(const Frame* frame, uint32_t exc_return) {
     uint32_t exception;
     asm volatile("mrs %0, ipsr" : "=r"(exception));
@@ -73,8 +73,8 @@ extern "C" [[noreturn, gnu::used]] void kerf_fault(const Frame* frame, uint32_t 
     halt();
 }
 
-// Hands the frame on. Where too little stack is left for report_fault(), it starts again from the top: what lies there
-// is of no use any more. Thumb-1 instructions only, for the M0.
+// Passes the frame on. If too little stack is left for report_fault(), the stack pointer is reset to the top: its
+// contents are no longer needed. Thumb-1 instructions only, for the M0.
 [[gnu::naked]] void fault_handler() {
     asm volatile(
         ".syntax unified\n"
@@ -116,7 +116,7 @@ namespace {
 
 }  // namespace
 
-// What the C library calls for assert() and abort(): its own versions would pull in stdio and signals.
+// Called by assert() and abort(): the C library's own versions would pull in stdio and signals.
 extern "C" [[noreturn]] void __assert_func(const char*, int line, const char*, const char*) {
     report_assert(__builtin_return_address(0), static_cast<uint32_t>(line));
 }

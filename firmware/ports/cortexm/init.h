@@ -1,4 +1,4 @@
-// The parts of port::init(), each in the file that owns it.
+// The parts of port::init(), each implemented in the file that owns it.
 #pragma once
 
 namespace kerf::port {

@@ -1,4 +1,4 @@
-// The port's entry: set everything up, then the bench for ever.
+// The port's entry point: set everything up, then run the bench forever.
 #include "bench/bench.h"
 #include "port/port.h"
 #include "ports/cortexm/chip.h"

@@ -1,5 +1,5 @@
-// The serial link: bytes are taken by interrupt into a ring, so that none is lost while the bench works, and sent by
-// polling, so that a fault handler can send too.
+// The serial link: bytes are received by interrupt into a ring buffer, so that none is lost while the bench is busy,
+// and sent by polling, so that a fault handler can send, too.
 #include "port/port.h"
 #include "ports/cortexm/chip.h"
 #include "ports/cortexm/core.h"
@@ -12,8 +12,8 @@ constexpr uint32_t kRingBytes = 128;  // two protocol frames
 static_assert((kRingBytes & (kRingBytes - 1)) == 0);
 
 uint8_t ring[kRingBytes];
-volatile uint32_t head;  // bytes ever received: written by the interrupt alone
-volatile uint32_t tail;  // bytes ever read: written by read() alone
+volatile uint32_t head;  // total bytes received: only written by the interrupt
+volatile uint32_t tail;  // total bytes read: only written by read()
 
 bool full() {
     return head - tail == kRingBytes;
@@ -21,7 +21,7 @@ bool full() {
 
 }  // namespace
 
-// When the ring is full the bytes stay in the UART: on a wire they are lost there, an emulator holds them back.
+// When the ring is full, bytes stay in the UART: on a real board they are lost there, an emulator holds them back.
 void receive_handler() {
     uint8_t byte;
     while (!full() && kerf::chip::take_byte(&byte)) {
@@ -41,7 +41,7 @@ bool read(uint8_t* byte) {
     if (tail == head) return false;
     const bool was_full = full();
     *byte = ring[tail % kRingBytes];
-    asm volatile("" ::: "memory");  // the byte is out before the interrupt may write over it
+    asm volatile("" ::: "memory");  // read the byte before the interrupt may overwrite it
     tail = tail + 1;
     if (was_full) core::enable_interrupt(chip::kReceiveInterrupt);
     return true;
@@ -51,8 +51,8 @@ void write(const uint8_t* bytes, size_t count) {
     for (size_t i = 0; i < count; ++i) chip::send_byte(bytes[i]);
 }
 
-// With interrupts off a byte cannot slip in between the test and wfi; pending, it ends wfi all the same
-// (ARMv7-M ARM B1.5.19).
+// With interrupts disabled, none can come between the test and wfi, and a pending one still ends wfi (ARMv7-M ARM
+// B1.5.19).
 void idle() {
     const core::InterruptLock lock;
     if (head == tail) asm volatile("dsb\n wfi" ::: "memory");

@@ -1,4 +1,4 @@
-// How much stack was used, by painting it; and the RAM nobody uses.
+// The stack high-water mark, by painting the stack; and the spare RAM.
 #include "port/port.h"
 #include "ports/cortexm/core.h"
 #include "ports/cortexm/init.h"
@@ -9,7 +9,7 @@ constexpr uint32_t kPaint = 0xC5C5C5C5;
 
 namespace kerf::port {
 
-// Paints what lies below this very frame. noinline: the frame must exist.
+// Paints the stack below this function's frame. noinline: the frame must exist.
 [[gnu::noinline]] void init_stack() {
     uint32_t* const top = static_cast<uint32_t*>(__builtin_frame_address(0)) - 16;
     for (volatile uint32_t* word = __stack_limit; word < top; ++word) *word = kPaint;

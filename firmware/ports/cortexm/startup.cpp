@@ -1,4 +1,4 @@
-// From the reset to main(): vector table, memory, FPU.
+// From reset to main(): vector table, memory, FPU.
 #include <cstddef>
 #include <cstdint>
 
@@ -29,7 +29,7 @@ int main();
 namespace {
 
 // ARMv7-M ARM B1.5.3: the first word is the stack pointer, entry n the handler of exception n. Device interrupts start
-// at 16; only the UART's is ever enabled, so they all lead to its handler.
+// at 16; only the UART's is ever enabled, so all of them point to its handler.
 constexpr size_t kSystemExceptions = 16;
 constexpr size_t kDeviceInterrupts = 96;
 

@@ -1,6 +1,6 @@
 // Every panic (exception, abort, watchdog, stack overflow) becomes a record on the wire; then ESP-IDF halts the chip.
-// The linker puts this handler in front of ESP-IDF's (-Wl,--wrap=esp_panic_handler in the board table, the way
-// ESP-IDF's build-system guide shows); the other core is stopped by then.
+// The linker calls this handler instead of ESP-IDF's (-Wl,--wrap=esp_panic_handler in the board table, as described in
+// ESP-IDF's build system guide); the other core has been stopped by then.
 #include "bench/bench.h"
 #include "ports/espidf/parts.h"
 #include "ports/espidf/vendor.h"
@@ -9,7 +9,7 @@ extern "C" {
 
 void __real_esp_panic_handler(panic_info_t* info);
 
-// A record's psr is the exception's number: EXCCAUSE, Xtensa ISA Reference Manual, table 4-64; ESP-IDF's own above 63.
+// The record's psr is the exception number: EXCCAUSE, Xtensa ISA Reference Manual, table 4-64; above 63, ESP-IDF's own.
 void __wrap_esp_panic_handler(panic_info_t* info) {
     using kerf::bench::FaultKind;
     kerf::bench::Fault fault{};
@@ -17,7 +17,7 @@ void __wrap_esp_panic_handler(panic_info_t* info) {
     fault.pc = static_cast<uint32_t>(reinterpret_cast<uintptr_t>(info->addr));
     if (info->frame != nullptr) {
         const auto* const frame = static_cast<const XtExcFrame*>(info->frame);
-        // The top two bits of a return address say how far the register window moved; those of the code's are 01.
+        // The top two bits of a return address say how far the register window moved; in code addresses they are 01.
         fault.lr = (static_cast<uint32_t>(frame->a0) & 0x3FFFFFFF) | 0x40000000;
         fault.sp = static_cast<uint32_t>(frame->a1);
         if (!g_panic_abort) {

@@ -1,4 +1,4 @@
-// The port for ESP-IDF (ESP32): entry, the clock, restart.
+// The port for ESP-IDF (ESP32): entry point, clock, restart.
 #include "bench/bench.h"
 #include "port/port.h"
 #include "ports/espidf/parts.h"
@@ -30,9 +30,9 @@ void kerf_start_ticks() {
     first_cycle = esp_cpu_get_cycle_count();
 }
 
-// The cycle counter has 32 bits and wraps every 17.9 s at 240 MHz. FreeRTOS's tick count says roughly how long it has
-// been, to 10 ms, and so how often it has wrapped; the cycle counter says the rest exactly: the true count is the one
-// nearest to the estimate.
+// The cycle counter has 32 bits and wraps every 17.9 s at 240 MHz. FreeRTOS's tick count gives the time to within 10
+// ms, and so how often the counter has wrapped; the cycle counter gives the exact rest: the true count is the one
+// closest to the estimate.
 uint64_t kerf_ticks() {
     const uint32_t cycles = esp_cpu_get_cycle_count() - first_cycle;
     const uint64_t estimate = uint64_t{xTaskGetTickCount() - first_tick} * kCyclesPerTick;
@@ -41,7 +41,7 @@ uint64_t kerf_ticks() {
     return count < 0 ? 0 : static_cast<uint64_t>(count);
 }
 
-// No emulator runs this port, so there is no tick rate to calibrate.
+// No emulator runs this port, so there is nothing to calibrate.
 uint32_t spin(uint32_t) {
     return 0;
 }

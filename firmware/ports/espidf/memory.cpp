@@ -1,5 +1,5 @@
-// How much stack the main task used, which FreeRTOS watches; and the RAM nobody uses: what ESP-IDF's heap has left
-// over after start-up, but for a reserve.
+// The main task's stack high-water mark, which FreeRTOS tracks; and the spare RAM: what is left of ESP-IDF's heap after
+// start-up, except a reserve.
 #include "port/port.h"
 #include "ports/espidf/parts.h"
 #include "ports/espidf/vendor.h"

@@ -1,4 +1,4 @@
-// What the files of this port share.
+// Shared by the files of this port.
 #pragma once
 
 namespace kerf::port {
@@ -6,7 +6,7 @@ namespace kerf::port {
 void init_serial();
 void init_memory();
 
-// From now on write() sends byte by byte with the ROM's routine: no driver, no interrupts, no locks.
+// Makes write() send byte by byte with the ROM's routine from now on: no driver, no interrupts, no locks.
 void send_without_driver();
 
 }  // namespace kerf::port

@@ -1,5 +1,5 @@
-// The serial link: UART0, which the board's USB bridge is wired to. ESP-IDF's console is off (sdkconfig.defaults), so
-// nothing else talks on it but the ROM, once, at boot.
+// The serial link: UART0, which is wired to the board's USB bridge. ESP-IDF's console is off (sdkconfig.defaults), so
+// only the ROM also writes to it, once, at boot.
 #include "port/port.h"
 #include "ports/espidf/parts.h"
 #include "ports/espidf/vendor.h"
@@ -7,10 +7,10 @@
 namespace {
 
 constexpr uart_port_t kUart = UART_NUM_0;
-constexpr int kTxPin = 1;  // of the ESP32's UART0, as its ROM sets them
+constexpr int kTxPin = 1;  // of the ESP32's UART0, as set by its ROM
 constexpr int kRxPin = 3;
 constexpr int kReceiveBytes = 1024;
-constexpr uint8_t kReceiveTimeout = 2;  // in byte times: hand over what has come after a pause of 0.2 ms
+constexpr uint8_t kReceiveTimeout = 2;  // in byte times: deliver what has arrived after a pause of 0.2 ms
 
 uint8_t ahead;  // a byte that idle() has waited for
 bool has_ahead = false;

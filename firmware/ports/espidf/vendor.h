@@ -1,5 +1,5 @@
-// ESP-IDF 5.5. Its headers are not free of the warnings that the firmware is built with; as system headers they are
-// allowed to.
+// ESP-IDF 5.5. Its headers cause warnings with the firmware's flags, which are suppressed by including them as system
+// headers.
 #pragma once
 #pragma GCC system_header
 

@@ -2,7 +2,7 @@
 //
 //     firmware.elf PORT     serves on PORT (0: any free one) and prints "listening on PORT"
 //
-// One client at a time; it may leave and come back. What is written while nobody listens is lost, as on a UART.
+// One client at a time; it may disconnect and reconnect. What is written without a client is lost, as on a UART.
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -131,7 +131,7 @@ Span spare_ram() {
     return {spare, sizeof spare};
 }
 
-// A new process image that inherits both sockets: as on a board, the link outlives the reset.
+// A new process image that inherits both sockets: as on a board, the link survives the reset.
 void reset() {
     char server_text[16], client_text[16];
     std::snprintf(server_text, sizeof server_text, "%d", server);

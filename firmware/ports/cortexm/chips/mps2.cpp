@@ -12,8 +12,8 @@ constexpr Register kMpuControl{0xE000ED94};
 constexpr Register kMpuBase{0xE000ED9C};
 constexpr Register kMpuAttributes{0xE000EDA0};
 
-// Below the RAM writes are ignored here, not refused, so a stack overflow would go on. One MPU region, the 32 KB
-// below, without access: it is a fault, as on the other chips (ARMv7-M ARM B3.5).
+// On this chip, writes below the RAM are ignored instead of raising a fault, so a stack overflow would go unnoticed.
+// An MPU region without access, the 32 KB below, makes it a fault, as on the other chips (ARMv7-M ARM B3.5).
 void guard_stack() {
     constexpr uint32_t kSizeLog2 = 15;
     const uint32_t below = reinterpret_cast<uintptr_t>(__stack_limit) - (1u << kSizeLog2);

@@ -1,6 +1,6 @@
 // nRF51822 as the BBC micro:bit wires it: TXD on P0.24, RXD on P0.25.
 //
-// For QEMU, which gives its M0 a SysTick; the silicon has none.
+// For QEMU, whose M0 has a SysTick; the real chip does not.
 #include "ports/cortexm/chips/nrf_uart.h"
 
 namespace kerf::chip {

@@ -1,7 +1,7 @@
-// nRF52840 as the nRF52840 DK wires it: TXD on P0.06, RXD on P0.08. Its clock is 64 MHz from reset on, from an internal
-// oscillator that is good enough for 115200 baud.
+// nRF52840 as the nRF52840 DK wires it: TXD on P0.06, RXD on P0.08. Its clock is 64 MHz from reset, from an internal
+// oscillator that is accurate enough for 115200 baud.
 //
-// For Renode, whose UART with DMA delivers the first received byte alone (renode/renode#796).
+// For Renode, whose UART with DMA delivers only the first received byte (renode/renode#796).
 #include "ports/cortexm/chips/nrf_uart.h"
 
 namespace kerf::chip {

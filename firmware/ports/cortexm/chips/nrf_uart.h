@@ -1,5 +1,5 @@
 // The UART without DMA of Nordic's nRF51 and nRF52 series (nRF51 Reference Manual 3.0, chapter 29; nRF52840 Product
-// Specification 1.1, chapter 6.33): both have it at the same address, on interrupt 2.
+// Specification 1.1, chapter 6.33): in both at the same address, on interrupt 2.
 #pragma once
 
 #include "ports/cortexm/chip.h"
@@ -39,7 +39,7 @@ struct NrfUart {
         kStartReceive.write(1);
     }
 
-    // The event is cleared before the byte is read, because reading brings the next one up from the UART's FIFO.
+    // Clear the event before reading the byte, because reading moves the next one up in the UART's FIFO.
     static bool take_byte(uint8_t* byte) {
         if (kByteReceived.read() == 0) return false;
         kByteReceived.write(0);

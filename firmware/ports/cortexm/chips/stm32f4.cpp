@@ -1,8 +1,8 @@
 // STM32F407 (RM0090) as the Discovery board wires it: 8 MHz crystal, USART1 on PB6 (TX) and PB7 (RX). PA9, the usual
 // TX pin, carries the USB connector's 5 V there.
 //
-// The same binary runs in emulators, which model no RCC or half of it: every wait is bounded, and what does not come up
-// leaves the chip at its reset clock, which clock_hz() then reports.
+// The same binary runs in emulators, which do not model the RCC, or only part of it: every wait is bounded, and if a
+// clock does not start, the chip keeps its reset clock, which clock_hz() then reports.
 #include "ports/cortexm/chip.h"
 #include "ports/cortexm/core.h"
 
@@ -26,7 +26,7 @@ constexpr Register kPortPull{kPortB + 0x0C};
 constexpr Register kPortFunctionLow{kPortB + 0x20};
 
 constexpr uintptr_t kUsart1 = 0x40011000;
-constexpr Register kUsartStatus{kUsart1 + 0x00};  // bit 3 overrun, 5 a byte is there, 7 transmitter empty
+constexpr Register kUsartStatus{kUsart1 + 0x00};  // bit 3 overrun, 5 byte received, 7 transmitter empty
 constexpr Register kUsartData{kUsart1 + 0x04};
 constexpr Register kUsartBaud{kUsart1 + 0x08};
 constexpr Register kUsartControl{kUsart1 + 0x0C};  // bit 2 receive, 3 transmit, 5 receive interrupt, 13 on
@@ -36,7 +36,7 @@ constexpr uint32_t kPllHz = 168'000'000;
 
 uint32_t hz = kResetHz;
 
-// The crystal starts in some milliseconds (at 16 MHz a turn takes about 0.5 us).
+// The crystal starts within a few milliseconds (at 16 MHz an iteration takes about 0.5 us).
 bool wait_for(Register reg, uint32_t mask, uint32_t value) {
     for (uint32_t turns = 0; turns < 20'000; ++turns) {
         if ((reg.read() & mask) == value) return true;
@@ -51,7 +51,7 @@ bool raise_clock() {
     kRccPll.write(8u << 0 | 336u << 6 | 0u << 16 | 1u << 22 | 7u << 24);
     kRccControl.set(1u << 24);  // PLLON
     if (!wait_for(kRccControl, 1u << 25, 1u << 25)) return false;
-    // 5 wait states, prefetch, instruction and data cache (RM0090 3.5.1); they must be in place before the switch.
+    // 5 wait states, prefetch, instruction and data cache (RM0090 3.5.1); they must be set before the switch.
     kFlashAccess.write(5u << 0 | 1u << 8 | 1u << 9 | 1u << 10);
     if (!wait_for(kFlashAccess, 0xF, 5)) return false;
     kRccConfig.modify(7u << 10 | 7u << 13, 5u << 10 | 4u << 13);
@@ -70,7 +70,7 @@ constexpr uint32_t baud_divider(uint32_t clock_hz) {
 
 const uint32_t kReceiveInterrupt = 37;
 
-// The serial port comes first, at the reset clock: until it is on, whatever arrives is lost.
+// The serial port comes first, at the reset clock: until it is enabled, whatever arrives is lost.
 void init() {
     kRccAhb1Enable.set(1u << 1);  // GPIOB
     kRccApb2Enable.set(1u << 4);  // USART1
@@ -90,7 +90,8 @@ uint32_t clock_hz() {
     return hz;
 }
 
-// Reading the status and then the data also clears an overrun, which would otherwise hold the interrupt up for ever.
+// Reading the status and then the data also clears an overrun, which would otherwise keep the interrupt pending
+// forever.
 bool take_byte(uint8_t* byte) {
     if (!kUsartStatus.any(1u << 5 | 1u << 3)) return false;
     *byte = static_cast<uint8_t>(kUsartData.read());
