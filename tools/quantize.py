@@ -6,13 +6,12 @@ import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from . import files, oracle
+from . import cache, files, oracle
 from . import strip as stripping
 from .child import run
 from .data import samples
@@ -36,6 +35,8 @@ SOURCES = (
     *("graph/specification.py", "graph/passes/variables.py"),
 )
 
+PACKAGES = ("tensorflow", "ai-edge-quantizer", oracle.TFLM, oracle.LITERT)
+MODEL, VECTORS = "model.tflite", "vectors.npz"
 CALIBRATED = ("int8", "int16x8")  # modes that need ranges for activations
 MAX_TFLITE_BYTES = 1 << 28  # far more than any microcontroller can hold
 
@@ -69,11 +70,12 @@ def quantize(
     data_sha256 = _digest(data)
     options = (type(data).__name__, data_sha256, list(classes), calibration, strip, per_tensor_dense)
     key = _key(source, mode, *options)
-    kept = _reuse(source, directory, key)
+    record = directory / "quantize.json"
+    kept = _reuse(source, directory, record, key)
     if kept is not None:
         if progress.is_news(kept.path):
             progress.say(f"{source.model} {kept.mode} is already quantized: {kept.path}")
-            for text in files.read_sealed(directory / "quantize.json")["warnings"]:
+            for text in cache.fields_of(record)["warnings"]:
                 progress.warn(text)
         return kept
 
@@ -83,8 +85,7 @@ def quantize(
         warnings.append(text)
         progress.warn(text)
 
-    state = directory / "quantize.json"
-    files.remove(state)  # until it is written again, the folder's contents are not valid
+    cache.forget(record)
     provided = samples.from_arrays(data, classes) if isinstance(data, Data) else None
     if isinstance(data, Path):
         provided = samples.read_npz(data, classes)
@@ -108,27 +109,26 @@ def quantize(
     if second is not None and second.is_beyond_rounding:
         warn(opinion.warning(second, source.path.name))
 
-    path = directory / "model.tflite"
+    path = directory / MODEL
     progress.is_news(path)
     files.write(path, tflite)
-    files.write(directory / "vectors.npz", _pack(vectors))
-    record = {
-        "key": key,
-        "mode": chosen,
-        "model_sha256": files.sha256(tflite),
-        "data_sha256": data_sha256,
-        "vectors_sha256": files.sha256((directory / "vectors.npz").read_bytes()),
-        "oracle": vectors.oracle,
-        "exact": vectors.exact,
-        "in_sequence": vectors.in_sequence,
-        "classes": vectors.classes,
-        "warnings": warnings,
-        "calibration": ranges,
-        "stripped_bytes": full_bytes - len(tflite),
-        "second_opinion": None if second is None else asdict(second),
-    }
-    files.write_sealed(state, record)
-    return _made(source, path, tflite, vectors, record)
+    files.write(directory / VECTORS, _pack(vectors))
+    fields = cache.keep(
+        record,
+        key,
+        [path, directory / VECTORS],
+        mode=chosen,
+        data_sha256=data_sha256,
+        oracle=vectors.oracle,
+        exact=vectors.exact,
+        in_sequence=vectors.in_sequence,
+        classes=vectors.classes,
+        warnings=warnings,
+        calibration=ranges,
+        stripped_bytes=full_bytes - len(tflite),
+        second_opinion=None if second is None else asdict(second),
+    )
+    return _made(source, path, tflite, vectors, fields)
 
 
 def _made(source: Trained, path: Path, tflite: bytes, vectors: Vectors, record: Mapping[str, Any]) -> Quantized:
@@ -136,7 +136,7 @@ def _made(source: Trained, path: Path, tflite: bytes, vectors: Vectors, record: 
         source.model,
         record["mode"],
         tflite,
-        record["model_sha256"],
+        record["outputs"][path.name],
         path,
         vectors,
         record["calibration"],
@@ -158,29 +158,20 @@ def _digest(data: Data | Path | None) -> str | None:
 def _key(source: Trained, *options: Any) -> str:
     """Everything the result depends on."""
     check_path(source.path)
-    packages = [f"{name} {_version(name)}" for name in ("tensorflow", "ai-edge-quantizer", oracle.TFLM, oracle.LITERT)]
     chosen = json.dumps([source.path.suffix, *options])
-    return files.digest(files.tree_digest(source.path), chosen, files.own_digest(*SOURCES), *packages)
+    return cache.key(files.tree_digest(source.path), chosen, sources=SOURCES, packages=PACKAGES)
 
 
-def _version(package: str) -> str:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return "absent"
-
-
-def _reuse(source: Trained, directory: Path, key: str) -> Quantized | None:
+def _reuse(source: Trained, directory: Path, record: Path, key: str) -> Quantized | None:
     """The result of an earlier run, if it was made from the same inputs and has not been modified."""
-    state = files.read_sealed(directory / "quantize.json")
-    path, vectors_path = directory / "model.tflite", directory / "vectors.npz"
-    if state.get("key") != key or not path.is_file() or not vectors_path.is_file():
+    kept = cache.load(record, key)
+    if kept is None:
         return None
-    tflite, packed = path.read_bytes(), vectors_path.read_bytes()
-    if [files.sha256(tflite), files.sha256(packed)] != [state["model_sha256"], state["vectors_sha256"]]:
-        return None
-    vectors = _unpack(packed, tuple(state["classes"]), state["oracle"], state["exact"], state["in_sequence"])
-    return _made(source, path, tflite, vectors, state)
+    fields = kept.fields
+    vectors = _unpack(
+        kept.files[VECTORS], tuple(fields["classes"]), fields["oracle"], fields["exact"], fields["in_sequence"]
+    )
+    return _made(source, directory / MODEL, kept.files[MODEL], vectors, fields)
 
 
 def adopt(path: Path, mode: str | None) -> bytes:

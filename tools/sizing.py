@@ -5,14 +5,13 @@ trials: in a copy of it, the two words that locate the interpreter's memory are 
 after booting it reports whether its setup succeeded.
 """
 
-import json
 import struct
 import tempfile
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-from . import faults, files
+from . import cache, faults, files
 from .arena import STEP_BYTES, Arena, smallest
 from .errors import BuildError, DeviceError, DoesNotFit
 from .link import Link
@@ -67,11 +66,12 @@ def find(elf: Path, start: Start) -> int:
         return smallest(works, STEP_BYTES, most)
 
 
-def recall(cache: Path, key: str, tried_on: str, target: str) -> Arena | None:
+def recall(folder: Path, key: str, tried_on: str, target: str) -> Arena | None:
     """The arena for ``target`` from what `remember` stored, including a margin; None if it stored nothing."""
-    found = files.read_json(_finding(cache, key)).get(key)
-    if not isinstance(found, int):
+    kept = cache.load(_finding(folder, key), key)
+    if kept is None:
         return None
+    found = kept.fields["arena_bytes"]
     margin = MARGIN_BYTES if tried_on == target else OTHER_MARGIN_BYTES
     return Arena(
         found + margin,
@@ -79,14 +79,14 @@ def recall(cache: Path, key: str, tried_on: str, target: str) -> Arena | None:
     )
 
 
-def remember(cache: Path, key: str, arena_bytes: int) -> None:
+def remember(folder: Path, key: str, arena_bytes: int) -> None:
     """Stores the result of `find`, which takes an emulator some seconds."""
-    files.write(_finding(cache, key), json.dumps({key: arena_bytes}, indent=1).encode())
+    cache.keep(_finding(folder, key), key, arena_bytes=arena_bytes)
 
 
-def _finding(cache: Path, key: str) -> Path:
+def _finding(folder: Path, key: str) -> Path:
     """One file per key: with a common file, two kerfs at once could lose each other's entries."""
-    return cache / f"{files.digest(key)[:16]}.json"
+    return folder / f"{files.digest(key)[:16]}.json"
 
 
 def _symbols(elf: Path) -> tuple[Mapping[str, int], int]:

@@ -1,13 +1,12 @@
 """A model's name → a trained Keras file."""
 
 import json
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from . import files, models
+from . import cache, files, models
 from .data import augment
 from .errors import TrainError
 from .model_files import import_tensorflow
@@ -18,6 +17,8 @@ from .quiet import useful_line, without_warnings
 from .values import Trained
 
 SEED = 1
+PACKAGES = ("tensorflow", "keras", "numpy")
+SOURCES = ("train.py", "data/augment.py")  # kerf's own files that determine the result
 
 
 def train(
@@ -46,8 +47,8 @@ def train(
         require_trainable(model)
     directory.mkdir(parents=True, exist_ok=True)
     path = directory / f"{model}.keras"
-    state_path = directory / f"{model}.train.json"
-    state = files.read_json(state_path)
+    record = directory / f"{model}.train.json"
+    state = cache.fields_of(record)
     if keep:
         seed, epochs = state.get("seed", seed), state.get("epochs", epochs)
     chosen_epochs = module.EPOCHS if epochs is None else epochs
@@ -55,7 +56,6 @@ def train(
         raise TrainError(f"cannot train {model} for {epochs} epochs: give at least 1")
     if not 0 <= seed < 1 << 32:
         raise TrainError(f"cannot train {model} with seed {seed}: give --seed a number from 0 to 4,294,967,295")
-    frameworks = [f"{name} {version(name)}" for name in ("tensorflow", "keras", "numpy")]
     sources, data_digest = [models.source(model)], data.digest() if data else ""
     if module.EPOCHS:
         recipe = repr((seed, chosen_epochs, module.BATCH, module.LEARNING_RATE, module.AUGMENTATION))
@@ -65,20 +65,21 @@ def train(
     made_from = {  # what makes the file stale although the user asked for the same thing
         **{f"{source.name} has changed": files.digest(source.read_bytes()) for source in sources},
         "the data has changed": data_digest,
-        "TensorFlow, Keras or numpy has another version": " ".join(frameworks),
+        "TensorFlow, Keras or numpy has another version": cache.key(packages=PACKAGES),
+        "the code of this stage has changed": cache.key(sources=SOURCES),
     }
-    key = files.digest(*(source.read_bytes() for source in sources), recipe, data_digest, *frameworks)
+    key = cache.key(recipe, *made_from.values())
 
-    is_whole = path.is_file() and files.tree_digest(path) == state.get("sha256")
-    if is_whole and state.get("key") == key:
+    kept = cache.load(record, key)
+    if kept is not None:
         if progress.is_news(path):
             progress.say(f"{model} {'is already trained' if module.EPOCHS else 'already has random weights'}: {path}")
-        trained = Trained(model, path, state["accuracy"])
+        trained = Trained(model, path, kept.fields["accuracy"])
     else:
         if state:
             was = state.get("made_from", made_from)
             changes = [change for change in made_from if was.get(change) != made_from[change]]
-            changes += [] if is_whole else [f"{path} has been modified or removed"]
+            changes += [] if cache.anyway(record) else [f"{path} has been modified or removed"]
             action = f"training {model}" if module.EPOCHS else f"giving {model} random weights"
             progress.say(f"{action} again: {', '.join(changes) or 'other epochs or another seed'}")
         accuracy = None
@@ -88,15 +89,7 @@ def train(
             _fill(model, module, path, seed, progress)
         trained = Trained(model, path, accuracy)
         progress.is_news(path)
-        record = {
-            "key": key,
-            "sha256": files.tree_digest(path),
-            "accuracy": trained.accuracy,
-            "seed": seed,
-            "epochs": epochs,
-            "made_from": made_from,
-        }
-        files.write(state_path, json.dumps(record, indent=1).encode())
+        cache.keep(record, key, [path], accuracy=trained.accuracy, seed=seed, epochs=epochs, made_from=made_from)
     if module.EPOCHS and (data is None or data.classes in ((), module.CLASSES)):
         _check_floor(trained, module, is_try=epochs is not None, progress=progress)
     return trained

@@ -10,13 +10,12 @@ import re
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from .. import files, model_files, train
+from .. import cache, files, model_files, train
 from ..errors import CompressError, UnknownName, UsageError
 from ..models import Data
 from ..progress import Progress
@@ -177,27 +176,24 @@ def compress(
     directory.mkdir(parents=True, exist_ok=True)
     model = name(source.model, [step])
     path = directory / f"{directory.name}{'.tflite' if step.way == 'qat' else '.keras'}"
-    state_path = directory / STATE
-    packages = [f"{package} {version(package)}" for package in _packages(step)]
+    record = directory / STATE
     chosen = json.dumps([str(step), asdict(recipe), source.path.suffix])
     own = files.own_digest(*SOURCES)
     made_from = files.tree_digest(source.path)
-    key = files.digest(made_from, chosen, data.digest(), own, *packages)
+    key = cache.key(made_from, chosen, data.digest(), sources=SOURCES, packages=_packages(step))
 
-    state = files.read_json(state_path)
-    if state.get("key") == key and path.is_file() and files.tree_digest(path) == state.get("sha256"):
+    if kept := cache.load(record, key):
         if progress.is_news(path):
             progress.say(f"{model} is already compressed: {path}")
-        return _result(model, path, state["result"])
-    if state.get("own", own) != own:
+        return _result(model, path, kept.fields["result"])
+    if cache.fields_of(record).get("own", own) != own:
         progress.say(f"compressing {model} again: the code of this stage has changed")
     result = _take(source, step, data, recipe, path, model, progress)
     if files.tree_digest(source.path) != made_from:
         raise CompressError(f"{source.path} changed while it was being compressed; run the same command again")
     progress.is_news(path)
-    record = {"key": key, "sha256": files.tree_digest(path), "own": own, "epochs": asked_epochs, "result": result}
-    files.write(state_path, json.dumps(record, indent=1).encode())
-    done = _result(model, path, result)
+    kept_fields = cache.keep(record, key, [path], own=own, epochs=asked_epochs, result=result)
+    done = _result(model, path, kept_fields["result"])
     before, after = done.accuracy
     progress.say(f"{model}: {done.measure} {after:.4f} on {len(data.test_x)} test samples, {before:.4f} before")
     return done
@@ -205,7 +201,7 @@ def compress(
 
 def asked_epochs(directory: Path) -> int | None:
     """The epochs that the user asked for when the model in this folder was made, if any."""
-    epochs = files.read_json(directory / STATE).get("epochs")
+    epochs = cache.fields_of(directory / STATE).get("epochs")
     return epochs if isinstance(epochs, int) else None
 
 

@@ -3,7 +3,6 @@
 Two layouts: DIR/train/<class>/* with DIR/test/<class>/*, or DIR/<class>/* of which a fifth is held out for testing.
 """
 
-import json
 import struct
 import warnings
 from collections import Counter
@@ -15,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .. import files
+from .. import cache, files
 from ..errors import TrainError, counted
 from ..models import Data
 from ..progress import Progress
@@ -28,7 +27,7 @@ FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
 MAX_PIXELS = 1 << 24  # in one image; a microcontroller's are a thousand times smaller
 TEST_SHARE = 0.2
 SEED = 0
-_CACHE_VERSION = "1"
+SOURCES = ("data/images.py",)  # kerf's own files that determine the result
 _SKIP = "--skip-bad skips such files"
 _GREY_MODES = ("1", "L", "LA")
 _COLOUR_MODES = ("P", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr")
@@ -38,7 +37,7 @@ _UNREADABLE = (OSError, ValueError, SyntaxError, EOFError, IndexError, KeyError,
 
 def load(
     folder: Path,
-    cache: Path,
+    kept_in: Path,
     progress: Progress | None = None,
     skip_bad: bool = False,
     pixel_range: str = pixels.UNIT,
@@ -48,8 +47,8 @@ def load(
     ``pixel_range`` is one of pixels.RANGES.
 
     One channel if all images are greyscale, else three (red, green, blue; transparency is dropped). All images must
-    have the same size. The decoded arrays are cached in the folder ``cache`` until a file's name, size or modification
-    time changes. Names that start with a dot are ignored.
+    have the same size. The decoded arrays are cached in the folder ``kept_in`` until a file's name, size or
+    modification time changes. Names that start with a dot are ignored.
 
     Raises TrainError, with the path: no folder, fewer than two classes, an empty class, a file that is damaged or not
     an image, different sizes. ``skip_bad`` skips such files, and images that do not have the most common size, with a
@@ -57,18 +56,18 @@ def load(
     """
     progress = progress or Progress()
     listing = _list(folder)
-    key = files.digest(_CACHE_VERSION, repr(skip_bad), *(_described(p) for part in listing.files for p in part))
+    described = [_described(p) for part in listing.files for p in part]
+    key = cache.key(repr(skip_bad), *described, sources=SOURCES, packages=("pillow", "numpy"))
     name = f"{folder.resolve().name or 'root'}-{files.digest(str(folder.resolve()))[:12]}"
-    path, state_path = cache / f"{name}.npz", cache / f"{name}.json"
-    state = files.read_json(state_path)
-    packed = path.read_bytes() if state.get("key") == key and path.is_file() else b""
-    if not packed or files.sha256(packed) != state.get("sha256"):
-        files.remove(state_path)
+    path, record = kept_in / f"{name}.npz", kept_in / f"{name}.json"
+    if kept := cache.load(record, key):
+        packed, state = kept.files[path.name], kept.fields
+    else:
+        cache.forget(record)
         decoded = _decode(folder, listing, progress, skip_bad)
         packed = files.pack_arrays(decoded.arrays)
         files.write(path, packed)
-        state = {"key": key, "sha256": files.sha256(packed), "skipped": decoded.skipped}
-        files.write(state_path, json.dumps(state, indent=1).encode())
+        state = cache.keep(record, key, [path], skipped=decoded.skipped)
     if state["skipped"]:
         count = len(state["skipped"])
         progress.warn(f"skipped {counted(count, 'file')} in {folder}; the first: {state['skipped'][0]}")
@@ -79,7 +78,7 @@ def load(
         pixels.scaled(arrays["test_x"], pixel_range),
         arrays["test_y"],
         classes=listing.classes,
-        sha256=files.digest(state["sha256"], pixel_range, *listing.classes),
+        sha256=files.digest(state["outputs"][path.name], pixel_range, *listing.classes),
     )
 
 

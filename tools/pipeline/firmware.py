@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from .. import __version__, boards, files, oracle, sizing, targets, write
+from .. import __version__, boards, cache, files, oracle, sizing, targets, write
 from .. import build as platformio
 from .. import inspect as inspector
 from ..arena import STEP_BYTES, Arena
@@ -29,6 +29,7 @@ from .choices import RUNTIMES, Choice, Line, board_line, choose
 from .origin import brings_mode, in_float32, is_tflite, quantize, tflite_of
 
 ARENAS = "arenas"
+ARENA_SOURCES = ("sizing.py", "arena.py", "runtimes")  # of kerf, which decide how large an arena is found to be
 
 
 @dataclass(frozen=True, eq=False)
@@ -264,8 +265,8 @@ def _sizing_target(choice: Choice) -> Target:
 
 def _arena_key(compiled: Compiled, target: Target) -> str:
     choice = compiled.choice
-    library = choice.runtime.library(target)
-    return " ".join((compiled.quantized.sha256, choice.ask.runtime, target.name, library, __version__))
+    inputs = (compiled.quantized.sha256, choice.ask.runtime, target.name, choice.runtime.library(target), __version__)
+    return cache.key(*inputs, files.tree_digest(places.FIRMWARE), sources=ARENA_SOURCES)
 
 
 def _known_arena(compiled: Compiled) -> Arena | None:

@@ -8,6 +8,7 @@ from ..progress import Progress
 
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = ROOT / "build"
+FIRMWARE = ROOT / "firmware"
 
 
 def records() -> Path:
