@@ -388,6 +388,17 @@ def report(ask: Any, out: str) -> None:
     print(visible(str(pipeline.write_report(progress(), Path(out) if out else None))))
 
 
+@kerf_task("json", update=(False, "rewrite tests/budgets/budgets.csv with what is measured now"))
+def budgets(ask: Any, update: bool, json: bool) -> None:
+    """Instructions, flash and RAM of known firmware against the committed figures; fails where one differs."""
+    from tools import pipeline, report
+    from tools.report import describe
+
+    checked = pipeline.check_budgets(progress(), update=update)
+    report.show_budgets([describe.budget(each) for each in checked], json)
+    pipeline.require_budgets(checked, updated=update)
+
+
 @kerf_task(
     only=("", "run the tests whose names match (pytest -k)"),
     port=("", "run the board tests too, on the board at this serial port"),

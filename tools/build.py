@@ -40,6 +40,7 @@ _EXTRA = "PLATFORMIO_EXTRA_SCRIPTS"
 _FOR_A_SHELL = "$'\"`&;()<>|*?\\"
 # How a linked firmware names the model's constants and its arena.
 _CONSTANT, _ARENA = "kerf_constant_", "kerf_arena"
+_COMPILERS = ".comment"  # each object's compiler, merged by the linker
 # The last two are ESP-IDF's.
 _STATIC = (".data", ".bss", ".dram0.data", ".dram0.bss")
 _COMPILING = re.compile(r"^(?:Compiling|Linking) (\S+)")
@@ -144,6 +145,7 @@ def measure(elf: Path, project: Project, rebuilt: bool) -> Image:
 
     constants: dict[int, int] = {}  # by address: two names for one place count once
     kernels: set[str] = set()
+    compilers: set[str] = set()  # several where a library comes compiled
     named = project.kernel_symbols
     arena = total = static = 0
     try:
@@ -152,6 +154,8 @@ def measure(elf: Path, project: Project, rebuilt: bool) -> Image:
                 loaded = section["sh_flags"] & SH_FLAGS.SHF_ALLOC and section["sh_type"] != "SHT_NOBITS"
                 total += section["sh_size"] if loaded else 0
                 static += section["sh_size"] if section.name in _STATIC else 0
+                if section.name == _COMPILERS:
+                    compilers |= set(filter(None, section.data().decode(errors="replace").split("\0")))
                 if isinstance(section, SymbolTableSection):
                     for symbol in section.iter_symbols():
                         if symbol["st_info"]["type"] == "STT_FUNC":
@@ -173,6 +177,7 @@ def measure(elf: Path, project: Project, rebuilt: bool) -> Image:
         arena_bytes=arena,
         rebuilt=rebuilt,
         kernels="+".join(sorted(kernels)) or project.kernels,
+        compiler="; ".join(sorted(compilers)),
     )
 
 

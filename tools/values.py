@@ -221,6 +221,7 @@ class Image:
     arena_bytes: int
     rebuilt: bool
     kernels: str = ""  # the ones that are actually linked
+    compiler: str = ""  # as the ELF names it: "GCC: (…) 12.2.1 20221205"; "" if it does not
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,8 @@ Each function does its stage and, before it, whatever earlier stage is not up to
 stage.
 """
 
+from .budgets import check as check_budgets
+from .budgets import require as require_budgets
 from .choices import RUNTIMES, Choice, Interpreter, Line, choose
 from .firmware import (
     Built,
@@ -48,6 +50,7 @@ __all__ = [
     "Rendered",
     "bench_all",
     "build",
+    "check_budgets",
     "choose",
     "classify",
     "clean",
@@ -60,6 +63,7 @@ __all__ = [
     "quantize",
     "quantize_all",
     "render_to_disk",
+    "require_budgets",
     "require_match",
     "run",
     "train",

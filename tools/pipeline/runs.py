@@ -55,16 +55,18 @@ class Failure:
         return {**named, "error": str(self.error)}
 
 
-def run(ask: Request, progress: Progress) -> Outcome:
+def run(ask: Request, progress: Progress, keep: bool = True) -> Outcome:
     """Sends the whole test set through the firmware, compares every output with the oracle's, and keeps the record.
+
+    With ``keep`` off, the measurement of a firmware appears in no record and no report.
 
     A board behind a port of this machine is flashed first; behind a URL it is taken as it is. Either way it must say
     that it runs the firmware that was built here, unless ``ask`` wants any.
     """
-    return run_choice(choose(ask), progress)
+    return run_choice(choose(ask), progress, keep)
 
 
-def run_choice(choice: Choice, progress: Progress) -> Outcome:
+def run_choice(choice: Choice, progress: Progress, keep: bool = True) -> Outcome:
     """What `run` makes of a Request."""
     if choice.interprets:
         return _interpret(choice, progress)
@@ -76,7 +78,7 @@ def run_choice(choice: Choice, progress: Progress) -> Outcome:
         for note in device.notes:
             progress.warn(note)
         subject = _of_firmware(firmware.built, device)
-        return _outcome(compiled, firmware.built, subject, device, firmware.line.emulator, progress)
+        return _outcome(compiled, firmware.built, subject, device, firmware.line.emulator, progress, keep)
 
 
 def compare(ask: Request, progress: Progress, samples: int = 1) -> Comparison:
@@ -251,8 +253,9 @@ def _outcome(
     device: DeviceRun,
     emulator: str | None,
     progress: Progress,
+    keep: bool = True,
 ) -> Outcome:
-    """The measurement that a run amounts to, compared and kept."""
+    """The measurement that a run amounts to, compared and, with ``keep``, recorded."""
     quantized, vectors = compiled.quantized, compiled.quantized.vectors
     on_device, on_host = (bench.accuracy(vectors, outputs) for outputs in (device.outputs, vectors.expected))
     per_op = None
@@ -289,10 +292,11 @@ def _outcome(
         quantities=quantities.of(quantities.Run(quantized, compiled.program, built.image if built else None, device)),
         extra={"arena_used_bytes": device.arena_bytes} | ({} if steps is None else {wording.STEPS: steps}),
     )
-    found = _details(compiled, built, device.outputs)
-    with places.locked(places.records(), progress, "recording a measurement"):
-        records.append(measurement, places.records())
-        kept.write(places.details(), kept.DETAILS, measurement, {**found, wording.STEPS: steps})
+    if keep:
+        found = _details(compiled, built, device.outputs)
+        with places.locked(places.records(), progress, "recording a measurement"):
+            records.append(measurement, places.records())
+            kept.write(places.details(), kept.DETAILS, measurement, {**found, wording.STEPS: steps})
     return Outcome(measurement, compiled, built, device.outputs, device.retries)
 
 

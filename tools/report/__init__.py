@@ -18,6 +18,7 @@ from ..progress import VisibleConsole
 from ..values import Measurement
 from ..visible import visible
 from . import baseline, wording
+from .describe import FIGURES
 from .records import to_json
 
 
@@ -113,6 +114,25 @@ def show_compressed(rows: Sequence[Mapping[str, Any]], as_json: bool, console: C
         layers.add_row(visible(layer["layer"]), filters, f"{layer['weights']:,}", f"{layer['sparsity']:.1%}")
     _print(layers, console)
     _print(Text(visible(rows[-1]["path"])), console)
+
+
+def show_budgets(rows: Sequence[Mapping[str, Any]], as_json: bool, console: Console | None = None) -> None:
+    """For each firmware the committed figures, and what they are now where they differ."""
+    if as_json:
+        _print_json(list(rows))
+        return
+    names = ("model", "mode", "target", "optimize")
+    table = _table(None, *names, "instructions", "flash", "RAM", "", numbers=range(4, 7))
+    for row in rows:
+        changes = [_change(*row[key]) for key in FIGURES]
+        table.add_row(*(visible(row[key]) for key in names), *changes, visible(row["verdict"]))
+    _print(table, console)
+
+
+def _change(before: int | None, now: int | None) -> str:
+    if before is None or now is None or before == now:
+        return _amount(now if before is None and now is not None else before or 0)
+    return f"{before:,} → {now:,} ({(now - before) / max(before, 1):+.1%})"
 
 
 def _amount(value: float) -> str:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from .. import bench, models
 from ..boards import Board
@@ -11,6 +11,8 @@ from ..graph import ops
 from ..values import Image, Project, Quantized, Target, Trained
 
 Row = dict[str, Any]
+
+FIGURES = ("instructions", "flash_bytes", "ram_bytes")  # that have a budget
 
 
 def all_models() -> list[Row]:
@@ -149,3 +151,24 @@ def flashed(value: Image, port: str | None) -> Row:
         "port": port,
         "flash_bytes": dict(value.flash_bytes),
     }
+
+
+class HasBudget(Protocol):
+    """What `budget` needs of a budget that was checked."""
+
+    @property
+    def budget(self) -> Any: ...
+
+    @property
+    def now(self) -> Any: ...
+
+    @property
+    def verdict(self) -> str: ...
+
+
+def budget(checked: HasBudget) -> Row:
+    """A firmware, and for each figure [the committed one, the one measured now], None for what is not known."""
+    before, now = checked.budget, checked.now
+    figures = {name: [getattr(before, name), getattr(now, name, None)] for name in FIGURES}
+    named = {"model": before.model, "mode": before.mode, "target": before.target, "optimize": before.optimize}
+    return {**named, **figures, "verdict": checked.verdict}

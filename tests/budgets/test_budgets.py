@@ -1,0 +1,42 @@
+"""The committed figures of known firmware, by equality: a slower or larger kernel fails here.
+
+The suite measures one small model on every core; `inv budgets`, or `--every-case`, measures all of them.
+"""
+
+import shutil
+from collections.abc import Iterator
+
+import pytest
+
+from tools.pipeline import budgets, places
+from tools.pipeline.budgets import Budget
+from tools.progress import Progress
+
+IN_SUITE = "wake_word"
+
+pytestmark = [pytest.mark.emulator, pytest.mark.tf, pytest.mark.timeout(3600)]
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    known = budgets.load()
+    if not metafunc.config.getoption("--every-case"):
+        known = tuple(budget for budget in known if budget.model == IN_SUITE)
+    metafunc.parametrize("budget", known, ids=lambda budget: budget.name)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def build(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    for program in ("arm-none-eabi-g++", "qemu-system-arm"):
+        if shutil.which(program) is None:
+            pytest.skip(f"{program} is not installed")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(places, "BUILD", tmp_path_factory.mktemp("budgets"))
+        yield
+
+
+def test_budget(budget: Budget) -> None:
+    now = budgets.measure(budget, Progress())
+    verdict = budgets.judge(budget, now)
+    if verdict in (budgets.OTHER_COMPILER, budgets.OTHER_MODEL):
+        pytest.skip(f"{verdict} ({now.compiler}, {now.model_sha256}): {now.figures} instead of {budget.figures}")
+    assert now == budget
