@@ -8,8 +8,8 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def test(only: str, port: str, target: str) -> int:
-    """Runs pytest; returns its exit code. ``port`` and ``target`` reach the board tests."""
-    # A board is one. The rest is spread over two cores, a file at a time, because its tests share what they built.
+    """Runs pytest; returns its exit code. ``port`` and ``target`` are for the board tests."""
+    # There is only one board. Other tests run on two cores, one file at a time, because a file's tests share builds.
     options = [] if port else ["-n", "2", "--dist", "loadfile"]
     options += [*(["-k", only] if only else []), *(["--port", port] if port else [])]
     options += ["--target", target] if target else []
@@ -17,9 +17,9 @@ def test(only: str, port: str, target: str) -> int:
 
 
 def check(fix: bool) -> int:
-    """Runs every checker, also after one has failed; returns 0 when all are content."""
+    """Runs every checker, even after one has failed; returns 0 if all pass."""
     cpp = sorted(str(p) for p in (ROOT / "firmware").rglob("*") if p.suffix in (".h", ".cpp"))
-    golden = ROOT / "tests" / "golden"  # rendered: held by equality
+    golden = ROOT / "tests" / "golden"  # rendered files, which must be equal
     cpp += sorted(str(p) for p in (ROOT / "tests").rglob("*.cpp") if golden not in p.parents)
     commands = {
         "ruff": ["ruff", "check", *(["--fix"] if fix else []), "."],

@@ -57,7 +57,7 @@ def locked(build: Path, place: Path, progress: Progress, doing: str) -> Iterator
     """
     path = build / LOCKS / f"{files.digest(str(place.resolve()))[:16]}.lock"
     if path in _mine.held:
-        raise RuntimeError(f"this thread holds the lock of {place} already and would wait for itself")
+        raise RuntimeError(f"this thread already holds the lock of {place} and would wait for itself")
 
     def begin(stack: ExitStack) -> None:
         # `clear` closes the gate to newcomers; those already at work must be able to finish.

@@ -101,7 +101,7 @@ def test_clipping_counts_before_the_noise_is_bad() -> None:
     real = NORMAL / 4
     real[0, 0, 0, :2] = 13.5
     layer, sentence = found(graph(), [NORMAL / 4, real], [quantize(NORMAL / 4), quantize(real)])
-    assert layer == "second" and "3.1% of the float model's values lie outside" in sentence
+    assert layer == "second" and "3.1% of the float model's values are outside" in sentence
     rows = compare.compare(graph(kind="SOFTMAX"), [quantize(real)] * 2, floats=[NORMAL / 4, real])
     layer, _ = compare.find(graph(kind="SOFTMAX"), (replace(rows[0], sqnr_db=30.0), rows[1]), None, "tflite-micro")
     assert rows[1].clipped == 2 / 64 and layer is None, "a softmax has its range by definition"
@@ -163,7 +163,7 @@ def test_a_per_tensor_operator() -> None:
 def test_an_error_that_grows() -> None:
     noisy = [NORMAL + RNG.normal(0, share * NORMAL.std(), NORMAL.shape) for share in (0.08, 0.13)]
     layer, sentence = found(graph(), [NORMAL, NORMAL], [quantize(values) for values in noisy])
-    assert layer == "second" and "the error has grown from layer to layer" in sentence
+    assert layer == "second" and "the error grows from layer to layer" in sentence
 
 
 def test_a_wrong_kernel_comes_before_everything_else() -> None:

@@ -59,7 +59,7 @@ KERAS_2_OPERATOR = {
         (model(INPUT, operator("Subtract", 0.5), CONV), "0..1", "do not scale"),
         (model(INPUT, KERAS_2_OPERATOR, CONV), "0..255", "TFOpLambda"),
         (model({"class_name": "InputLayer", "config": {"dtype": "uint8"}}), "0..255", "input is uint8"),
-        ({"config": 3}, "0..1", "nothing can be read"),
+        ({"config": 3}, "0..1", "cannot be read"),
     ],
 )
 def test_range_of_a_keras_file(tmp_path: Path, config: Any, name: str, why: str) -> None:

@@ -57,7 +57,7 @@ def test_run_on_a_board_gives_time() -> None:
 def test_a_firmware_that_was_not_built_here_has_no_sizes() -> None:
     text = shown(report.show_run, Outcome(FOUND))
     assert re.search(r"where +stm32f4, a real board, firmware as found \(build 0123456789abcdef\), runtime", text)
-    assert re.search(r"flash, RAM +not known", text) and "arena" not in text
+    assert re.search(r"flash, RAM +unknown", text) and "arena" not in text
     found, built = (
         line.split() for line in shown(report.show_bench, [Outcome(FOUND), Outcome(BOARD)]).splitlines()[-2:]
     )

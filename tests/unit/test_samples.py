@@ -83,13 +83,13 @@ def test_several_inputs_go_by_number_not_by_name(tmp_path: Path) -> None:
         ({"x0": np.ones((2, 4)), "x1": np.ones((3, 4))}, "same number of samples"),
         ({"x": np.array([[1.0, np.nan]])}, "only finite numbers"),
         ({"x": np.array(["a", "b"])}, "only finite numbers"),
-        ({"x": np.ones((2, 4)), "y": [1]}, "one class index per sample: 2"),
+        ({"x": np.ones((2, 4)), "y": [1]}, "one class index per sample, 2 in total"),
         (
             {"x": np.ones((2, 4)), "y": np.eye(2)},
             r"shape \(2, 2\); convert one-hot rows with numpy.argmax\(y, axis=1\)",
         ),
-        ({"x": np.ones((2, 4)), "y": np.eye(3)}, "one class index per sample: 2"),
-        ({"x": np.ones((2, 4)), "y": [[1, 7], [2, 7]]}, r"not an array of shape \(2, 2\)$"),
+        ({"x": np.ones((2, 4)), "y": np.eye(3)}, "one class index per sample, 2 in total"),
+        ({"x": np.ones((2, 4)), "y": [[1, 7], [2, 7]]}, r"but has the shape \(2, 2\)$"),
         ({"x": np.ones((2, 4)), "y": [0, -1]}, "negative class index -1"),
     ],
 )

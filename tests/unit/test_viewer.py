@@ -40,7 +40,7 @@ def test_no_browser_is_named(monkeypatch: pytest.MonkeyPatch, calls: list[tuple[
         raise webbrowser.Error
 
     monkeypatch.setattr(webbrowser, "get", none)
-    with pytest.raises(MissingTool, match=r"no browser .* look at model.tflite .* inv inspect --html FILE"):
+    with pytest.raises(MissingTool, match=r"no browser .* open model.tflite .* inv inspect --html FILE"):
         viewer.open(Path("model.tflite"))
     assert calls == []
 

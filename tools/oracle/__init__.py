@@ -215,14 +215,14 @@ def _run(
             raise ModelError(f"{package} cannot run {name}: {': '.join([done.stdout.strip(), *said[:1]])}")
         if done.returncode != 0:
             raise ModelError(f"{package} crashed on {name}, exit code {done.returncode}: {_last_line(done.stderr)}")
-        told = json.loads((folder / "told.json").read_text())
+        measured = json.loads((folder / "measured.json").read_text())
         with np.load(folder / "outputs.npz", allow_pickle=False) as arrays:
             outputs = tuple(
                 arrays[str(i)].reshape(-1, *port.sample_shape)
                 for i, port in enumerate(model.outputs)
                 if str(i) in arrays
             )
-    return Run(outputs, tuple(told["invoke_us"]), told["setup_us"], told["arena_bytes"])
+    return Run(outputs, tuple(measured["invoke_us"]), measured["setup_us"], measured["arena_bytes"])
 
 
 def _last_line(text: str) -> str:

@@ -71,7 +71,7 @@ def _smallest(tflite: bytes, most: int) -> int:
 
 
 def _serve(package: str, folder: Path, arena_bytes: int, least: bool) -> int:
-    """folder/model.tflite and inputs.npz → outputs.npz and told.json. 0, or REFUSED with the reason on stdout.
+    """folder/model.tflite and inputs.npz → outputs.npz and measured.json. 0, or REFUSED with the reason on stdout.
 
     With ``least``, TFLM runs in the smallest arena instead of one of ``arena_bytes``.
     """
@@ -97,8 +97,8 @@ def _serve(package: str, folder: Path, arena_bytes: int, least: bool) -> int:
         return REFUSED
     stacked = {str(i): np.stack([row[i] for row in rows]) for i in range(count) if rows}
     (folder / "outputs.npz").write_bytes(files.pack_arrays(stacked))
-    told = {"arena_bytes": arena_bytes, "setup_us": setup_us, "invoke_us": invoke_us}
-    (folder / "told.json").write_text(json.dumps(told))
+    measured = {"arena_bytes": arena_bytes, "setup_us": setup_us, "invoke_us": invoke_us}
+    (folder / "measured.json").write_text(json.dumps(measured))
     return 0
 
 
