@@ -79,7 +79,8 @@ template <bool kNegatives>
         bne     1b
         pop     {r4-r11, pc}
         .purgem kerf_add
-    )" ::[negatives] "i"(kNegatives));
+    )" ::[negatives] "i"(kNegatives)
+                 : "memory");
 }
 
 template <bool kNegatives>

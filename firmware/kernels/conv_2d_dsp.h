@@ -306,7 +306,8 @@ template <bool kNegatives>
         pop     {r4-r11, pc}
         .purgem kerf_products
         .purgem kerf_requantize
-    )" ::[negatives] "i"(kNegatives));
+    )" ::[negatives] "i"(kNegatives)
+                 : "memory");
 }
 
 // What tells convolutions of int8 and int16 apart.

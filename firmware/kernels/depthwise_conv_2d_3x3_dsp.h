@@ -185,7 +185,8 @@ template <bool kNegatives>
         .purgem kerf_upper
         .purgem kerf_lower
         .purgem kerf_store
-    )" ::[negatives] "i"(kNegatives));
+    )" ::[negatives] "i"(kNegatives)
+                 : "memory");
 }
 
 // As above: r3-r6 words of the window, r7-r9 (w0, w1) of the columns, r10 w2 of the first two, r11 w2 of the third.
@@ -283,7 +284,8 @@ template <bool kNegatives>
         bne     1b
         add     sp, #48
         pop     {r4-r11, pc}
-    )" ::[negatives] "i"(kNegatives));
+    )" ::[negatives] "i"(kNegatives)
+                 : "memory");
 }
 
 template <bool kNegatives, int kStride>

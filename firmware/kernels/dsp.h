@@ -140,6 +140,25 @@ constexpr bool NarrowerThanInt8(int32_t lowest, int32_t highest) {
     for (; count > 0; --count, ++bytes) *bytes = static_cast<int8_t>(ClampBytes(Repeat(*bytes), low, high) & 0xff);
 }
 
+constexpr bool NarrowerThanInt16(int32_t lowest, int32_t highest) {
+    return (lowest != -32768 && lowest != 0) || highest != 32767;
+}
+
+// The same for int16.
+[[gnu::noinline]] inline void ClampAll(int16_t* elements, int32_t count, int32_t lowest, int32_t highest) {
+    for (int16_t* const end = elements + count; elements < end; ++elements) {
+        *elements = static_cast<int16_t>(*elements < lowest ? lowest : (*elements > highest ? highest : *elements));
+    }
+}
+
+// What becomes of a sum in an int16 kernel: conv_2d_int16_dsp.h. A RELU limits to 0 … 32,767.
+template <bool kRelu>
+inline int16_t RequantizeInt16(uint32_t sum, int32_t multiplier) {
+    const int32_t value = AddHighProduct(0, static_cast<int32_t>(sum), multiplier);
+    constexpr int32_t kLowest = kRelu ? 0 : -32768;
+    return static_cast<int16_t>(value < kLowest ? kLowest : (value > 32767 ? 32767 : value));
+}
+
 // What becomes of a sum: see the top. `multiplier` is 2m - 2^32 and `power` -2^(32-n).
 template <bool kNegatives>
 inline int8_t Requantize(uint32_t sum, int32_t multiplier, int32_t power, int32_t zero_point) {

@@ -158,7 +158,8 @@ template <bool kNegatives>
         add     sp, #20
         pop     {r4-r11, pc}
         .purgem kerf_products
-    )" ::[negatives] "i"(kNegatives));
+    )" ::[negatives] "i"(kNegatives)
+                 : "memory");
 }
 
 template <bool kNegatives>

@@ -3,8 +3,8 @@
 // were.
 //
 // A layer is int32 words, sizes in words before each array: its kind (an index into kLayers), the portable kernel's
-// parameters, words of scratch more than are needed, and five arrays of bytes, each filled up to words: weights, bias
-// with multipliers and shifts, packed constants, input.
+// parameters, words of scratch more than are needed, and arrays of bytes, each filled up to words: weights, bias,
+// multipliers, shifts, packed constants, input.
 #include <algorithm>
 #include <cstdint>
 #include <cstdio>
@@ -16,11 +16,13 @@
 #include "kernels/average_pool_2d.h"
 #include "kernels/conv_2d.h"
 #include "kernels/conv_2d_dsp.h"
+#include "kernels/conv_2d_int16_dsp.h"
 #include "kernels/depthwise_conv_2d.h"
 #include "kernels/depthwise_conv_2d_3x3_dsp.h"
 #include "kernels/depthwise_conv_2d_dsp.h"
 #include "kernels/fully_connected.h"
 #include "kernels/fully_connected_dsp.h"
+#include "kernels/fully_connected_int16_dsp.h"
 #include "kernels/max_pool_2d.h"
 #include "kernels/mean.h"
 #include "kernels/pool_2d_dsp.h"
@@ -50,7 +52,7 @@ int32_t ReadWord() {
 template <typename T>
 Array<T> ReadArray() {
     const int32_t bytes = ReadWord();
-    Array<T> array(bytes / int32_t{sizeof(T)});
+    Array<T> array((bytes + int32_t{sizeof(T)} - 1) / int32_t{sizeof(T)});
     char fill[4];
     if (bytes > 0) std::fread(array, 1, static_cast<size_t>(bytes), stdin);
     std::fread(fill, 1, static_cast<size_t>(-bytes & 3), stdin);
@@ -205,8 +207,55 @@ bool Mean(const Layer& layer) {
         [&](const int8_t* input, uint32_t*, int8_t* output) { mean_positions_int8_dsp(p, input, output); });
 }
 
-constexpr bool (*kLayers[])(const Layer&) = {Conv2D, DepthwiseConv2D, DepthwiseConv2D3x3, FullyConnected,
-                                             Add,    MaxPool2D,       AveragePool2D,      Mean};
+// An int16 layer's arrays hold wider or narrower numbers than their types say.
+template <typename T>
+const T* Of(const int8_t* bytes) {
+    return reinterpret_cast<const T*>(bytes);
+}
+template <typename T>
+T* Of(int8_t* bytes) {
+    return reinterpret_cast<T*>(bytes);
+}
+template <typename T>
+const T* Of(const int32_t* words) {
+    return reinterpret_cast<const T*>(words);
+}
+
+bool Conv2DOfInt16(const Layer& layer) {
+    const auto p = layer.As<Conv2DInt16Params>();
+    const auto walk = dsp::WalkOf(p);
+    const auto& elements = p.activation_min == 0 ? dsp::kConvInt16<true> : dsp::kConvInt16<false>;
+    return Equal(
+        layer, 2 * p.batches * p.output_height * p.output_width * p.output_depth, dsp::Conv2DScratchWords(walk, 2),
+        OverwritesInput(dsp::WalkOf(p)),
+        [&](int8_t* output) {
+            conv_2d_int16<int64_t>(p, Of<int16_t>(layer.input), layer.weights, Of<int64_t>(layer.bias),
+                                   Of<int16_t>(layer.multipliers), Of<int8_t>(layer.shifts), Of<int16_t>(output));
+        },
+        [&](const int8_t* input, uint32_t* scratch, int8_t* output) {
+            dsp::Conv2DInt16(walk, elements, Of<int16_t>(input), layer.packed, scratch, Of<int16_t>(output));
+        });
+}
+
+bool FullyConnectedOfInt16(const Layer& layer) {
+    const auto p = layer.As<FullyConnectedInt16Params>();
+    const auto block = p.activation_min == 0 ? dsp::kDenseBlockInt16<true> : dsp::kDenseBlockInt16<false>;
+    return Equal(
+        layer, 2 * p.batches * p.output_depth, dsp::FullyConnectedInt16ScratchWords(p), false,
+        [&](int8_t* output) {
+            fully_connected_int16<int64_t>(p, Of<int16_t>(layer.input), layer.weights, Of<int64_t>(layer.bias),
+                                           Of<int16_t>(layer.multipliers), Of<int8_t>(layer.shifts),
+                                           Of<int16_t>(output));
+        },
+        [&](const int8_t* input, uint32_t* scratch, int8_t* output) {
+            dsp::FullyConnectedInt16(p, block, Of<int16_t>(input), layer.packed, scratch, Of<int16_t>(output));
+        });
+}
+
+constexpr bool (*kLayers[])(const Layer&) = {
+    Conv2D, DepthwiseConv2D, DepthwiseConv2D3x3,    FullyConnected, Add, MaxPool2D, AveragePool2D,
+    Mean,   Conv2DOfInt16,   FullyConnectedOfInt16,
+};
 
 }  // namespace
 

@@ -14,9 +14,10 @@ import pytest
 from against_tflm import CXX_FLAGS, ROOT
 
 from tools.graph.ops import _packed_dsp as packed
+from tools.graph.ops._macs import int16_multipliers
 from tools.graph.ops._quantized import quantize_multiplier
 
-LAYERS = 3_200
+LAYERS = 4_000
 Rng = np.random.Generator
 
 
@@ -26,8 +27,9 @@ class Generated(NamedTuple):
     params: list[int]
     inputs: int
     weights: np.ndarray
-    layer: packed.Layer | None = None
+    layer: packed.Layer | packed.WideLayer | None = None
     words: Any = ()
+    dtype: Any = np.int8
 
 
 NOTHING = np.zeros(0, np.int8)
@@ -153,6 +155,32 @@ def mean(rng: Rng) -> Generated:
     return Generated(params, batches * positions * depth, NOTHING)
 
 
+def wide(rng: Rng, weights: np.ndarray) -> packed.WideLayer:
+    """The same for int16."""
+    channels = len(weights)
+    spread = 18_900 * 36 * np.sqrt(weights[0].size)
+    scales = rng.uniform(3_000, 60_000, channels) / spread * rng.choice([1, 1, 1, 0], channels)
+    pairs = [quantize_multiplier(min(max(scale, 2**-17), 0.2) if scale else 0) for scale in scales.tolist()]
+    multipliers, shifts = int16_multipliers(*(np.array(numbers) for numbers in zip(*pairs, strict=True)))
+    return packed.WideLayer(weights, rng.integers(-spread / 9, spread / 9, channels), multipliers, shifts)
+
+
+def conv_2d_int16(rng: Rng) -> Generated:
+    made = conv_2d(rng)
+    layer = wide(rng, made.weights)
+    params = [*made.params[:16], *WIDE_ACTIVATIONS[rng.integers(3)]]
+    return Generated(params, made.inputs, made.weights, layer, packed.pack_conv_2d_int16(layer, params[13]), np.int16)
+
+
+def fully_connected_int16(rng: Rng) -> Generated:
+    made = fully_connected(rng)
+    some = np.where(np.abs(made.weights.astype(np.int64)).sum(1, keepdims=True) < 60_000, made.weights, np.int8(3))
+    layer = wide(rng, some)
+    params = [*made.params[:3], *WIDE_ACTIVATIONS[rng.integers(3)]]
+    return Generated(params, made.inputs, some, layer, packed.pack_fully_connected_int16(layer), np.int16)
+
+
+WIDE_ACTIVATIONS = [(-32768, 32767), (0, 32767), (0, 20_000)]
 KINDS: list[Callable[[Rng], Generated]] = [
     conv_2d,
     lambda rng: depthwise(rng, of_3x3=False),
@@ -162,6 +190,8 @@ KINDS: list[Callable[[Rng], Generated]] = [
     pool,
     pool,
     mean,
+    conv_2d_int16,
+    fully_connected_int16,
 ]
 
 
@@ -175,14 +205,20 @@ def stream(rng: Rng, layers: int) -> Iterator[bytes]:
     for number in range(layers):
         kind = number % len(KINDS)
         made = KINDS[kind](rng)
-        inputs = rng.integers(-128, 128, made.inputs)
+        limits = np.iinfo(made.dtype)
+        inputs = rng.integers(limits.min, limits.max + 1, made.inputs)
         if rng.random() < 0.2:
-            inputs[:] = rng.choice([-128, 127])
-        numbers = (made.layer.bias, made.layer.multipliers, made.layer.shifts) if made.layer else ((), (), ())
+            inputs[:] = rng.choice([limits.min, limits.max])
         yield np.int32(kind).tobytes() + array(made.params, np.int32) + np.int32(rng.choice([0, 300])).tobytes()
         yield array(made.weights, np.int8)
-        yield from (array(x, np.int32) for x in (*numbers, made.words))
-        yield array(inputs, np.int8)
+        layer = made.layer
+        if isinstance(layer, packed.WideLayer):
+            yield array(layer.bias, np.int64) + array(layer.multipliers, np.int16) + array(layer.right_shifts, np.int8)
+        elif layer is not None:
+            yield from (array(x, np.int32) for x in (layer.bias, layer.multipliers, layer.shifts))
+        else:
+            yield 3 * array((), np.int32)
+        yield array(made.words, np.int32) + array(inputs, made.dtype)
 
 
 @pytest.mark.compiler

@@ -8,6 +8,7 @@ import test_add
 import test_conv_2d
 import test_depthwise_conv_2d
 import test_fully_connected
+import test_int16
 import test_mean
 import test_pool_2d
 from against_tflm import run_cases
@@ -24,6 +25,7 @@ TABLES = {
     "depthwise_conv_2d": test_depthwise_conv_2d.CASES,
     "fully_connected": test_fully_connected.CASES,
     "add": test_add.CASES,
+    "int16": test_int16.CASES,
     "mean": test_mean.CASES,
     "pool_2d": test_pool_2d.CASES,
 }

@@ -130,3 +130,30 @@ def test_a_sum_without_packed_form_is_refused(
 ) -> None:
     with pytest.raises(ValueError, match=why):
         packed.add_params((0, 0, 0), inputs, output)
+
+
+def wide_layer(weights: np.ndarray, bias: int = 0, right_shift: int = 20) -> packed.WideLayer:
+    channels = len(weights)
+    numbers = (np.full(channels, bias, np.int64), np.full(channels, 0x5000, np.int16))
+    return packed.WideLayer(weights, *numbers, np.full(channels, right_shift, np.int8))
+
+
+@pytest.mark.parametrize("shape", [(2, 1, 1, 4), (4, 1, 1, 12), (6, 1, 2, 4)])
+def test_conv_2d_int16(shape: tuple[int, ...]) -> None:
+    weights = random(*shape)
+    elements = weights[0].size
+    words = packed.pack_conv_2d_int16(wide_layer(weights)).reshape(shape[0] // 2, 5 + elements // 2)
+    stored = np.ascontiguousarray(words[:, 2:-3]).view(np.int8).reshape(-1, elements, 2).transpose(0, 2, 1)
+    np.testing.assert_array_equal(stored.reshape(weights.shape), weights)
+    assert set(words[:, -2:].ravel()) == {0x5000 << 12}
+
+
+def test_int16_sums_and_shifts_without_room_are_refused() -> None:
+    weights = random(2, 1, 1, 8)
+    for shift in (16, 33):
+        with pytest.raises(ValueError, match="right shifts"):
+            packed.pack_conv_2d_int16(wide_layer(weights, right_shift=shift))
+    with pytest.raises(ValueError, match="leave 32 bits"):
+        packed.pack_conv_2d_int16(wide_layer(weights, bias=(1 << 31) - 1))
+    with pytest.raises(ValueError, match="-128"):
+        packed.pack_fully_connected_int16(wide_layer(np.full((2, 8), -128, np.int8)))

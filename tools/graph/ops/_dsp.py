@@ -1,4 +1,4 @@
-"""The int8 kernels for the DSP extension, firmware/kernels/*_dsp.h: which layers they take, and the calls of them.
+"""The kernels with weights for the DSP extension, firmware/kernels/*_dsp.h: which layers they take, and their calls.
 
 They have the params of the portable kernels, known when they are compiled, and one run of packed constants.
 """
@@ -12,6 +12,7 @@ import numpy.typing as npt
 from ...cores import Core
 from ..ir import Constant, DType, Graph, KernelCall, Op, Read, Scratch, Write
 from ..operator import Variant
+from . import _macs as macs
 from . import _packed_dsp as packed
 from . import _quantized as q
 from ._order import parts
@@ -24,44 +25,47 @@ PLANES = 4  # channels that depthwise_conv_2d_3x3_dsp.h prepares together
 class Kernel:
     """What a DSP kernel takes in place of the portable one's constants, for one layer.
 
-    ``words`` are its packed constants, ``write`` the output, ``scratch_bytes`` as its header computes them.
+    ``header`` is its name without ``_dsp.h``, ``function`` without ``_dsp``. ``words`` are its packed constants,
+    ``write`` the output, ``scratch_bytes`` as its header computes them.
     ``chooses_scratch``: it takes as many bytes as it is given, and their number as a template argument.
     """
 
-    name: str
+    header: str
+    function: str
     words: packed.Array
     write: Write
     scratch_bytes: int
     chooses_scratch: bool = False
 
 
-# (operator, graph, call of the portable kernel, the layer) → kernel; raises ValueError for a layer without packed form.
-Maker = Callable[[Op, Graph, KernelCall, packed.Layer], Kernel]
+# (operator, graph, call of the portable kernel) → kernel; raises ValueError for a layer without packed form.
+Maker = Callable[[Op, Graph, KernelCall], Kernel]
 
 
-def dsp_variant(portable_call: Callable[[Op, Graph], KernelCall], make: Maker, channel_axis: int) -> Variant:
-    """The variant of an operator with constant int8 weights, whose output channels lie along ``channel_axis``."""
+def variant(portable_call: Callable[[Op, Graph], KernelCall], makers: Mapping[DType, Maker]) -> Variant:
+    """The variant of an operator with constant int8 weights; ``makers`` are those for its types of activations."""
 
     def accepts(op: Op, graph: Graph, core: Core) -> bool:
-        if not core.dsp or not _is_int8(op, graph):
+        dtype = graph.input(op, 0).dtype
+        if not core.dsp or dtype not in makers or not _is_constant(op, graph):
             return False
         try:
-            make(op, graph, portable_call(op, graph), _layer(op, graph, channel_axis))
+            makers[dtype](op, graph, portable_call(op, graph))
         except ValueError:
             return False
         return True
 
     def call(op: Op, graph: Graph) -> KernelCall:
         plain = portable_call(op, graph)
-        kernel = make(op, graph, plain, _layer(op, graph, channel_axis))
+        kernel = makers[graph.input(op, 0).dtype](op, graph, plain)
         return replace(
             plain,
-            header=f"{kernel.name}_dsp.h",
-            function=f"{kernel.name}_int8_dsp",
+            header=f"{kernel.header}_dsp.h",
+            function=f"{kernel.function}_dsp",
             arguments=(
                 Read(graph.input(op, 0).index),
                 Constant("packed", kernel.words, graph.input(op, 1).index),
-                Scratch(kernel.scratch_bytes, f"{kernel.name}_int8_dsp_scratch_bytes"),
+                Scratch(kernel.scratch_bytes, f"{kernel.function}_dsp_scratch_bytes"),
                 kernel.write,
             ),
             template=(kernel.scratch_bytes,) if kernel.chooses_scratch else (),
@@ -72,14 +76,14 @@ def dsp_variant(portable_call: Callable[[Op, Graph], KernelCall], make: Maker, c
     return Variant("dsp", call, accepts)
 
 
-def _is_int8(op: Op, graph: Graph) -> bool:
-    """Whether all is int8 and constant that must be, with symmetric weights."""
-    source, weights, bias = graph.input(op, 0), graph.input(op, 1), graph.optional_input(op, 2)
+def _is_constant(op: Op, graph: Graph) -> bool:
+    """Whether weights and bias are constants, the weights symmetric and int8."""
+    weights, bias = graph.input(op, 1), graph.optional_input(op, 2)
     constant = weights.data is not None and (bias is None or bias.data is not None)
-    return constant and source.dtype is DType.INT8 is weights.dtype and weights.zero_point == 0
+    return constant and weights.dtype is DType.INT8 and weights.zero_point == 0
 
 
-def _layer(op: Op, graph: Graph, channel_axis: int) -> packed.Layer:
+def _layer(op: Op, graph: Graph, channel_axis: int = 0) -> packed.Layer:
     source, weights, output = graph.input(op, 0), graph.input(op, 1), graph.output(op)
     bias = graph.optional_input(op, 2)
     assert weights.data is not None
@@ -95,11 +99,32 @@ def _layer(op: Op, graph: Graph, channel_axis: int) -> packed.Layer:
     )
 
 
+def _wide_layer(op: Op, graph: Graph) -> packed.WideLayer:
+    """The same for int16. Raises ValueError where TFLM adds in 32 bits: its rescaling is another one there."""
+    if macs.sums_32_bits(op, graph.optional_input(op, 2)):
+        raise ValueError("sums of 32 bits")
+    narrow = _layer(op, graph)
+    multipliers, right_shifts = macs.int16_multipliers(narrow.multipliers, narrow.shifts)
+    return packed.WideLayer(narrow.weights, narrow.bias, multipliers, right_shifts)
+
+
 # --- the kernels ------------------------------------------------------------------------------------------------------
 
 
-def conv_2d(op: Op, graph: Graph, plain: KernelCall, layer: packed.Layer) -> Kernel:
+def _conv_2d(op: Op, graph: Graph, plain: KernelCall) -> Kernel:
     """kernels/conv_2d_dsp.h."""
+    words = packed.pack_conv_2d(_layer(op, graph), plain.fields["dilation_width"])
+    return _convolved(op, graph, plain, "conv_2d", "conv_2d_int8", words)
+
+
+def _conv_2d_int16(op: Op, graph: Graph, plain: KernelCall) -> Kernel:
+    """kernels/conv_2d_int16_dsp.h."""
+    words = packed.pack_conv_2d_int16(_wide_layer(op, graph), plain.fields["dilation_width"])
+    return _convolved(op, graph, plain, "conv_2d_int16", "conv_2d_int16", words)
+
+
+def _convolved(op: Op, graph: Graph, plain: KernelCall, header: str, function: str, words: packed.Array) -> Kernel:
+    """A kernel with the walk of kernels/conv_2d_dsp.h."""
     p, source, output = plain.fields, graph.input(op, 0), graph.output(op)
     if p["filter_depth"] != p["input_depth"] or p["output_depth"] < 2:
         raise ValueError("groups, or one channel")
@@ -112,37 +137,50 @@ def conv_2d(op: Op, graph: Graph, plain: KernelCall, layer: packed.Layer) -> Ker
         trails = parts(source, output, _rows_needed(p))
         below = min(p["output_height"], (POSITIONS - 2) // p["output_width"] + 2)
         rows = (_reach(p, "height") + (below - 1) * p["stride_height"]) * _padded_width(p) * p["input_depth"]
-    return Kernel(
-        "conv_2d",
-        packed.pack_conv_2d(layer, p["dilation_width"]),
-        Write(output.index, trails),
-        4 * (2 * POSITIONS * quads + (rows + 3) // 4),
-    )
+    scratch = 4 * (2 * POSITIONS * quads + (rows * source.dtype.bytes + 3) // 4)
+    return Kernel(header, function, words, Write(output.index, trails), scratch)
 
 
-def depthwise_conv_2d(op: Op, graph: Graph, plain: KernelCall, layer: packed.Layer) -> Kernel:
+def _depthwise_conv_2d(op: Op, graph: Graph, plain: KernelCall) -> Kernel:
     """kernels/depthwise_conv_2d_3x3_dsp.h where it can be, else kernels/depthwise_conv_2d_dsp.h."""
     p, source, output = plain.fields, graph.input(op, 0), graph.output(op)
     smaller = p["output_height"] <= p["input_height"] and p["output_width"] <= p["input_width"]
     write = Write(output.index, in_place=(source.index,) if smaller and p["depth_multiplier"] == 1 else ())
+    layer = _layer(op, graph, channel_axis=3)
     layer = replace(layer, weights=layer.weights[:, 0])  # [channels][1][height][width]
     strides = p["stride_height"], p["stride_width"]
     is_3x3 = p["filter_height"] == p["filter_width"] == 3 and p["dilation_height"] == p["dilation_width"] == 1
     if is_3x3 and strides in ((1, 1), (2, 2)) and p["input_depth"] >= PLANES:
         words = packed.pack_depthwise_conv_2d_3x3(layer)
-        return Kernel("depthwise_conv_2d_3x3", words, write, _planes(p), chooses_scratch=True)
+        name = "depthwise_conv_2d_3x3"
+        return Kernel(name, f"{name}_int8", words, write, _planes(p), chooses_scratch=True)
     taps = _reach(p, "width") + 1 & ~1
     columns = (p["output_width"] - 1) * p["stride_width"] + taps
     words = packed.pack_depthwise_conv_2d(layer, p["dilation_width"])
-    return Kernel("depthwise_conv_2d", words, write, 4 * ((_reach(p, "height") * columns + 1) // 2))
+    scratch = 4 * ((_reach(p, "height") * columns + 1) // 2)
+    return Kernel("depthwise_conv_2d", "depthwise_conv_2d_int8", words, write, scratch)
 
 
-def fully_connected(op: Op, graph: Graph, plain: KernelCall, layer: packed.Layer) -> Kernel:
+def _fully_connected(op: Op, graph: Graph, plain: KernelCall) -> Kernel:
     """kernels/fully_connected_dsp.h."""
     p, source, output = plain.fields, graph.input(op, 0), graph.output(op)
     trails = parts(source, output, (np.arange(p["batches"]) + 1) * p["input_depth"])
     pairs = -(-p["input_depth"] // (2 * packed.DENSE_UNIT)) * packed.DENSE_UNIT
-    return Kernel("fully_connected", packed.pack_fully_connected(layer), Write(output.index, trails), 4 * pairs)
+    words = packed.pack_fully_connected(_layer(op, graph))
+    return Kernel("fully_connected", "fully_connected_int8", words, Write(output.index, trails), 4 * pairs)
+
+
+def _fully_connected_int16(op: Op, graph: Graph, plain: KernelCall) -> Kernel:
+    """kernels/fully_connected_int16_dsp.h, which reads a row where it lies unless its end must be filled up."""
+    unit, depth = 2 * packed.DENSE_UNIT, plain.fields["input_depth"]
+    words = packed.pack_fully_connected_int16(_wide_layer(op, graph))
+    scratch = 2 * (-(-depth // unit) * unit) if depth % unit else 0
+    return Kernel("fully_connected_int16", "fully_connected_int16", words, plain.writes[0], scratch)
+
+
+CONV_2D: Mapping[DType, Maker] = {DType.INT8: _conv_2d, DType.INT16: _conv_2d_int16}
+DEPTHWISE_CONV_2D: Mapping[DType, Maker] = {DType.INT8: _depthwise_conv_2d}
+FULLY_CONNECTED: Mapping[DType, Maker] = {DType.INT8: _fully_connected, DType.INT16: _fully_connected_int16}
 
 
 def _reach(p: Mapping[str, int], axis: str) -> int:

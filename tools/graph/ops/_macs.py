@@ -84,7 +84,7 @@ def check(op: Op, graph: Graph, channels: int, *, axis: int, symmetric: bool = T
 def _check_wide(op: Op, source: Tensor, weights: Tensor, bias: Tensor | None, output: Tensor, channels: int) -> None:
     """Raises UnsupportedModel where an int16 layer leaves the 64-bit arithmetic of TFLM."""
     _, shifts = q.channel_multipliers(op, source, weights, output, channels)
-    if not _sums_32_bits(op, bias) and shifts.max() > MAX_INT16_SHIFT:
+    if not sums_32_bits(op, bias) and shifts.max() > MAX_INT16_SHIFT:
         raise UnsupportedModel(
             f"{op.where}: its input and weights have scales more than {1 << MAX_INT16_SHIFT} times its output's, "
             f"beyond what int16 kernels compute; convert the model again with a representative data set"
@@ -98,7 +98,7 @@ def _check_wide(op: Op, source: Tensor, weights: Tensor, bias: Tensor | None, ou
         )
 
 
-def _sums_32_bits(op: Op, bias: Tensor | None) -> bool:
+def sums_32_bits(op: Op, bias: Tensor | None) -> bool:
     """Whether TFLM adds the products of an int16 layer in 32 bits: with such a bias, or none where it would be one."""
     if bias is not None:
         return bias.dtype is DType.INT32
@@ -172,7 +172,7 @@ def call(
         multipliers, shifts = q.channel_multipliers(op, source, weights, output, channels)
         products = weights.elements // channels
         sums = "uint32_t" if products * 127 << 15 < 1 << 31 else "int64_t"
-        if _sums_32_bits(op, bias):
+        if sums_32_bits(op, bias):
             sums = "uint32_t"
         else:
             multipliers, shifts = int16_multipliers(multipliers, shifts)

@@ -142,6 +142,74 @@ def pack_depthwise_conv_2d(layer: Layer, dilation_width: int = 1) -> Array:
     return np.column_stack([folded_bias(layer), *requantization(layer), _words(taps)]).astype(np.int32).reshape(-1)
 
 
+@dataclass(frozen=True, eq=False)
+class WideLayer:
+    """int16 activations: int8 ``weights`` with the output channels first, and one number for each of them.
+
+    ``bias`` is the file's, of 64 bits; ``multipliers`` of 15 bits and ``right_shifts`` are those of
+    MultiplyByQuantizedMultiplier for int64_t.
+    """
+
+    weights: Array
+    bias: Array
+    multipliers: Array
+    right_shifts: Array
+
+
+def _wide_numbers(layer: WideLayer) -> tuple[list[int], list[int]]:
+    """(bias, m * 2^(32-r)) of every channel, as conv_2d_int16_dsp.h has them.
+
+    Raises ValueError unless all sums stay inside 32 bits and all shifts inside 17 … 32.
+    """
+    sums = np.abs(layer.weights.astype(np.int64)).reshape(len(layer.weights), -1).sum(1) << 15
+    if (sums + np.abs(layer.bias.astype(np.int64))).max() >= 1 << 31:
+        raise ValueError("the sums of a channel leave 32 bits")
+    shifts = np.where(layer.multipliers == 0, 32, layer.right_shifts).astype(np.int64)
+    if shifts.min() < 17 or shifts.max() > 32:
+        raise ValueError(f"right shifts of {shifts.min()} … {shifts.max()}")
+    return layer.bias.tolist(), (layer.multipliers.astype(np.int64) << (32 - shifts)).tolist()
+
+
+def pack_conv_2d_int16(layer: WideLayer, dilation_width: int = 1) -> Array:
+    """int32 words for conv_2d_int16_dsp(); weights are [channels][height][width][depth], at least two channels.
+
+    Raises ValueError where a channel's shift or sum has no room.
+    """
+    channels, height, width, depth = layer.weights.shape
+    if dilation_width == 1:
+        count, length, flat = height, width * depth, layer.weights
+    else:
+        count, length, flat = width * height, depth, layer.weights.transpose(0, 2, 1, 3)
+    flat = np.pad(flat.reshape(channels, count, length), ((0, 0), (0, 0), (0, length % 2))).reshape(channels, -1)
+    flat = np.pad(flat, ((0, 0), (0, -flat.shape[1] % 4)))
+    bias, multipliers = _wide_numbers(layer)
+    words: list[int] = []
+    for first in [*range(0, channels - 1, 2), *([channels - 2] if channels % 2 else [])]:
+        words += bias[first : first + 2]
+        words += np.ascontiguousarray(flat[first : first + 2].T).reshape(-1).view(np.int32).tolist()
+        words += [int(first + 3 < channels), *multipliers[first : first + 2]]
+    return np.array(words, np.int32)
+
+
+def pack_fully_connected_int16(layer: WideLayer) -> Array:
+    """int32 words for fully_connected_int16_dsp(); weights are [channels][depth].
+
+    Raises ValueError where a channel's shift or sum has no room.
+    """
+    channels, depth = layer.weights.shape
+    flat = np.pad(layer.weights.astype(np.int32), ((0, 0), (0, -depth % (2 * DENSE_UNIT))))
+    bias, multipliers = _wide_numbers(layer)
+    words: list[int] = []
+    for first in range(0, channels, 2):
+        second = min(first + 1, channels - 1)
+        both = flat[first] + 256 * flat[second]
+        if np.abs(both).max() > 32767:
+            raise ValueError(f"a weight of channel {second} is -128")
+        words += [bias[first], *both.astype(np.int16).view(np.int32).tolist(), int(first + 3 < channels)]
+        words += [multipliers[first], bias[second], multipliers[second]]
+    return np.array(words, np.int32)
+
+
 def add_params(
     zero_points: Sequence[int], inputs: Sequence[tuple[int, int]], output: tuple[int, int]
 ) -> tuple[bool, dict[str, int]]:

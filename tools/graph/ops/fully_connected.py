@@ -8,10 +8,10 @@ import tflite
 from ...errors import ModelError, UnsupportedModel
 from ..ir import Graph, KernelCall, Op, Tensor
 from ..operator import portable
+from . import _dsp as dsp
 from . import _macs as macs
 from . import _quantized as q
 from ._channels import Sums
-from ._dsp import dsp_variant, fully_connected
 from ._order import rows
 from ._sparse import sparse_variant
 
@@ -119,7 +119,7 @@ OPERATOR = macs.operator(
     "dense layer over the last axis: fused activation; weights per tensor or per channel",
     types=macs.NAMES,
     check=check,
-    variants=(dsp_variant(call, fully_connected, channel_axis=0), sparse_variant(call), *portable(call)),
+    variants=(dsp.variant(call, dsp.FULLY_CONNECTED), sparse_variant(call), *portable(call)),
     parse=parse,
     channels=Sums(axis=0),
     leaves=("biasadd", "matmul", "add", "tensordot"),

@@ -1,0 +1,167 @@
+// FULLY_CONNECTED of int16 with int8 weights for cores with the DSP extension. Must equal fully_connected_int16() of
+// fully_connected.h with a bias of 64 bits, or none.
+//
+// Two outputs are computed together, as in fully_connected_dsp.h, but here the sum for both has 64 bits (SMLALD), so
+// that nothing limits the second. Each of the two must fit 32 bits, as conv_2d_int16_dsp.h says, which also has the
+// rescaling.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+
+#include "kernels/dsp.h"
+#include "kernels/fully_connected_dsp.h"
+
+namespace kerf {
+
+namespace dsp {
+
+// The last pairs of a row have no elements of it: their weights are zeros, and the row is copied so that they exist.
+constexpr bool ReadsRow(int32_t input_depth) {
+    return input_depth % (2 * kDenseUnit) == 0;
+}
+
+// Words of scratch that fully_connected_int16_dsp() needs.
+constexpr int32_t FullyConnectedInt16ScratchWords(const FullyConnectedInt16Params& p) {
+    return ReadsRow(p.input_depth) ? 0 : DensePairs(p.input_depth);
+}
+
+//   pairs   [count], a multiple of kDenseUnit
+//   packed  for each two outputs the bias of the first; `count` words as ConvBlockTwin has them; whether more follow
+//           (0 or 1), multiplier m * 2^(32-r) of the first; bias and multiplier of the second
+using DenseBlockInt16 = void (*)(const void* pairs, const int32_t* packed, int16_t* output, int32_t count);
+
+template <bool kRelu>
+inline void DenseBlockInt16Twin(const void* row, const int32_t* packed, int16_t* output, int32_t count) {
+    const auto* const pairs = static_cast<const int8_t*>(row);
+    for (bool more = true; more; packed += 4) {
+        uint32_t first = static_cast<uint32_t>(*packed++);
+        int64_t both = static_cast<int32_t>(first);
+        for (int32_t i = 0; i < count; ++i) {
+            const uint32_t weights = static_cast<uint32_t>(*packed++);
+            both += static_cast<int64_t>(Low(weights)) * Low(Load(pairs + 4 * i)) +
+                    static_cast<int64_t>(High(weights)) * High(Load(pairs + 4 * i));
+            first = AddProducts(first, EvenBytes(weights), Load(pairs + 4 * i));
+        }
+        const auto second = static_cast<uint32_t>((both - static_cast<int32_t>(first)) >> 8);
+        more = packed[0] != 0;
+        *output++ = RequantizeInt16<kRelu>(first, packed[1]);
+        *output++ = RequantizeInt16<kRelu>(static_cast<uint32_t>(packed[2]) + second, packed[3]);
+    }
+}
+
+// r0 pairs, r1 packed, r2 end of pairs, r3-r6 pairs, r7-r10 weights, r11 first, r12 and lr both.
+template <bool kRelu>
+[[gnu::naked, gnu::noinline]] void DenseBlockInt16Assembly(const void*, const int32_t*, int16_t*, int32_t) {
+    asm volatile(R"(
+        .macro  kerf_products pair, weights
+        smlald  r12, lr, \weights, \pair
+        sxtb16  \weights, \weights
+        smlad   r11, \weights, \pair, r11
+        .endm
+
+        push    {r2, r4-r11, lr}
+        add     r5, r0, r3, lsl #2
+        lsr     r4, r3, #2                  // where in the loop of four units to begin: they take 56 bytes
+        and     r4, r4, #3
+        mov     r6, #56
+        mul     r4, r4, r6
+        adr     r6, 4f + 1
+        subs    r6, r6, r4
+        push    {r0, r5, r6}
+
+    1:  ldrd    r0, r2, [sp]
+        ldr     r11, [r1], #4
+        asr     lr, r11, #31
+        mov     r12, r11
+        ldr     pc, [sp, #8]
+
+        .balign 4
+    3:  .rept   4
+        ldmia.w r0!, {r3-r6}
+        ldmia   r1!, {r7-r10}
+        kerf_products r3, r7
+        kerf_products r4, r8
+        kerf_products r5, r9
+        kerf_products r6, r10
+        .endr
+    4:  cmp     r0, r2
+        bne     3b
+        subs    r12, r12, r11
+        sbc     lr, lr, r11, asr #31
+        ldmia   r1!, {r0, r2-r4}            // more, multiplier, bias, multiplier
+        lsr     r12, r12, #8
+        orr     r12, r12, lr, lsl #24
+        add     r12, r3
+        ldr     r5, [sp, #12]
+        smmulr  r11, r11, r2
+        smmulr  r12, r12, r4
+        .if     %c[relu]
+        usat    r11, #15, r11
+        usat    r12, #15, r12
+        .else
+        ssat    r11, #16, r11
+        ssat    r12, #16, r12
+        .endif
+        strh    r11, [r5], #2
+        strh    r12, [r5], #2
+        str     r5, [sp, #12]
+        cmp     r0, #0
+        bne     1b
+
+        add     sp, #16
+        pop     {r4-r11, pc}
+        .purgem kerf_products
+    )" ::[relu] "i"(kRelu)
+                 : "memory");
+}
+
+template <bool kRelu>
+inline constexpr DenseBlockInt16 kDenseBlockInt16 =
+    kAssembly ? DenseBlockInt16Assembly<kRelu> : DenseBlockInt16Twin<kRelu>;
+
+inline void FullyConnectedInt16(const FullyConnectedInt16Params& p, DenseBlockInt16 block, const int16_t* input,
+                                const int32_t* packed, uint32_t* scratch, int16_t* output) {
+    const int32_t pairs = DensePairs(p.input_depth);
+    for (int32_t batch = 0; batch < p.batches; ++batch) {
+        const void* row = scratch;
+        if (FullyConnectedInt16ScratchWords(p) == 0) {
+            row = input;
+        } else {
+            std::memset(scratch, 0, 4 * static_cast<size_t>(pairs));
+            std::memcpy(scratch, input, 2 * static_cast<size_t>(p.input_depth));
+        }
+        if (p.output_depth > 1) block(row, packed, output, pairs);
+        if (p.output_depth % 2 != 0) {
+            int16_t last[2];
+            block(row, packed + p.output_depth / 2 * (pairs + 5), last, pairs);
+            output[p.output_depth - 1] = last[0];
+        }
+        input += p.input_depth;
+        output += p.output_depth;
+    }
+    const int32_t elements = p.batches * p.output_depth;
+    if (NarrowerThanInt16(p.activation_min, p.activation_max)) {
+        ClampAll(output - elements, elements, p.activation_min, p.activation_max);
+    }
+}
+
+}  // namespace dsp
+
+template <const FullyConnectedInt16Params& p>
+constexpr int32_t fully_connected_int16_dsp_scratch_bytes() {
+    return 4 * dsp::FullyConnectedInt16ScratchWords(p);
+}
+
+//   input    at an address that is a multiple of 4
+//   packed   see DenseBlockInt16
+//   scratch  fully_connected_int16_dsp_scratch_bytes() of it, at an address that is a multiple of 4
+//   output   may begin below the input and overlap it if a row of the input lies beyond what is written for it
+template <const FullyConnectedInt16Params& p>
+inline void fully_connected_int16_dsp(const int16_t* input, const int32_t* packed, uint8_t* scratch, int16_t* output) {
+    dsp::FullyConnectedInt16(p, dsp::kDenseBlockInt16<p.activation_min == 0>, input, packed,
+                             reinterpret_cast<uint32_t*>(scratch), output);
+}
+
+}  // namespace kerf
