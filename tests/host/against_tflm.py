@@ -168,7 +168,16 @@ def run_kerf(
 def compile_model(source: Path, folder: Path) -> Path:
     """The program of tests/host/run_model.cpp around a rendered model."""
     program = folder / "run_model"
-    command = ["g++", *CXX_FLAGS, f"-I{ROOT / 'firmware'}", source, ROOT / "tests/host/run_model.cpp", "-o", program]
+    command = [
+        "g++",
+        *CXX_FLAGS,
+        f"-I{ROOT / 'firmware'}",
+        f"-I{ROOT / 'tests/host/mve'}",
+        source,
+        ROOT / "tests/host/run_model.cpp",
+        "-o",
+        program,
+    ]
     child = subprocess.run(command, capture_output=True, text=True, timeout=280)
     assert child.returncode == 0, child.stderr
     return program

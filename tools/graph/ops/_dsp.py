@@ -47,7 +47,7 @@ def variant(portable_call: Callable[[Op, Graph], KernelCall], makers: Mapping[DT
 
     def accepts(op: Op, graph: Graph, core: Core) -> bool:
         dtype = graph.input(op, 0).dtype
-        if not core.dsp or dtype not in makers or not _is_constant(op, graph):
+        if not core.dsp or dtype not in makers or not is_constant(op, graph):
             return False
         try:
             makers[dtype](op, graph, portable_call(op, graph))
@@ -76,14 +76,14 @@ def variant(portable_call: Callable[[Op, Graph], KernelCall], makers: Mapping[DT
     return Variant("dsp", call, accepts)
 
 
-def _is_constant(op: Op, graph: Graph) -> bool:
+def is_constant(op: Op, graph: Graph) -> bool:
     """Whether weights and bias are constants, the weights symmetric and int8."""
     weights, bias = graph.input(op, 1), graph.optional_input(op, 2)
     constant = weights.data is not None and (bias is None or bias.data is not None)
     return constant and weights.dtype is DType.INT8 and weights.zero_point == 0
 
 
-def _layer(op: Op, graph: Graph, channel_axis: int = 0) -> packed.Layer:
+def layer_of(op: Op, graph: Graph, channel_axis: int = 0) -> packed.Layer:
     source, weights, output = graph.input(op, 0), graph.input(op, 1), graph.output(op)
     bias = graph.optional_input(op, 2)
     assert weights.data is not None
@@ -103,7 +103,7 @@ def _wide_layer(op: Op, graph: Graph) -> packed.WideLayer:
     """The same for int16. Raises ValueError where TFLM adds in 32 bits: its rescaling is another one there."""
     if macs.sums_32_bits(op, graph.optional_input(op, 2)):
         raise ValueError("sums of 32 bits")
-    narrow = _layer(op, graph)
+    narrow = layer_of(op, graph)
     multipliers, right_shifts = macs.int16_multipliers(narrow.multipliers, narrow.shifts)
     return packed.WideLayer(narrow.weights, narrow.bias, multipliers, right_shifts)
 
@@ -113,7 +113,7 @@ def _wide_layer(op: Op, graph: Graph) -> packed.WideLayer:
 
 def _conv_2d(op: Op, graph: Graph, plain: KernelCall) -> Kernel:
     """kernels/conv_2d_dsp.h."""
-    words = packed.pack_conv_2d(_layer(op, graph), plain.fields["dilation_width"])
+    words = packed.pack_conv_2d(layer_of(op, graph), plain.fields["dilation_width"])
     return _convolved(op, graph, plain, "conv_2d", "conv_2d_int8", words)
 
 
@@ -146,7 +146,7 @@ def _depthwise_conv_2d(op: Op, graph: Graph, plain: KernelCall) -> Kernel:
     p, source, output = plain.fields, graph.input(op, 0), graph.output(op)
     smaller = p["output_height"] <= p["input_height"] and p["output_width"] <= p["input_width"]
     write = Write(output.index, in_place=(source.index,) if smaller and p["depth_multiplier"] == 1 else ())
-    layer = _layer(op, graph, channel_axis=3)
+    layer = layer_of(op, graph, channel_axis=3)
     layer = replace(layer, weights=layer.weights[:, 0])  # [channels][1][height][width]
     strides = p["stride_height"], p["stride_width"]
     is_3x3 = p["filter_height"] == p["filter_width"] == 3 and p["dilation_height"] == p["dilation_width"] == 1
@@ -166,7 +166,7 @@ def _fully_connected(op: Op, graph: Graph, plain: KernelCall) -> Kernel:
     p, source, output = plain.fields, graph.input(op, 0), graph.output(op)
     trails = parts(source, output, (np.arange(p["batches"]) + 1) * p["input_depth"])
     pairs = -(-p["input_depth"] // (2 * packed.DENSE_UNIT)) * packed.DENSE_UNIT
-    words = packed.pack_fully_connected(_layer(op, graph))
+    words = packed.pack_fully_connected(layer_of(op, graph))
     return Kernel("fully_connected", "fully_connected_int8", words, Write(output.index, trails), 4 * pairs)
 
 

@@ -9,9 +9,11 @@ from ...errors import ModelError, UnsupportedModel
 from ..ir import Graph, KernelCall, Op, Tensor
 from ..operator import portable
 from . import _dsp as dsp
+from . import _helium
 from . import _macs as macs
 from . import _quantized as q
 from ._channels import Sums
+from ._helium import helium_variant
 from ._order import rows
 from ._sparse import sparse_variant
 
@@ -119,7 +121,12 @@ OPERATOR = macs.operator(
     "dense layer over the last axis: fused activation; weights per tensor or per channel",
     types=macs.NAMES,
     check=check,
-    variants=(dsp.variant(call, dsp.FULLY_CONNECTED), sparse_variant(call), *portable(call)),
+    variants=(
+        helium_variant(call, _helium.fully_connected, channel_axis=0),
+        dsp.variant(call, dsp.FULLY_CONNECTED),
+        sparse_variant(call),
+        *portable(call),
+    ),
     parse=parse,
     channels=Sums(axis=0),
     leaves=("biasadd", "matmul", "add", "tensordot"),

@@ -1,0 +1,168 @@
+// CONV_2D of int8 for cores with Helium. Must equal conv_2d_int8() of conv_2d.h.
+//
+// Four positions of the output and two of its channels are computed together. What the positions read is brought side
+// by side into a tile, once for all channels, 16 elements of each by turns: two loads of weights and four of inputs
+// then serve eight VMLADAVA of 16 products.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+
+#include "kernels/conv_2d.h"
+#include "kernels/helium.h"
+
+namespace kerf {
+
+namespace helium {
+
+inline constexpr int32_t kPositions = 4;
+
+constexpr int32_t Chunks(const Conv2DInt8Params& p) {
+    return Chunks(p.filter_height * p.filter_width * p.input_depth);
+}
+
+// Windows are written to the tile as they are read, where each of their runs fills whole chunks or is the only one;
+// others are put together first.
+constexpr bool FillsTile(const Conv2DInt8Params& p) {
+    return p.input_depth % kLanes == 0 || (p.filter_height == 1 && p.filter_width == 1);
+}
+
+constexpr int32_t Conv2DScratchBytes(const Conv2DInt8Params& p) {
+    return (kPositions + (FillsTile(p) ? 0 : 1)) * kLanes * Chunks(p);
+}
+
+// A pointwise convolution has no rows: all its positions are one.
+constexpr Conv2DInt8Params Flattened(Conv2DInt8Params p) {
+    if (p.filter_height != 1 || p.filter_width != 1 || p.stride_height != 1 || p.stride_width != 1 ||
+        p.padding_top != 0 || p.padding_left != 0) {
+        return p;
+    }
+    p.input_width = p.output_width = p.batches * p.output_height * p.output_width;
+    p.batches = p.input_height = p.output_height = 1;
+    return p;
+}
+
+// Two times `pairs` channels of four positions.
+//   packed   for each two channels: [chunks][2][16] weights, and bias, multiplier and shift of the one and the other
+//   offsets  of the positions in `output`: [4][2], those of the second channel 1 more
+using ConvBlock = void (*)(const int8_t* tile, const int8_t* packed, int32_t chunks, int32_t pairs,
+                           const uint16_t* offsets, int32_t zero_point, int8_t* output);
+
+template <bool kNegatives>
+inline void ConvBlockInt8(const int8_t* tile, const int8_t* packed, int32_t chunks, int32_t pairs,
+                          const uint16_t* offsets, int32_t zero_point, int8_t* output) {
+    const uint16x8_t places = vldrhq_u16(offsets);
+    for (; pairs > 0; --pairs) {
+        const Sums sums = SumsOfTile(tile, packed, chunks);
+        const auto* const numbers = reinterpret_cast<const int32_t*>(packed);
+        const int32x4_t first = Scale<kNegatives>(sums.first, numbers[0], numbers[1], numbers[2]);
+        const int32x4_t second = Scale<kNegatives>(sums.second, numbers[3], numbers[4], numbers[5]);
+        vstrbq_scatter_offset_s16(output, places, ToInt8(first, second, zero_point));
+        packed += 6 * sizeof(int32_t);
+        output += 2;
+    }
+}
+
+// A window that leaves the image, from `top` and `left` on: [filter_height][filter_width][input_depth] to `to`, of
+// which each 16 bytes begin `step` bytes behind those before. Also any window with gaps between its columns.
+inline void CopyWindow(const Conv2DInt8Params& p, const int8_t* image, int32_t top, int32_t left, int8_t* to,
+                       int32_t step) {
+    const int32_t row = p.filter_width * p.input_depth;
+    const TapRange rows = TapsInside(top, p.input_height, p.filter_height, p.dilation_height);
+    const TapRange taps = TapsInside(left, p.input_width, p.filter_width, p.dilation_width);
+    const int8x16_t padding = vdupq_n_s8(static_cast<int8_t>(-p.input_offset));
+    for (int32_t i = 0; i < Chunks(p); ++i) vstrbq_s8(to + i * step, padding);
+    for (int32_t i = rows.first; i < rows.last; ++i) {
+        for (int32_t j = taps.first; j < taps.last; ++j) {
+            const int32_t y = top + i * p.dilation_height, x = left + j * p.dilation_width;
+            const int32_t at = i * row + j * p.input_depth;
+            CopyRun(image + (y * p.input_width + x) * p.input_depth, p.input_depth,
+                    to + at / kLanes * step + at % kLanes, step);
+        }
+    }
+}
+
+inline void Conv2DInt8(const Conv2DInt8Params& p, ConvBlock block, const int8_t* input, const int8_t* packed,
+                       int8_t* scratch, int8_t* output) {
+    const int32_t chunks = Chunks(p), pairs = p.output_depth / 2;
+    const bool fills_tile = FillsTile(p);
+    const int32_t row = p.filter_width * p.input_depth;
+    const int32_t row_step = p.dilation_height * p.input_width * p.input_depth;
+    const bool has_gaps = p.filter_width > 1 && p.dilation_width > 1;
+    const int32_t last_top = p.input_height - 1 - (p.filter_height - 1) * p.dilation_height;
+    const int32_t last_left = has_gaps ? -1 : p.input_width - p.filter_width;
+    int8_t* const window = scratch + kPositions * kLanes * chunks;
+    const int8_t* image = input;
+    int32_t top = -p.padding_top, left = -p.padding_left;
+    int32_t rows_left = p.output_height, columns_left = p.output_width;
+    for (int32_t left_over = p.batches * p.output_height * p.output_width; left_over > 0; left_over -= kPositions) {
+        const int32_t count = std::min(kPositions, left_over);
+        uint16_t offsets[2 * kPositions];
+        for (int32_t j = 0; j < kPositions; ++j) {
+            offsets[2 * j] = static_cast<uint16_t>(std::min(j, count - 1) * p.output_depth);
+            offsets[2 * j + 1] = static_cast<uint16_t>(offsets[2 * j] + 1);
+        }
+        for (int32_t j = 0; j < kPositions; ++j) {
+            int8_t* const in_tile = scratch + j * kLanes;
+            int8_t* to = fills_tile ? in_tile : window;
+            const int32_t step = fills_tile ? kPositions * kLanes : kLanes;
+            if (top >= 0 && top <= last_top && left >= 0 && left <= last_left) {
+                const int8_t* from = image + (top * p.input_width + left) * p.input_depth;
+                for (int32_t i = 0; i < p.filter_height; ++i, from += row_step) to = CopyRun(from, row, to, step);
+            } else {
+                CopyWindow(p, image, top, left, to, step);
+            }
+            if (!fills_tile) {
+                for (int32_t i = 0; i < chunks; ++i) {
+                    vstrbq_s8(in_tile + i * kPositions * kLanes, vldrbq_s8(window + i * kLanes));
+                }
+            }
+            if (j >= left_over - 1) continue;  // positions that do not exist are the last one again
+            left += p.stride_width;
+            if (--columns_left > 0) continue;
+            columns_left = p.output_width;
+            left = -p.padding_left;
+            top += p.stride_height;
+            if (--rows_left > 0) continue;
+            rows_left = p.output_height;
+            top = -p.padding_top;
+            image += p.input_height * p.input_width * p.input_depth;
+        }
+        block(scratch, packed, chunks, pairs, offsets, p.output_offset, output);
+        if (p.output_depth % 2 != 0) {  // the last two once more
+            const int32_t bytes = 2 * kLanes * chunks + 6 * int32_t{sizeof(int32_t)};
+            block(scratch, packed + pairs * bytes, chunks, 1, offsets, p.output_offset, output + p.output_depth - 2);
+        }
+        output += kPositions * p.output_depth;
+    }
+}
+
+inline void Conv2DInt8Limited(const Conv2DInt8Params& p, ConvBlock block, const int8_t* input, const int8_t* packed,
+                              int8_t* scratch, int8_t* output) {
+    Conv2DInt8(p, block, input, packed, scratch, output);
+    if (NarrowerThanInt8(p.activation_min, p.activation_max)) {
+        ClampAll(output, p.batches * p.output_height * p.output_width * p.output_depth, p.activation_min,
+                 p.activation_max);
+    }
+}
+
+}  // namespace helium
+
+template <const Conv2DInt8Params& p>
+constexpr int32_t conv_2d_int8_helium_scratch_bytes() {
+    return helium::Conv2DScratchBytes(p);
+}
+
+//   p        no groups, at least two channels of output, at most 21,844
+//   packed   see helium::ConvBlock
+//   scratch  conv_2d_int8_helium_scratch_bytes() of it
+//   output   may begin below the input and overlap it where the portable kernel's may, had it four positions more
+template <const Conv2DInt8Params& p>
+inline void conv_2d_int8_helium(const int8_t* input, const int8_t* packed, uint8_t* scratch, int8_t* output) {
+    static_assert(p.output_depth >= 2 && p.filter_depth == p.input_depth);
+    static constexpr Conv2DInt8Params kFlattened = helium::Flattened(p);
+    helium::Conv2DInt8Limited(kFlattened, helium::ConvBlockInt8<(p.activation_min != p.output_offset)>, input, packed,
+                              reinterpret_cast<int8_t*>(scratch), output);
+}
+
+}  // namespace kerf

@@ -1,0 +1,184 @@
+// What the int8 kernels for cores with Helium (the M-profile vector extension with integers) share: sums of products
+// over runs of 16 elements, and how four of them at a time become outputs.
+//
+// An input offset is no part of the sums: it is in the bias, and padding is the zero point. A channel's requantization
+// is its bias, multiplier and shift as RequantizeToInt8 takes them, the shift -31 … -1.
+//
+// The loops over runs are written in assembly: a compiler does not keep eight sums in the even registers that VMLADAVA
+// needs. Everything else, and those loops on other machines, is C++.
+#pragma once
+
+#include <arm_mve.h>
+
+#include <algorithm>
+#include <cstdint>
+
+namespace kerf {
+
+namespace helium {
+
+inline constexpr int32_t kLanes = 16;
+
+constexpr int32_t Chunks(int32_t elements) {
+    return (elements + kLanes - 1) / kLanes;
+}
+
+// Sums of four positions in each of two channels.
+struct Sums {
+    int32x4_t first, second;
+};
+
+//   tile     [chunks][4 positions][16]
+//   weights  [chunks][2 channels][16]
+//   chunks   at least 1
+// Moves `weights` behind what it read.
+inline Sums SumsOfTile(const int8_t* tile, const int8_t*& weights, int32_t chunks) {
+    Sums sums;
+#if defined(__ARM_FEATURE_MVE)
+    asm(R"(
+        vldrb.8   q0, [%[weights]], #16
+        vldrb.8   q2, [%[tile]], #16
+        vldrb.8   q1, [%[weights]], #16
+        vmladav.s8 r0, q2, q0
+        vldrb.8   q3, [%[tile]], #16
+        vmladav.s8 r8, q2, q1
+        vldrb.8   q2, [%[tile]], #16
+        vmladav.s8 r2, q3, q0
+        subs      %[chunks], #1
+        vmladav.s8 r10, q3, q1
+        vldrb.8   q3, [%[tile]], #16
+        vmladav.s8 r4, q2, q0
+        vmladav.s8 r12, q2, q1
+        vmladav.s8 r6, q3, q0
+        vmladav.s8 lr, q3, q1
+        beq       2f
+    1:  vldrb.8   q0, [%[weights]], #16
+        vldrb.8   q2, [%[tile]], #16
+        vldrb.8   q1, [%[weights]], #16
+        vmladava.s8 r0, q2, q0
+        vldrb.8   q3, [%[tile]], #16
+        vmladava.s8 r8, q2, q1
+        vldrb.8   q2, [%[tile]], #16
+        vmladava.s8 r2, q3, q0
+        subs      %[chunks], #1
+        vmladava.s8 r10, q3, q1
+        vldrb.8   q3, [%[tile]], #16
+        vmladava.s8 r4, q2, q0
+        vmladava.s8 r12, q2, q1
+        vmladava.s8 r6, q3, q0
+        vmladava.s8 lr, q3, q1
+        bne       1b
+    2:  vmov      %q[first][2], %q[first][0], r0, r4
+        vmov      %q[first][3], %q[first][1], r2, r6
+        vmov      %q[second][2], %q[second][0], r8, r12
+        vmov      %q[second][3], %q[second][1], r10, lr
+    )"
+        : [first] "=&w"(sums.first), [second] "=&w"(sums.second), [tile] "+r"(tile), [weights] "+r"(weights),
+          [chunks] "+r"(chunks)
+        :
+        : "r0", "r2", "r4", "r6", "r8", "r10", "r12", "lr", "q0", "q1", "q2", "q3", "cc", "memory");
+#else
+    sums.first = sums.second = vdupq_n_s32(0);
+    for (; chunks > 0; --chunks, tile += 4 * kLanes, weights += 2 * kLanes) {
+        for (int32_t j = 0; j < 4; ++j) {
+            for (int32_t i = 0; i < kLanes; ++i) {
+                sums.first[j] += tile[j * kLanes + i] * weights[i];
+                sums.second[j] += tile[j * kLanes + i] * weights[kLanes + i];
+            }
+        }
+    }
+#endif
+    return sums;
+}
+
+// Sums of one position in each of four channels.
+//   input    [chunks][16]
+//   weights  [chunks][4 channels][16]
+//   chunks   at least 1
+// Moves `weights` behind what it read.
+inline int32x4_t SumsOfRow(const int8_t* input, const int8_t*& weights, int32_t chunks) {
+    int32x4_t sums;
+#if defined(__ARM_FEATURE_MVE)
+    asm(R"(
+        movs      r0, #0
+        movs      r2, #0
+        movs      r4, #0
+        movs      r6, #0
+        dls       lr, %[chunks]
+    1:  vldrb.8   q0, [%[input]], #16
+        vldrb.8   q1, [%[weights]], #16
+        vldrb.8   q2, [%[weights]], #16
+        vmladava.s8 r0, q0, q1
+        vldrb.8   q1, [%[weights]], #16
+        vmladava.s8 r2, q0, q2
+        vldrb.8   q2, [%[weights]], #16
+        vmladava.s8 r4, q0, q1
+        vmladava.s8 r6, q0, q2
+        le        lr, 1b
+        vmov      %q[sums][2], %q[sums][0], r0, r4
+        vmov      %q[sums][3], %q[sums][1], r2, r6
+    )"
+        : [sums] "=&w"(sums), [input] "+r"(input), [weights] "+r"(weights)
+        : [chunks] "r"(chunks)
+        : "r0", "r2", "r4", "r6", "lr", "q0", "q1", "q2", "cc", "memory");
+#else
+    sums = vdupq_n_s32(0);
+    for (; chunks > 0; --chunks, input += kLanes, weights += 4 * kLanes) {
+        for (int32_t j = 0; j < 4; ++j) {
+            for (int32_t i = 0; i < kLanes; ++i) sums[j] += input[i] * weights[j * kLanes + i];
+        }
+    }
+#endif
+    return sums;
+}
+
+// MultiplyByQuantizedMultiplier. VQRDMULH rounds as SaturatingRoundingDoublingHighMul does, VRSHL ties towards plus
+// infinity: a negative number less one makes that away from zero. Without kNegatives these are a step too large at
+// ties, which an activation that begins at the zero point hides.
+template <bool kNegatives>
+inline int32x4_t Scale(int32x4_t sums, int32_t bias, int32_t multiplier, int32_t shift) {
+    int32x4_t scaled = vqrdmulhq_n_s32(vaddq_n_s32(sums, bias), multiplier);
+    if (kNegatives) scaled = vaddq_s32(scaled, vshrq_n_s32(scaled, 31));
+    return vrshlq_n_s32(scaled, shift);
+}
+
+// The same with a requantization for each sum: [bias, multiplier, shift][4].
+template <bool kNegatives>
+inline int32x4_t Scale(int32x4_t sums, const int32_t* requantization) {
+    int32x4_t scaled = vqrdmulhq_s32(vaddq_s32(sums, vldrwq_s32(requantization)), vldrwq_s32(requantization + 4));
+    if (kNegatives) scaled = vaddq_s32(scaled, vshrq_n_s32(scaled, 31));
+    return vrshlq_s32(scaled, vldrwq_s32(requantization + 8));
+}
+
+// The lanes of both by turns, plus the output's zero point, limited to int8 in the low halves of 16 bits.
+inline int16x8_t ToInt8(int32x4_t first, int32x4_t second, int32_t zero_point) {
+    const int16x8_t both = vqmovntq_s32(vqmovnbq_s32(vreinterpretq_s16_s32(first), first), second);
+    const int16x8_t moved = vqaddq_n_s16(both, static_cast<int16_t>(zero_point));
+    return vreinterpretq_s16_s8(vqmovnbq_s16(vreinterpretq_s8_s16(moved), moved));
+}
+
+constexpr bool NarrowerThanInt8(int32_t low, int32_t high) {
+    return low > -128 || high < 127;
+}
+
+inline void ClampAll(int8_t* output, int32_t count, int32_t low, int32_t high) {
+    const int8x16_t lowest = vdupq_n_s8(static_cast<int8_t>(low)), highest = vdupq_n_s8(static_cast<int8_t>(high));
+    for (; count > 0; count -= kLanes, output += kLanes) {
+        const mve_pred16_t some = vctp8q(static_cast<uint32_t>(count));
+        vstrbq_p_s8(output, vminq_s8(vmaxq_s8(vldrbq_z_s8(output, some), lowest), highest), some);
+    }
+}
+
+// `length` bytes to `to`, of which each 16 begin `step` bytes behind those before. Returns where the next byte goes.
+inline int8_t* CopyRun(const int8_t* from, int32_t length, int8_t* to, int32_t step) {
+    for (; length >= kLanes; length -= kLanes, from += kLanes, to += step) vstrbq_s8(to, vldrbq_s8(from));
+    if (length > 0) {
+        const mve_pred16_t some = vctp8q(static_cast<uint32_t>(length));
+        vstrbq_p_s8(to, vldrbq_z_s8(from, some), some);
+    }
+    return to + length;
+}
+
+}  // namespace helium
+
+}  // namespace kerf

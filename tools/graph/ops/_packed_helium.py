@@ -1,0 +1,55 @@
+"""Constants as the kernels of firmware/kernels/*_helium.h read them: one run of bytes for each call.
+
+Pure functions; the layouts are the kernels' own and described in those headers. A layer whose numbers have no packed
+form raises ValueError: it keeps another kernel.
+"""
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from ._packed_dsp import Array, Layer, folded_bias
+
+LANES = 16
+
+
+def requantization(layer: Layer) -> Array:
+    """int32 [channels][3]: bias with the input's zero point in it, multiplier, shift.
+
+    Raises ValueError unless every shift is -31 … -1.
+    """
+    shifts = np.where(layer.multipliers == 0, -1, layer.shifts)
+    if shifts.max() > -1 or shifts.min() < -31:
+        raise ValueError(f"shifts of {shifts.min()} … {shifts.max()}")
+    return np.stack([folded_bias(layer), layer.multipliers, shifts], axis=1).astype(np.int32)
+
+
+def pack_conv_2d(layer: Layer) -> Array:
+    """int8 for conv_2d_int8_helium(); weights are [channels][height][width][depth], at least two channels."""
+    numbers, channels = requantization(layer), len(layer.weights)
+    pairs = [(c, c + 1) for c in range(0, channels - 1, 2)] + [(channels - 2, channels - 1)] * (channels % 2)
+    chunks = _chunks(layer)
+    return _bytes(part for pair in pairs for part in (chunks[:, pair], numbers[list(pair)]))
+
+
+def pack_fully_connected(layer: Layer) -> Array:
+    """int8 for fully_connected_int8_helium(); weights are [channels][depth]."""
+    missing = -len(layer.weights) % 4
+    numbers = np.pad(requantization(layer), ((0, missing), (0, 0)))
+    chunks = np.pad(_chunks(layer), ((0, 0), (0, missing), (0, 0)))
+    fours = [slice(c, c + 4) for c in range(0, len(numbers), 4)]
+    return _bytes(part for four in fours for part in (chunks[:, four], numbers[four].T))
+
+
+def _chunks(layer: Layer) -> Array:
+    """The weights as [chunks][channels][LANES], filled up with zeros."""
+    channels = len(layer.weights)
+    flat = layer.weights.reshape(channels, -1)
+    flat = np.pad(flat, ((0, 0), (0, -flat.shape[1] % LANES)))
+    chunks: Array = flat.reshape(channels, -1, LANES).transpose(1, 0, 2)
+    return chunks
+
+
+def _bytes(parts: Iterable[Array]) -> Array:
+    """The arrays' bytes one after the other, as int8."""
+    return np.concatenate([np.ascontiguousarray(part).reshape(-1).view(np.int8) for part in parts])
