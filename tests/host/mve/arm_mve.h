@@ -13,6 +13,9 @@ using int16x8_t = int16_t __attribute__((vector_size(16)));
 using int32x4_t = int32_t __attribute__((vector_size(16)));
 using uint16x8_t = uint16_t __attribute__((vector_size(16)));
 using uint32x4_t = uint32_t __attribute__((vector_size(16)));
+struct int8x16x4_t {
+    int8x16_t val[4];
+};
 using mve_pred16_t = uint16_t;  // a bit for each byte
 
 namespace mve_twin {
@@ -96,6 +99,9 @@ inline int8x16_t vldrbq_z_s8(const int8_t* from, mve_pred16_t p) {
 inline int32x4_t vldrwq_s32(const int32_t* from) {
     return mve_twin::Load<int32x4_t>(from);
 }
+inline uint32x4_t vldrwq_u32(const uint32_t* from) {
+    return mve_twin::Load<uint32x4_t>(from);
+}
 inline uint16x8_t vldrhq_u16(const uint16_t* from) {
     return mve_twin::Load<uint16x8_t>(from);
 }
@@ -111,6 +117,15 @@ inline void vstrbq_p_s32(int8_t* to, int32x4_t v, mve_pred16_t p) {
 }
 inline void vstrbq_scatter_offset_s16(int8_t* to, uint16x8_t offsets, int16x8_t v) {
     for (int i = 0; i < 8; ++i) to[offsets[i]] = static_cast<int8_t>(v[i]);
+}
+
+inline void vstrbq_scatter_offset_p_s16(int8_t* to, uint16x8_t offsets, int16x8_t v, mve_pred16_t p) {
+    for (int i = 0; i < 8; ++i) {
+        if (mve_twin::Active<int16x8_t>(p, i)) to[offsets[i]] = static_cast<int8_t>(v[i]);
+    }
+}
+inline void vst4q_s8(int8_t* to, int8x16x4_t v) {
+    for (int i = 0; i < 64; ++i) to[i] = v.val[i % 4][i / 4];
 }
 
 inline int32x4_t vaddq_s32(int32x4_t a, int32x4_t b) {

@@ -17,6 +17,9 @@ from ._order import parts
 from ._packed_dsp import Array, Layer
 
 POSITIONS = 4  # of the output that conv_2d_helium.h computes together
+BLOCK = 4  # columns of the output that depthwise_conv_2d_3x3_helium.h computes together
+STRIP = {1: 16, 2: 8}  # stride → columns of the output whose planes it holds
+PLANE_ROWS = 4
 LARGEST_OFFSET = (1 << 16) - 1  # of a scattered store
 
 
@@ -84,6 +87,26 @@ def conv_2d(op: Op, graph: Graph, plain: KernelCall, layer: Layer) -> Kernel:
     # Four positions are read before the first of them is written: no more than the portable kernel needs.
     write = Write(graph.output(op).index, plain.writes[0].trails)
     return Kernel("conv_2d", packed.pack_conv_2d(layer), write, (POSITIONS + (not fills_tile)) * window)
+
+
+def depthwise_conv_2d(op: Op, graph: Graph, plain: KernelCall, layer: Layer) -> Kernel:
+    """kernels/depthwise_conv_2d_3x3_helium.h."""
+    p, source, output = plain.fields, graph.input(op, 0), graph.output(op)
+    strides = p["stride_height"], p["stride_width"]
+    is_3x3 = p["filter_height"] == p["filter_width"] == 3 and p["dilation_height"] == p["dilation_width"] == 1
+    if not is_3x3 or strides not in ((1, 1), (2, 2)) or p["depth_multiplier"] != 1:
+        raise ValueError("not 3x3")
+    if (p["output_width"] + BLOCK - 1) * p["input_depth"] > LARGEST_OFFSET:
+        raise ValueError("rows too far apart")
+    # Two rows are made together: both while all is needed from the first one's window on.
+    tops = np.arange(p["output_height"]) // 2 * 2 * p["stride_height"] - p["padding_top"]
+    rows = np.clip(tops, 0, p["input_height"]) + p["input_height"] * np.arange(p["batches"])[:, np.newaxis]
+    trails = parts(source, output, rows.ravel() * p["input_width"] * p["input_depth"])
+    stride, columns = p["stride_width"], min(p["output_width"], STRIP[p["stride_width"]])
+    planes = stride * (-(-columns // BLOCK) * BLOCK * stride + 2) * PLANE_ROWS * packed.LANES
+    layer = replace(layer, weights=layer.weights[:, 0])  # [channels][1][3][3]
+    words = packed.pack_depthwise_conv_2d_3x3(layer)
+    return Kernel("depthwise_conv_2d_3x3", words, Write(output.index, trails), planes + packed.LANES)
 
 
 def fully_connected(op: Op, graph: Graph, plain: KernelCall, layer: Layer) -> Kernel:

@@ -41,6 +41,15 @@ def pack_fully_connected(layer: Layer) -> Array:
     return _bytes(part for four in fours for part in (chunks[:, four], numbers[four].T))
 
 
+def pack_depthwise_conv_2d_3x3(layer: Layer) -> Array:
+    """int8 for depthwise_conv_2d_3x3_int8_helium(); weights are [channels][3][3]."""
+    channels = len(layer.weights)
+    filters = np.zeros((channels, 4, 4), np.int8)  # [channel][column][row]
+    filters[:, :3, :3] = layer.weights.transpose(0, 2, 1)
+    filters = np.pad(filters.reshape(channels, -1), ((0, 0), (5, 3)))
+    return np.concatenate([filters, requantization(layer).view(np.int8)], axis=1).ravel()
+
+
 def _chunks(layer: Layer) -> Array:
     """The weights as [chunks][channels][LANES], filled up with zeros."""
     channels = len(layer.weights)

@@ -9,9 +9,11 @@ from ...errors import ModelError
 from ..ir import DType, Graph, KernelCall, Op
 from ..operator import portable
 from . import _dsp as dsp
+from . import _helium
 from . import _macs as macs
 from . import _quantized as q
 from ._channels import DepthwiseSums
+from ._helium import helium_variant
 from ._order import window
 from ._window import check_window, padding_name, window_axes
 
@@ -111,7 +113,11 @@ OPERATOR = macs.operator(
     "2D convolution of each channel by itself: depth multiplier, dilation, fused activation",
     types=TYPES,
     check=check,
-    variants=(dsp.variant(call, dsp.DEPTHWISE_CONV_2D), *portable(call)),
+    variants=(
+        helium_variant(call, _helium.depthwise_conv_2d, channel_axis=3),
+        dsp.variant(call, dsp.DEPTHWISE_CONV_2D),
+        *portable(call),
+    ),
     parse=parse,
     channels=DepthwiseSums(axis=3),
     leaves=("biasadd", "depthwise", "add"),

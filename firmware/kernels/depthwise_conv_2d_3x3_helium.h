@@ -1,0 +1,276 @@
+// DEPTHWISE_CONV_2D of int8 with a filter of 3x3 for cores with Helium: strides 1x1 and 2x2, no dilation, one output
+// channel for each input channel. Must equal depthwise_conv_2d_int8() of depthwise_conv_2d.h.
+//
+// Two rows of the output, 16 channels and some columns at a time: their input is brought into planes
+// [column][channel][4 rows], so that one gathering load takes 4 x 4 elements of a channel. VMLADAV multiplies them with
+// a filter that has zeros beside its nine weights; for stride 1 the same elements serve two columns and two rows, with
+// the filter moved by a column, by a row, or by both.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+
+#include "kernels/depthwise_conv_2d.h"
+#include "kernels/helium.h"
+
+namespace kerf {
+
+namespace helium {
+
+inline constexpr int32_t kPlaneRows = 4;                      // of the input
+inline constexpr int32_t kPlaneColumn = kLanes * kPlaneRows;  // bytes
+inline constexpr uint32_t kFourColumns[4] = {0, kPlaneColumn, 2 * kPlaneColumn, 3 * kPlaneColumn};
+inline constexpr int32_t kBlock = 4;         // columns of the output
+inline constexpr int32_t kFilterBytes = 24;  // with the zeros around
+inline constexpr int32_t kChannelBytes = kFilterBytes + 3 * int32_t{sizeof(int32_t)};
+
+// Columns of the output that are computed at a time.
+constexpr int32_t StripColumns(const DepthwiseConv2DInt8Params& p) {
+    return std::min(p.output_width, p.stride_width == 1 ? 4 * kBlock : 2 * kBlock);
+}
+
+constexpr int32_t PlaneColumns(int32_t stride, int32_t columns) {
+    return (columns + kBlock - 1) / kBlock * kBlock * stride + 2;
+}
+
+// A plane serves two rows of the output for stride 1, else each has its own. A padding of one row is behind them.
+constexpr int32_t DepthwiseConv2D3x3ScratchBytes(const DepthwiseConv2DInt8Params& p) {
+    return p.stride_width * PlaneColumns(p.stride_width, StripColumns(p)) * kPlaneColumn + kLanes;
+}
+
+#if !defined(__ARM_FEATURE_MVE)
+inline int32_t Sum(const int8_t* plane, uint32x4_t columns, int8x16_t taps) {
+    int32_t sum = 0;
+    for (uint32_t i = 0; i < kLanes; ++i) sum += plane[columns[i / kPlaneRows] + i % kPlaneRows] * taps[i];
+    return sum;
+}
+#endif
+
+// Sums of four columns in each of two rows.
+//   plane    the channel's first column
+//   columns  offsets of four columns
+//   filter   [4 columns][4 rows] from byte 5 on, zeros around
+template <int kStride>
+struct Filter;
+
+template <>
+struct Filter<1> {
+    explicit Filter(const int8_t* filter)
+        : taps(vldrbq_s8(filter + 5)),
+          right(vldrbq_s8(filter + 1)),
+          below(vldrbq_s8(filter + 4)),
+          below_right(vldrbq_s8(filter)) {}
+
+    Sums operator()(const int8_t* plane, int32_t, uint32x4_t columns) const {
+        Sums sums;
+#if defined(__ARM_FEATURE_MVE)
+        asm("vldrw.u32 %q[first], [%[plane], %q[columns]]\n\t"
+            "vmladav.s8 r0, %q[first], %q[taps]\n\t"
+            "vmladav.s8 r2, %q[first], %q[right]\n\t"
+            "vmladav.s8 r8, %q[first], %q[below]\n\t"
+            "vmladav.s8 r10, %q[first], %q[below_right]\n\t"
+            "vldrw.u32 %q[first], [%[next], %q[columns]]\n\t"
+            "vmladav.s8 r4, %q[first], %q[taps]\n\t"
+            "vmladav.s8 r6, %q[first], %q[right]\n\t"
+            "vmladav.s8 r12, %q[first], %q[below]\n\t"
+            "vmladav.s8 lr, %q[first], %q[below_right]\n\t"
+            "vmov %q[first][2], %q[first][0], r0, r4\n\t"
+            "vmov %q[first][3], %q[first][1], r2, r6\n\t"
+            "vmov %q[second][2], %q[second][0], r8, r12\n\t"
+            "vmov %q[second][3], %q[second][1], r10, lr"
+            : [first] "=&w"(sums.first), [second] "=&w"(sums.second)
+            : [plane] "r"(plane), [next] "r"(plane + 2 * kPlaneColumn), [columns] "w"(columns), [taps] "w"(taps),
+              [right] "w"(right), [below] "w"(below), [below_right] "w"(below_right)
+            : "r0", "r2", "r4", "r6", "r8", "r10", "r12", "lr", "memory");
+#else
+        for (int32_t i = 0; i < kBlock; i += 2, plane += 2 * kPlaneColumn) {
+            sums.first[i] = Sum(plane, columns, taps);
+            sums.first[i + 1] = Sum(plane, columns, right);
+            sums.second[i] = Sum(plane, columns, below);
+            sums.second[i + 1] = Sum(plane, columns, below_right);
+        }
+#endif
+        return sums;
+    }
+
+    int8x16_t taps, right, below, below_right;
+};
+
+template <>
+struct Filter<2> {
+    explicit Filter(const int8_t* filter) : taps(vldrbq_s8(filter + 5)) {}
+
+    // The second row has the plane `second` bytes behind.
+    Sums operator()(const int8_t* plane, int32_t second, uint32x4_t columns) const {
+        Sums sums;
+#if defined(__ARM_FEATURE_MVE)
+        const int8_t* below = plane + second;
+        asm("vldrw.u32 %q[first], [%[plane], %q[columns]]\n\t"
+            "adds %[plane], #128\n\t"
+            "vldrw.u32 %q[second], [%[below], %q[columns]]\n\t"
+            "adds %[below], #128\n\t"
+            "vmladav.s8 r0, %q[first], %q[taps]\n\t"
+            "vmladav.s8 r8, %q[second], %q[taps]\n\t"
+            "vldrw.u32 %q[first], [%[plane], %q[columns]]\n\t"
+            "adds %[plane], #128\n\t"
+            "vldrw.u32 %q[second], [%[below], %q[columns]]\n\t"
+            "adds %[below], #128\n\t"
+            "vmladav.s8 r2, %q[first], %q[taps]\n\t"
+            "vmladav.s8 r10, %q[second], %q[taps]\n\t"
+            "vldrw.u32 %q[first], [%[plane], %q[columns]]\n\t"
+            "adds %[plane], #128\n\t"
+            "vldrw.u32 %q[second], [%[below], %q[columns]]\n\t"
+            "adds %[below], #128\n\t"
+            "vmladav.s8 r4, %q[first], %q[taps]\n\t"
+            "vmladav.s8 r12, %q[second], %q[taps]\n\t"
+            "vldrw.u32 %q[first], [%[plane], %q[columns]]\n\t"
+            "vldrw.u32 %q[second], [%[below], %q[columns]]\n\t"
+            "vmladav.s8 r6, %q[first], %q[taps]\n\t"
+            "vmladav.s8 lr, %q[second], %q[taps]\n\t"
+            "vmov %q[first][2], %q[first][0], r0, r4\n\t"
+            "vmov %q[first][3], %q[first][1], r2, r6\n\t"
+            "vmov %q[second][2], %q[second][0], r8, r12\n\t"
+            "vmov %q[second][3], %q[second][1], r10, lr"
+            : [first] "=&w"(sums.first), [second] "=&w"(sums.second), [plane] "+r"(plane), [below] "+r"(below)
+            : [columns] "w"(columns), [taps] "w"(taps)
+            : "r0", "r2", "r4", "r6", "r8", "r10", "r12", "lr", "cc", "memory");
+#else
+        for (int32_t i = 0; i < kBlock; ++i, plane += 2 * kPlaneColumn) {
+            sums.first[i] = Sum(plane, columns, taps);
+            sums.second[i] = Sum(plane + second, columns, taps);
+        }
+#endif
+        return sums;
+    }
+
+    int8x16_t taps;
+};
+
+// The planes of some channels: four rows from `top` on, `columns` columns from `left` on, with padding around the
+// image.
+inline void FillPlane(const DepthwiseConv2DInt8Params& p, const int8_t* image, int32_t top, int32_t left,
+                      int32_t columns, mve_pred16_t channels, const int8_t* padding, int8_t* plane) {
+    const int8_t* from[kPlaneRows];
+    int32_t step[kPlaneRows];
+    const int32_t first = std::clamp(left, int32_t{0}, p.input_width);
+    for (int32_t i = 0; i < kPlaneRows; ++i) {
+        const bool inside = top + i >= 0 && top + i < p.input_height;
+        from[i] = inside ? image + ((top + i) * p.input_width + first) * p.input_depth : padding;
+        step[i] = inside ? p.input_depth : 0;
+    }
+    const int8x16_t outside = vldrbq_s8(padding);
+    const auto pad = [&](int32_t count) {
+        for (; count > 0; --count, plane += kPlaneColumn) {
+            for (int32_t i = 0; i < kPlaneRows; ++i) vstrbq_s8(plane + i * kLanes, outside);
+        }
+    };
+    pad(first - left);
+    const int32_t inside = std::min(p.input_width - first, columns - (first - left));
+    for (int32_t x = 0; x < inside; ++x, plane += kPlaneColumn) {
+        int8x16x4_t rows;
+        rows.val[0] = vldrbq_z_s8(from[0], channels);
+        rows.val[1] = vldrbq_z_s8(from[1], channels);
+        rows.val[2] = vldrbq_z_s8(from[2], channels);
+        rows.val[3] = vldrbq_z_s8(from[3], channels);
+        vst4q_s8(plane, rows);
+        for (int32_t i = 0; i < kPlaneRows; ++i) from[i] += step[i];
+    }
+    pad(columns - (first - left) - std::max(inside, int32_t{0}));
+}
+
+// `columns` columns of `rows` rows (1 or 2) of the output, in `channels` channels.
+//   places  offsets in `output`: [4 columns][2 rows]
+template <bool kNegatives, int kStride>
+inline void DepthwiseStrip(const int8_t* plane, int32_t second, const int8_t* packed, int32_t channels, int32_t columns,
+                           int32_t rows, const uint16_t* places, int32_t output_depth, int32_t zero_point,
+                           int8_t* output) {
+    const uint32x4_t four_columns = vldrwq_u32(kFourColumns);
+    const uint16x8_t to = vldrhq_u16(places);
+    for (; channels > 0; --channels, plane += kPlaneRows, packed += kChannelBytes, ++output) {
+        const Filter<kStride> filter(packed);
+        const auto* const numbers = reinterpret_cast<const int32_t*>(packed + kFilterBytes);
+        const int8_t* from = plane;
+        int8_t* pixel = output;
+        for (int32_t left = columns; left > 0; left -= kBlock) {
+            const Sums sums = filter(from, second, four_columns);
+            const int32x4_t upper = Scale<kNegatives>(sums.first, numbers[0], numbers[1], numbers[2]);
+            const int32x4_t lower = Scale<kNegatives>(sums.second, numbers[0], numbers[1], numbers[2]);
+            mve_pred16_t some = vctp16q(static_cast<uint32_t>(2 * left));
+            if (rows == 1) some &= 0x3333;
+            vstrbq_scatter_offset_p_s16(pixel, to, ToInt8(upper, lower, zero_point), some);
+            from += kBlock * kStride * kPlaneColumn;
+            pixel += kBlock * output_depth;
+        }
+    }
+}
+
+using DepthwiseStripFunction = void (*)(const int8_t* plane, int32_t second, const int8_t* packed, int32_t channels,
+                                        int32_t columns, int32_t rows, const uint16_t* places, int32_t output_depth,
+                                        int32_t zero_point, int8_t* output);
+
+inline void DepthwiseConv2D3x3Int8(const DepthwiseConv2DInt8Params& p, DepthwiseStripFunction strip,
+                                   const int8_t* input, const int8_t* packed, int8_t* scratch, int8_t* output) {
+    const int32_t depth = p.input_depth, stride = p.stride_width, output_row = p.output_width * depth;
+    const int32_t strip_columns = StripColumns(p);
+    const int32_t plane_bytes = PlaneColumns(stride, strip_columns) * kPlaneColumn;
+    int8_t* const padding = scratch + stride * plane_bytes;
+    vstrbq_s8(padding, vdupq_n_s8(static_cast<int8_t>(-p.input_offset)));
+    uint16_t places[2 * kBlock];
+    for (int32_t i = 0; i < kBlock; ++i) {
+        places[2 * i] = static_cast<uint16_t>(i * depth);
+        places[2 * i + 1] = static_cast<uint16_t>(i * depth + output_row);
+    }
+    for (int32_t batch = 0; batch < p.batches; ++batch) {
+        for (int32_t y = 0; y < p.output_height; y += 2) {
+            const int32_t rows = std::min(int32_t{2}, p.output_height - y);
+            const int32_t top = y * stride - p.padding_top;
+            for (int32_t channel = 0; channel < depth; channel += kLanes) {
+                const int32_t channels = std::min(kLanes, depth - channel);
+                const mve_pred16_t some = vctp8q(static_cast<uint32_t>(channels));
+                for (int32_t x = 0; x < p.output_width; x += strip_columns) {
+                    const int32_t columns = std::min(strip_columns, p.output_width - x);
+                    for (int32_t i = 0; i < stride; ++i) {
+                        FillPlane(p, input + channel, top + 2 * i, x * stride - p.padding_left,
+                                  PlaneColumns(stride, columns), some, padding, scratch + i * plane_bytes);
+                    }
+                    strip(scratch, plane_bytes, packed + channel * kChannelBytes, channels, columns, rows, places,
+                          depth, p.output_offset, output + x * depth + channel);
+                }
+            }
+            output += rows * output_row;
+        }
+        input += p.input_height * p.input_width * depth;
+    }
+}
+
+inline void DepthwiseConv2D3x3Int8Limited(const DepthwiseConv2DInt8Params& p, DepthwiseStripFunction strip,
+                                          const int8_t* input, const int8_t* packed, int8_t* scratch, int8_t* output) {
+    DepthwiseConv2D3x3Int8(p, strip, input, packed, scratch, output);
+    if (NarrowerThanInt8(p.activation_min, p.activation_max)) {
+        ClampAll(output, p.batches * p.output_height * p.output_width * p.input_depth, p.activation_min,
+                 p.activation_max);
+    }
+}
+
+}  // namespace helium
+
+template <const DepthwiseConv2DInt8Params& p>
+constexpr int32_t depthwise_conv_2d_3x3_int8_helium_scratch_bytes() {
+    return helium::DepthwiseConv2D3x3ScratchBytes(p);
+}
+
+//   packed   for each channel [4 columns][4 rows] of weights behind 5 zeros and before 3 more, bias, multiplier, shift
+//   scratch  depthwise_conv_2d_3x3_int8_helium_scratch_bytes() of it
+//   output   may begin below the input and overlap it, as far as no row is written while two rows of the output need
+//            it. A row of it and three pixels must be less than 2^16 bytes.
+template <const DepthwiseConv2DInt8Params& p>
+inline void depthwise_conv_2d_3x3_int8_helium(const int8_t* input, const int8_t* packed, uint8_t* scratch,
+                                              int8_t* output) {
+    static_assert(p.filter_height == 3 && p.filter_width == 3 && p.dilation_height == 1 && p.dilation_width == 1);
+    static_assert(p.stride_height == p.stride_width && p.stride_width <= 2 && p.depth_multiplier == 1);
+    helium::DepthwiseConv2D3x3Int8Limited(p,
+                                          helium::DepthwiseStrip<(p.activation_min != p.output_offset), p.stride_width>,
+                                          input, packed, reinterpret_cast<int8_t*>(scratch), output);
+}
+
+}  // namespace kerf
