@@ -19,8 +19,11 @@ def schedule(graph: Graph, core: Core, goal: str = GOALS[0], *, fused: bool = Tr
     """One step per operator; operators that only change a shape join the step next to them.
 
     For the goal ``ram``, unless not ``fused``, neighbours are chained where that takes memory off the fullest moment,
-    and kernels for the core's extensions, which are faster and need scratch, run only where they add none to it.
+    and kernels for the core's extensions, which are faster and need scratch, run only where they add none to it. For the
+    goal ``size`` they do not run at all: their unrolled loops and packed weights take more flash.
     """
+    everywhere = replace(core, dsp=False, mve=False)
+    chosen_for = everywhere if goal == "size" else core
     views = _views(graph)
     steps: list[Step] = []
     made_by: dict[int, int] = {}  # placed tensor → the step that computes it
@@ -34,7 +37,7 @@ def schedule(graph: Graph, core: Core, goal: str = GOALS[0], *, fused: bool = Tr
             else:
                 waiting.append(op)
             continue
-        variant = ops.find(op.kind).variant(op, graph, core, goal)
+        variant = ops.find(op.kind).variant(op, graph, chosen_for, goal)
         made_by.update((output, len(steps)) for output in op.outputs)
         steps.append(Step((*waiting, op), variant.call(op, graph), variant.name))
         waiting = []
@@ -43,8 +46,7 @@ def schedule(graph: Graph, core: Core, goal: str = GOALS[0], *, fused: bool = Tr
     found = Schedule(graph, tuple(steps), views)
     if not fused or goal != "ram":
         return found
-    anywhere = replace(core, dsp=False, mve=False)
-    return _faster(_chained(schedule(graph, anywhere, goal, fused=False)), found)
+    return _faster(_chained(schedule(graph, everywhere, goal, fused=False)), found)
 
 
 def _views(graph: Graph) -> dict[int, int]:
