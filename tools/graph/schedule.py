@@ -19,8 +19,8 @@ def schedule(graph: Graph, core: Core, goal: str = GOALS[0], *, fused: bool = Tr
     """One step per operator; operators that only change a shape join the step next to them.
 
     For the goal ``ram``, unless not ``fused``, neighbours are chained where that takes memory off the fullest moment,
-    and kernels for the core's extensions, which are faster and need scratch, run only where they add none to it. For the
-    goal ``size`` they do not run at all: their unrolled loops and packed weights take more flash.
+    and kernels for the core's extensions, which are faster and need scratch, run only where they add none to it. For
+    the goal ``size`` they do not run at all: their packed weights take more flash.
     """
     everywhere = replace(core, dsp=False, mve=False)
     chosen_for = everywhere if goal == "size" else core
