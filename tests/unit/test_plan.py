@@ -3,9 +3,11 @@
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tools.graph import plan as planner
 from tools.graph.ir import DType, Graph, KernelCall, Op, Placement, Read, Schedule, Scratch, Step, Tensor, Write
 from tools.graph.plan import ALIGNMENT, plan
 
@@ -205,3 +207,22 @@ def test_another_order_finds_what_largest_first_misses() -> None:
     """Largest first puts 80 and 80 at the bottom and then has no room for 48 beside 16: 144 bytes."""
     result = plan(make((80, 48, 16, 80), [((0,), (1,)), ((1,), (2,)), ((2,), (3,))], inputs=(0,), outputs=(3,)))
     assert result.arena_bytes == result.lower_bound == 128
+
+
+def test_the_bound_knows_where_the_next_buffer_may_begin() -> None:
+    sizes = tuple(range(1, 40))
+    result = plan(make(sizes, [(sizes[:-1], (0,))], inputs=sizes[:-1], outputs=(0,)))
+    assert result.arena_bytes == result.lower_bound == sum(-(-size // ALIGNMENT) * ALIGNMENT for size in sizes)
+
+
+def test_hundreds_of_live_buffers_are_placed_a_few_times_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each placement then looks at tens of thousands of pairs."""
+    calls = []
+    place = planner._place
+    monkeypatch.setattr(planner, "_place", lambda *arguments: calls.append(1) or place(*arguments))
+    count = 150
+    sizes = tuple(1 + 37 * i % 101 for i in range(2 * count))
+    wiring = [((i,), (count + i,)) for i in range(count)]
+    result = plan(make(sizes, wiring, inputs=tuple(range(count)), outputs=tuple(range(count, 2 * count))))
+    assert result.arena_bytes < 1.1 * result.lower_bound
+    assert len(calls) <= 24

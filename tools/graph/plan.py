@@ -14,6 +14,7 @@ from .ir import Placement, Plan, Schedule
 
 ALIGNMENT = 16  # one 128-bit vector (Helium, Neon, SSE), so that kernels may load whole vectors from any tensor's start
 MAX_IMPROVEMENTS = 64  # placements tried beyond the fixed orders while the lower bound is not reached
+MAX_VISITS = 200_000  # of constraints in the placements of one order: graphs with hundreds of live buffers get fewer
 MAX_APART = 4  # outputs that are tried beside their input instead of over it, those with the largest inputs
 
 TensorKey = int
@@ -123,21 +124,22 @@ def _trails(schedule: Schedule, buffers: Mapping[Key, _Buffer]) -> dict[tuple[Ke
 def _needed(buffers: Mapping[Key, _Buffer], trails: _Trails) -> dict[int, int]:
     """Time → the bytes it needs, whatever the placement.
 
-    Without trails, all live buffers need their own bytes. An output and the inputs that it may overlap need at least
-    the bytes of the inputs, and those of each input together with the output at its distance below.
+    Without trails, all live buffers need their own bytes, up to where the next one may begin. An output and the inputs
+    that it may overlap need at least the bytes of the inputs, and those of each input together with the output at its
+    distance below.
     """
-    found = {}
+    found, room = {}, {key: _aligned(buffer.bytes) for key, buffer in buffers.items()}
     for time in {buffer.first for buffer in buffers.values()}:
         live = {buffer.key for buffer in buffers.values() if buffer.first <= time <= buffer.last}
-        total = sum(buffers[key].bytes for key in live)
+        total = sum(room[key] for key in live)
         for output in live:
             sources = [s for s, o in trails if o == output and s in live and buffers[output].first == time]
             if not sources:
                 continue
-            apart, own = sum(buffers[s].bytes for s in sources), buffers[output].bytes
-            spans = [max(buffers[s].bytes + min(trails[s, output][0], own), own) for s in sources]
+            apart, own = sum(room[s] for s in sources), room[output]
+            spans = [max(room[s] + _aligned(min(trails[s, output][0], own)), own) for s in sources]
             total -= apart + own - min(max(apart, *spans), apart + own)
-        found[time] = _aligned(total)
+        found[time] = total
     return found
 
 
@@ -149,11 +151,13 @@ def _search(
 ) -> _Offsets:
     """The best of several orders, each improved by moving the buffer that makes the arena large to the front."""
     forbidden = _forbidden(buffers, trails)
+    constraints = sum(map(len, forbidden.values()))
+    tries = min(MAX_IMPROVEMENTS, 1 + MAX_VISITS // max(constraints, 1))
     best: _Offsets = {}
     for number, start in enumerate(orders):
         order = [buffer.key for buffer in start]
         seen = set()
-        for _ in range(MAX_IMPROVEMENTS):
+        for _ in range(tries):
             offsets = _place(order, buffers, forbidden)
             if (number == 0 and not best) or _size(offsets, buffers) < _size(best, buffers):
                 best = offsets
@@ -220,6 +224,8 @@ def _place(
         )
         start = 0
         for low, high in taken:
+            if low >= start:
+                break
             if low < start < high:
                 start = _aligned(high)
         offsets[key] = start
