@@ -32,11 +32,13 @@ constexpr int32_t Conv2DScratchBytes(const Conv2DInt8Params& p) {
 }
 
 // A pointwise convolution has no rows: all its positions are one.
+constexpr bool IsPointwise(const Conv2DInt8Params& p) {
+    return p.filter_height == 1 && p.filter_width == 1 && p.stride_height == 1 && p.stride_width == 1 &&
+           p.padding_top == 0 && p.padding_left == 0;
+}
+
 constexpr Conv2DInt8Params Flattened(Conv2DInt8Params p) {
-    if (p.filter_height != 1 || p.filter_width != 1 || p.stride_height != 1 || p.stride_width != 1 ||
-        p.padding_top != 0 || p.padding_left != 0) {
-        return p;
-    }
+    if (!IsPointwise(p)) return p;
     p.input_width = p.output_width = p.batches * p.output_height * p.output_width;
     p.batches = p.input_height = p.output_height = 1;
     return p;
@@ -49,8 +51,8 @@ using ConvBlock = void (*)(const int8_t* tile, const int8_t* packed, int32_t chu
                            const uint16_t* offsets, int32_t zero_point, int8_t* output);
 
 template <bool kNegatives>
-inline void ConvBlockInt8(const int8_t* tile, const int8_t* packed, int32_t chunks, int32_t pairs,
-                          const uint16_t* offsets, int32_t zero_point, int8_t* output) {
+[[gnu::noinline]] void ConvBlockInt8(const int8_t* tile, const int8_t* packed, int32_t chunks, int32_t pairs,
+                                     const uint16_t* offsets, int32_t zero_point, int8_t* output) {
     const uint16x8_t places = vldrhq_u16(offsets);
     for (; pairs > 0; --pairs) {
         const Sums sums = SumsOfTile(tile, packed, chunks);
@@ -65,73 +67,112 @@ inline void ConvBlockInt8(const int8_t* tile, const int8_t* packed, int32_t chun
 
 // A window that leaves the image, from `top` and `left` on: [filter_height][filter_width][input_depth] to `to`, of
 // which each 16 bytes begin `step` bytes behind those before. Also any window with gaps between its columns.
-inline void CopyWindow(const Conv2DInt8Params& p, const int8_t* image, int32_t top, int32_t left, int8_t* to,
-                       int32_t step) {
+[[gnu::noinline]] inline void CopyWindow(const Conv2DInt8Params& p, const int8_t* image, int32_t top, int32_t left,
+                                         int8_t* to, int32_t step) {
     const int32_t row = p.filter_width * p.input_depth;
     const TapRange rows = TapsInside(top, p.input_height, p.filter_height, p.dilation_height);
     const TapRange taps = TapsInside(left, p.input_width, p.filter_width, p.dilation_width);
     const int8x16_t padding = vdupq_n_s8(static_cast<int8_t>(-p.input_offset));
     for (int32_t i = 0; i < Chunks(p); ++i) vstrbq_s8(to + i * step, padding);
+    const int32_t together = p.dilation_width == 1 ? std::max(taps.last - taps.first, int32_t{1}) : 1;
     for (int32_t i = rows.first; i < rows.last; ++i) {
-        for (int32_t j = taps.first; j < taps.last; ++j) {
+        for (int32_t j = taps.first; j < taps.last; j += together) {
             const int32_t y = top + i * p.dilation_height, x = left + j * p.dilation_width;
             const int32_t at = i * row + j * p.input_depth;
-            CopyRun(image + (y * p.input_width + x) * p.input_depth, p.input_depth,
+            CopyRun(image + (y * p.input_width + x) * p.input_depth, together * p.input_depth,
                     to + at / kLanes * step + at % kLanes, step);
         }
     }
 }
 
+// The next window: where it begins, and what is left after it of its row and of its image.
+struct Walk {
+    const int8_t* image;
+    int32_t top, left;
+    int32_t rows, columns;
+};
+
+// The next windows; those that do not exist are the last one again.
+[[gnu::noinline]] inline void FillWindows(const Conv2DInt8Params& p, Walk& walk, int32_t count, int8_t* tile) {
+    const int32_t chunks = Chunks(p), row = p.filter_width * p.input_depth;
+    const int32_t row_step = p.dilation_height * p.input_width * p.input_depth;
+    const int32_t last_top = p.input_height - 1 - (p.filter_height - 1) * p.dilation_height;
+    const int32_t last_left = p.filter_width > 1 && p.dilation_width > 1 ? -1 : p.input_width - p.filter_width;
+    int8_t* const window = tile + kPositions * kLanes * chunks;
+    const bool fills_tile = FillsTile(p);
+    const int32_t step = fills_tile ? kPositions * kLanes : kLanes;
+    for (int32_t j = 0; j < kPositions; ++j, tile += kLanes) {
+        int8_t* to = fills_tile ? tile : window;
+        if (walk.top >= 0 && walk.top <= last_top && walk.left >= 0 && walk.left <= last_left) {
+            const int8_t* from = walk.image + (walk.top * p.input_width + walk.left) * p.input_depth;
+            for (int32_t i = 0; i < p.filter_height; ++i, from += row_step) to = CopyRun(from, row, to, step);
+        } else {
+            CopyWindow(p, walk.image, walk.top, walk.left, to, step);
+        }
+        if (!fills_tile) {
+            for (int32_t i = 0; i < chunks; ++i) {
+                vstrbq_s8(tile + i * kPositions * kLanes, vldrbq_s8(window + i * kLanes));
+            }
+        }
+        if (j >= count - 1) continue;
+        walk.left += p.stride_width;
+        if (--walk.columns > 0) continue;
+        walk.columns = p.output_width;
+        walk.left = -p.padding_left;
+        walk.top += p.stride_height;
+        if (--walk.rows > 0) continue;
+        walk.rows = p.output_height;
+        walk.top = -p.padding_top;
+        walk.image += p.input_height * p.input_width * p.input_depth;
+    }
+}
+
+// The same for a filter of one tap: neighbouring pixels.
+[[gnu::noinline]] inline void FillPixels(const int8_t* first, int32_t depth, int32_t count, int8_t* tile) {
+    const int8_t* second = first + std::min(count - 1, int32_t{1}) * depth;
+    const int8_t* third = first + std::min(count - 1, int32_t{2}) * depth;
+    const int8_t* fourth = first + std::min(count - 1, int32_t{3}) * depth;
+    for (; depth >= kLanes; depth -= kLanes, tile += kPositions * kLanes) {
+        vstrbq_s8(tile, vldrbq_s8(first));
+        vstrbq_s8(tile + kLanes, vldrbq_s8(second));
+        vstrbq_s8(tile + 2 * kLanes, vldrbq_s8(third));
+        vstrbq_s8(tile + 3 * kLanes, vldrbq_s8(fourth));
+        first += kLanes, second += kLanes, third += kLanes, fourth += kLanes;
+    }
+    if (depth == 0) return;
+    const mve_pred16_t some = vctp8q(static_cast<uint32_t>(depth));
+    vstrbq_s8(tile, vldrbq_z_s8(first, some));
+    vstrbq_s8(tile + kLanes, vldrbq_z_s8(second, some));
+    vstrbq_s8(tile + 2 * kLanes, vldrbq_z_s8(third, some));
+    vstrbq_s8(tile + 3 * kLanes, vldrbq_z_s8(fourth, some));
+}
+
 inline void Conv2DInt8(const Conv2DInt8Params& p, ConvBlock block, const int8_t* input, const int8_t* packed,
                        int8_t* scratch, int8_t* output) {
     const int32_t chunks = Chunks(p), pairs = p.output_depth / 2;
-    const bool fills_tile = FillsTile(p);
-    const int32_t row = p.filter_width * p.input_depth;
-    const int32_t row_step = p.dilation_height * p.input_width * p.input_depth;
-    const bool has_gaps = p.filter_width > 1 && p.dilation_width > 1;
-    const int32_t last_top = p.input_height - 1 - (p.filter_height - 1) * p.dilation_height;
-    const int32_t last_left = has_gaps ? -1 : p.input_width - p.filter_width;
-    int8_t* const window = scratch + kPositions * kLanes * chunks;
-    const int8_t* image = input;
-    int32_t top = -p.padding_top, left = -p.padding_left;
-    int32_t rows_left = p.output_height, columns_left = p.output_width;
-    for (int32_t left_over = p.batches * p.output_height * p.output_width; left_over > 0; left_over -= kPositions) {
-        const int32_t count = std::min(kPositions, left_over);
-        uint16_t offsets[2 * kPositions];
-        for (int32_t j = 0; j < kPositions; ++j) {
-            offsets[2 * j] = static_cast<uint16_t>(std::min(j, count - 1) * p.output_depth);
-            offsets[2 * j + 1] = static_cast<uint16_t>(offsets[2 * j] + 1);
+    const int8_t* const last_pair = packed + pairs * (2 * kLanes * chunks + 6 * int32_t{sizeof(int32_t)});
+    const bool pointwise = IsPointwise(p);
+    Walk walk = {input, -p.padding_top, -p.padding_left, p.output_height, p.output_width};
+    int32_t left = p.batches * p.output_height * p.output_width;
+    uint16_t offsets[2 * kPositions];
+    for (int32_t j = 0; j < kPositions; ++j) {
+        offsets[2 * j] = static_cast<uint16_t>(j * p.output_depth);
+        offsets[2 * j + 1] = static_cast<uint16_t>(offsets[2 * j] + 1);
+    }
+    for (; left > 0; left -= kPositions) {
+        for (int32_t j = left; j < kPositions; ++j) {
+            offsets[2 * j] = offsets[2 * j - 2];
+            offsets[2 * j + 1] = offsets[2 * j - 1];
         }
-        for (int32_t j = 0; j < kPositions; ++j) {
-            int8_t* const in_tile = scratch + j * kLanes;
-            int8_t* to = fills_tile ? in_tile : window;
-            const int32_t step = fills_tile ? kPositions * kLanes : kLanes;
-            if (top >= 0 && top <= last_top && left >= 0 && left <= last_left) {
-                const int8_t* from = image + (top * p.input_width + left) * p.input_depth;
-                for (int32_t i = 0; i < p.filter_height; ++i, from += row_step) to = CopyRun(from, row, to, step);
-            } else {
-                CopyWindow(p, image, top, left, to, step);
-            }
-            if (!fills_tile) {
-                for (int32_t i = 0; i < chunks; ++i) {
-                    vstrbq_s8(in_tile + i * kPositions * kLanes, vldrbq_s8(window + i * kLanes));
-                }
-            }
-            if (j >= left_over - 1) continue;  // positions that do not exist are the last one again
-            left += p.stride_width;
-            if (--columns_left > 0) continue;
-            columns_left = p.output_width;
-            left = -p.padding_left;
-            top += p.stride_height;
-            if (--rows_left > 0) continue;
-            rows_left = p.output_height;
-            top = -p.padding_top;
-            image += p.input_height * p.input_width * p.input_depth;
+        if (pointwise) {
+            FillPixels(input, p.input_depth, left, scratch);
+            input += kPositions * p.input_depth;
+        } else {
+            FillWindows(p, walk, left, scratch);
         }
         block(scratch, packed, chunks, pairs, offsets, p.output_offset, output);
         if (p.output_depth % 2 != 0) {  // the last two once more
-            const int32_t bytes = 2 * kLanes * chunks + 6 * int32_t{sizeof(int32_t)};
-            block(scratch, packed + pairs * bytes, chunks, 1, offsets, p.output_offset, output + p.output_depth - 2);
+            block(scratch, last_pair, chunks, 1, offsets, p.output_offset, output + p.output_depth - 2);
         }
         output += kPositions * p.output_depth;
     }

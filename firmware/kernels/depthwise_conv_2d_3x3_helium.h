@@ -46,105 +46,83 @@ inline int32_t Sum(const int8_t* plane, uint32x4_t columns, int8x16_t taps) {
 }
 #endif
 
-// Sums of four columns in each of two rows.
+// Sums of four columns in each of two rows, for stride 1: the filter at its place, and moved by a column, a row, both.
 //   plane    the channel's first column
 //   columns  offsets of four columns
-//   filter   [4 columns][4 rows] from byte 5 on, zeros around
-template <int kStride>
-struct Filter;
-
-template <>
-struct Filter<1> {
-    explicit Filter(const int8_t* filter)
-        : taps(vldrbq_s8(filter + 5)),
-          right(vldrbq_s8(filter + 1)),
-          below(vldrbq_s8(filter + 4)),
-          below_right(vldrbq_s8(filter)) {}
-
-    Sums operator()(const int8_t* plane, int32_t, uint32x4_t columns) const {
-        Sums sums;
+inline Sums SumsOfBlock(const int8_t* plane, uint32x4_t columns, int8x16_t taps, int8x16_t right, int8x16_t below,
+                        int8x16_t below_right) {
+    Sums sums;
 #if defined(__ARM_FEATURE_MVE)
-        asm("vldrw.u32 %q[first], [%[plane], %q[columns]]\n\t"
-            "vmladav.s8 r0, %q[first], %q[taps]\n\t"
-            "vmladav.s8 r2, %q[first], %q[right]\n\t"
-            "vmladav.s8 r8, %q[first], %q[below]\n\t"
-            "vmladav.s8 r10, %q[first], %q[below_right]\n\t"
-            "vldrw.u32 %q[first], [%[next], %q[columns]]\n\t"
-            "vmladav.s8 r4, %q[first], %q[taps]\n\t"
-            "vmladav.s8 r6, %q[first], %q[right]\n\t"
-            "vmladav.s8 r12, %q[first], %q[below]\n\t"
-            "vmladav.s8 lr, %q[first], %q[below_right]\n\t"
-            "vmov %q[first][2], %q[first][0], r0, r4\n\t"
-            "vmov %q[first][3], %q[first][1], r2, r6\n\t"
-            "vmov %q[second][2], %q[second][0], r8, r12\n\t"
-            "vmov %q[second][3], %q[second][1], r10, lr"
-            : [first] "=&w"(sums.first), [second] "=&w"(sums.second)
-            : [plane] "r"(plane), [next] "r"(plane + 2 * kPlaneColumn), [columns] "w"(columns), [taps] "w"(taps),
-              [right] "w"(right), [below] "w"(below), [below_right] "w"(below_right)
-            : "r0", "r2", "r4", "r6", "r8", "r10", "r12", "lr", "memory");
+    asm("vldrw.u32 %q[first], [%[plane], %q[columns]]\n\t"
+        "vmladav.s8 r0, %q[first], %q[taps]\n\t"
+        "vmladav.s8 r2, %q[first], %q[right]\n\t"
+        "vmladav.s8 r8, %q[first], %q[below]\n\t"
+        "vmladav.s8 r10, %q[first], %q[below_right]\n\t"
+        "vldrw.u32 %q[first], [%[next], %q[columns]]\n\t"
+        "vmladav.s8 r4, %q[first], %q[taps]\n\t"
+        "vmladav.s8 r6, %q[first], %q[right]\n\t"
+        "vmladav.s8 r12, %q[first], %q[below]\n\t"
+        "vmladav.s8 lr, %q[first], %q[below_right]\n\t"
+        "vmov %q[first][2], %q[first][0], r0, r4\n\t"
+        "vmov %q[first][3], %q[first][1], r2, r6\n\t"
+        "vmov %q[second][2], %q[second][0], r8, r12\n\t"
+        "vmov %q[second][3], %q[second][1], r10, lr"
+        : [first] "=&w"(sums.first), [second] "=&w"(sums.second)
+        : [plane] "r"(plane), [next] "r"(plane + 2 * kPlaneColumn), [columns] "w"(columns), [taps] "w"(taps),
+          [right] "w"(right), [below] "w"(below), [below_right] "w"(below_right)
+        : "r0", "r2", "r4", "r6", "r8", "r10", "r12", "lr", "memory");
 #else
-        for (int32_t i = 0; i < kBlock; i += 2, plane += 2 * kPlaneColumn) {
-            sums.first[i] = Sum(plane, columns, taps);
-            sums.first[i + 1] = Sum(plane, columns, right);
-            sums.second[i] = Sum(plane, columns, below);
-            sums.second[i + 1] = Sum(plane, columns, below_right);
-        }
-#endif
-        return sums;
+    for (int32_t i = 0; i < kBlock; i += 2, plane += 2 * kPlaneColumn) {
+        sums.first[i] = Sum(plane, columns, taps);
+        sums.first[i + 1] = Sum(plane, columns, right);
+        sums.second[i] = Sum(plane, columns, below);
+        sums.second[i + 1] = Sum(plane, columns, below_right);
     }
+#endif
+    return sums;
+}
 
-    int8x16_t taps, right, below, below_right;
-};
-
-template <>
-struct Filter<2> {
-    explicit Filter(const int8_t* filter) : taps(vldrbq_s8(filter + 5)) {}
-
-    // The second row has the plane `second` bytes behind.
-    Sums operator()(const int8_t* plane, int32_t second, uint32x4_t columns) const {
-        Sums sums;
+// The same for stride 2, where the second row has a plane of its own.
+inline Sums SumsOfBlock(const int8_t* plane, const int8_t* below, uint32x4_t columns, int8x16_t taps) {
+    Sums sums;
 #if defined(__ARM_FEATURE_MVE)
-        const int8_t* below = plane + second;
-        asm("vldrw.u32 %q[first], [%[plane], %q[columns]]\n\t"
-            "adds %[plane], #128\n\t"
-            "vldrw.u32 %q[second], [%[below], %q[columns]]\n\t"
-            "adds %[below], #128\n\t"
-            "vmladav.s8 r0, %q[first], %q[taps]\n\t"
-            "vmladav.s8 r8, %q[second], %q[taps]\n\t"
-            "vldrw.u32 %q[first], [%[plane], %q[columns]]\n\t"
-            "adds %[plane], #128\n\t"
-            "vldrw.u32 %q[second], [%[below], %q[columns]]\n\t"
-            "adds %[below], #128\n\t"
-            "vmladav.s8 r2, %q[first], %q[taps]\n\t"
-            "vmladav.s8 r10, %q[second], %q[taps]\n\t"
-            "vldrw.u32 %q[first], [%[plane], %q[columns]]\n\t"
-            "adds %[plane], #128\n\t"
-            "vldrw.u32 %q[second], [%[below], %q[columns]]\n\t"
-            "adds %[below], #128\n\t"
-            "vmladav.s8 r4, %q[first], %q[taps]\n\t"
-            "vmladav.s8 r12, %q[second], %q[taps]\n\t"
-            "vldrw.u32 %q[first], [%[plane], %q[columns]]\n\t"
-            "vldrw.u32 %q[second], [%[below], %q[columns]]\n\t"
-            "vmladav.s8 r6, %q[first], %q[taps]\n\t"
-            "vmladav.s8 lr, %q[second], %q[taps]\n\t"
-            "vmov %q[first][2], %q[first][0], r0, r4\n\t"
-            "vmov %q[first][3], %q[first][1], r2, r6\n\t"
-            "vmov %q[second][2], %q[second][0], r8, r12\n\t"
-            "vmov %q[second][3], %q[second][1], r10, lr"
-            : [first] "=&w"(sums.first), [second] "=&w"(sums.second), [plane] "+r"(plane), [below] "+r"(below)
-            : [columns] "w"(columns), [taps] "w"(taps)
-            : "r0", "r2", "r4", "r6", "r8", "r10", "r12", "lr", "cc", "memory");
+    asm("vldrw.u32 %q[first], [%[plane], %q[columns]]\n\t"
+        "adds %[plane], #128\n\t"
+        "vldrw.u32 %q[second], [%[below], %q[columns]]\n\t"
+        "adds %[below], #128\n\t"
+        "vmladav.s8 r0, %q[first], %q[taps]\n\t"
+        "vmladav.s8 r8, %q[second], %q[taps]\n\t"
+        "vldrw.u32 %q[first], [%[plane], %q[columns]]\n\t"
+        "adds %[plane], #128\n\t"
+        "vldrw.u32 %q[second], [%[below], %q[columns]]\n\t"
+        "adds %[below], #128\n\t"
+        "vmladav.s8 r2, %q[first], %q[taps]\n\t"
+        "vmladav.s8 r10, %q[second], %q[taps]\n\t"
+        "vldrw.u32 %q[first], [%[plane], %q[columns]]\n\t"
+        "adds %[plane], #128\n\t"
+        "vldrw.u32 %q[second], [%[below], %q[columns]]\n\t"
+        "adds %[below], #128\n\t"
+        "vmladav.s8 r4, %q[first], %q[taps]\n\t"
+        "vmladav.s8 r12, %q[second], %q[taps]\n\t"
+        "vldrw.u32 %q[first], [%[plane], %q[columns]]\n\t"
+        "vldrw.u32 %q[second], [%[below], %q[columns]]\n\t"
+        "vmladav.s8 r6, %q[first], %q[taps]\n\t"
+        "vmladav.s8 lr, %q[second], %q[taps]\n\t"
+        "vmov %q[first][2], %q[first][0], r0, r4\n\t"
+        "vmov %q[first][3], %q[first][1], r2, r6\n\t"
+        "vmov %q[second][2], %q[second][0], r8, r12\n\t"
+        "vmov %q[second][3], %q[second][1], r10, lr"
+        : [first] "=&w"(sums.first), [second] "=&w"(sums.second), [plane] "+r"(plane), [below] "+r"(below)
+        : [columns] "w"(columns), [taps] "w"(taps)
+        : "r0", "r2", "r4", "r6", "r8", "r10", "r12", "lr", "cc", "memory");
 #else
-        for (int32_t i = 0; i < kBlock; ++i, plane += 2 * kPlaneColumn) {
-            sums.first[i] = Sum(plane, columns, taps);
-            sums.second[i] = Sum(plane + second, columns, taps);
-        }
-#endif
-        return sums;
+    for (int32_t i = 0; i < kBlock; ++i, plane += 2 * kPlaneColumn, below += 2 * kPlaneColumn) {
+        sums.first[i] = Sum(plane, columns, taps);
+        sums.second[i] = Sum(below, columns, taps);
     }
-
-    int8x16_t taps;
-};
+#endif
+    return sums;
+}
 
 // The planes of some channels: four rows from `top` on, `columns` columns from `left` on, with padding around the
 // image.
@@ -173,7 +151,7 @@ inline void FillPlane(const DepthwiseConv2DInt8Params& p, const int8_t* image, i
         rows.val[2] = vldrbq_z_s8(from[2], channels);
         rows.val[3] = vldrbq_z_s8(from[3], channels);
         vst4q_s8(plane, rows);
-        for (int32_t i = 0; i < kPlaneRows; ++i) from[i] += step[i];
+        from[0] += step[0], from[1] += step[1], from[2] += step[2], from[3] += step[3];
     }
     pad(columns - (first - left) - std::max(inside, int32_t{0}));
 }
@@ -181,23 +159,37 @@ inline void FillPlane(const DepthwiseConv2DInt8Params& p, const int8_t* image, i
 // `columns` columns of `rows` rows (1 or 2) of the output, in `channels` channels.
 //   places  offsets in `output`: [4 columns][2 rows]
 template <bool kNegatives, int kStride>
-inline void DepthwiseStrip(const int8_t* plane, int32_t second, const int8_t* packed, int32_t channels, int32_t columns,
-                           int32_t rows, const uint16_t* places, int32_t output_depth, int32_t zero_point,
-                           int8_t* output) {
+[[gnu::noinline]] void DepthwiseStrip(const int8_t* plane, int32_t second, const int8_t* packed, int32_t channels,
+                                      int32_t columns, int32_t rows, const uint16_t* places, int32_t output_depth,
+                                      int32_t zero_point, int8_t* output) {
     const uint32x4_t four_columns = vldrwq_u32(kFourColumns);
-    const uint16x8_t to = vldrhq_u16(places);
+    // Lanes of the rows that are: never a constant predicate, of which GCC 12.2 makes another one.
+    const int32_t lanes = rows == 1 ? 0x3333 : 0xffff;
+    const auto all = static_cast<mve_pred16_t>(vctp16q(2 * kBlock) & lanes);
+    const auto last = static_cast<mve_pred16_t>(vctp16q(static_cast<uint32_t>(2 * (columns % kBlock))) & lanes);
+    const int32_t whole = rows == 2 ? kBlock : columns + 1;
     for (; channels > 0; --channels, plane += kPlaneRows, packed += kChannelBytes, ++output) {
-        const Filter<kStride> filter(packed);
+        const int8x16_t taps = vldrbq_s8(packed + 5), right = vldrbq_s8(packed + 1);
+        const int8x16_t below = vldrbq_s8(packed + 4), below_right = vldrbq_s8(packed);
         const auto* const numbers = reinterpret_cast<const int32_t*>(packed + kFilterBytes);
         const int8_t* from = plane;
         int8_t* pixel = output;
         for (int32_t left = columns; left > 0; left -= kBlock) {
-            const Sums sums = filter(from, second, four_columns);
+            Sums sums;
+            if constexpr (kStride == 1) {
+                sums = SumsOfBlock(from, four_columns, taps, right, below, below_right);
+            } else {
+                sums = SumsOfBlock(from, from + second, four_columns, taps);
+            }
             const int32x4_t upper = Scale<kNegatives>(sums.first, numbers[0], numbers[1], numbers[2]);
             const int32x4_t lower = Scale<kNegatives>(sums.second, numbers[0], numbers[1], numbers[2]);
-            mve_pred16_t some = vctp16q(static_cast<uint32_t>(2 * left));
-            if (rows == 1) some &= 0x3333;
-            vstrbq_scatter_offset_p_s16(pixel, to, ToInt8(upper, lower, zero_point), some);
+            const uint16x8_t to = vldrhq_u16(places);  // here: the other seven vectors fill the registers
+            const int16x8_t pixels = ToInt8(upper, lower, zero_point);
+            if (left >= whole) {
+                vstrbq_scatter_offset_s16(pixel, to, pixels);
+            } else {
+                vstrbq_scatter_offset_p_s16(pixel, to, pixels, left < kBlock ? last : all);
+            }
             from += kBlock * kStride * kPlaneColumn;
             pixel += kBlock * output_depth;
         }

@@ -13,6 +13,8 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "kernels/fixed_point.h"
+
 namespace kerf {
 
 namespace helium {
@@ -136,10 +138,15 @@ inline int32x4_t SumsOfRow(const int8_t* input, const int8_t*& weights, int32_t 
 // infinity: a negative number less one makes that away from zero. Without kNegatives these are a step too large at
 // ties, which an activation that begins at the zero point hides.
 template <bool kNegatives>
-inline int32x4_t Scale(int32x4_t sums, int32_t bias, int32_t multiplier, int32_t shift) {
-    int32x4_t scaled = vqrdmulhq_n_s32(vaddq_n_s32(sums, bias), multiplier);
+inline int32x4_t Scale(int32x4_t sums, int32_t multiplier, int32_t shift) {
+    int32x4_t scaled = vqrdmulhq_n_s32(sums, multiplier);
     if (kNegatives) scaled = vaddq_s32(scaled, vshrq_n_s32(scaled, 31));
     return vrshlq_n_s32(scaled, shift);
+}
+
+template <bool kNegatives>
+inline int32x4_t Scale(int32x4_t sums, int32_t bias, int32_t multiplier, int32_t shift) {
+    return Scale<kNegatives>(vaddq_n_s32(sums, bias), multiplier, shift);
 }
 
 // The same with a requantization for each sum: [bias, multiplier, shift][4].
@@ -150,11 +157,25 @@ inline int32x4_t Scale(int32x4_t sums, const int32_t* requantization) {
     return vrshlq_s32(scaled, vldrwq_s32(requantization + 8));
 }
 
-// The lanes of both by turns, plus the output's zero point, limited to int8 in the low halves of 16 bits.
+// The lanes of both by turns, plus the output's zero point, limited to int8 in the low halves of 16 bits. The compiler
+// would copy what the narrowing instructions overwrite.
 inline int16x8_t ToInt8(int32x4_t first, int32x4_t second, int32_t zero_point) {
-    const int16x8_t both = vqmovntq_s32(vqmovnbq_s32(vreinterpretq_s16_s32(first), first), second);
-    const int16x8_t moved = vqaddq_n_s16(both, static_cast<int16_t>(zero_point));
-    return vreinterpretq_s16_s8(vqmovnbq_s16(vreinterpretq_s8_s16(moved), moved));
+#if defined(__ARM_FEATURE_MVE)
+    asm("vqmovnb.s32 %q[first], %q[first]\n\t"
+        "vqmovnt.s32 %q[first], %q[second]\n\t"
+        "vqadd.s16 %q[first], %q[first], %[zero_point]\n\t"
+        "vqmovnb.s16 %q[first], %q[first]"
+        : [first] "+w"(first)
+        : [second] "w"(second), [zero_point] "r"(zero_point));
+    return vreinterpretq_s16_s32(first);
+#else
+    int16x8_t both = {};
+    for (int32_t i = 0; i < 4; ++i) {
+        both[2 * i] = static_cast<int16_t>(Clamp(Clamp(first[i], -32768, 32767) + zero_point, -128, 127));
+        both[2 * i + 1] = static_cast<int16_t>(Clamp(Clamp(second[i], -32768, 32767) + zero_point, -128, 127));
+    }
+    return both;
+#endif
 }
 
 constexpr bool NarrowerThanInt8(int32_t low, int32_t high) {

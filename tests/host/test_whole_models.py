@@ -14,11 +14,12 @@ from tools.graph.schedule import schedule
 MODELS = Path(__file__).parents[3] / "shared" / "models"
 MODEL_NAMES = ("kws", "ic", "vww")
 SAMPLES = 5
-CORES = {"portable": HOST, "dsp": find("cortex-m4")}
+CORES = {"portable": HOST, "dsp": find("cortex-m4"), "helium": find("cortex-m55")}
 # Working memory of the same models in CMSIS-NN calls without an interpreter is 16.0, 49.7 and 55.3 KB.
 ARENA_BYTES = {
     "portable": {"kws": 9792, "ic": 33312, "vww": 36880},
     "dsp": {"kws": 8640, "ic": 35808, "vww": 38464},
+    "helium": {"kws": 12096, "ic": 45696, "vww": 39952},
 }
 
 

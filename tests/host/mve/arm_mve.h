@@ -34,7 +34,7 @@ bool Active(mve_pred16_t p, int lane) {
 }
 
 inline int64_t RoundingShift(int64_t value, int32_t shift) {
-    if (shift >= 0) return value << shift;
+    if (shift >= 0) return value * (int64_t{1} << shift);
     return (value + (int64_t{1} << (-shift - 1))) >> -shift;
 }
 
@@ -96,6 +96,9 @@ inline int8x16_t vldrbq_s8(const int8_t* from) {
 inline int8x16_t vldrbq_z_s8(const int8_t* from, mve_pred16_t p) {
     return mve_twin::Load<int8x16_t>(from, p);
 }
+inline int16x8_t vldrbq_z_s16(const int8_t* from, mve_pred16_t p) {
+    return mve_twin::Load<int16x8_t>(from, p);
+}
 inline int32x4_t vldrwq_s32(const int32_t* from) {
     return mve_twin::Load<int32x4_t>(from);
 }
@@ -110,6 +113,9 @@ inline void vstrbq_s8(int8_t* to, int8x16_t v) {
     mve_twin::Store(to, v);
 }
 inline void vstrbq_p_s8(int8_t* to, int8x16_t v, mve_pred16_t p) {
+    mve_twin::Store(to, v, p);
+}
+inline void vstrbq_p_s16(int8_t* to, int16x8_t v, mve_pred16_t p) {
     mve_twin::Store(to, v, p);
 }
 inline void vstrbq_p_s32(int8_t* to, int32x4_t v, mve_pred16_t p) {
@@ -191,4 +197,19 @@ inline int16x8_t vreinterpretq_s16_s8(int8x16_t v) {
 }
 inline int16x8_t vreinterpretq_s16_s32(int32x4_t v) {
     return reinterpret_cast<int16x8_t>(v);
+}
+
+inline int16x8_t vaddq_n_s16(int16x8_t a, int16_t b) {
+    for (int i = 0; i < 8; ++i) a[i] = static_cast<int16_t>(a[i] + b);
+    return a;
+}
+inline int16x8_t vshlq_n_s16(int16x8_t a, int shift) {
+    for (int i = 0; i < 8; ++i) a[i] = static_cast<int16_t>(a[i] * (1 << shift));
+    return a;
+}
+inline int32x4_t vshllbq_n_s16(int16x8_t a, int shift) {
+    return int32x4_t{a[0] * (1 << shift), a[2] * (1 << shift), a[4] * (1 << shift), a[6] * (1 << shift)};
+}
+inline int32x4_t vshlltq_n_s16(int16x8_t a, int shift) {
+    return int32x4_t{a[1] * (1 << shift), a[3] * (1 << shift), a[5] * (1 << shift), a[7] * (1 << shift)};
 }

@@ -14,7 +14,7 @@ from ..operator import Variant
 from . import _packed_helium as packed
 from ._dsp import is_constant, layer_of
 from ._order import parts
-from ._packed_dsp import Array, Layer
+from ._packed_dsp import Array
 
 POSITIONS = 4  # of the output that conv_2d_helium.h computes together
 BLOCK = 4  # columns of the output that depthwise_conv_2d_3x3_helium.h computes together
@@ -36,25 +36,25 @@ class Kernel:
     scratch_bytes: int
 
 
-# (operator, graph, call of the portable kernel, the layer) → kernel; raises ValueError for a layer without packed form.
-Maker = Callable[[Op, Graph, KernelCall, Layer], Kernel]
+# (operator, graph, call of the portable kernel) → kernel; raises ValueError for a layer without packed form.
+Maker = Callable[[Op, Graph, KernelCall], Kernel]
 
 
-def helium_variant(portable_call: Callable[[Op, Graph], KernelCall], make: Maker, channel_axis: int) -> Variant:
-    """The variant of an operator with constant int8 weights, whose output channels lie along ``channel_axis``."""
+def variant(portable_call: Callable[[Op, Graph], KernelCall], make: Maker) -> Variant:
+    """The variant of an operator with int8 activations and constant int8 weights."""
 
     def accepts(op: Op, graph: Graph, core: Core) -> bool:
         if not core.mve or graph.input(op, 0).dtype is not DType.INT8 or not is_constant(op, graph):
             return False
         try:
-            make(op, graph, portable_call(op, graph), layer_of(op, graph, channel_axis))
+            make(op, graph, portable_call(op, graph))
         except ValueError:
             return False
         return True
 
     def call(op: Op, graph: Graph) -> KernelCall:
         plain = portable_call(op, graph)
-        kernel = make(op, graph, plain, layer_of(op, graph, channel_axis))
+        kernel = make(op, graph, plain)
         return replace(
             plain,
             header=f"{kernel.name}_helium.h",
@@ -75,7 +75,7 @@ def helium_variant(portable_call: Callable[[Op, Graph], KernelCall], make: Maker
 # --- the kernels ------------------------------------------------------------------------------------------------------
 
 
-def conv_2d(op: Op, graph: Graph, plain: KernelCall, layer: Layer) -> Kernel:
+def conv_2d(op: Op, graph: Graph, plain: KernelCall) -> Kernel:
     """kernels/conv_2d_helium.h."""
     p = plain.fields
     if p["filter_depth"] != p["input_depth"] or p["output_depth"] < 2:
@@ -86,10 +86,10 @@ def conv_2d(op: Op, graph: Graph, plain: KernelCall, layer: Layer) -> Kernel:
     fills_tile = p["input_depth"] % packed.LANES == 0 or p["filter_height"] == p["filter_width"] == 1
     # Four positions are read before the first of them is written: no more than the portable kernel needs.
     write = Write(graph.output(op).index, plain.writes[0].trails)
-    return Kernel("conv_2d", packed.pack_conv_2d(layer), write, (POSITIONS + (not fills_tile)) * window)
+    return Kernel("conv_2d", packed.pack_conv_2d(layer_of(op, graph)), write, (POSITIONS + (not fills_tile)) * window)
 
 
-def depthwise_conv_2d(op: Op, graph: Graph, plain: KernelCall, layer: Layer) -> Kernel:
+def depthwise_conv_2d(op: Op, graph: Graph, plain: KernelCall) -> Kernel:
     """kernels/depthwise_conv_2d_3x3_helium.h."""
     p, source, output = plain.fields, graph.input(op, 0), graph.output(op)
     strides = p["stride_height"], p["stride_width"]
@@ -104,17 +104,20 @@ def depthwise_conv_2d(op: Op, graph: Graph, plain: KernelCall, layer: Layer) -> 
     trails = parts(source, output, rows.ravel() * p["input_width"] * p["input_depth"])
     stride, columns = p["stride_width"], min(p["output_width"], STRIP[p["stride_width"]])
     planes = stride * (-(-columns // BLOCK) * BLOCK * stride + 2) * PLANE_ROWS * packed.LANES
+    layer = layer_of(op, graph, channel_axis=3)
     layer = replace(layer, weights=layer.weights[:, 0])  # [channels][1][3][3]
     words = packed.pack_depthwise_conv_2d_3x3(layer)
     return Kernel("depthwise_conv_2d_3x3", words, Write(output.index, trails), planes + packed.LANES)
 
 
-def fully_connected(op: Op, graph: Graph, plain: KernelCall, layer: Layer) -> Kernel:
+def fully_connected(op: Op, graph: Graph, plain: KernelCall) -> Kernel:
     """kernels/fully_connected_helium.h."""
     p, source, output = plain.fields, graph.input(op, 0), graph.output(op)
     trails = parts(source, output, (np.arange(p["batches"]) + 1) * p["input_depth"])
     scratch = packed.LANES * _chunks(p["input_depth"])
-    return Kernel("fully_connected", packed.pack_fully_connected(layer), Write(output.index, trails), scratch)
+    return Kernel(
+        "fully_connected", packed.pack_fully_connected(layer_of(op, graph)), Write(output.index, trails), scratch
+    )
 
 
 def _chunks(elements: int) -> int:

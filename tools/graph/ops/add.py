@@ -1,6 +1,6 @@
 """ADD: two tensors, broadcast against each other, become one kernel call over at most five loops."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +22,11 @@ from ._quantized import (
 )
 
 SUM_BITS = {DType.INT8: 20, DType.INT16: 15}  # fractional bits of the common scale, TFLM's left_shift
+
+
+# (operator, graph) → whether the kernel's first operand is the second, and its numbers; raises ValueError for a layer
+# that it does not take.
+_Numbers = Callable[[Op, Graph], tuple[bool, Mapping[str, int]]]
 
 
 @dataclass(frozen=True)
@@ -81,29 +86,57 @@ def _dsp_params(op: Op, graph: Graph) -> tuple[bool, Mapping[str, int]]:
     return add_params([tensor.zero_point for tensor in (first, second, output)], inputs, of_output)
 
 
-def _accepts_dsp(op: Op, graph: Graph, core: Core) -> bool:
-    """int8 operands of one shape."""
-    first, second, output = graph.input(op, 0), graph.input(op, 1), graph.output(op)
-    if not core.dsp or output.dtype is not DType.INT8 or not first.elements == second.elements == output.elements:
-        return False
-    try:
-        _dsp_params(op, graph)
-    except ValueError:
-        return False
-    return True
+def _helium_params(op: Op, graph: Graph) -> tuple[bool, Mapping[str, int]]:
+    """(swapped, numbers) of add_int8_helium(); ``swapped`` if its first operand is the second.
+
+    Of the operand with the larger scale the multiplier is exactly 1/2. Raises ValueError where it is neither's, or the
+    output's shift has no room.
+    """
+    tensors = (graph.input(op, 0), graph.input(op, 1))
+    output = graph.output(op)
+    inputs, (multiplier, shift) = _multipliers(*tensors, output)
+    half = (1 << 30, 0)
+    swapped = inputs[0] != half
+    coarse, fine = (1, 0) if swapped else (0, 1)
+    if inputs[coarse] != half or not -31 <= shift <= -1 or inputs[fine][1] < -31:
+        raise ValueError(f"multipliers {inputs}, shift {shift}")
+    return swapped, {
+        "coarse_offset": -tensors[coarse].zero_point,
+        "fine_offset": -tensors[fine].zero_point,
+        "fine_multiplier": inputs[fine][0],
+        "fine_shift": inputs[fine][1],
+        "output_multiplier": multiplier,
+        "output_shift": shift,
+        "output_zero_point": output.zero_point,
+    }
 
 
-def dsp_call(op: Op, graph: Graph) -> KernelCall:
-    """kernels/add_dsp.h."""
-    first, second, output = graph.input(op, 0), graph.input(op, 1), graph.output(op)
-    swapped, numbers = _dsp_params(op, graph)
-    coarse, fine = (second, first) if swapped else (first, second)
-    minimum, maximum = integer_activation_range(op, output, op.attributes.activation)
-    fields = {"count": output.elements, **numbers, "output_min": minimum, "output_max": maximum}
-    arguments = (Read(coarse.index), Read(fine.index), Write(output.index, elementwise(op, graph, (0, 1))))
-    return KernelCall(
-        "add_dsp.h", "add_int8_dsp", (Params("AddInt8DspParams", fields),), arguments, constexpr_params=True
-    )
+def _variant(name: str, has: Callable[[Core], bool], numbers: _Numbers) -> Variant:
+    """The variant for cores that have an extension: kernels/add_<name>.h, for int8 operands of one shape."""
+
+    def accepts(op: Op, graph: Graph, core: Core) -> bool:
+        first, second, output = graph.input(op, 0), graph.input(op, 1), graph.output(op)
+        if not has(core) or output.dtype is not DType.INT8:
+            return False
+        if not first.elements == second.elements == output.elements:
+            return False
+        try:
+            numbers(op, graph)
+        except ValueError:
+            return False
+        return True
+
+    def call(op: Op, graph: Graph) -> KernelCall:
+        first, second, output = graph.input(op, 0), graph.input(op, 1), graph.output(op)
+        swapped, fields = numbers(op, graph)
+        coarse, fine = (second, first) if swapped else (first, second)
+        minimum, maximum = integer_activation_range(op, output, op.attributes.activation)
+        fields = {"count": output.elements, **fields, "output_min": minimum, "output_max": maximum}
+        arguments = (Read(coarse.index), Read(fine.index), Write(output.index, elementwise(op, graph, (0, 1))))
+        params = Params(f"AddInt8{name.capitalize()}Params", fields)
+        return KernelCall(f"add_{name}.h", f"add_int8_{name}", (params,), arguments, constexpr_params=True)
+
+    return Variant(name, call, accepts)
 
 
 def _multipliers(first: Tensor, second: Tensor, output: Tensor) -> tuple[list[tuple[int, int]], tuple[int, int]]:
@@ -117,7 +150,11 @@ OPERATOR = Operator(
     summary="elementwise sum with broadcasting and fused activation",
     types=("int8", "int16", "float32"),
     check=check,
-    variants=(Variant("dsp", dsp_call, _accepts_dsp), *portable(call)),
+    variants=(
+        _variant("helium", lambda core: core.mve, _helium_params),
+        _variant("dsp", lambda core: core.dsp, _dsp_params),
+        *portable(call),
+    ),
     parse=parse,
     leaves=("add", "addv2"),
 )

@@ -11,11 +11,10 @@ from ...errors import ModelError
 from ..ir import DType, Graph, KernelCall, Op, Scratch, Write
 from ..operator import Variant, portable
 from . import _dsp as dsp
-from . import _helium
+from . import _helium as helium
 from . import _macs as macs
 from . import _quantized as q
 from ._channels import Sums
-from ._helium import helium_variant
 from ._order import window
 from ._sparse import sparse_variant
 from ._window import Axis, check_window, padding_name, window_axes
@@ -152,7 +151,7 @@ OPERATOR = macs.operator(
     types=macs.NAMES,
     check=check,
     variants=(
-        helium_variant(call, _helium.conv_2d, channel_axis=0),
+        helium.variant(call, helium.conv_2d),
         dsp.variant(call, dsp.CONV_2D),
         sparse_variant(call),
         Variant("widened", widened_call, _is_narrow),

@@ -9,11 +9,10 @@ from ...errors import ModelError
 from ..ir import DType, Graph, KernelCall, Op
 from ..operator import portable
 from . import _dsp as dsp
-from . import _helium
+from . import _helium as helium
 from . import _macs as macs
 from . import _quantized as q
 from ._channels import DepthwiseSums
-from ._helium import helium_variant
 from ._order import window
 from ._window import check_window, padding_name, window_axes
 
@@ -114,7 +113,7 @@ OPERATOR = macs.operator(
     types=TYPES,
     check=check,
     variants=(
-        helium_variant(call, _helium.depthwise_conv_2d, channel_axis=3),
+        helium.variant(call, helium.depthwise_conv_2d),
         dsp.variant(call, dsp.DEPTHWISE_CONV_2D),
         *portable(call),
     ),

@@ -9,11 +9,10 @@ from ...errors import ModelError, UnsupportedModel
 from ..ir import Graph, KernelCall, Op, Tensor
 from ..operator import portable
 from . import _dsp as dsp
-from . import _helium
+from . import _helium as helium
 from . import _macs as macs
 from . import _quantized as q
 from ._channels import Sums
-from ._helium import helium_variant
 from ._order import rows
 from ._sparse import sparse_variant
 
@@ -122,7 +121,7 @@ OPERATOR = macs.operator(
     types=macs.NAMES,
     check=check,
     variants=(
-        helium_variant(call, _helium.fully_connected, channel_axis=0),
+        helium.variant(call, helium.fully_connected),
         dsp.variant(call, dsp.FULLY_CONNECTED),
         sparse_variant(call),
         *portable(call),
