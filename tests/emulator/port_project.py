@@ -13,6 +13,7 @@ from tools.packages import _firmware, _platformio
 from tools.transports import Transport
 from tools.values import Project, Target
 
+HANG_SECONDS = 600.0
 STUB = Path(__file__).with_name("stub_bench.cpp")
 
 
@@ -65,10 +66,10 @@ class Stub:
     def __init__(self, line: Transport) -> None:
         self.line = line
 
-    def receive(self, count: int, seconds: float = 20.0) -> bytes:
+    def receive(self, count: int) -> bytes:
         """Exactly so many bytes; fails the test when they do not come."""
         data = b""
-        deadline = time.monotonic() + seconds
+        deadline = time.monotonic() + HANG_SECONDS
         while len(data) < count:
             assert time.monotonic() < deadline, f"got {data!r}, {len(data)} of {count} bytes"
             data += self.line.read(0.5)
@@ -76,19 +77,8 @@ class Stub:
         return data
 
     def meet(self) -> None:
-        """Waits until the firmware answers.
-
-        As on a real board, its boot message may go out before anybody listens, and what comes in before its UART is
-        on is lost.
-        """
-        data = b""
-        for _ in range(20):
-            self.line.write(b"i")
-            while more := self.line.read(0.5 if len(data.removeprefix(b"BOOT\n")) < 20 else 0):
-                data += more
-            if len(data.removeprefix(b"BOOT\n")) == 20:
-                return
-        raise AssertionError(f"the firmware does not answer as it should: {data!r}")
+        """Waits for the boot message. What is sent before it is lost: the UART is not on yet."""
+        assert self.receive(5) == b"BOOT\n"
 
     def ask(self, command: bytes, reply: str) -> tuple[Any, ...]:
         """Sends a command and unpacks its reply, a struct format."""

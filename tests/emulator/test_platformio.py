@@ -252,10 +252,10 @@ def test_the_host_port_takes_one_client_after_the_other(this_machine: Target, tm
     try:
         assert process.stdout is not None
         port = int(process.stdout.readline().removeprefix("listening on "))
-        for _ in range(3):
+        for boot in (b"BOOT\n", b"", b""):
             with serial.open(f"socket://127.0.0.1:{port}") as line:
                 stub = Stub(line)
-                stub.meet()
+                assert stub.receive(len(boot)) == boot
                 assert stub.echo(b"hello") == b"hello"
     finally:
         process.kill()

@@ -15,9 +15,11 @@ TOOL = Tool("qemu-system-arm", "runs Cortex-M firmware without a board", apt("qe
 SETTINGS = {"machine": str, "icount_shift": int}
 
 
-def command(elf: Path, settings: Mapping[str, str], listening_fd: int) -> list[str]:
-    """The command line. ``settings``: machine, and optionally icount_shift (0 … 10, default 0: 1 ns per instruction)
-    and cpu."""
+def command(elf: Path, settings: Mapping[str, str], connection: int) -> list[str]:
+    """The command line; the file descriptor ``connection`` becomes the UART.
+
+    ``settings``: machine, and optionally icount_shift (0 … 10, default 0: 1 ns per instruction) and cpu.
+    """
     if "machine" not in settings:
         raise TransportError("the target has no custom_qemu_machine in platformio.ini, so QEMU cannot run it")
     arguments = [TOOL.program, "-machine", settings["machine"]]
@@ -26,7 +28,7 @@ def command(elf: Path, settings: Mapping[str, str], listening_fd: int) -> list[s
     return [
         *arguments,
         *("-icount", f"shift={settings.get('icount_shift', '0')}", "-kernel", str(elf)),
-        *("-chardev", f"socket,id=uart,fd={listening_fd},server=on,wait=off,nodelay=on", "-serial", "chardev:uart"),
+        *("-chardev", f"socket,id=uart,fd={connection},nodelay=on", "-serial", "chardev:uart"),
         *("-display", "none", "-monitor", "none", "-nodefaults", "-no-user-config"),
     ]
 
@@ -35,15 +37,17 @@ def command(elf: Path, settings: Mapping[str, str], listening_fd: int) -> list[s
 def open(elf: Path, emulator: Emulator) -> Iterator[ChildTransport]:
     """Runs ``elf`` and yields its UART; MissingTool without QEMU, TransportError when it ends early.
 
-    kerf itself binds the socket and hands it over, so no other program can take the port in between, and a client can
-    connect before the first instruction: nothing the firmware says at boot is lost.
+    Both ends of the UART's connection are made before QEMU starts and one of them is handed over. No other program can
+    take the port in between, and what the firmware says at boot is not lost: QEMU drops what is sent while nobody is
+    connected, and if it had to accept a connection itself, its CPU could be ahead of that on a busy machine.
     """
     TOOL.require()
     with socket.create_server(("127.0.0.1", 0), backlog=1) as listener:
         host, port = listener.getsockname()
         with (
             serial.open(f"socket://{host}:{port}", emulated=True) as line,
-            running(command(elf, emulator.settings, listener.fileno()), [listener.fileno()], TOOL.missing) as child,
+            listener.accept()[0] as uart,
+            running(command(elf, emulator.settings, uart.fileno()), [uart.fileno()], TOOL.missing) as child,
         ):
-            listener.close()  # QEMU's alone now: if it ends before it accepts, the line breaks
+            uart.close()  # QEMU's alone now: the line breaks when it ends
             yield ChildTransport(line, child, emulated=True)

@@ -2,7 +2,8 @@
 //
 //     firmware.elf PORT     serves on PORT (0: any free one) and prints "listening on PORT"
 //
-// One client at a time; it may disconnect and reconnect. What is written without a client is lost, as on a UART.
+// It boots when the first client connects, which therefore gets the boot message. One client at a time; it may
+// disconnect and reconnect. What is written without a client is lost, as on a UART.
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -58,7 +59,7 @@ void hang_up() {
     client = -1;
 }
 
-// Waits up to `milliseconds` for a client or for bytes from it.
+// Waits up to `milliseconds` (-1: without a limit) for a client or for bytes from it.
 void wait_for_input(int milliseconds) {
     pollfd waiting{client >= 0 ? client : server, POLLIN, 0};
     if (poll(&waiting, 1, milliseconds) <= 0) return;
@@ -150,6 +151,7 @@ int main(int argc, char** argv) {
         client = std::atoi(argv[3]);
     } else if (argc == 2) {
         listen_on(static_cast<uint16_t>(std::atoi(argv[1])));
+        wait_for_input(-1);
     } else {
         std::fprintf(stderr, "usage: %s PORT\n", argv[0]);
         return 2;
