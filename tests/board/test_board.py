@@ -14,7 +14,7 @@ from tools.protocol import AskStats, Reset, Resetting, Stats
 from tools.transports import Transport
 from tools.values import DeviceRun, Request, Target, Vectors
 
-pytestmark = [pytest.mark.board, pytest.mark.timeout(1800)]
+pytestmark = pytest.mark.board
 
 
 @pytest.fixture(scope="module")

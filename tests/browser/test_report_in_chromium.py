@@ -103,7 +103,7 @@ def report() -> str:
 def chromium(path: Path, profile: Path, *options: str) -> tuple[str, list[str]]:
     """What --dump-dom and the like print, and the messages on the console."""
     command = [CHROMIUM, *OPTIONS, f"--user-data-dir={profile}", *options, path.as_uri()]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return done.stdout, re.findall(r"^\[.*CONSOLE.*$", done.stderr, re.MULTILINE)
 

@@ -31,11 +31,9 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def kerf(checkout: Path) -> Kerf:
     """kerf("run", "--target", …, path=PATH): exit code, standard output and error."""
 
-    def run(*arguments: str, path: str | None = None, timeout: float = 240) -> "subprocess.CompletedProcess[str]":
+    def run(*arguments: str, path: str | None = None) -> "subprocess.CompletedProcess[str]":
         environment = os.environ | ({"PATH": path} if path is not None else {})
         command = command_line(checkout, arguments)
-        return subprocess.run(
-            command, cwd=checkout, env=environment, capture_output=True, text=True, timeout=timeout, check=False
-        )
+        return subprocess.run(command, cwd=checkout, env=environment, capture_output=True, text=True, check=False)
 
     return run

@@ -27,9 +27,7 @@ def kerf(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> Kerf:
         copy = shutil.copy(model, folder)
         command = command_line(folder / "kerf", [*arguments, "--model", str(copy)])
         environment = os.environ | {"TMPDIR": str(folder / "tmp")}
-        return subprocess.run(
-            command, cwd=folder, env=environment, capture_output=True, text=True, timeout=240, check=False
-        )
+        return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
 
     return run
 

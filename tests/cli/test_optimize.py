@@ -11,8 +11,6 @@ from command_line import command_line
 
 FLATTEN = Path(__file__).parents[1] / "unit" / "flatten.tflite"
 
-pytestmark = [pytest.mark.timeout(1200)]
-
 
 def inv(checkout: Path, *words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command_line(checkout, list(words)), cwd=checkout, capture_output=True, text=True)

@@ -22,7 +22,6 @@ pytestmark = [
     pytest.mark.compiler,
     pytest.mark.skipif(shutil.which("g++") is None, reason="needs g++: sudo apt-get install g++"),
     pytest.mark.skipif(not is_installed(TFLM), reason="needs the tflite-micro package (Linux x86-64)"),
-    pytest.mark.timeout(900),
 ]
 
 ROOT = Path(__file__).parents[2]
@@ -82,7 +81,6 @@ def run(command: str, checkout: Path) -> str:
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=600,
     )
     assert child.returncode == 0, f"{command}\n{child.stdout}\n{child.stderr}"
     return child.stdout

@@ -45,7 +45,7 @@ def test_the_firmware_in_renode_test(program: Path, built: pipeline.Built, tmp_p
     command = [runner, str(SUITE), "-r", str(results)]
     for name, value in variables.items():
         command += ["--variable", f"{name}:{value}"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=280, check=False)
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 
 

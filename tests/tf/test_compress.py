@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -371,12 +370,11 @@ def test_interrupt_in_the_middle_leaves_no_model(digits: Trained, tmp_path: Path
         command, cwd=ROOT, stderr=subprocess.PIPE, text=True, env={**os.environ, "TMPDIR": str(elsewhere)}
     ) as child:
         assert child.stderr is not None
-        deadline = time.monotonic() + 120
         while "2/8" not in child.stderr.readline():
-            assert child.poll() is None and time.monotonic() < deadline
+            assert child.poll() is None
         child.send_signal(sig)
         child.stderr.read()
-        assert child.wait(timeout=30) != 0
+        assert child.wait() != 0
     assert [p.name for p in out.iterdir() if p.name[0] != "." and p.suffix != ".log"] == []
     assert list(elsewhere.iterdir()) == [], "what training for int8 writes is where the next start removes it"
     assert len(list(out.glob(".*"))) == (sig == signal.SIGKILL)

@@ -13,7 +13,7 @@ from tools.pipeline import places
 from tools.progress import Progress
 from tools.values import Request
 
-pytestmark = [pytest.mark.tf, pytest.mark.timeout(1800)]
+pytestmark = pytest.mark.tf
 
 SAMPLES, WINDOW, BANDS = 200, 8, 4
 

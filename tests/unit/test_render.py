@@ -67,7 +67,7 @@ def compile_model(source: bytes, folder: Path) -> None:
     path.write_bytes(source)
     flags = ["-std=c++17", "-trigraphs", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-Wundef", "-Wdouble-promotion"]
     command = ["g++", *flags, "-I", str(_firmware.FIRMWARE), "-c", str(path), "-o", str(folder / "model.o")]
-    child = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    child = subprocess.run(command, capture_output=True, text=True)
     assert child.returncode == 0, child.stderr
 
 
