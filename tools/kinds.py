@@ -54,9 +54,9 @@ def _is_number(value: Any) -> bool:
 
 TEXT = Value("text", _is_text)
 SHA256 = Value("64 hex digits", lambda value: isinstance(value, str) and bool(re.fullmatch("[0-9a-f]{64}", value)))
-COUNT = Value("a whole number from 0 on", lambda value: type(value) is int and _is_number(value))
-RATE = Value("a whole number from 1 on", lambda value: type(value) is int and _is_number(value) and value > 0)
-AMOUNT = Value("a number from 0 on", _is_number)
+COUNT = Value("a whole number of at least 0", lambda value: type(value) is int and _is_number(value))
+RATE = Value("a whole number of at least 1", lambda value: type(value) is int and _is_number(value) and value > 0)
+AMOUNT = Value("a number of at least 0", _is_number)
 SHARE = Value("a number from 0 to 1", lambda value: _is_number(value) and value <= 1)
 
 

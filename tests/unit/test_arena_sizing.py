@@ -39,7 +39,7 @@ def test_the_arena_is_tried_once_on_the_target_or_its_stand_in(
     quantized = SimpleNamespace(tflite=MODEL.read_bytes(), model="m", sha256="0" * 64)
     monkeypatch.delenv(targets.TFLM_LIB, raising=False)
     monkeypatch.setattr(places, "BUILD", tmp_path)
-    monkeypatch.setattr(qemu, "require", lambda: None)
+    monkeypatch.setattr(qemu, "TOOL", MagicMock())
     monkeypatch.setattr(firmware, "quantize", lambda ask, progress: quantized)
     monkeypatch.setattr(firmware, "_linked", linked)
     monkeypatch.setattr(sizing, "find", lambda elf, start: 1600)

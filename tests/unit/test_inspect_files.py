@@ -119,7 +119,7 @@ def test_a_model_that_contradicts_itself_about_a_variable_is_shown_as_it_is(tmp_
     found = pipeline.inspect(written(tmp_path, RawModel(tensors, ops, (0, 2))), Progress())
     assert [layer["op"] for layer in found["layers"]] == ["ASSIGN_VARIABLE", "RELU"]
     assert found["layers"][0]["output_shape"] is None
-    assert any("has no handle of a variable" in reason for reason in found["unsupported"]["aot"])
+    assert any("has no variable handle" in reason for reason in found["unsupported"]["aot"])
     assert "ASSIGN_VARIABLE" in table(found) and "ASSIGN_VARIABLE" in inspect_page.html(found)
 
 
@@ -173,7 +173,7 @@ def test_a_damaged_file_gets_one_sentence(tmp_path: Path) -> None:
     path.write_bytes(FLATTEN.read_bytes()[:600])
     with pytest.raises(ModelError, match=r"^model 'cut' is truncated or damaged .* copy or convert the file again$"):
         pipeline.inspect(Request(model=str(path)), Progress())
-    with pytest.raises(UsageError, match=r"flatten.tflite is int8 already and cannot become float32"):
+    with pytest.raises(UsageError, match=r"flatten.tflite is already int8 and cannot be converted to float32"):
         pipeline.inspect(Request(model=str(FLATTEN), mode="float32"), Progress())
     with pytest.raises(UsageError, match=r"unknown mode 'int7'"):
         pipeline.inspect(Request(model=str(FLATTEN), mode="int7"), Progress())

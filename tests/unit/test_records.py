@@ -79,7 +79,7 @@ OPTIONAL = ["data_sha256", "device", "sequence_length"]
 
 def test_a_quantity_is_a_field_where_it_applies() -> None:
     assert records.to_json(SEQUENCE) == records.to_json(RECORD) | IN_SEQUENCE
-    with pytest.raises(ValueError, match=r"sequence_length is -1, not a whole number from 0 on"):
+    with pytest.raises(ValueError, match=r"sequence_length is -1, not a whole number of at least 0"):
         records.from_json(records.to_json(RECORD) | {"sequence_length": -1})
 
 

@@ -153,7 +153,7 @@ class Operator:
     crash: Objection | None = None
     state: StateRole | None = None
 
-    def variant(self, op: Op, graph: Graph, core: Core, goal: str) -> Variant:
+    def variant(self, op: Op, graph: Graph, core: Core, goal: str = "speed") -> Variant:
         """The variant for the operator on this core; after check()."""
         preferred = sorted(self.variants, key=lambda variant: variant.goal != goal)
         return next(variant for variant in preferred if variant.accepts(op, graph, core))
