@@ -316,7 +316,7 @@ def test_refusals_name_the_layer_and_the_way_out(tf: Any, data: Data, tmp_path: 
     chain = keras.Sequential
     image = keras.Input((8, 8, 1), name="image")
     text = refusal(chain([image, layers.Reshape((8, 8)), layers.LSTM(4, name="memory")]))
-    assert "mine.keras has the layer 'memory' of kind LSTM" in text and "Conv2D" in text
+    assert "mine.keras has the layer 'memory' (LSTM)" in text and "Conv2D" in text
     shared = layers.Conv2D(1, 3, padding="same", name="twice")
     text = refusal(keras.Model(image, layers.Flatten()(shared(shared(image)))))
     assert "uses the layer 'twice' more than once" in text

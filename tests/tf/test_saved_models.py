@@ -477,7 +477,7 @@ def test_objects_written_out_as_bytes(tf: Any, saved: Path, tmp_path: Path, load
 
 def test_programs_of_tensorflow_1(tf: Any, saved: Path, tmp_path: Path, loader: list[Any]) -> None:
     path = edit(tf, saved, tmp_path / "m", lambda meta: meta.ClearField("object_graph_def"))
-    assert refused(path).startswith("is a SavedModel of TensorFlow 1, which kerf does not read")
+    assert refused(path).startswith("is a SavedModel of TensorFlow 1, which kerf does not support")
     assert loader == []
 
 
