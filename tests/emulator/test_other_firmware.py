@@ -42,7 +42,7 @@ def port(own_build: Path) -> Iterator[str]:
     settings = targets.find(THERE.target).emulators["qemu"].settings
     with socket.create_server(("127.0.0.1", 0)) as listener:
         url = "socket://{}:{}".format(*listener.getsockname())
-        with running(qemu.command(elf, settings, listener.fileno()), [listener.fileno()]):
+        with running(qemu.command(elf, settings, listener.fileno(), listening=True), [listener.fileno()]):
             yield url
 
 

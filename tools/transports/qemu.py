@@ -15,8 +15,8 @@ TOOL = Tool("qemu-system-arm", "runs Cortex-M firmware without a board", apt("qe
 SETTINGS = {"machine": str, "icount_shift": int}
 
 
-def command(elf: Path, settings: Mapping[str, str], connection: int) -> list[str]:
-    """The command line; the file descriptor ``connection`` becomes the UART.
+def command(elf: Path, settings: Mapping[str, str], connection: int, listening: bool = False) -> list[str]:
+    """The command line; the file descriptor ``connection`` becomes the UART, or clients call it one after the other.
 
     ``settings``: machine, and optionally icount_shift (0 … 10, default 0: 1 ns per instruction) and cpu.
     """
@@ -25,10 +25,11 @@ def command(elf: Path, settings: Mapping[str, str], connection: int) -> list[str
     arguments = [TOOL.program, "-machine", settings["machine"]]
     if "cpu" in settings:
         arguments += ["-cpu", settings["cpu"]]
+    server = "server=on,wait=off," if listening else ""
     return [
         *arguments,
         *("-icount", f"shift={settings.get('icount_shift', '0')}", "-kernel", str(elf)),
-        *("-chardev", f"socket,id=uart,fd={connection},nodelay=on", "-serial", "chardev:uart"),
+        *("-chardev", f"socket,id=uart,fd={connection},{server}nodelay=on", "-serial", "chardev:uart"),
         *("-display", "none", "-monitor", "none", "-nodefaults", "-no-user-config"),
     ]
 
