@@ -25,8 +25,8 @@ CXX_FLAGS = [
     "-Wundef",
     "-Wdouble-promotion",
     "-Werror",
-    "-O1",
-    "-g",
+    "-Og",
+    "-g1",
     "-ffp-contract=off",
     *SANITIZERS,
 ]

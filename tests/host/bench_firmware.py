@@ -13,7 +13,7 @@ HERE = Path(__file__).parent
 FIRMWARE = HERE.parent.parent / "firmware"
 TABLE = json.loads((HERE.parent / "vectors" / "protocol.json").read_text())
 FLAGS = (
-    *("-std=gnu++17", "-O1", "-g", "-Wall", "-Wextra", "-Werror", "-Wundef", "-Wdouble-promotion"),
+    *("-std=gnu++17", "-Og", "-g1", "-Wall", "-Wextra", "-Werror", "-Wundef", "-Wdouble-promotion"),
     *("-fsanitize=address,undefined", "-fno-sanitize-recover=all", f"-I{FIRMWARE}"),
 )
 SHA256 = "deadbeef00010203" + "00" * 24
