@@ -411,6 +411,14 @@ def test(ask: Any, only: str, port: str, target: str) -> None:
     raise Exit(code=checks.test(only, port, target))
 
 
+@kerf_task(only=("", "run the tests whose names match (pytest -k)"))
+def soak(ask: Any, only: str) -> None:
+    """The long forms of the tests: every case on every core, all budgets, all faults; takes an hour or more."""
+    from tools import checks
+
+    raise Exit(code=checks.soak(only))
+
+
 @kerf_task(fix=(False, "fix what can be fixed automatically"))
 def check(ask: Any, fix: bool) -> None:
     """Check lint, formatting and types, in Python and C++."""

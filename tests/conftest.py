@@ -17,4 +17,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--port", help="run the board tests on the board behind this port (auto: find it); it is flashed!")
     group.addoption("--target", help="which board it is: a name from `inv targets`")
     group.addoption("--runtime", default="aot", help="what runs the model on the board (default: aot)")
-    group.addoption("--every-case", action="store_true", help="all of what the suite only samples (see `inv soak`)")
+    group.addoption("--every-case", action="store_true", help="the long forms too, which `inv soak` runs")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leaves the long forms out, and puts the files that take long first, so that no core is idle at the end."""
+    if not config.getoption("--every-case"):
+        long_forms = [item for item in items if item.get_closest_marker("soak")]
+        config.hook.pytest_deselected(items=long_forms)
+        items[:] = [item for item in items if not item.get_closest_marker("soak")]
+    slow = {item.path for item in items if item.get_closest_marker("tf") or item.get_closest_marker("emulator")}
+    items.sort(key=lambda item: item.path not in slow)

@@ -1,18 +1,28 @@
-"""The developer's two commands: the test suite, and lint + format + types in Python and C++."""
+"""The developer's commands: the test suite, its long forms, and lint + format + types in Python and C++."""
 
 import subprocess
 import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+# One file at a time, because a file's tests share builds, and in the order of tests/conftest.py.
+IN_PARALLEL = ("-n", "2", "--dist", "loadfile", "--no-loadscope-reorder")
 
 
 def test(only: str, port: str, target: str) -> int:
     """Runs pytest; returns its exit code. ``port`` and ``target`` are for the board tests."""
-    # There is only one board. Other tests run on two cores, one file at a time, because a file's tests share builds.
-    options = [] if port else ["-n", "2", "--dist", "loadfile"]
+    options = [] if port else [*IN_PARALLEL]  # there is only one board
     options += [*(["-k", only] if only else []), *(["--port", port] if port else [])]
     options += ["--target", target] if target else []
+    return _pytest(options)
+
+
+def soak(only: str) -> int:
+    """Runs the long forms, and every case of what the suite samples; returns pytest's exit code."""
+    return _pytest([*IN_PARALLEL, "--every-case", "-m", "soak or sampled", *(["-k", only] if only else [])])
+
+
+def _pytest(options: list[str]) -> int:
     return subprocess.run([sys.executable, "-m", "pytest", *options], cwd=ROOT, check=False).returncode
 
 

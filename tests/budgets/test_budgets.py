@@ -14,7 +14,7 @@ from tools.progress import Progress
 
 IN_SUITE = "wake_word"
 
-pytestmark = [pytest.mark.emulator, pytest.mark.tf, pytest.mark.timeout(3600)]
+pytestmark = [pytest.mark.emulator, pytest.mark.sampled, pytest.mark.tf, pytest.mark.timeout(3600)]
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -1,6 +1,6 @@
 """The operators' case tables on every core, compiled as firmware is: the kernels a core gets equal the oracle there.
 
-The suite runs every eighth case on each core, others on each; `--every-case`, or `inv soak cores`, runs them all.
+The suite runs every eighth case on each core, others on each; `inv soak --only cores` runs them all.
 """
 
 from importlib import import_module
@@ -23,7 +23,7 @@ from single_op import OpSpec
 
 from tools.graph import ops
 
-pytestmark = [pytest.mark.emulator, pytest.mark.timeout(3600)]
+pytestmark = [pytest.mark.emulator, pytest.mark.sampled, pytest.mark.timeout(3600)]
 
 STRIDE = 8  # the share of the cases that the suite runs on each core
 

@@ -56,7 +56,7 @@ def test_run_over_a_spoiled_line(device: Transport, kind: str, monkeypatch: pyte
     vectors = make_vectors(12)
     line = fake.Unreliable(device, fake.Faults(**{kind: 0.08}), seed=5)
     run = bench.run(line, vectors, SHA256, 2)
-    assert line.injected > 5
+    assert line.injected > 0
     assert bench.compare(vectors, run.outputs) == ()
 
 
@@ -150,14 +150,17 @@ def test_state_begins_anew_with_every_run(stateful: Path) -> None:
             assert run.retries == 0
 
 
+@pytest.mark.parametrize("seed", [5, *(pytest.param(seed, marks=pytest.mark.soak) for seed in range(100, 120))])
 @pytest.mark.parametrize("kind", ["drop", "garble", "duplicate", "delay", "banner"])
-def test_a_spoiled_line_does_not_disturb_a_sequence(stateful: Path, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_spoiled_line_does_not_disturb_a_sequence(
+    stateful: Path, kind: str, seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("tools.link.FIRST_WAIT_SECONDS", 0.03)
     vectors = make_vectors(12, in_sequence=True)
     with host.open(stateful) as device:
-        line = fake.Unreliable(device, fake.Faults(**{kind: 0.08}), seed=5)
+        line = fake.Unreliable(device, fake.Faults(**{kind: 0.15}), seed=seed)
         run = bench.run(line, vectors, SHA256, 2)
-    assert line.injected > 5
+    assert line.injected > 0
     assert bench.compare(vectors, run.outputs) == ()
 
 
@@ -188,7 +191,7 @@ def test_capture_over_a_spoiled_line(device: Transport, kind: str, monkeypatch: 
     vectors = make_vectors(15)
     line = fake.Unreliable(device, fake.Faults(**{kind: 0.08}), seed=5)
     rows, _ = bench.capture(line, vectors.inputs, LAYERS, SHA256)
-    assert line.injected > 3
+    assert line.injected > 0
     assert bench.compare(vectors, tuple(np.stack(column) for column in zip(*rows, strict=True))) == ()
 
 

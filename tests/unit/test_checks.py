@@ -1,0 +1,56 @@
+"""What `inv test` and `inv soak` run."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tools import checks
+
+ROOT = Path(__file__).parents[2]
+LONG_FORMS = """
+import pytest
+
+def test_short(): pass
+
+@pytest.mark.soak
+def test_long(): pass
+
+@pytest.mark.sampled
+def test_share(pytestconfig): print("every case:", pytestconfig.getoption("--every-case"))
+"""
+
+
+def ran(folder: Path, *options: str) -> str:
+    (folder / "conftest.py").write_bytes((ROOT / "tests" / "conftest.py").read_bytes())
+    (folder / "test_forms.py").write_text(LONG_FORMS)
+    command = [sys.executable, "-m", "pytest", "-vs", "-p", "no:cacheprovider", f"-c{ROOT / 'pyproject.toml'}"]
+    done = subprocess.run([*command, f"--rootdir={folder}", *options, folder], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_long_forms_run_on_request_only(tmp_path: Path) -> None:
+    said = ran(tmp_path)
+    assert re.findall("::(test_[a-z]+)", said) == ["test_short", "test_share"]
+    assert "every case: False" in said and "1 deselected" in said
+
+
+def test_soak_runs_them_and_every_case(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[list[str]] = []
+    monkeypatch.setattr(checks, "_pytest", lambda options: asked.append(options) or 0)
+    assert checks.soak("") == 0
+    options = [option for option in asked[0] if option not in checks.IN_PARALLEL]
+    said = ran(tmp_path, *options)
+    assert re.findall("::(test_[a-z]+)", said) == ["test_long", "test_share"]
+    assert "every case: True" in said
+
+
+def test_a_board_is_not_shared(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[list[str]] = []
+    monkeypatch.setattr(checks, "_pytest", lambda options: asked.append(options) or 0)
+    checks.test("", "", "")
+    checks.test("digits", "auto", "esp32")
+    assert asked == [list(checks.IN_PARALLEL), ["-k", "digits", "--port", "auto", "--target", "esp32"]]
