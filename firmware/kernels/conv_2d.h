@@ -37,6 +37,19 @@ constexpr int32_t OutputDepth(const Conv2DInt8Params& p) {
     return p.output_depth;
 }
 
+constexpr bool IsPointwise(const Conv2DInt8Params& p) {
+    return p.filter_height == 1 && p.filter_width == 1 && p.stride_height == 1 && p.stride_width == 1 &&
+           p.padding_top == 0 && p.padding_left == 0;
+}
+
+// A pointwise convolution has no rows: all its positions are one.
+constexpr Conv2DInt8Params Flattened(Conv2DInt8Params p) {
+    if (!IsPointwise(p)) return p;
+    p.input_width = p.output_width = p.batches * p.output_height * p.output_width;
+    p.batches = p.input_height = p.output_height = 1;
+    return p;
+}
+
 struct Conv2DInt16Params {
     int32_t batches;
     int32_t input_height, input_width, input_depth;

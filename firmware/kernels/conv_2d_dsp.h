@@ -43,19 +43,6 @@ constexpr int32_t Quads(const Conv2DInt8Params& p) {
     return (runs.count * p.filter_height * ((runs.length + 1) / 2) + 1) / 2;
 }
 
-constexpr bool IsPointwise(const Conv2DInt8Params& p) {
-    return p.filter_height == 1 && p.filter_width == 1 && p.stride_height == 1 && p.stride_width == 1 &&
-           p.padding_top == 0 && p.padding_left == 0;
-}
-
-// A pointwise convolution has no rows: all its positions are one.
-constexpr Conv2DInt8Params Flattened(Conv2DInt8Params p) {
-    if (!IsPointwise(p)) return p;
-    p.input_width = p.output_width = p.batches * p.output_height * p.output_width;
-    p.batches = p.input_height = p.output_height = 1;
-    return p;
-}
-
 // Reading past the input is never needed where no window leaves it; else rows are copied, with their padding.
 constexpr bool ReadsInput(const Conv2DInt8Params& p) {
     const int32_t bottom =
@@ -421,7 +408,7 @@ constexpr int32_t conv_2d_int8_dsp_scratch_bytes() {
 template <const Conv2DInt8Params& p>
 inline void conv_2d_int8_dsp(const int8_t* input, const int32_t* packed, uint8_t* scratch, int8_t* output) {
     static_assert(p.output_depth >= 2 && p.filter_depth == p.input_depth);
-    static constexpr Conv2DInt8Params kFlattened = dsp::Flattened(p);
+    static constexpr Conv2DInt8Params kFlattened = Flattened(p);
     dsp::Conv2DInt8(kFlattened, dsp::kConvInt8<(p.activation_min != p.output_offset)>, input, packed,
                     reinterpret_cast<uint32_t*>(scratch), output);
 }

@@ -31,19 +31,6 @@ constexpr int32_t Conv2DScratchBytes(const Conv2DInt8Params& p) {
     return (kPositions + (FillsTile(p) ? 0 : 1)) * kLanes * Chunks(p);
 }
 
-// A pointwise convolution has no rows: all its positions are one.
-constexpr bool IsPointwise(const Conv2DInt8Params& p) {
-    return p.filter_height == 1 && p.filter_width == 1 && p.stride_height == 1 && p.stride_width == 1 &&
-           p.padding_top == 0 && p.padding_left == 0;
-}
-
-constexpr Conv2DInt8Params Flattened(Conv2DInt8Params p) {
-    if (!IsPointwise(p)) return p;
-    p.input_width = p.output_width = p.batches * p.output_height * p.output_width;
-    p.batches = p.input_height = p.output_height = 1;
-    return p;
-}
-
 // Two times `pairs` channels of four positions.
 //   packed   for each two channels: [chunks][2][16] weights, and bias, multiplier and shift of the one and the other
 //   offsets  of the positions in `output`: [4][2], those of the second channel 1 more
@@ -201,7 +188,7 @@ constexpr int32_t conv_2d_int8_helium_scratch_bytes() {
 template <const Conv2DInt8Params& p>
 inline void conv_2d_int8_helium(const int8_t* input, const int8_t* packed, uint8_t* scratch, int8_t* output) {
     static_assert(p.output_depth >= 2 && p.filter_depth == p.input_depth);
-    static constexpr Conv2DInt8Params kFlattened = helium::Flattened(p);
+    static constexpr Conv2DInt8Params kFlattened = Flattened(p);
     helium::Conv2DInt8Limited(kFlattened, helium::ConvBlockInt8<(p.activation_min != p.output_offset)>, input, packed,
                               reinterpret_cast<int8_t*>(scratch), output);
 }

@@ -93,7 +93,7 @@ bool Equal(const Layer& layer, int32_t outputs, int32_t scratch_words, bool in_p
 
 // Whether the output may begin where the input does.
 bool OverwritesInput(const Conv2DInt8Params& p) {
-    if (dsp::IsPointwise(p)) return p.output_depth <= p.input_depth;
+    if (IsPointwise(p)) return p.output_depth <= p.input_depth;
     return p.output_width * p.output_depth <= p.input_width * p.input_depth && p.output_height <= p.input_height;
 }
 
@@ -103,7 +103,7 @@ bool OverwritesInput(const DepthwiseConv2DInt8Params& p) {
 
 bool Conv2D(const Layer& layer) {
     const auto p = layer.As<Conv2DInt8Params>();
-    const auto flattened = dsp::Flattened(p);
+    const auto flattened = Flattened(p);
     const auto& block = p.activation_min == p.output_offset ? dsp::kConvInt8<false> : dsp::kConvInt8<true>;
     return Equal(
         layer, p.batches * p.output_height * p.output_width * p.output_depth, dsp::Conv2DScratchWords(p, 1),
