@@ -79,7 +79,7 @@ def test_a_spoiled_line_changes_nothing(board: tuple[Target, Image], monkeypatch
         faults = fake.Faults(drop=0.03, garble=0.03, duplicate=0.03, banner=0.03)
         spoiled = fake.Unreliable(line, faults, seed=2)
         run = bench.run(spoiled, vectors(5), SHA256, 2)
-    assert spoiled.injected > 0
+    assert spoiled.injected > 3
     assert bench.compare(vectors(5), run.outputs) == ()
     assert run.invoke == clean.invoke
 

@@ -56,7 +56,7 @@ def test_run_over_a_spoiled_line(device: Transport, kind: str, monkeypatch: pyte
     vectors = make_vectors(12)
     line = fake.Unreliable(device, fake.Faults(**{kind: 0.08}), seed=5)
     run = bench.run(line, vectors, SHA256, 2)
-    assert line.injected > 0
+    assert line.injected > 5
     assert bench.compare(vectors, run.outputs) == ()
 
 
@@ -160,7 +160,7 @@ def test_a_spoiled_line_does_not_disturb_a_sequence(
     with host.open(stateful) as device:
         line = fake.Unreliable(device, fake.Faults(**{kind: 0.15}), seed=seed)
         run = bench.run(line, vectors, SHA256, 2)
-    assert line.injected > 0
+    assert line.injected > 5
     assert bench.compare(vectors, run.outputs) == ()
 
 
@@ -191,7 +191,7 @@ def test_capture_over_a_spoiled_line(device: Transport, kind: str, monkeypatch: 
     vectors = make_vectors(15)
     line = fake.Unreliable(device, fake.Faults(**{kind: 0.08}), seed=5)
     rows, _ = bench.capture(line, vectors.inputs, LAYERS, SHA256)
-    assert line.injected > 0
+    assert line.injected > 3
     assert bench.compare(vectors, tuple(np.stack(column) for column in zip(*rows, strict=True))) == ()
 
 

@@ -93,6 +93,15 @@ CASES = {
     **{f"depth multiplier {n}": depthwise(8, depth=3, multiplier=n) for n in (2, 3, 4, 5)},
     "one channel multiplied": depthwise(9, depth=1, multiplier=8, size=(9, 7), filter_size=(5, 4), stride=(2, 2)),
     "batch of three": depthwise(10, batches=3, stride=(2, 2)),
+    **{
+        f"one column, {taps} taps, stride {stride}, {padding}": depthwise(
+            61, size=(20, 1), filter_size=(taps, 1), stride=(stride, stride), padding=padding
+        )
+        for taps, stride, padding in ((1, 1, "SAME"), (5, 1, "SAME"), (8, 1, "VALID"), (6, 3, "SAME"), (5, 2, "VALID"))
+    },
+    "one column, dilated": depthwise(62, size=(20, 1), filter_size=(5, 1), dilation=(3, 1)),
+    "one column, three images": depthwise(63, size=(9, 1), filter_size=(4, 1), batches=3),
+    "one column, depth multiplier": depthwise(64, size=(9, 1), filter_size=(4, 1), depth=3, multiplier=2),
     "one weight scale": depthwise(11, weight_scale=0.01),
     "no bias": depthwise(12, bias_limit=None),
     "weights that are an input": depthwise(13, variable_weights=True, weight_scale=0.01, bias_limit=None),

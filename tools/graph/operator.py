@@ -27,14 +27,12 @@ class Variant:
     """One kernel of an operator, and where it can be used.
 
     ``accepts`` may look at the operator (types, shapes, weights) and at the core; ``call`` comes after check(), and
-    computes exact numbers but no C++ text. Of an operator's variants the first that accepts is chosen, unless there is
-    one that is for the goal: one of schedule.GOALS, None for no more one than another.
+    computes exact numbers but no C++ text. Of an operator's variants the first that accepts is chosen.
     """
 
     name: str
     call: Callable[[Op, Graph], KernelCall]
     accepts: Callable[[Op, Graph, Core], bool] = _always
-    goal: str | None = None
 
 
 PORTABLE = "portable"
@@ -153,7 +151,6 @@ class Operator:
     crash: Objection | None = None
     state: StateRole | None = None
 
-    def variant(self, op: Op, graph: Graph, core: Core, goal: str = "speed") -> Variant:
-        """The variant for the operator on this core; after check()."""
-        preferred = sorted(self.variants, key=lambda variant: variant.goal != goal)
-        return next(variant for variant in preferred if variant.accepts(op, graph, core))
+    def variant(self, op: Op, graph: Graph, core: Core) -> Variant:
+        """The first variant that takes the operator on this core; after check()."""
+        return next(variant for variant in self.variants if variant.accepts(op, graph, core))

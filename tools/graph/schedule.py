@@ -15,15 +15,21 @@ from .plan import needed
 GOALS = ("speed", "size", "ram")
 
 
-def schedule(graph: Graph, core: Core, goal: str = GOALS[0], *, fused: bool = True) -> Schedule:
-    """One step per operator; operators that only change a shape join the step next to them.
+def schedule(graph: Graph, core: Core, goal: str = GOALS[0]) -> Schedule:
+    """The kernel calls of a graph, for the goal.
 
-    For the goal ``ram``, unless not ``fused``, neighbours are chained where that takes memory off the fullest moment,
-    and kernels for the core's extensions, which are faster and need scratch, run only where they add none to it. For
-    the goal ``size`` they do not run at all: their packed weights take more flash.
+    Kernels for the core's extensions are fast, but their packed weights take flash and their scratch RAM. For ``size``
+    they are not used. For ``ram`` they are used where they do not raise the peak, after neighbours have been chained
+    where that lowers it.
     """
-    everywhere = replace(core, dsp=False, mve=False)
-    chosen_for = everywhere if goal == "size" else core
+    if goal == "speed":
+        return _chosen(graph, core)
+    small = _chosen(graph, replace(core, dsp=False, mve=False))
+    return small if goal == "size" else _faster(_chained(small), _chosen(graph, core))
+
+
+def _chosen(graph: Graph, core: Core) -> Schedule:
+    """One step per operator; operators that only change a shape join the step next to them."""
     views = _views(graph)
     steps: list[Step] = []
     made_by: dict[int, int] = {}  # placed tensor → the step that computes it
@@ -37,16 +43,13 @@ def schedule(graph: Graph, core: Core, goal: str = GOALS[0], *, fused: bool = Tr
             else:
                 waiting.append(op)
             continue
-        variant = ops.find(op.kind).variant(op, graph, chosen_for, goal)
+        variant = ops.find(op.kind).variant(op, graph, core)
         made_by.update((output, len(steps)) for output in op.outputs)
         steps.append(Step((*waiting, op), variant.call(op, graph), variant.name))
         waiting = []
     if waiting and steps:
         steps[-1] = replace(steps[-1], ops=(*steps[-1].ops, *waiting))
-    found = Schedule(graph, tuple(steps), views)
-    if not fused or goal != "ram":
-        return found
-    return _faster(_chained(schedule(graph, everywhere, goal, fused=False)), found)
+    return Schedule(graph, tuple(steps), views)
 
 
 def _views(graph: Graph) -> dict[int, int]:
@@ -81,7 +84,7 @@ def _chained(found: Schedule) -> Schedule:
 
 
 def _faster(small: Schedule, fast: Schedule) -> Schedule:
-    """``small`` with the steps of ``fast`` where the fullest moment does not grow by them."""
+    """``small`` with those steps of ``fast`` that do not raise the peak memory."""
     others = {step.ops: step for step in fast.steps}
     limit = needed(small)[:1]
     for at, step in enumerate(small.steps):

@@ -36,10 +36,10 @@ def compile(tflite: bytes, name: str, target: Target, goal: str | None = None) -
     return lower(tflite, name, target.core, goal or GOALS[0])
 
 
-def lower(tflite: bytes, name: str, core: Core, goal: str = GOALS[0], *, fused: bool = True) -> Program:
+def lower(tflite: bytes, name: str, core: Core, goal: str = GOALS[0]) -> Program:
     """The bytes of a .tflite → kernel calls on placed memory: the compiler from end to end."""
     graph = passes.run(read.read(tflite, name))
-    scheduled = schedule(graph, core, goal, fused=fused)
+    scheduled = schedule(graph, core, goal)
     reported = tuple(Reported(step.name, step.kind, graph.tensors[step.output]) for step in scheduled.steps)
     return Program(tflite, graph, reported, scheduled, plan(scheduled), goal)
 

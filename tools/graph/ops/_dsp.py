@@ -1,102 +1,26 @@
-"""The kernels with weights for the DSP extension, firmware/kernels/*_dsp.h: which layers they take, and their calls.
-
-They have the params of the portable kernels, known when they are compiled, and one run of packed constants.
-"""
+"""The kernels with weights for the DSP extension, firmware/kernels/*_dsp.h: which layers they take, and their calls."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
 
-from ...cores import Core
-from ..ir import Constant, DType, Graph, KernelCall, Op, Read, Scratch, Write
+from ..ir import DType, Graph, KernelCall, Op, Write
 from ..operator import Variant
+from . import _extension
 from . import _macs as macs
 from . import _packed_dsp as packed
-from . import _quantized as q
+from ._extension import Kernel, Maker, layer_of
 from ._order import parts
 
 POSITIONS = 3  # of the output that conv_2d_dsp.h computes together
 PLANES = 4  # channels that depthwise_conv_2d_3x3_dsp.h prepares together
 
 
-@dataclass(frozen=True, eq=False)
-class Kernel:
-    """What a DSP kernel takes in place of the portable one's constants, for one layer.
-
-    ``header`` is its name without ``_dsp.h``, ``function`` without ``_dsp``. ``words`` are its packed constants,
-    ``write`` the output, ``scratch_bytes`` as its header computes them.
-    ``chooses_scratch``: it takes as many bytes as it is given, and their number as a template argument.
-    """
-
-    header: str
-    function: str
-    words: packed.Array
-    write: Write
-    scratch_bytes: int
-    chooses_scratch: bool = False
-
-
-# (operator, graph, call of the portable kernel) → kernel; raises ValueError for a layer without packed form.
-Maker = Callable[[Op, Graph, KernelCall], Kernel]
-
-
 def variant(portable_call: Callable[[Op, Graph], KernelCall], makers: Mapping[DType, Maker]) -> Variant:
-    """The variant of an operator with constant int8 weights; ``makers`` are those for its types of activations."""
-
-    def accepts(op: Op, graph: Graph, core: Core) -> bool:
-        dtype = graph.input(op, 0).dtype
-        if not core.dsp or dtype not in makers or not is_constant(op, graph):
-            return False
-        try:
-            makers[dtype](op, graph, portable_call(op, graph))
-        except ValueError:
-            return False
-        return True
-
-    def call(op: Op, graph: Graph) -> KernelCall:
-        plain = portable_call(op, graph)
-        kernel = makers[graph.input(op, 0).dtype](op, graph, plain)
-        return replace(
-            plain,
-            header=f"{kernel.header}_dsp.h",
-            function=f"{kernel.function}_dsp",
-            arguments=(
-                Read(graph.input(op, 0).index),
-                Constant("packed", kernel.words, graph.input(op, 1).index),
-                Scratch(kernel.scratch_bytes, f"{kernel.function}_dsp_scratch_bytes"),
-                kernel.write,
-            ),
-            template=(kernel.scratch_bytes,) if kernel.chooses_scratch else (),
-            constexpr_params=True,
-            by_rows=False,
-        )
-
-    return Variant("dsp", call, accepts)
-
-
-def is_constant(op: Op, graph: Graph) -> bool:
-    """Whether weights and bias are constants, the weights symmetric and int8."""
-    weights, bias = graph.input(op, 1), graph.optional_input(op, 2)
-    constant = weights.data is not None and (bias is None or bias.data is not None)
-    return constant and weights.dtype is DType.INT8 and weights.zero_point == 0
-
-
-def layer_of(op: Op, graph: Graph, channel_axis: int = 0) -> packed.Layer:
-    source, weights, output = graph.input(op, 0), graph.input(op, 1), graph.output(op)
-    bias = graph.optional_input(op, 2)
-    assert weights.data is not None
-    channels = weights.shape[channel_axis]
-    multipliers, shifts = q.channel_multipliers(op, source, weights, output, channels)
-    return packed.Layer(
-        weights=np.moveaxis(weights.data, channel_axis, 0),
-        bias=np.zeros(channels, np.int32) if bias is None or bias.data is None else bias.data.ravel(),
-        multipliers=multipliers,
-        shifts=shifts,
-        input_zero_point=source.zero_point,
-        output_zero_point=output.zero_point,
-    )
+    """The variant for cores with the DSP extension."""
+    return _extension.variant("dsp", lambda core: core.dsp, portable_call, makers)
 
 
 def _wide_layer(op: Op, graph: Graph) -> packed.WideLayer:
@@ -128,6 +52,8 @@ def _convolved(op: Op, graph: Graph, plain: KernelCall, header: str, function: s
     p, source, output = plain.fields, graph.input(op, 0), graph.output(op)
     if p["filter_depth"] != p["input_depth"] or p["output_depth"] < 2:
         raise ValueError("groups, or one channel")
+    if 2 * p["input_height"] * p["input_width"] < p["filter_height"] * p["filter_width"]:
+        raise ValueError("more padding than image: the portable kernel leaves that out")
     runs, length = p["filter_height"], p["filter_width"] * p["input_depth"]
     if p["dilation_width"] != 1:
         runs, length = runs * p["filter_width"], p["input_depth"]
@@ -150,15 +76,47 @@ def _depthwise_conv_2d(op: Op, graph: Graph, plain: KernelCall) -> Kernel:
     layer = replace(layer, weights=layer.weights[:, 0])  # [channels][1][height][width]
     strides = p["stride_height"], p["stride_width"]
     is_3x3 = p["filter_height"] == p["filter_width"] == 3 and p["dilation_height"] == p["dilation_width"] == 1
+    if p["output_width"] == 1:
+        raise ValueError("one column: two are computed together")
     if is_3x3 and strides in ((1, 1), (2, 2)) and p["input_depth"] >= PLANES:
         words = packed.pack_depthwise_conv_2d_3x3(layer)
         name = "depthwise_conv_2d_3x3"
         return Kernel(name, f"{name}_int8", words, write, _planes(p), chooses_scratch=True)
+    if not _pays(p):
+        raise ValueError("too few columns")
+    layer = replace(layer, weights=layer.weights.reshape(-1, p["filter_height"], p["filter_width"]))
     taps = _reach(p, "width") + 1 & ~1
     columns = (p["output_width"] - 1) * p["stride_width"] + taps
     words = packed.pack_depthwise_conv_2d(layer, p["dilation_width"])
     scratch = 4 * ((_reach(p, "height") * columns + 1) // 2)
     return Kernel("depthwise_conv_2d", "depthwise_conv_2d_int8", words, write, scratch)
+
+
+def _pays(p: Mapping[str, int]) -> bool:
+    """Whether kernels/depthwise_conv_2d_dsp.h, which computes two columns together and reads taps in pairs along a row,
+    takes fewer instructions than the portable kernel; measured over 98 layers in docs/performance.md."""
+    return p["output_width"] >= 4 and (p["stride_width"] == 1 or p["filter_width"] >= 4)
+
+
+def sideways(portable_call: Callable[[Op, Graph], KernelCall]) -> Callable[[Op, Graph], KernelCall]:
+    """The call of a depthwise layer, where image and filter are one column wide that of the same layer as one row: what
+    follows in memory is the same, and the kernels for extensions work along rows."""
+
+    def call(op: Op, graph: Graph) -> KernelCall:
+        plain = portable_call(op, graph)
+        p = plain.fields
+        if p["input_width"] != 1 or p["filter_width"] != 1:
+            return plain
+        other = {"height": "width", "width": "height", "padding_top": "padding_left", "padding_left": "padding_top"}
+
+        def turned(name: str) -> str:
+            first, _, axis = name.rpartition("_")
+            return other.get(name, f"{first}_{other[axis]}" if axis in other else name)
+
+        (params,) = plain.params
+        return replace(plain, params=(replace(params, fields={name: p[turned(name)] for name in p}),))
+
+    return call
 
 
 def _fully_connected(op: Op, graph: Graph, plain: KernelCall) -> Kernel:

@@ -1,20 +1,16 @@
-"""The int8 kernels for Helium, firmware/kernels/*_helium.h: which layers they take, and the calls of them.
+"""The int8 kernels for Helium, firmware/kernels/*_helium.h: which layers they take, and their calls."""
 
-They have the params of the portable kernels, known when they are compiled, and one run of packed constants.
-"""
-
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 import numpy as np
 
-from ...cores import Core
-from ..ir import Constant, DType, Graph, KernelCall, Op, Read, Scratch, Write
+from ..ir import DType, Graph, KernelCall, Op, Write
 from ..operator import Variant
+from . import _extension
 from . import _packed_helium as packed
-from ._dsp import is_constant, layer_of
+from ._extension import Kernel, Maker, layer_of
 from ._order import parts
-from ._packed_dsp import Array
 
 POSITIONS = 4  # of the output that conv_2d_helium.h computes together
 BLOCK = 4  # columns of the output that depthwise_conv_2d_3x3_helium.h computes together
@@ -23,59 +19,15 @@ PLANE_ROWS = 4
 LARGEST_OFFSET = (1 << 16) - 1  # of a scattered store
 
 
-@dataclass(frozen=True, eq=False)
-class Kernel:
-    """What a Helium kernel takes in place of the portable one's constants, for one layer.
-
-    ``bytes`` are its packed constants, ``write`` the output, ``scratch_bytes`` as its header computes them.
-    """
-
-    name: str
-    bytes: Array
-    write: Write
-    scratch_bytes: int
-
-
-# (operator, graph, call of the portable kernel) → kernel; raises ValueError for a layer without packed form.
-Maker = Callable[[Op, Graph, KernelCall], Kernel]
-
-
-def variant(portable_call: Callable[[Op, Graph], KernelCall], make: Maker) -> Variant:
-    """The variant of an operator with int8 activations and constant int8 weights."""
-
-    def accepts(op: Op, graph: Graph, core: Core) -> bool:
-        if not core.mve or graph.input(op, 0).dtype is not DType.INT8 or not is_constant(op, graph):
-            return False
-        try:
-            make(op, graph, portable_call(op, graph))
-        except ValueError:
-            return False
-        return True
-
-    def call(op: Op, graph: Graph) -> KernelCall:
-        plain = portable_call(op, graph)
-        kernel = make(op, graph, plain)
-        return replace(
-            plain,
-            header=f"{kernel.name}_helium.h",
-            function=f"{kernel.name}_int8_helium",
-            arguments=(
-                Read(graph.input(op, 0).index),
-                Constant("packed", kernel.bytes, graph.input(op, 1).index),
-                Scratch(kernel.scratch_bytes, f"{kernel.name}_int8_helium_scratch_bytes"),
-                kernel.write,
-            ),
-            constexpr_params=True,
-            by_rows=False,
-        )
-
-    return Variant("helium", call, accepts)
+def variant(portable_call: Callable[[Op, Graph], KernelCall], makers: Mapping[DType, Maker]) -> Variant:
+    """The variant for cores with Helium."""
+    return _extension.variant("helium", lambda core: core.mve, portable_call, makers)
 
 
 # --- the kernels ------------------------------------------------------------------------------------------------------
 
 
-def conv_2d(op: Op, graph: Graph, plain: KernelCall) -> Kernel:
+def _conv_2d(op: Op, graph: Graph, plain: KernelCall) -> Kernel:
     """kernels/conv_2d_helium.h."""
     p = plain.fields
     if p["filter_depth"] != p["input_depth"] or p["output_depth"] < 2:
@@ -86,10 +38,16 @@ def conv_2d(op: Op, graph: Graph, plain: KernelCall) -> Kernel:
     fills_tile = p["input_depth"] % packed.LANES == 0 or p["filter_height"] == p["filter_width"] == 1
     # Four positions are read before the first of them is written: no more than the portable kernel needs.
     write = Write(graph.output(op).index, plain.writes[0].trails)
-    return Kernel("conv_2d", packed.pack_conv_2d(layer_of(op, graph)), write, (POSITIONS + (not fills_tile)) * window)
+    return Kernel(
+        "conv_2d",
+        "conv_2d_int8",
+        packed.pack_conv_2d(layer_of(op, graph)),
+        write,
+        (POSITIONS + (not fills_tile)) * window,
+    )
 
 
-def depthwise_conv_2d(op: Op, graph: Graph, plain: KernelCall) -> Kernel:
+def _depthwise_conv_2d(op: Op, graph: Graph, plain: KernelCall) -> Kernel:
     """kernels/depthwise_conv_2d_3x3_helium.h."""
     p, source, output = plain.fields, graph.input(op, 0), graph.output(op)
     strides = p["stride_height"], p["stride_width"]
@@ -107,17 +65,28 @@ def depthwise_conv_2d(op: Op, graph: Graph, plain: KernelCall) -> Kernel:
     layer = layer_of(op, graph, channel_axis=3)
     layer = replace(layer, weights=layer.weights[:, 0])  # [channels][1][3][3]
     words = packed.pack_depthwise_conv_2d_3x3(layer)
-    return Kernel("depthwise_conv_2d_3x3", words, Write(output.index, trails), planes + packed.LANES)
+    return Kernel(
+        "depthwise_conv_2d_3x3", "depthwise_conv_2d_3x3_int8", words, Write(output.index, trails), planes + packed.LANES
+    )
 
 
-def fully_connected(op: Op, graph: Graph, plain: KernelCall) -> Kernel:
+def _fully_connected(op: Op, graph: Graph, plain: KernelCall) -> Kernel:
     """kernels/fully_connected_helium.h."""
     p, source, output = plain.fields, graph.input(op, 0), graph.output(op)
     trails = parts(source, output, (np.arange(p["batches"]) + 1) * p["input_depth"])
     scratch = packed.LANES * _chunks(p["input_depth"])
     return Kernel(
-        "fully_connected", packed.pack_fully_connected(layer_of(op, graph)), Write(output.index, trails), scratch
+        "fully_connected",
+        "fully_connected_int8",
+        packed.pack_fully_connected(layer_of(op, graph)),
+        Write(output.index, trails),
+        scratch,
     )
+
+
+CONV_2D: Mapping[DType, Maker] = {DType.INT8: _conv_2d}
+DEPTHWISE_CONV_2D: Mapping[DType, Maker] = {DType.INT8: _depthwise_conv_2d}
+FULLY_CONNECTED: Mapping[DType, Maker] = {DType.INT8: _fully_connected}
 
 
 def _chunks(elements: int) -> int:

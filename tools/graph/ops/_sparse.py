@@ -26,8 +26,8 @@ def pack(weights: npt.NDArray[np.int8]) -> tuple[npt.NDArray[np.uint8], npt.NDAr
 def sparse_variant(portable_call: Callable[[Op, Graph], KernelCall]) -> Variant:
     """The variant of CONV_2D or FULLY_CONNECTED for int8 weights that are enough smaller in this form.
 
-    It is the fastest where multiplications are dear. With the DSP extension they are not: dense weights at 80 and 90 %
-    zeros take two thirds of the instructions there, so that it is for the goal ``size``.
+    It saves multiplications. With the DSP extension these cost too little for that: even at 90 % zeros, dense weights
+    take two thirds of the instructions, so its variant comes before this one.
     """
 
     def accepts(op: Op, graph: Graph, core: Core) -> bool:
@@ -52,7 +52,7 @@ def sparse_variant(portable_call: Callable[[Op, Graph], KernelCall]) -> Variant:
         )
         return KernelCall("sparse.h", "conv_2d_int8_sparse", (Params("Conv2DInt8Params", fields),), arguments)
 
-    return Variant("sparse", call, accepts, goal="size")
+    return Variant("sparse", call, accepts)
 
 
 def _is_sparse(op: Op, graph: Graph) -> bool:

@@ -151,7 +151,7 @@ OPERATOR = macs.operator(
     types=macs.NAMES,
     check=check,
     variants=(
-        helium.variant(call, helium.conv_2d),
+        helium.variant(call, helium.CONV_2D),
         dsp.variant(call, dsp.CONV_2D),
         sparse_variant(call),
         Variant("widened", widened_call, _is_narrow),

@@ -113,8 +113,8 @@ OPERATOR = macs.operator(
     types=TYPES,
     check=check,
     variants=(
-        helium.variant(call, helium.depthwise_conv_2d),
-        dsp.variant(call, dsp.DEPTHWISE_CONV_2D),
+        helium.variant(call, helium.DEPTHWISE_CONV_2D),
+        dsp.variant(dsp.sideways(call), dsp.DEPTHWISE_CONV_2D),
         *portable(call),
     ),
     parse=parse,

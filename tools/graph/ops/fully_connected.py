@@ -121,7 +121,7 @@ OPERATOR = macs.operator(
     types=macs.NAMES,
     check=check,
     variants=(
-        helium.variant(call, helium.fully_connected),
+        helium.variant(call, helium.FULLY_CONNECTED),
         dsp.variant(call, dsp.FULLY_CONNECTED),
         sparse_variant(call),
         *portable(call),

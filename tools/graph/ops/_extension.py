@@ -1,0 +1,106 @@
+"""Variants of the operators with weights for what only some cores have, such as the DSP extension or Helium.
+
+Their kernels have the params of the portable kernels, known at compile time, and one run of packed constants in place
+of weights, bias, multipliers and shifts.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ...cores import Core
+from ..ir import Constant, DType, Graph, KernelCall, Op, Read, Scratch, Write
+from ..operator import Variant
+from . import _quantized as q
+from ._packed_dsp import Layer
+
+
+@dataclass(frozen=True, eq=False)
+class Kernel:
+    """What a kernel takes in place of the portable one's constants, for one layer.
+
+    ``header`` and ``function`` are its names without the variant's. ``constants`` are packed, ``write`` is the output,
+    ``scratch_bytes`` what its header computes. With ``chooses_scratch`` it works with as many bytes as it is given, and
+    takes their number as a template argument.
+    """
+
+    header: str
+    function: str
+    constants: npt.NDArray[Any]
+    write: Write
+    scratch_bytes: int
+    chooses_scratch: bool = False
+
+
+# (operator, graph, call of the portable kernel) → kernel; raises ValueError for a layer that it does not take.
+Maker = Callable[[Op, Graph, KernelCall], Kernel]
+
+
+def variant(
+    name: str,
+    has: Callable[[Core], bool],
+    portable_call: Callable[[Op, Graph], KernelCall],
+    makers: Mapping[DType, Maker],
+) -> Variant:
+    """The variant for cores that ``has`` accepts; its weights are int8 constants, ``makers`` go by activation type.
+
+    Headers and functions end in ``_<name>``.
+    """
+
+    def accepts(op: Op, graph: Graph, core: Core) -> bool:
+        dtype = graph.input(op, 0).dtype
+        if not has(core) or dtype not in makers or not _is_constant(op, graph):
+            return False
+        try:
+            makers[dtype](op, graph, portable_call(op, graph))
+        except ValueError:
+            return False
+        return True
+
+    def call(op: Op, graph: Graph) -> KernelCall:
+        plain = portable_call(op, graph)
+        kernel = makers[graph.input(op, 0).dtype](op, graph, plain)
+        function = f"{kernel.function}_{name}"
+        return replace(
+            plain,
+            header=f"{kernel.header}_{name}.h",
+            function=function,
+            arguments=(
+                Read(graph.input(op, 0).index),
+                Constant("packed", kernel.constants, graph.input(op, 1).index),
+                Scratch(kernel.scratch_bytes, f"{function}_scratch_bytes"),
+                kernel.write,
+            ),
+            template=(kernel.scratch_bytes,) if kernel.chooses_scratch else (),
+            constexpr_params=True,
+            by_rows=False,
+        )
+
+    return Variant(name, call, accepts)
+
+
+def _is_constant(op: Op, graph: Graph) -> bool:
+    """Whether weights and bias are constants, the weights symmetric and int8."""
+    weights, bias = graph.input(op, 1), graph.optional_input(op, 2)
+    constant = weights.data is not None and (bias is None or bias.data is not None)
+    return constant and weights.dtype is DType.INT8 and weights.zero_point == 0
+
+
+def layer_of(op: Op, graph: Graph, channel_axis: int = 0) -> Layer:
+    """What pack functions read of a layer; its weights with the output channels first."""
+    source, weights, output = graph.input(op, 0), graph.input(op, 1), graph.output(op)
+    bias = graph.optional_input(op, 2)
+    assert weights.data is not None
+    channels = weights.shape[channel_axis]
+    multipliers, shifts = q.channel_multipliers(op, source, weights, output, channels)
+    return Layer(
+        weights=np.moveaxis(weights.data, channel_axis, 0),
+        bias=np.zeros(channels, np.int32) if bias is None or bias.data is None else bias.data.ravel(),
+        multipliers=multipliers,
+        shifts=shifts,
+        input_zero_point=source.zero_point,
+        output_zero_point=output.zero_point,
+    )
