@@ -2,9 +2,7 @@
 
 import json
 import math
-import re
-import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -13,31 +11,29 @@ import numpy as np
 
 from . import cache, files, oracle
 from . import strip as stripping
-from .child import run
+from .convert import convert
 from .data import samples
 from .data.samples import Samples
 from .errors import ModelError, QuantizeError, UsageError, counted
 from .graph import ops, read
 from .graph.passes.variables import keeps_state
-from .model_files import Loaded, check_path, import_tensorflow, load
+from .model_files import check_path
 from .models import Data
 from .oracle import opinion, signature
 from .oracle.signature import Signature
 from .progress import Progress
-from .quiet import failures_as, quiet
 from .values import MODES, Quantized, SecondOpinion, Trained, Vectors
 
 Tell = Callable[[str], None]
 
 # kerf's own files that determine the result.
 SOURCES = (
-    *("quantize.py", "model_files", "strip.py", "data/samples.py", "oracle"),
+    *("quantize.py", "convert.py", "model_files", "strip.py", "data/samples.py", "oracle"),
     *("graph/specification.py", "graph/passes/variables.py"),
 )
 
 PACKAGES = ("tensorflow", "ai-edge-quantizer", oracle.TFLM, oracle.LITERT)
 MODEL, VECTORS = "model.tflite", "vectors.npz"
-CALIBRATED = ("int8", "int16x8")  # modes that need ranges for activations
 MAX_TFLITE_BYTES = 1 << 28  # far more than any microcontroller can hold
 
 
@@ -96,7 +92,7 @@ def quantize(
     else:
         chosen = mode or "int8"
         log = directory / "quantize.log"
-        tflite, ranges, floats = _convert(
+        tflite, ranges, floats = convert(
             source.path, chosen, provided, calibration, per_tensor_dense, log, progress.say, warn
         )
     full_bytes = len(tflite)
@@ -185,145 +181,6 @@ def adopt(path: Path, mode: str | None) -> bytes:
             f"--mode {found}"
         )
     return tflite
-
-
-def _convert(
-    path: Path,
-    mode: str,
-    provided: Samples | None,
-    calibration: int | None,
-    per_tensor_dense: bool,
-    log: Path,
-    say: Tell,
-    warn: Tell,
-) -> tuple[bytes, str | None, samples.Array | None]:
-    """The .tflite of a Keras model, the source of its ranges, and the Keras model's outputs for opinion.chosen()
-    samples: None without data, or if it has several outputs.
-
-    The conversion runs in a process of its own because TensorFlow crashes on some models (LSTM in int8).
-    """
-    log.unlink(missing_ok=True)
-    with files.temporary(log.with_suffix(".convert")) as folder:
-        folder.mkdir()
-        result, refusal = folder / "model.tflite", folder / "refusal.txt"
-        ranges = None
-        if mode in CALIBRATED and provided is None:
-            ranges = f"{samples.RANDOM_CALIBRATION_SAMPLES} random inputs"
-            warn(
-                f"no data given: {mode} ranges come from {ranges} between 0 and 1, which costs accuracy; give "
-                "--data FILE.npz with an array x of real inputs"
-            )
-        elif mode in CALIBRATED and provided is not None:
-            chosen = samples.choose(provided, calibration)
-            ranges = chosen.what
-            test = [array[opinion.chosen(len(array))] for array in provided.test]
-            for which, arrays in (("calibration", chosen.arrays), ("test", test)):
-                packed = files.pack_arrays({str(i): array for i, array in enumerate(arrays)})
-                (folder / f"{which}.npz").write_bytes(packed)
-        say(f"converting {path.name} to {mode}{f', ranges from {ranges}' if ranges else ''}")
-        with log.open("w", encoding="utf-8") as output:
-            arguments = (str(path), mode, str(folder), str(log), str(int(per_tensor_dense)))
-            child = run(__name__, *arguments, stdout=output, stderr=output, temporary=folder)
-        if refusal.is_file():
-            raise QuantizeError(refusal.read_text(encoding="utf-8"))
-        if child.returncode != 0 or not result.is_file():
-            raise QuantizeError(
-                f"TensorFlow's converter crashed on {path} in mode {mode} (exit code {child.returncode}): "
-                f"try another mode; its output is in {log}"
-            )
-        floats = folder / "floats.npz"
-        return result.read_bytes(), ranges, files.unpack_arrays(floats.read_bytes())["0"] if floats.is_file() else None
-
-
-def _serve(path: Path, mode: str, folder: Path, log: Path, per_tensor_dense: bool) -> None:
-    """The child: a Keras file and folder/calibration.npz → folder/model.tflite, or the reason in refusal.txt.
-
-    folder/test.npz → floats.npz: the Keras model's own output.
-    """
-    try:
-        loaded = load(path, log)
-        given = folder / "calibration.npz"
-        arrays = tuple(files.unpack_arrays(given.read_bytes()).values()) if given.is_file() else None
-        calibration = samples.calibration(arrays, loaded.shapes, loaded.dtypes) if mode in CALIBRATED else ()
-        converter = _converter(loaded, mode, calibration, per_tensor_dense, log)
-        with failures_as(QuantizeError, f"TensorFlow cannot convert {path.name} to {mode}", log):
-            tflite = bytes(converter.convert())
-            if mode == "int4":
-                tflite = _int4(tflite, log)
-    except QuantizeError as error:
-        files.write(folder / "refusal.txt", str(error).encode())
-    else:
-        files.write(folder / "model.tflite", tflite)
-        if (folder / "test.npz").is_file():
-            outputs = _outputs(loaded, tuple(files.unpack_arrays((folder / "test.npz").read_bytes()).values()), log)
-            if len(outputs) == 1:
-                files.write(folder / "floats.npz", files.pack_arrays({"0": outputs[0]}))
-
-
-def _outputs(loaded: Loaded, arrays: tuple[samples.Array, ...], log: Path) -> list[samples.Array]:
-    """A loaded model's outputs for some samples: one array per output, first axis = sample."""
-    tf = import_tensorflow(log)
-    rows = [
-        [np.asarray(output)[0] for output in tf.nest.flatten(loaded.function(*map(tf.constant, batch)))]
-        for batch in _batches(samples.calibration(arrays, loaded.shapes, loaded.dtypes))
-    ]
-    return [np.stack(column) for column in zip(*rows, strict=True)]
-
-
-def _converter(
-    loaded: Loaded, mode: str, calibration: Sequence[samples.Array], per_tensor_dense: bool, log: Path
-) -> Any:
-    """TensorFlow's converter at batch size 1: a free batch size adds SHAPE, STRIDED_SLICE and PACK to every Flatten.
-
-    Dense weights are quantized per channel, like those of convolutions (TFLite quantization specification), unless
-    ``per_tensor_dense``.
-    """
-    tf = import_tensorflow(log)
-    with quiet(log):  # without a trackable object, although that is deprecated: otherwise variables are not frozen
-        converter = tf.lite.TFLiteConverter.from_concrete_functions([loaded.function])
-    if mode not in ("float32", "int4"):
-        converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    if mode == "float16":
-        converter.target_spec.supported_types = [tf.float16]
-    if mode in CALIBRATED:
-        converter.representative_dataset = lambda: _batches(calibration)
-        integer, builtins = tf.int8, tf.lite.OpsSet.TFLITE_BUILTINS_INT8
-        if mode == "int16x8":
-            integer = tf.int16
-            builtins = tf.lite.OpsSet.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8
-        converter.target_spec.supported_ops = [builtins]
-        converter._experimental_disable_per_channel_quantization_for_dense_layers = per_tensor_dense
-        converter.inference_input_type = converter.inference_output_type = integer
-    return converter
-
-
-def _int4(tflite: bytes, log: Path) -> bytes:
-    """A float32 model with 4-bit weights per channel, or 8-bit ones where LiteRT does not support 4.
-
-    A convolution that comes first also keeps 8 bits: it reads the pixels and has the fewest weights. For `cifar10` that
-    gains 2.9 points of accuracy for 432 bytes (docs/course.md). Activations stay float and are quantized by each layer
-    as it runs, as in mode dynamic.
-    """
-    graph = read.read(tflite, "the converted model")
-    weighted = [kind for kind in ops.known() if ops.find(kind).roles]
-    narrow = [kind for kind in weighted if "int4" in ops.find(kind).types]
-    bits = [(".*", kind, 4 if kind in narrow else 8) for kind in weighted]
-    layers = [op for op in graph.ops if op.kind in narrow]
-    first = layers[0] if len(layers) > 1 else None
-    if first is not None and len(graph.input(first, 1).shape) == 4:
-        bits.append((f"^{re.escape(graph.output(first).name)}", first.kind, 8))
-    with quiet(log):
-        from ai_edge_quantizer import qtyping, quantizer
-
-        recipe = quantizer.Quantizer(tflite)
-        for layer, kind, width in bits:
-            recipe.add_dynamic_config(regex=layer, operation_name=qtyping.TFLOperationName(kind), num_bits=width)
-        return bytes(recipe.quantize(enable_progress_report=False).quantized_model)
-
-
-def _batches(calibration: Sequence[samples.Array]) -> Iterator[list[samples.Array]]:
-    for i in range(len(calibration[0])):
-        yield [array[i : i + 1] for array in calibration]
 
 
 def _vectors(source: Trained, tflite: bytes, provided: Samples | None, classes: Sequence[str], warn: Tell) -> Vectors:
@@ -415,7 +272,3 @@ def _unpack(packed: bytes, classes: tuple[str, ...], oracle_name: str, exact: bo
     outputs = tuple(arrays[f"expected{i}"] for i in range(sum(name.startswith("expected") for name in arrays)))
     labels = arrays["labels"].astype(np.int64) if "labels" in arrays else None
     return Vectors(inputs, outputs, labels, classes, oracle_name, exact, in_sequence)
-
-
-if __name__ == "__main__":
-    _serve(Path(sys.argv[1]), sys.argv[2], Path(sys.argv[3]), Path(sys.argv[4]), sys.argv[5] == "1")

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tools import quantize
+from tools import convert
 
 
 def convert_here(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -15,7 +15,7 @@ def convert_here(monkeypatch: pytest.MonkeyPatch) -> None:
     def run(
         module: str, path: str, mode: str, folder: str, log: str, dense: str, **streams: Any
     ) -> CompletedProcess[str]:
-        quantize._serve(Path(path), mode, Path(folder), Path(log), dense == "1")
+        convert._serve(Path(path), mode, Path(folder), Path(log), dense == "1")
         return CompletedProcess([], 0)
 
-    monkeypatch.setattr(quantize, "run", run)
+    monkeypatch.setattr(convert, "run", run)

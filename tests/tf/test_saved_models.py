@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tools import model_files, quantize
+from tools import convert, model_files
 from tools.errors import QuantizeError
 from tools.model_files import operators
 from tools.quiet import quiet
@@ -162,7 +162,7 @@ def test_modules_compute_what_they_did(tf: Any, tmp_path: Path, options: dict[st
     np.testing.assert_array_equal(
         model_files.load(path, tmp_path / "log").function(tf.constant(x))[0], expected.astype(np.float32)
     )
-    quantize._serve(path, "float32", tmp_path, tmp_path / "log", per_tensor_dense=False)
+    convert._serve(path, "float32", tmp_path, tmp_path / "log", per_tensor_dense=False)
     assert not (tmp_path / "refusal.txt").exists(), (tmp_path / "refusal.txt").read_text()
 
 

@@ -11,6 +11,7 @@ from .. import quantize as converter
 from .. import strip as stripping
 from .. import train as trainer
 from ..compress import Compressed
+from ..convert import CALIBRATED
 from ..data import held_out, images, samples
 from ..data.pixels import Range, choose
 from ..errors import UnknownName, UsageError
@@ -211,7 +212,7 @@ def quantize(ask: Request, progress: Progress) -> Quantized:
         mode = ask.mode or "int8"
         data = own or module.data()
         classes = data.classes or module.CLASSES
-    calibrated = source.path.suffix != ".tflite" and mode in converter.CALIBRATED
+    calibrated = source.path.suffix != ".tflite" and mode in CALIBRATED
     per_tensor_dense = calibrated and ask.per_tensor_dense
     how = {"per-tensor-dense": per_tensor_dense, f"calibration{count}": calibrated and count, "strip": ask.strip}
     directory = _folder(ask, "-".join([name, mode or "tflite", *(option for option, is_on in how.items() if is_on)]))
