@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from tools.values import Image, Target, Vectors
 pytestmark = pytest.mark.emulator
 
 MODEL = Path(__file__).parent.parent / "host" / "fake_model.cpp"
+SOON_SECONDS = 60
 SHA256 = "deadbeef00010203" + "00" * 24
 DEFINES = b"""#define FAKE_SETUP_STATUS Status::kOk
 #define FAKE_MLPERF_ID "fake01"
@@ -75,12 +77,12 @@ def test_a_spoiled_line_changes_nothing(board: tuple[Target, Image], monkeypatch
     monkeypatch.setattr(link, "EMULATED_DONE_SECONDS", 1.0)
     target, image = board
     with qemu.open(image.elf, target.emulators["qemu"]) as line:
-        clean = bench.run(line, vectors(5), SHA256, 2)
-        faults = fake.Faults(drop=0.03, garble=0.03, duplicate=0.03, banner=0.03)
+        clean = bench.run(line, vectors(12), SHA256, 2)
+        faults = fake.Faults(drop=0.008, garble=0.008, duplicate=0.008, banner=0.008)
         spoiled = fake.Unreliable(line, faults, seed=2)
-        run = bench.run(spoiled, vectors(5), SHA256, 2)
+        run = bench.run(spoiled, vectors(12), SHA256, 2)
     assert spoiled.injected > 3
-    assert bench.compare(vectors(5), run.outputs) == ()
+    assert bench.compare(vectors(12), run.outputs) == ()
     assert run.invoke == clean.invoke
 
 
@@ -88,5 +90,7 @@ def test_a_killed_emulator_is_named_soon(board: tuple[Target, Image]) -> None:
     target, image = board
     with qemu.open(image.elf, target.emulators["qemu"]) as line:
         spoiled = fake.Unreliable(line, fake.Faults(before={20: lambda: os.kill(line.pid, signal.SIGKILL)}))
+        begin = time.monotonic()
         with pytest.raises(TransportError, match=r"qemu-system-arm was killed by SIGKILL"):
             bench.run(spoiled, vectors(50), SHA256, 2)
+        assert time.monotonic() - begin < SOON_SECONDS

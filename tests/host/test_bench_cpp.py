@@ -5,6 +5,7 @@ import random
 import shutil
 import signal
 import struct
+import time
 import zlib
 from collections.abc import Iterator
 from dataclasses import replace
@@ -287,8 +288,10 @@ def test_a_failed_setup_is_named_and_does_not_hide_which_firmware_it_is(tmp_path
 
 def test_a_killed_device_is_named_soon(device: host.ChildTransport) -> None:
     line = fake.Unreliable(device, fake.Faults(before={9: lambda: os.kill(device.pid, signal.SIGKILL)}))
+    begin = time.monotonic()
     with pytest.raises(TransportError, match=r"fake.elf was killed by SIGKILL"):
         bench.run(line, make_vectors(50), SHA256, 2)
+    assert time.monotonic() - begin < 60
 
 
 def test_dialects_take_turns(device: Transport) -> None:

@@ -355,7 +355,7 @@ def test_regressions_and_binary_classifiers_are_trained_on(tf: Any, tmp_path: Pa
         assert made.accuracy[1] > 0.8 > made.accuracy[0]
 
 
-@pytest.mark.parametrize("sig", [pytest.param(signal.SIGINT, marks=pytest.mark.soak), signal.SIGKILL])
+@pytest.mark.parametrize("sig", [signal.SIGINT, signal.SIGKILL])
 def test_interrupt_in_the_middle_leaves_no_model(digits: Trained, tmp_path: Path, sig: signal.Signals) -> None:
     code = (
         "import sys; from pathlib import Path; from tools import compress, models; from tools.values import Trained;"

@@ -52,10 +52,10 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Trained:
 @pytest.mark.parametrize(
     ("sig", "moment", "side", "left"),
     [
-        pytest.param(KILL, 1, "before", [], marks=pytest.mark.soak),
+        (KILL, 1, "before", []),
         (INTERRUPT, 1, "before", []),
         (KILL, 1, "after", ["sine.keras"]),
-        pytest.param(KILL, 2, "before", ["sine.keras"], marks=pytest.mark.soak),
+        (KILL, 2, "before", ["sine.keras"]),
     ],
 )
 def test_training(tmp_path: Path, whole: Trained, sig: signal.Signals, moment: int, side: str, left: list[str]) -> None:
@@ -76,8 +76,8 @@ def converted(whole: Trained, tmp_path_factory: pytest.TempPathFactory) -> bytes
 @pytest.mark.parametrize(
     ("sig", "moment", "side", "left"),
     [
-        pytest.param(KILL, 1, "before", [], marks=pytest.mark.soak),
-        pytest.param(KILL, 1, "after", ["model.tflite"], marks=pytest.mark.soak),
+        (KILL, 1, "before", []),
+        (KILL, 1, "after", ["model.tflite"]),
         (INTERRUPT, 2, "before", ["model.tflite"]),
         (KILL, 3, "before", ["model.tflite", "vectors.npz"]),
     ],

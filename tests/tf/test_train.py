@@ -139,7 +139,7 @@ def test_unknown_model_and_no_epochs(tmp_path: Path) -> None:
         train.train("digits", tmp_path, epochs=0)
 
 
-@pytest.mark.parametrize("sig", [signal.SIGINT, pytest.param(signal.SIGKILL, marks=pytest.mark.soak)])
+@pytest.mark.parametrize("sig", [signal.SIGINT, signal.SIGKILL])
 def test_interrupt_in_the_middle_leaves_no_model(tmp_path: Path, sig: signal.Signals) -> None:
     code = (
         "import sys; from pathlib import Path; from tools import train; from tools.progress import TerminalProgress;"

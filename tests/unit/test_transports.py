@@ -72,7 +72,7 @@ def test_host_echo_and_silence(echo: Path) -> None:
         assert receive(line, 4) == b"ping"
         begin = time.monotonic()
         assert line.read(0.1) == b""
-        assert time.monotonic() - begin >= 0.09
+        assert 0.09 <= time.monotonic() - begin < 60
         assert line.alive() is None
     assert is_gone(line.pid)
 
@@ -96,8 +96,10 @@ def test_last_words_of_a_child(echo: Path) -> None:
 def test_killed_child_is_named_soon(echo: Path) -> None:
     with host.open(echo) as line:
         os.kill(line.pid, signal.SIGKILL)
+        begin = time.monotonic()
         with pytest.raises(TransportError, match=r"echo.elf was killed by SIGKILL"):
             receive(line, 1)
+        assert time.monotonic() - begin < 60
         assert line.alive() == "echo.elf was killed by SIGKILL"
 
 
@@ -147,11 +149,13 @@ def test_qemu_without_a_machine() -> None:
 @pytest.mark.emulator
 @pytest.mark.skipif(qemu.TOOL.find() is None, reason="qemu-system-arm is not installed")
 def test_qemu_that_ends_early_says_why(tmp_path: Path) -> None:
+    begin = time.monotonic()
     with (
         pytest.raises(TransportError, match=r"qemu-system-arm ended with exit code 1; .*unsupported machine type"),
         qemu.open(tmp_path / "firmware.elf", Emulator("qemu", {"machine": "toaster"})) as line,
     ):
         receive(line, 1)
+    assert time.monotonic() - begin < 60
 
 
 def test_socket_url_has_no_delay_and_says_when_it_breaks() -> None:
