@@ -56,7 +56,7 @@ def no_weights(of: Any) -> list[Any]:
 @pytest.mark.parametrize(
     ("make", "step", "message"),
     [
-        (dense_only, Step("channels", 0.5), "mine has no filters that can be removed: those of its last layer"),
+        (dense_only, Step("channels", 0.5), "mine has no filters that can be removed: its last layer, grouped"),
         (one_filter, Step("channels", 0.5), "and so must one in every layer"),
         (grouped, Step("channels", 0.5), "of grouped convolutions"),
         (

@@ -67,7 +67,7 @@ def test_epochs() -> None:
     assert compress.recipe(Step("sparse", 0.5), base).epochs == 12
     assert compress.recipe(Step("qat"), base).epochs == 6
     assert compress.recipe(Step("qat"), base, epochs=3).epochs == 3
-    with pytest.raises(UsageError, match="cannot fine-tune for -1 epochs: give at least 1"):
+    with pytest.raises(UsageError, match="cannot fine-tune for -1 epochs: --epochs takes a whole number of at least 1"):
         compress.recipe(Step("qat"), base, epochs=-1)
 
 

@@ -35,9 +35,9 @@ SOURCES = ("compress", "data/augment.py")  # kerf's own files that determine the
 
 @dataclass(frozen=True)
 class Way:
-    """A compression method: what its share is a share of (None: it takes no share), and how it fine-tunes.
+    """A compression method. Its share is a fraction ``of`` filters or weights; None if it takes no share.
 
-    ``epochs`` and ``learning_rate`` are relative to those of training from scratch.
+    ``epochs`` and ``learning_rate`` of the fine-tuning are relative to those of training from scratch.
     """
 
     of: str | None
@@ -65,11 +65,11 @@ class Step:
 
 @dataclass(frozen=True)
 class Compressed:
-    """A compressed model next to the one it was made from: every pair is (before, after).
+    """A compressed model, compared with the one it was made from: every pair is (before, after).
 
-    ``accuracy`` is measured on the test set, by LiteRT for a .tflite; ``measure`` names it. ``bytes`` is the file size,
-    ``zip_bytes`` the same deflated. ``layers`` has, for every layer with filters, their number before and after, its
-    number of weights, and the fraction of them that is zero.
+    ``accuracy`` is measured on the test set, by LiteRT for a .tflite; ``measure`` names the metric. ``bytes`` is the
+    file size, ``zip_bytes`` that of the deflated file. ``layers`` has, for every layer with filters, their number
+    before and after, the number of weights, and the fraction of weights that are zero.
     """
 
     trained: Trained
@@ -82,13 +82,13 @@ class Compressed:
 
     @property
     def sparsity(self) -> float:
-        """The fraction of the weights that is zero, not counting biases."""
+        """The fraction of all weights that are zero, not counting biases."""
         total = sum(layer["weights"] for layer in self.layers)
         return sum(layer["sparsity"] * layer["weights"] for layer in self.layers) / total if total else 0.0
 
 
 def parse(model: str) -> tuple[str, tuple[Step, ...]]:
-    """``digits+sparse0.8`` → the base model and the steps; a plain name or a file's has no steps.
+    """``digits+sparse0.8`` → the base model and the steps; a plain name or a file has no steps.
 
     Raises UnknownName for an unknown method, UsageError for a wrong share or order.
     """
@@ -141,7 +141,7 @@ def name(base: str, asked: Sequence[Step]) -> str:
 def recipe(step: Step, base: Recipe, epochs: int | None = None) -> Recipe:
     """How a step fine-tunes a network that was trained with ``base``; ``epochs`` overrides the number of epochs."""
     if epochs is not None and epochs < 1:
-        raise UsageError(f"cannot fine-tune for {epochs} epochs: give at least 1")
+        raise UsageError(f"cannot fine-tune for {epochs} epochs: --epochs takes a whole number of at least 1")
     way = WAYS[step.way]
     own = max(round(way.epochs * base.epochs), 1)
     return replace(base, epochs=epochs or own, learning_rate=way.learning_rate * base.learning_rate)
@@ -166,9 +166,9 @@ def compress(
 ) -> Compressed:
     """Applies one step to ``source`` and fine-tunes. The file is named after ``directory``: .keras, for qat .tflite.
 
-    ``asked_epochs`` is recorded for `asked_epochs` below: the epochs that the user asked for, if any. An existing file
-    made from the same inputs is reused; an interrupt leaves no partial files. Raises QuantizeError for a file that
-    cannot be read, CompressError for a network that cannot be compressed.
+    ``asked_epochs``, the epochs that the user asked for, if any, is stored for the function of that name below. An
+    existing file made from the same inputs is reused; an interrupt leaves no partial files. Raises QuantizeError for a
+    file that cannot be read, CompressError for a network that cannot be compressed.
     """
     progress = progress or Progress()
     check([step])
@@ -270,7 +270,7 @@ def _trained_on(
 
 
 def _layers(before: Network, after: Network) -> list[dict[str, Any]]:
-    """Filters before and after, and the fraction of zeros, of each layer that can be pruned."""
+    """For each layer that can be pruned, its filters before and after, and its fraction of zero weights."""
     return [
         {
             "layer": new.name,

@@ -1,4 +1,4 @@
-"""The process that does the quantization-aware training: here ``tf.keras`` is Keras 2; started only by qat.py."""
+"""The process that runs quantization-aware training, in which ``tf.keras`` is Keras 2; only qat.py starts it."""
 
 import json
 import os
@@ -30,8 +30,8 @@ EMA_DECAY = 0.999  # of tensorflow-model-optimization's moving ranges (quant_ops
 
 
 def _serve(folder: Path, log: Path) -> None:
-    """What `qat.train_aware` put into ``folder`` → model.tflite and score.json, or the reason in refusal.txt."""
-    output = os.fdopen(os.dup(1), "w", encoding="utf-8")  # to the parent; what libraries print goes to the log
+    """The files that `qat.train_aware` wrote to ``folder`` → model.tflite, score.json; or a reason in refusal.txt."""
+    output = os.fdopen(os.dup(1), "w", encoding="utf-8")  # to the parent; the output of libraries goes to the log
 
     def step(done: int, note: str) -> None:
         print(done, note, file=output, flush=True)
@@ -100,7 +100,7 @@ def _steady(network: Network) -> Network:
 
 
 def _split(data: Data) -> tuple[Data, Data]:
-    """The data with a smaller training set, and the rest of the training set as that of the second."""
+    """Splits off a validation set: the same data twice, with the larger and the smaller part of the training set."""
     order = np.random.default_rng(tuning.SEED).permutation(len(data.train_x))
     count = max(int(VALIDATION_SHARE * len(order)), 1)
     parts = [np.sort(order[count:]), np.sort(order[:count])]
@@ -113,11 +113,11 @@ def _split(data: Data) -> tuple[Data, Data]:
 
 
 def _calibrate(model: Any, x: Any) -> None:
-    """Sets the ranges of activations to those of real samples: they start at ±6 and move by a thousandth per step.
+    """Sets the activation ranges from real samples, because they start at ±6 and only move by a thousandth per step.
 
     A training pass moves each range 1 - EMA_DECAY of the way to the observed one, so the observed range can be computed
-    from the range before and after. It is right for a layer once all ranges before it are, hence several passes. All
-    other variables are restored: batch normalization updates its own.
+    from the range before and after. A layer's range is right once those of all layers before it are, hence several
+    passes. The moving statistics of batch normalization, which a training pass also updates, are restored after each.
     """
     picked = np.random.default_rng(tuning.SEED).permutation(len(x))[:CALIBRATION_SAMPLES]
     chosen = np.asarray(x[np.sort(picked)])
@@ -139,15 +139,15 @@ def _calibrate(model: Any, x: Any) -> None:
 
 
 def _is_range(name: str) -> bool:
-    """Whether a variable is one end of a moving range; those of kernels and of the input adapt at once."""
+    """Whether a variable is one end of a moving range; the ranges of kernels and of the input adapt immediately."""
     return name.split(":")[0].endswith(("_min", "_max")) and "kernel" not in name and "quantize_layer" not in name
 
 
 class _Best:
     """Keeps the weights of the epoch with the smallest loss on the validation set.
 
-    The network saw that set when it was trained from scratch, which favours the state before the first epoch: where
-    fine-tuning gains little, the known-good weights are kept.
+    The network was trained from scratch on that set, too, which favours the initial weights: they are kept unless
+    fine-tuning clearly gains something.
     """
 
     def __init__(self, keras: Any, model: Any, network: Network, validation: Data) -> None:

@@ -1,8 +1,7 @@
-"""Structured pruning: removes whole filters by their norm, and everything that depends only on them.
+"""Structured pruning: removes the filters with the smallest norm, and everything that depends only on them.
 
 A pure function on networks. Every channel of every tensor has an id; layers that must agree on their channels (the two
-sides of an addition, a depthwise convolution and its input) share ids. To remove a filter, its id is removed wherever
-it occurs.
+sides of an addition, a depthwise convolution and its input) share ids. Removing a filter removes its id everywhere.
 """
 
 from collections.abc import Mapping
@@ -18,7 +17,7 @@ from .network import INPUT, Array, Layer, Network
 Ids = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
 
-PRODUCERS = ("Conv2D", "Dense", "SeparableConv2D")  # each of their filters makes a channel
+PRODUCERS = ("Conv2D", "Dense", "SeparableConv2D")  # each of their filters computes one channel
 
 
 def prune(network: Network, share: float) -> Network:
@@ -27,10 +26,10 @@ def prune(network: Network, share: float) -> Network:
     The filters with the smallest L2 norm are removed (Li et al., "Pruning Filters for Efficient ConvNets", 2017, with
     L2 instead of L1). Batch normalization is folded in, since it scales the filter's effect. Layers that share channels
     are ranked together by the mean of their squared norms, each relative to its layer. Inputs and outputs of the
-    network keep their channels, as do the inputs of a reshape or a softmax. The bias of a removed filter is lost to the
-    layers that read it; a filter whose output is zero is removed without any effect.
+    network keep their channels, as do the inputs of a reshape or a softmax. What a removed filter's bias contributed to
+    later layers is lost; removing a filter whose output is always zero changes nothing.
 
-    Raises CompressError when not a single filter would be removed.
+    Raises CompressError if no filter would be removed.
     """
     links = _link(network)
     removed = _choose(network, links, share)
@@ -89,15 +88,15 @@ def _output(layer: Layer, inputs: list[Ids], shapes: list[tuple[int, ...]], link
         return links.new(layer.shape[-1])
     if layer.kind in PRODUCERS:
         made = links.new(layer.shape[-1])
-        if layer.config.get("groups", 1) != 1:  # a group's inputs belong to its outputs
+        if layer.config.get("groups", 1) != 1:  # each group of inputs is tied to a group of outputs
             links.fix(inputs[0])
             links.fix(made)
         if layer.is_softmax:
             links.fix(made)
         return made
-    if layer.kind == "DepthwiseConv2D":  # output channel c * multiplier + m is input channel c's
+    if layer.kind == "DepthwiseConv2D":  # output channel c * multiplier + m reads input channel c
         return np.repeat(inputs[0], layer.config.get("depth_multiplier", 1))
-    if layer.kind == "Flatten":  # feature (row * width + column) * channels + c is channel c's
+    if layer.kind == "Flatten":  # feature (row * width + column) * channels + c is from channel c
         return np.tile(inputs[0], int(np.prod(shapes[0][:-1], dtype=np.int64)))
     if layer.kind == "Concatenate" and layer.config.get("axis", -1) in (-1, len(layer.shape)):
         return np.concatenate(inputs)
@@ -129,7 +128,7 @@ def _choose(network: Network, links: _Links, share: float) -> set[int]:
     removed: set[int] = set()
     most = 0
     for members in _together(made):
-        best = {max((int(i) for i in made[name]), key=rank.__getitem__) for name in members}  # one stays in each layer
+        best = {max((int(i) for i in made[name]), key=rank.__getitem__) for name in members}  # every layer keeps one
         roots = sorted({int(i) for name in members for i in made[name]} - fixed)
         candidates = sorted(set(roots) - best, key=lambda root: (rank[root], root))
         removed.update(candidates[: int(share * len(roots) + 1e-9)])
@@ -141,8 +140,8 @@ def _choose(network: Network, links: _Links, share: float) -> set[int]:
         )
     if not removed:
         raise CompressError(
-            f"{network.name} has no filters that can be removed: those of its last layer, of grouped convolutions and "
-            "before a reshape must stay, and so must one in every layer"
+            f"{network.name} has no filters that can be removed: its last layer, grouped convolutions and layers "
+            "before a reshape keep all of theirs, and every layer keeps at least one"
         )
     return removed
 

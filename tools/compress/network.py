@@ -1,4 +1,4 @@
-"""A convolutional network as a plain value: layers in order, with configuration and weights; used by every method.
+"""A convolutional network as a plain value: layers in order, with configuration and weights; used by all methods.
 
 It is read from a Keras 3 or Keras 2 (tf_keras) model and can be rebuilt with either: they share names and weight
 layouts.
@@ -50,7 +50,7 @@ _NESTED = ("Functional", "Model", "Sequential")
 
 @dataclass(frozen=True, eq=False)
 class Layer:
-    """``kind`` is the Keras class, ``inputs`` the layers it reads, ``shape`` that of its output without the batch.
+    """``kind`` is the Keras class, ``inputs`` the layers it reads, ``shape`` its output's without the batch dimension.
 
     ``weights`` are in Keras' order: kernel (h, w, in, out) or (in, out), bias; depthwise (h, w, in, multiplier);
     gamma, beta, mean, variance.
@@ -70,7 +70,7 @@ class Layer:
 
 @dataclass(frozen=True, eq=False)
 class Network:
-    """From one input (the first layer) to one output (the last): every layer comes after those it reads."""
+    """Layers from the only input (the first) to the only output (the last), each after those it reads."""
 
     name: str
     layers: tuple[Layer, ...]

@@ -1,4 +1,4 @@
-"""Magnitude pruning: the smallest weights are gradually set to zero and stay zero while the others are fine-tuned."""
+"""Magnitude pruning: gradually sets the smallest weights to zero, where they stay while the others are fine-tuned."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -8,8 +8,8 @@ import numpy.typing as npt
 
 from .network import Array, Layer, Network
 
-# Layer → its kernel. Depthwise convolutions are not pruned: their weights are few, and each is a ninth of its channel's
-# (Zhu & Gupta, "To prune, or not to prune", 2017, leave them out, too).
+# Layer → its kernel. Depthwise convolutions are not pruned: they have few weights, of which each is a ninth of its
+# channel's in a 3x3 filter (Zhu & Gupta, "To prune, or not to prune", 2017, leave them out, too).
 KERNELS = {"Conv2D": "kernel", "Dense": "kernel", "SeparableConv2D": "pointwise_kernel"}
 RAMP = 0.5  # the fraction of training during which weights are pruned; after that, the others recover
 UPDATES = 40  # how many times weights are pruned
@@ -22,7 +22,7 @@ def at(step: int, steps: int, final: float) -> float:
 
 
 def masks(kernels: Sequence[Array], sparsity: float) -> list[Array]:
-    """A mask per kernel: 0 for the fraction ``sparsity`` (0 … 1) of all weights that matters least, 1 for the others.
+    """A mask per kernel: 0 for the fraction ``sparsity`` (0 … 1) of all weights that matter least, 1 for the others.
 
     A weight's score is its square divided by the sum of squares of all weights in its layer that are at least as large
     (Lee et al., "Layer-adaptive sparsity for the magnitude-based pruning", 2021, equation 4). Within a layer this
@@ -59,7 +59,7 @@ def pruning(keras: Any, model: Any, network: Network, final: float, steps: int) 
 
 
 def keeping_zeros(keras: Any, variables: list[Any]) -> Any:
-    """The callback that keeps at zero what is zero now."""
+    """The callback that keeps weights at zero which are zero now."""
     return _callback(keras, variables, None, 1)
 
 

@@ -1,4 +1,4 @@
-"""Fine-tuning a compressed network: loss, data and schedule. The same in Keras 3 and Keras 2."""
+"""Fine-tuning of a compressed network: loss, data and schedule; the same for Keras 3 and Keras 2."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -33,7 +33,7 @@ def check(network: Network, data: Data, where: str) -> None:
         raise CompressError(f"a sample of the data has the shape {data.train_x.shape[1:]}, but {where} takes {wanted}")
     if not _is_classifier(data):
         shape = data.train_y.shape[1:] or (1,)
-        if shape != outputs:  # shapes that merely broadcast would compare every number with every other
+        if shape != outputs:  # if they merely broadcast, the loss would compare the wrong numbers
             raise CompressError(f"{where} has an output of shape {outputs}, but a target y has the shape {shape}")
         return
     classes = max(outputs[-1], 2)
