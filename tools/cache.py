@@ -1,9 +1,9 @@
-"""What stages keep from one run to the next, and the one rule for what of it is stale.
+"""Results that stages keep from one run to the next, and the one rule for when they are stale.
 
-Beside the files that it makes, a stage leaves a record: a sealed JSON object with the key, which is the digest of
-everything that decides the result (inputs, options, kerf's own sources, versions of packages), and the SHA-256 of each
-file. They are used again if the key is the same and neither the record nor a file has changed since; in any other case
-(another input, other code, damage, an interrupt) they are made again.
+Next to its files, a stage writes a record: a sealed JSON object with the key, a digest of everything that determines
+the result (inputs, options, kerf's own sources, package versions), and the SHA-256 of each file. The files are reused
+if the key is the same and neither the record nor a file has changed since. In any other case (another input, changed
+code, damage, an interrupt) they are made again.
 """
 
 from collections.abc import Iterable, Mapping
@@ -17,16 +17,16 @@ from . import files
 
 @dataclass(frozen=True, eq=False)
 class Kept:
-    """A record's fields, and the files that it vouches for: name → contents."""
+    """A record's fields, and the contents of the files it vouches for, by name."""
 
     fields: Mapping[str, Any]
     files: Mapping[str, bytes]
 
 
 def key(*inputs: bytes | str, sources: Iterable[str] = (), packages: Iterable[str] = ()) -> str:
-    """The digest of everything that decides a result.
+    """The digest of everything that determines a result.
 
-    ``sources`` are kerf's own, as files.own_digest takes them; of ``packages`` the installed versions count.
+    ``sources`` are kerf's own (see files.own_digest); ``packages`` count with their installed versions.
     """
     return files.digest(*inputs, files.own_digest(*sources), *map(_described, packages))
 
@@ -39,13 +39,13 @@ def _described(package: str) -> str:
 
 
 def load(record: Path, key: str) -> Kept | None:
-    """What was kept with this key; None where there is nothing, or it is stale or damaged."""
+    """What was kept with this key; None if there is nothing, or it is stale or damaged."""
     kept = anyway(record)
     return kept if kept is not None and kept.fields.get("key") == key else None
 
 
 def anyway(record: Path) -> Kept | None:
-    """What was kept, whatever it was made from; None where there is nothing, or something has changed since."""
+    """What was kept, whatever it was made from; None if there is nothing, or something has changed since."""
     fields = fields_of(record)
     contents = {}
     for name, sha256 in fields.get("outputs", {}).items():
@@ -59,18 +59,20 @@ def anyway(record: Path) -> Kept | None:
 
 
 def fields_of(record: Path) -> Mapping[str, Any]:
-    """The record's fields, whatever has become of the files: to say why they are made again. {} without a record."""
+    """The record's fields, even if its files have changed, to tell why they are made again; {} without a record."""
     return files.read_sealed(record)
 
 
 def keep(record: Path, key: str, outputs: Iterable[Path] = (), **fields: Any) -> Mapping[str, Any]:
-    """Vouches for files beside the record, which have been written, and returns the record's fields: what `fields` are
-    given, which JSON must be able to hold, and ``key`` and ``outputs``."""
+    """Writes the record of ``outputs``, files that have been written next to it.
+
+    Returns the record as read back: ``key``, ``outputs`` and ``fields``, which must be JSON-serializable.
+    """
     digests = {path.name: files.sha256(path.read_bytes()) for path in outputs}
     files.write_sealed(record, {"key": key, "outputs": digests, **fields})
     return fields_of(record)
 
 
 def forget(record: Path) -> None:
-    """From here until `keep` nobody trusts what lies beside the record."""
+    """Removes the record: until the next `keep`, the files next to it are not reused."""
     files.remove(record)

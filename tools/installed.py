@@ -1,4 +1,4 @@
-"""Programs that kerf starts and does not bring: how each is found, and how to get it where it is missing."""
+"""Programs that kerf runs but does not install: how to find each, and how to get it if it is missing."""
 
 import os
 import shutil
@@ -11,9 +11,9 @@ from .errors import MissingTool
 
 @dataclass(frozen=True)
 class Tool:
-    """A program on this machine. ``purpose`` says what it does, ``remedy`` what to do where it is missing.
+    """A program on this machine. ``purpose`` says what it does, ``remedy`` how to get it.
 
-    ``variable`` is an environment variable that may name the program's file, or the folder it is in; "" for none.
+    ``variable`` is an environment variable that may hold the program's path or its folder's; "" for none.
     """
 
     program: str
@@ -23,13 +23,13 @@ class Tool:
 
     @property
     def missing(self) -> str:
-        """The sentence for a user who does not have it."""
+        """The sentence for a user who lacks it."""
         return f"{self.program} is not installed; {self.remedy}"
 
     def find(self, environment: Mapping[str, str] = os.environ) -> Path | None:
-        """Its file: where the variable says, else on PATH, else None.
+        """Its path, from the variable or else from PATH; None if it is not installed.
 
-        Raises MissingTool when the variable is set and no program is there.
+        Raises MissingTool when the variable is set but does not lead to an executable.
         """
         if named := environment.get(self.variable, ""):
             for path in (Path(named), Path(named) / self.program):
@@ -40,7 +40,7 @@ class Tool:
         return Path(found).absolute() if found else None
 
     def require(self) -> Path:
-        """Its file; raises MissingTool when there is none."""
+        """Its path; raises MissingTool if it is not installed."""
         path = self.find()
         if path is None:
             raise MissingTool(self.missing)
@@ -48,5 +48,5 @@ class Tool:
 
 
 def apt(packages: str) -> str:
-    """The remedy for what Debian has."""
+    """The remedy for a program that Debian packages."""
     return f"get it with: sudo apt-get install {packages}"

@@ -1,7 +1,7 @@
-"""What a value of a record is: how it is written as JSON, and whether one that is read is that.
+"""The kinds of values in a record: how each is written as JSON, and how a value read from JSON is checked.
 
-A kind is one of the constants below, a dict (an object with these fields), a list (of any length, of the element in
-it), or one of these in OrNull, Optional or Made.
+A kind is one of the constants below, a dict (an object with these fields), a list with one element (a list of any
+length, of that kind), or one of these wrapped in OrNull, Optional or Made.
 """
 
 import json
@@ -10,12 +10,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-_TOO_MUCH = 1 << 64  # no count of bytes, samples or ticks comes near; JSON has integers of any length
+_TOO_MUCH = 1 << 64  # no count of bytes, samples or ticks comes near, but JSON integers are unbounded
 
 
 @dataclass(frozen=True)
 class Value:
-    """One value of a record: what it is, for people, and whether a value read from a file is that."""
+    """A scalar: its description for error messages, and the check for a value read from a file."""
 
     what: str
     is_valid: Callable[[Any], bool]
@@ -30,7 +30,7 @@ class OrNull:
 
 @dataclass(frozen=True)
 class Made:
-    """An object that becomes a value of kerf's own."""
+    """An object with these fields that is read into one of kerf's own classes."""
 
     make: Callable[..., Any]
     fields: dict[str, Any]
@@ -44,7 +44,7 @@ class Optional:
 
 
 def _is_text(value: Any) -> bool:
-    """Whether it is text that can be written as UTF-8: no half of a surrogate pair."""
+    """Whether it is text that UTF-8 can encode, without lone surrogates."""
     return isinstance(value, str) and value == value.encode("utf-8", "replace").decode()
 
 
@@ -61,7 +61,7 @@ SHARE = Value("a number from 0 to 1", lambda value: _is_number(value) and value 
 
 
 def written(kind: Any, value: Any) -> Any:
-    """What ``kind`` describes of a value, as JSON has it."""
+    """``value`` as JSON-ready data, reduced to what ``kind`` describes."""
     if isinstance(kind, (OrNull, Optional)):
         return None if value is None else written(kind.of, value)
     if isinstance(kind, Made):
@@ -72,7 +72,10 @@ def written(kind: Any, value: Any) -> Any:
 
 
 def taken(kind: Any, value: Any, name: str) -> Any:
-    """What ``kind`` describes of a value, without what it does not; ValueError with ``name`` for what it is not."""
+    """The reverse of `written`: a value of this kind from JSON data, without fields that ``kind`` does not describe.
+
+    ``name`` is its path in the record, "" for the record itself. Raises ValueError with the path of what is wrong.
+    """
     if isinstance(kind, OrNull):
         return None if value is None else taken(kind.of, value, name)
     if isinstance(kind, Optional):
@@ -97,7 +100,7 @@ def taken(kind: Any, value: Any, name: str) -> Any:
 
 
 def _said(value: Any) -> str:
-    """A value as a sentence shows it: short, however long or deep it is."""
+    """A value for an error message: short, however long or deeply nested it is."""
     if isinstance(value, (list, dict)):
         return "a list" if isinstance(value, list) else "an object"
     text = json.dumps(value) if not isinstance(value, int) or abs(value) < _TOO_MUCH else "a number beyond 2^64"

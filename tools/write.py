@@ -1,4 +1,4 @@
-"""A package's files → a folder on disk, which keeps what its user has changed there."""
+"""A package's files → a folder on disk, where the user's edits are kept."""
 
 import json
 from collections.abc import Container, Mapping
@@ -11,15 +11,15 @@ from .errors import BuildError
 from .packages import MANIFEST
 from .values import Project
 
-BUILT = ("src", "include", "lib")  # folders of which PlatformIO takes all files
+BUILT = ("src", "include", "lib")  # PlatformIO compiles or includes every file in these folders
 
 
 @dataclass(frozen=True)
 class Written:
-    """What `write` did. ``changed`` counts the files written or removed; 0 when the folder held the project already.
+    """What `write` did. ``changed`` counts the files written or removed, 0 if the folder was up to date.
 
-    ``edited`` are files that are not as kerf wrote them: left alone, or with ``force`` written over. ``foreign`` are
-    files that kerf did not write where a build takes everything.
+    ``edited`` are files that someone has changed since kerf wrote them: kept, or overwritten with ``force``.
+    ``foreign`` are files that kerf did not write, but a build would use.
     """
 
     changed: int
@@ -28,18 +28,17 @@ class Written:
 
 
 def write(project: Project, directory: Path, *, force: bool = False) -> Written:
-    """Makes ``directory`` hold the project, but for files that somebody has changed since kerf wrote them.
+    """Writes the project to ``directory``, except files that someone has edited since kerf wrote them.
 
-    These stay as they are unless ``force`` is given. Files that an earlier project left behind are removed, if they are
-    as kerf wrote them; whatever kerf did not write (.pio, the user's notes) stays. The manifest on disk holds the
-    SHA-256 of each file as kerf wrote it. Raises BuildError if the folder has contents and no manifest of kerf's, or
-    cannot be written.
+    ``force`` overwrites those, too. Unedited files of an earlier project are removed; whatever kerf did not write
+    (.pio, the user's notes) stays. The manifest on disk has the SHA-256 of each file as kerf wrote it. Raises
+    BuildError if the folder is not empty and has no manifest of kerf's, or cannot be written.
     """
     try:
         return _write(project, directory, force)
     except OSError as error:
         raise BuildError(
-            f"cannot write the project to {directory}: {error.strerror or error}; free it or choose another --out"
+            f"cannot write the project to {directory}: {error.strerror or error}; choose another folder with --out"
         ) from error
 
 
@@ -55,8 +54,8 @@ def _write(project: Project, directory: Path, force: bool) -> Written:
     different = [name for name, digest in found.items() if digest != wanted.get(name)]
     edited = tuple(name for name in different if found[name] and found[name] not in known.get(name, ()))
     work = [name for name in different if force or name not in edited]
-    # The manifest goes first: from then on an interrupted folder is known to be kerf's. As long as files are replaced
-    # it knows the old ones too, so that nobody's hand is suspected in what an interruption has left.
+    # The manifest goes first, so that an interrupted folder is recognized as kerf's. While files are being replaced, it
+    # also lists their old digests, so that files not yet replaced are not mistaken for the user's edits.
     before = {name: sorted({found[name], *known.get(name, ())}) for name in work if found[name]}
     final = _manifest(project, {"files": wanted})
     changed = len(work) + (_digest(manifest) != files.sha256(final))
@@ -73,14 +72,14 @@ def _write(project: Project, directory: Path, force: bool) -> Written:
 
 
 def _manifest(project: Project, more: Mapping[str, Any]) -> bytes:
-    """The project's manifest with what is known of its files."""
+    """The project's manifest with the digests of its files."""
     return (json.dumps({**json.loads(project.files[MANIFEST]), **more}, indent=2) + "\n").encode()
 
 
 def _known(manifest: Mapping[str, Any]) -> dict[str, set[str]] | None:
-    """The digests of each file that kerf has written to a folder; None if the manifest is not kerf's.
+    """The digests that kerf recorded for each file of a folder; None if the manifest is not kerf's.
 
-    Anyone may have edited it: names that lead out of the folder are none.
+    Anyone may have edited the manifest, so names that lead out of the folder are ignored.
     """
     written, before = manifest.get("files"), manifest.get("before", {})
     if not (isinstance(manifest.get("kerf"), str) and isinstance(written, dict) and isinstance(before, dict)):
@@ -95,17 +94,17 @@ def _known(manifest: Mapping[str, Any]) -> dict[str, set[str]] | None:
 
 
 def _digest(path: Path) -> str | None:
-    """SHA-256 of a file; None where there is none."""
+    """SHA-256 of a file; None if it does not exist."""
     return files.sha256(path.read_bytes()) if path.is_file() else None
 
 
 def _foreign(directory: Path, wanted: Container[str]) -> tuple[str, ...]:
-    """Files that a build would compile or include, and that are not kerf's."""
+    """Files in BUILT folders that kerf did not write."""
     found = [path for folder in BUILT for path in (directory / folder).rglob("*") if path.is_file()]
     names = sorted(path.relative_to(directory).as_posix() for path in found if not path.name.startswith("."))
     return tuple(name for name in names if name not in wanted)
 
 
 def _partial(path: Path) -> bool:
-    """Whether this is what an interrupted files.write leaves."""
+    """Whether this is a leftover of an interrupted files.write."""
     return path.name.startswith(".") and ".partial" in path.name

@@ -1,6 +1,6 @@
-"""One module per way to hand out a model's sources, found by file name: what some build system takes.
+"""One module per package format, found by file name: a model's sources in the form that a build system expects.
 
-A package module is a Package. `bench` is the PlatformIO project that is measured: the model with the bench around it.
+Each module implements Package. `bench` is the PlatformIO project that gets measured: the model and kerf's bench.
 """
 
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ MANIFEST = "manifest.json"
 
 @dataclass(frozen=True, eq=False)
 class Model:
-    """What every package is made of: a model compiled for ``runtime``, and the sources that ``target`` runs it with."""
+    """What every package is made from: a model compiled for ``runtime``, and its sources for ``target``."""
 
     program: Program
     sources: Sources
@@ -26,7 +26,7 @@ class Model:
     arena_bytes: int
 
     def manifest(self) -> dict[str, Any]:
-        """What a package's manifest.json says of the model; a package adds what it knows besides."""
+        """The part of manifest.json that all packages share; each adds its own fields."""
         graph = self.program.graph
         return {
             "kerf": __version__,
@@ -40,7 +40,7 @@ class Model:
         }
 
     def project(self, files: Mapping[str, bytes], build: str = "") -> Project:
-        """The model as a Project of these files."""
+        """A Project of this model with these files."""
         graph, sources = self.program.graph, self.sources
         return Project(
             files=dict(sorted(files.items())),
@@ -66,7 +66,7 @@ class Package(Protocol):
     SUMMARY: str
 
     def project(self, model: Model) -> Project:
-        """All files, a manifest among them. Same arguments, same kerf: same bytes."""
+        """All files, including the manifest. The same arguments and the same kerf give the same bytes."""
 
 
 def known() -> tuple[str, ...]:
@@ -75,6 +75,6 @@ def known() -> tuple[str, ...]:
 
 
 def find(name: str) -> Package:
-    """A package by its name; UnknownName when there is none."""
+    """A package by name; UnknownName if there is none."""
     package: Package = registry.find("packages", name, "package")
     return package

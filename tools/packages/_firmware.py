@@ -1,4 +1,4 @@
-"""The sources of a model, and those of firmware/ that stand around them: path in the package → contents."""
+"""A model's rendered sources and the files of firmware/ that they need: path in the package → contents."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -12,7 +12,7 @@ _INCLUDE = re.compile(rb'^\s*#\s*include\s+"((?:kernels|tflm)/[^"]+)"', re.MULTI
 
 
 def model(sources: Sources) -> dict[str, bytes]:
-    """What the runtime has rendered, model.h, and all that these include of firmware/kernels and firmware/tflm.
+    """What the runtime has rendered, model.h, and the files of firmware/kernels and firmware/tflm that these include.
 
     src/ mirrors firmware/, so that an #include reads the same in both.
     """
@@ -20,7 +20,7 @@ def model(sources: Sources) -> dict[str, bytes]:
 
 
 def copies(folder: str, destination: str) -> dict[str, bytes]:
-    """All files in a folder of firmware/, without what tools leave there."""
+    """All files in a folder of firmware/, except hidden files and caches."""
     root = FIRMWARE / folder
     return {
         f"{destination}/{path.relative_to(root).as_posix()}": path.read_bytes()
@@ -30,8 +30,8 @@ def copies(folder: str, destination: str) -> dict[str, bytes]:
 
 
 def _reached(sources: Iterable[bytes]) -> Mapping[str, bytes]:
-    """The files of firmware/kernels and firmware/tflm that these sources include, directly or through one another:
-    headers, and what is compiled beside them."""
+    """The files of firmware/kernels and firmware/tflm that these sources include, directly or indirectly: headers, and
+    the .cpp next to a header."""
     reached: dict[str, bytes] = {}
     waiting = list(sources)
     while waiting:

@@ -1,4 +1,4 @@
-"""What makes sources a PlatformIO project: its platformio.ini, and the platform of this repository."""
+"""What makes sources a PlatformIO project: a platformio.ini, and a copy of this repository's platform if needed."""
 
 from collections.abc import Mapping
 
@@ -7,18 +7,20 @@ from ..render import render
 from ..values import Target
 from . import _firmware
 
-PLATFORM = "symlink://firmware/platform"  # how a target names the platform of this repository …
-PLATFORM_COPY = "symlink://platform"  # … and a rendered project its copy of it
+PLATFORM = "symlink://firmware/platform"  # this repository's platform in the board table …
+PLATFORM_COPY = "symlink://platform"  # … and its copy in a rendered project
 
 
 def platform(target: Target) -> dict[str, bytes]:
-    """The platform of this repository where the target is built with it."""
+    """A copy of this repository's platform if the target is built with it, else nothing."""
     return _firmware.copies("platform", "platform") if target.options.get("platform") == PLATFORM else {}
 
 
 def ini(target: Target, more: Mapping[str, str] | None = None) -> str:
-    """The target's own options, ``more`` after them, and no others; the platform is in the project where it is this
-    repository's."""
+    """A platformio.ini with the target's own options and ``more``, which is appended to options that both have.
+
+    It refers to the project's copy of the platform if the target is built with this repository's.
+    """
     options = {"platform": "", "board": target.board}
     if target.framework:
         options["framework"] = target.framework

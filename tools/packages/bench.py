@@ -1,5 +1,5 @@
-"""The project that is measured: a model with the bench around it and the target's port below, built by PlatformIO away
-from this repository."""
+"""The project that gets measured: a model, the bench that drives it and the target's port, which PlatformIO builds
+outside this repository."""
 
 import json
 from collections.abc import Mapping
@@ -16,8 +16,8 @@ IDENTITY = "src/bench/identity.cpp"
 def project(model: Model) -> Project:
     """Everything that the firmware is built from.
 
-    Of firmware/kernels and firmware/tflm only what the sources reach is copied, of the ports only the target's. The
-    firmware's identity covers all of it except the file that states it and the manifest.
+    Only those files of firmware/kernels and firmware/tflm that the sources include are copied, and only the target's
+    port. The firmware's identity covers all files except the one that states it and the manifest.
     """
     target = model.target
     contents = _firmware.model(model.sources)
@@ -40,13 +40,13 @@ def project(model: Model) -> Project:
 
 
 def _build_id(contents: Mapping[str, bytes], target: Target) -> str:
-    """16 hexadecimal digits that tell projects apart."""
+    """16 hexadecimal digits that identify a project."""
     named = [part for name in sorted(contents) for part in (name, contents[name])]
     return files.digest(target.name, target.core.name, *named)[:16]
 
 
 def _identity(target: Target, build: str) -> str:
-    """Who the firmware says it is."""
+    """The source of the file with which the firmware identifies itself."""
     words = {"target": target.name, "core": target.core.name, "build": build}
     return render(
         "common/identity.cpp.j2",

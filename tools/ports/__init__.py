@@ -1,6 +1,6 @@
-"""One module per port of the firmware, found by file name: what it takes to build and flash firmware/ports/<name>.
+"""One module per firmware port, found by file name: what it takes to build and flash firmware/ports/<name>.
 
-Each assigns a Port to PORT. Which port a target has is in platformio.ini (custom_port).
+Each assigns a Port to PORT. The board table says which port a target uses (custom_port).
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -16,13 +16,13 @@ def _nothing(sources: Sequence[str]) -> Mapping[str, bytes]:
 
 @dataclass(frozen=True)
 class Port:
-    """What a port needs on this machine, and of a project.
+    """What a firmware port needs on this machine and in a project.
 
-    ``compiler`` is None where PlatformIO brings its own. ``probe`` writes to boards through a debug probe; None where
-    they are flashed through their serial port.
+    ``compiler`` is None where PlatformIO installs its own. ``probe`` flashes boards through a debug probe; None where
+    they are flashed over a serial port.
 
-    ``is_here`` says that the firmware is a program on this machine, ``takes_spaces`` that it builds in a folder with a
-    space in its path. ``project_files`` makes what a project needs besides, from the paths of its sources below src/.
+    ``is_here``: the firmware is a program on this machine. ``takes_spaces``: it can be built in a folder with a space
+    in its path. ``project_files`` makes the port's own files of a project, given the paths of its sources below src/.
     """
 
     compiler: Tool | None = None
@@ -38,6 +38,6 @@ def known() -> tuple[str, ...]:
 
 
 def find(name: str) -> Port:
-    """A port by its name, the folder's in firmware/ports; UnknownName when there is none."""
+    """A port by the name of its folder in firmware/ports; UnknownName if there is none."""
     port: Port = registry.find("ports", name, "port").PORT
     return port

@@ -1,4 +1,4 @@
-"""Boards with the Arduino framework: PlatformIO brings the compiler and uploads through the serial port."""
+"""Boards with the Arduino framework: PlatformIO installs the compiler and uploads over the serial port."""
 
 from . import Port
 

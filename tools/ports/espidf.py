@@ -1,4 +1,4 @@
-"""Boards with ESP-IDF: PlatformIO brings the compiler, and CMake must be told what to compile."""
+"""Boards with ESP-IDF: PlatformIO installs the compiler, and CMake needs a list of the sources."""
 
 from collections.abc import Mapping, Sequence
 

@@ -1,6 +1,6 @@
-"""One module per measured quantity, found by file name: a field of the record that is absent where it does not apply.
+"""One module per optional quantity, found by file name: a field of the record that is absent where it does not apply.
 
-Each is a Quantity. What every measurement has (flash, RAM, time, mismatches) are fields of Measurement itself.
+Each module implements Quantity. What every measurement has (flash, RAM, time, mismatches) is a field of Measurement.
 """
 
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ from ..values import DeviceRun, Image, Quantized
 
 @dataclass(frozen=True, eq=False)
 class Run:
-    """What is measured: a model's run over its test set. ``image`` is None for a firmware that kerf did not build."""
+    """A model's run over its test set. ``image`` is None for a firmware that kerf did not build."""
 
     quantized: Quantized
     program: Program
@@ -27,35 +27,35 @@ class Quantity(Protocol):
     """The interface of each module in this folder; its file name is the record's field."""
 
     LABEL: str
-    """What it is, for people."""
+    """Its name in tables."""
 
     KIND: Any
-    """What its value is in the record (tools/kinds.py)."""
+    """The kind of its value in the record (tools/kinds.py)."""
 
     def of(self, run: Run) -> Any | None:
         """Its value; None where it does not apply."""
 
     def text(self, value: Any) -> str:
-        """The value with its unit, for people."""
+        """The value with its unit, for tables."""
 
 
 def find(name: str) -> Quantity:
-    """A quantity by its name; UnknownName when there is none."""
+    """A quantity by name; UnknownName if there is none."""
     quantity: Quantity = registry.find("quantities", name, "quantity")
     return quantity
 
 
 def kinds() -> dict[str, Any]:
-    """The record's fields."""
+    """The record's fields: the kind of each quantity, by name."""
     return {name: Optional(find(name).KIND) for name in registry.names("quantities")}
 
 
 def of(run: Run) -> Mapping[str, Any]:
-    """All that apply to a run, by name."""
+    """The quantities that apply to a run, by name."""
     values = {name: find(name).of(run) for name in registry.names("quantities")}
     return {name: value for name, value in values.items() if value is not None}
 
 
 def shown(values: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """(label, text) of each, for people."""
+    """(label, text) of each quantity, for tables."""
     return [(find(name).LABEL, find(name).text(value)) for name, value in values.items()]

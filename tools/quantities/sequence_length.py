@@ -1,4 +1,4 @@
-"""Of a model that keeps state: how many samples it was given in sequence, from its initial state on."""
+"""For a model that keeps state: how many samples it was given in sequence, starting from its initial state."""
 
 from ..kinds import COUNT
 from . import Run
