@@ -1,22 +1,24 @@
-"""An interpreter's memory for tensors, and the search for the smallest that works."""
+"""An interpreter's memory for tensors (its arena), and the search for the smallest arena that works."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
-STEP_BYTES = 16  # TFLM aligns what it allocates to this
+STEP_BYTES = 16  # the alignment of TFLM's allocations
 
 
 @dataclass(frozen=True)
 class Arena:
-    """Memory for tensors: its size, and a sentence that says where the number comes from."""
+    """Memory for tensors: its size, and one sentence on how that size was determined."""
 
     bytes: int
     origin: str
 
 
 def smallest(works: Callable[[int], bool], least: int, most: int) -> int:
-    """The smallest multiple of STEP_BYTES in [least, most] that works, assuming that ``most`` does (it is not tried)
-    and that whatever works at n works above n."""
+    """The smallest multiple of STEP_BYTES in [least, most] that works, by binary search.
+
+    Assumes that ``most`` works (it is not tried), and that every size above one that works does, too.
+    """
     low, high = -(-least // STEP_BYTES), most // STEP_BYTES
     while low < high:
         middle = (low + high) // 2

@@ -44,10 +44,10 @@ def run(
     *,
     wanted: Identity | None = None,
 ) -> DeviceRun:
-    """Runs every sample of ``vectors`` once, then the first one ``profile_runs`` times with operator times.
+    """Runs every sample of ``vectors`` once, then profiles the first one ``profile_runs`` times, operator by operator.
 
-    ``wanted`` is the firmware to measure; None accepts any firmware with this model. On an emulator all times are
-    instructions, see `Scale`; on a board, ticks of the clock that the firmware names.
+    ``wanted`` is the firmware to measure; None accepts any firmware with this model. In an emulator all times are
+    instructions (see `Scale`); on a board, ticks of the clock that the firmware names.
     Raises TransportError, ProtocolError or DeviceError within a bounded time.
     """
     device = _Device(Link(transport), model_sha256, op_count, wanted)
@@ -93,18 +93,18 @@ def capture(
     *,
     wanted: Identity | None = None,
 ) -> tuple[tuple[Arrays, ...], Identity]:
-    """The output of each operator, in order, for every sample of ``inputs`` (first axis), computed on the device; and
-    the identity of its firmware.
+    """The device's output of each operator, in order, for every sample of ``inputs`` (first axis), and the identity of
+    its firmware.
 
-    ``like`` has one array per operator with its output's shape and dtype, ``wanted`` is that of `run`. Raises as `run`,
-    and DeviceError when the firmware cannot pause an inference.
+    ``like`` has one array per operator with its output's shape and dtype; ``wanted`` is as in `run`. Raises what `run`
+    does, and DeviceError when the firmware cannot pause an inference.
     """
     device = _Device(Link(transport), model_sha256, len(like), wanted)
     if transport.emulated:
         device.link.await_boot()
     welcome, identity = device.open()
     if not welcome.capabilities & protocol.CAN_CAPTURE:
-        raise DeviceError("the firmware cannot expose its intermediate tensors: flash it again with this kerf")
+        raise DeviceError("the firmware cannot expose its intermediate tensors: flash it with this version of kerf")
     with (progress or Progress()).bar("layers on the device", len(inputs[0]) * len(like)) as step:
 
         def one(sample: int) -> Arrays:
@@ -200,7 +200,7 @@ def largest_difference(vectors: Vectors, outputs: Arrays) -> float | None:
 
 
 def accuracy(vectors: Vectors, outputs: Arrays) -> float | None:
-    """The fraction of samples whose highest score in output 0 is at the label (the first of equals); None without
+    """The fraction of samples whose highest score in output 0 is the label's (the first one on a tie); None without
     labels or with a single value per sample, which is not a classifier's output."""
     scores = outputs[0].reshape(len(outputs[0]), -1)
     if vectors.labels is None or scores.shape[1] < 2:
@@ -209,7 +209,7 @@ def accuracy(vectors: Vectors, outputs: Arrays) -> float | None:
 
 
 def other_firmware(found: Identity, wanted: Identity) -> str:
-    """The message for a firmware that is not the one to measure."""
+    """The error message for a firmware other than the one to measure."""
     says, expected = (f"{who.target} ({who.core}), runtime {who.runtime}" for who in (found, wanted))
     if says == expected:
         difference = f"as expected, but built from other sources or options (build {found.build}, not {wanted.build})"
@@ -222,7 +222,7 @@ def other_firmware(found: Identity, wanted: Identity) -> str:
 
 
 class _Device:
-    """The bench's requests to a firmware, with every answer checked; redone after a restart."""
+    """The bench's requests to the firmware. Every answer is checked; after a restart, requests are repeated."""
 
     def __init__(self, link: Link, model_sha256: str, op_count: int, wanted: Identity | None) -> None:
         self.link = link
@@ -233,7 +233,7 @@ class _Device:
         self._session: tuple[Welcome, Identity] | None = None
 
     def open(self) -> tuple[Welcome, Identity]:
-        """Opens a session with the firmware; DeviceError unless it has this very model and is the wanted build."""
+        """Opens a session; DeviceError unless the firmware has exactly this model and is the wanted build."""
 
         def opened() -> tuple[Welcome, Identity]:
             assert self._session is not None
@@ -255,7 +255,7 @@ class _Device:
             raise DeviceError(other_firmware(identity, self._wanted))
         if welcome.tick_unit >= len(protocol.TICK_UNITS) or not welcome.tick_hz:
             raise DeviceError(
-                f"the device's clock has a unit that this kerf does not know (unit {welcome.tick_unit}, "
+                f"the device's clock has a unit that this version of kerf does not know (unit {welcome.tick_unit}, "
                 f"{welcome.tick_hz} Hz): flash it again"
             )
         if welcome.setup_status:
@@ -265,8 +265,8 @@ class _Device:
         return welcome, identity
 
     def redo(self, action: Callable[[], T], what: str = "one sample") -> T:
-        """The action's result in an open session; the action is redone whenever the device restarted or its inputs
-        were not the ones sent. ``what`` names the action in the message when that happens too often."""
+        """The action's result in an open session. The action is repeated when the device has restarted or has received
+        inputs other than those sent; ``what`` names it in the error message when that happens too often."""
         for _ in range(MAX_REDOS):
             try:
                 if self._session is None:
@@ -289,7 +289,7 @@ class _Device:
         return calibrated(*map(spin, CALIBRATION_TURNS))
 
     def each(self, count: int, one: Callable[[int], T]) -> list[T]:
-        """The results of ``one`` for samples 0 … count - 1; a sample that was disturbed is redone.
+        """The results of ``one`` for samples 0 … count - 1; a disturbed sample is repeated.
 
         Where the model keeps state, the samples are a sequence: it starts from the initial state, and starts over
         after anything that could have disturbed it.

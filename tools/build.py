@@ -29,7 +29,7 @@ REGISTRY_SECONDS = 2.0
 VERSION_SECONDS = 20.0
 PORT_HINT = "allow it with: sudo usermod -aG dialout $USER, then log in again (docs/boards.md has a udev rule instead)"
 
-# PlatformIO asks nobody anything while kerf runs it: no telemetry, no look for a newer version.
+# No telemetry and no update checks while kerf runs PlatformIO; plain output for the log.
 _SETTINGS = {
     "PLATFORMIO_SETTING_ENABLE_TELEMETRY": "no",
     "PLATFORMIO_SETTING_CHECK_PLATFORMIO_INTERVAL": "36500",
@@ -38,7 +38,7 @@ _SETTINGS = {
 }
 _EXTRA = "PLATFORMIO_EXTRA_SCRIPTS"
 _FOR_A_SHELL = "$'\"`&;()<>|*?\\"
-# How a linked firmware names the model's constants and its arena.
+# The symbols of the model's constants and of its arena in the linked firmware.
 _CONSTANT, _ARENA = "kerf_constant_", "kerf_arena"
 _COMPILERS = ".comment"  # each object's compiler, merged by the linker
 # The last two are ESP-IDF's.
@@ -53,7 +53,7 @@ _ERROR = re.compile(r"(?i)error:|undefined reference|multiple definition")
 
 
 def check_fits(arena_bytes: int, constants_bytes: int, target: Target) -> None:
-    """Raises DoesNotFit, with both numbers, when no compiler can help: the tensors alone exceed the target's RAM, or
+    """Raises DoesNotFit, with both numbers, when building is pointless: the tensors alone exceed the target's RAM, or
     the constants alone its flash."""
     if constants_bytes > target.flash_bytes:
         raise _does_not_fit("the model's constants", "flash", constants_bytes, target, target.flash_bytes)
@@ -62,7 +62,7 @@ def check_fits(arena_bytes: int, constants_bytes: int, target: Target) -> None:
 
 
 def fits(arena_bytes: int, constants_bytes: int, target: Target) -> bool:
-    """Whether check_fits has nothing against it."""
+    """Whether `check_fits` passes."""
     return arena_bytes <= target.ram_bytes and constants_bytes <= target.flash_bytes
 
 
@@ -71,8 +71,9 @@ def build(
 ) -> Image:
     """Compiles what changed in the project at ``directory`` and measures the result.
 
-    ``settings`` are PlatformIO's, as `shared` makes them. All output goes to build.log in that folder. Raises
-    MissingTool, DoesNotFit when a memory limit is exceeded, and BuildError with the compiler's first error otherwise.
+    ``settings`` are PlatformIO's environment variables (see `shared`). All output goes to build.log in that folder.
+    Raises MissingTool, DoesNotFit when a memory limit is exceeded, and otherwise BuildError with the first error of the
+    compiler.
     """
     _require_path(directory, project, target, settings or {})
     _require_compiler(target)
@@ -97,12 +98,12 @@ def build(
     try:
         return measure(elf, project, rebuilt=compiled > 0)
     except BuildError as error:
-        files.remove(elf)  # or PlatformIO would never link it again
-        raise BuildError(f"{error}; it is removed, so build again") from error
+        files.remove(elf)  # otherwise PlatformIO would consider it up to date
+        raise BuildError(f"{error}; it has been removed: build again") from error
 
 
 def require_uploader(target: Target) -> None:
-    """Raises MissingTool without the program for the target's debug probe, where PlatformIO cannot fetch it either."""
+    """Raises MissingTool if the program for the target's debug probe is missing and PlatformIO cannot fetch it."""
     _require(ports.find(target.port).probe)
 
 
@@ -113,11 +114,11 @@ def upload(
     port: str | None = None,
     settings: Mapping[str, str] | None = None,
 ) -> None:
-    """Builds if needed and writes the firmware to the board; ``port`` where the board's uploader uses a serial port.
+    """Builds if needed and writes the firmware to the board; ``port`` is for boards flashed over a serial port.
 
-    ``settings`` are those the firmware was built with, or it is built again.
+    ``settings`` must be those of the build; with others, the firmware is built again.
 
-    Raises MissingTool without OpenOCD for a bare-metal target, TransportError when the port may not be opened,
+    Raises MissingTool without OpenOCD for a bare-metal target, TransportError when access to the serial port is denied,
     BuildError when the uploader fails.
     """
     _require_compiler(target)
@@ -128,24 +129,24 @@ def upload(
     if _platformio(directory, arguments, lambda line: None, settings) != 0:
         log = (directory / LOG).read_text(encoding="utf-8", errors="replace")
         if _NOT_ALLOWED.search(log):
-            raise TransportError(f"{port or 'the board'} may not be opened; {PORT_HINT}")
+            raise TransportError(f"no permission to open {port or 'the board'}; {PORT_HINT}")
         raise _failure(log, directory / LOG, target, doing="uploading to")
 
 
 def measure(elf: Path, project: Project, rebuilt: bool) -> Image:
-    """Sizes of a linked firmware; raises BuildError when the file is no ELF.
+    """Sizes of a linked firmware; raises BuildError when the file is not an ELF.
 
-    flash total: everything that is loaded. model: the symbols kerf_constant_…. code: the rest. static: .data and .bss
-    without kerf_arena; the reserved stack is a section of its own and not in it.
+    Flash ``total`` is everything that is loaded, ``model`` the symbols kerf_constant_…, ``code`` the rest.
+    ``static_bytes`` is .data and .bss without kerf_arena; the reserved stack has its own section and is not counted.
     """
     from elftools.common.exceptions import ELFError
     from elftools.elf.constants import SH_FLAGS
     from elftools.elf.elffile import ELFFile
     from elftools.elf.sections import SymbolTableSection
 
-    constants: dict[int, int] = {}  # by address: two names for one place count once
+    constants: dict[int, int] = {}  # by address, so that aliases count once
     kernels: set[str] = set()
-    compilers: set[str] = set()  # several where a library comes compiled
+    compilers: set[str] = set()  # several if a library comes precompiled
     named = project.kernel_symbols
     arena = total = static = 0
     try:
@@ -182,10 +183,10 @@ def measure(elf: Path, project: Project, rebuilt: bool) -> Image:
 
 
 def bootstrap(progress: Progress, registry: Callable[[], bool] | None = None) -> bool:
-    """Gives PlatformIO its build engine where it is missing and its registry does not answer; True when it did.
+    """Installs PlatformIO's build engine if it is missing and the registry does not answer; True if it did.
 
-    PlatformIO's package tool-scons is SCons, and PyPI has the same one: it is copied into PlatformIO's packages
-    folder. With the registry at hand PlatformIO installs its own. ``registry`` replaces registry_answers().
+    PlatformIO's package tool-scons is SCons, which is also on PyPI: kerf copies it into PlatformIO's packages folder.
+    If the registry answers, PlatformIO installs its own. ``registry`` replaces registry_answers().
     """
     from platformio.dependencies import get_core_dependencies
     from platformio.package.manager.core import get_core_package_dir
@@ -197,7 +198,7 @@ def bootstrap(progress: Progress, registry: Callable[[], bool] | None = None) ->
     if scons is None or scons.origin is None:
         raise MissingTool("PlatformIO's build engine is missing; get it with: pip install scons==4.11.1")
     version = importlib.metadata.version("scons")
-    # Their numbering: SCons 4.11.1 is tool-scons 4.41101.0 (major.major minor minor patch patch.0).
+    # PlatformIO's numbering: SCons 4.11.1 is tool-scons 4.41101.0 (major.major minor minor patch patch.0).
     major, minor, patch = (int(part) for part in version.split(".")[:3])
     package_version = f"{major}.{major}{minor:02}{patch:02}.0"
     if f"~{package_version}" != get_core_dependencies()["tool-scons"]:
@@ -205,13 +206,13 @@ def bootstrap(progress: Progress, registry: Callable[[], bool] | None = None) ->
             f"this PlatformIO needs tool-scons {get_core_dependencies()['tool-scons']}, but SCons {version} is "
             f"{package_version}; install kerf's own versions of both with: pip install -e ."
         )
-    progress.say("PlatformIO's registry does not answer: taking its build engine from PyPI's SCons")
+    progress.say("PlatformIO's registry does not answer: installing its build engine, SCons, from PyPI's package")
     _install_scons(Path(ToolPackageManager().package_dir), Path(scons.origin).parent, package_version)
     return True
 
 
 def registry_answers(seconds: float = REGISTRY_SECONDS) -> bool:
-    """Whether PlatformIO's registry says anything at all within so many seconds; PlatformIO itself waits a minute."""
+    """Whether PlatformIO's registry answers at all within ``seconds``; PlatformIO itself waits for a minute."""
     import urllib.error
     import urllib.request
 
@@ -223,12 +224,12 @@ def registry_answers(seconds: float = REGISTRY_SECONDS) -> bool:
         try:
             urllib.request.urlopen(f"https://api.{host}", timeout=seconds).close()
         except urllib.error.HTTPError:
-            pass  # an answer, if not a friendly one
+            pass  # an error is an answer, too
         except OSError:
             return
         answered.set()
 
-    # Threads, because looking up a name has no time limit of its own.
+    # In threads, because a DNS lookup has no timeout of its own.
     threads = [threading.Thread(target=ask, args=(host,), daemon=True) for host in hosts]
     for thread in threads:
         thread.start()
@@ -238,11 +239,11 @@ def registry_answers(seconds: float = REGISTRY_SECONDS) -> bool:
 
 
 def _install_scons(packages: Path, source: Path, version: str) -> None:
-    """A whole copy of SCons, so that it serves whichever Python runs PlatformIO."""
+    """Installs a complete copy of SCons, which works with whichever Python runs PlatformIO."""
     package = packages / "tool-scons"
     if package.exists() and not _is_package(package, version):
-        package = packages / f"tool-scons@{version}"  # the other one is of another PlatformIO; it stays
-    # PlatformIO takes no folder with this beginning for a package.
+        package = packages / f"tool-scons@{version}"  # the existing one belongs to another PlatformIO
+    # PlatformIO ignores folders with this prefix.
     temporary = packages / f"_tmp_installing-kerf-{os.getpid()}"
     spec = {"owner": "platformio", "id": None, "name": "tool-scons", "requirements": None, "uri": None}
     try:
@@ -253,7 +254,7 @@ def _install_scons(packages: Path, source: Path, version: str) -> None:
         (temporary / ".piopm").write_text(json.dumps({"type": "tool", **identity, "spec": spec}))
         temporary.rename(package)
     except OSError as error:
-        if not _is_package(package, version):  # otherwise another kerf was quicker
+        if not _is_package(package, version):  # otherwise another kerf was faster
             raise BuildError(f"cannot install SCons into {packages}: {error}") from error
     finally:
         files.remove(temporary)
@@ -264,7 +265,7 @@ def _is_package(folder: Path, version: str) -> bool:
 
 
 def _require_compiler(target: Target) -> None:
-    """Without it PlatformIO would fetch one, if it can reach its registry; there is none for this machine."""
+    """Raises MissingTool without a compiler, unless PlatformIO can fetch one; for this machine, it has none."""
     port = ports.find(target.port)
     _require(port.compiler, is_fetched=not port.is_here)
 
@@ -275,26 +276,26 @@ def _require(tool: Tool | None, is_fetched: bool = True) -> None:
 
 
 def _require_path(directory: Path, project: Project, target: Target, settings: Mapping[str, str]) -> None:
-    """What the tools cannot take is refused in a sentence of ours.
+    """Raises BuildError for a path that the build tools cannot handle.
 
-    Paths inside the project are relative when compilers get them, so it is only SCons that reads the path of the
-    project. That of a library outside is given to a shell, and quoted only if it has a space.
+    Compilers get paths relative to the project, so only SCons sees the project's own path. The path of a library
+    outside the project is passed to a shell, quoted only if it contains a space.
     """
     elsewhere = "move the checkout, or render with --out to another folder and run `pio run` there"
     path = str(directory.resolve())
     if "$" in path:
         raise BuildError(f"SCons takes the $ in {path} for a variable and cannot build there: {elsewhere}")
     if " " in path and not ports.find(target.port).takes_spaces:
-        raise BuildError(f"{target.name} cannot be built in {path}, because there is a space in it: {elsewhere}")
+        raise BuildError(f"{target.name} cannot be built in {path}, because the path contains a space: {elsewhere}")
     library = project.library.partition("symlink://")[2] or (project.library and settings.get(LIBRARIES, ""))
     if odd := [letter for letter in _FOR_A_SHELL if letter in library]:
-        raise BuildError(f"PlatformIO cannot build a library in {library}, because there is a {odd[0]} in it: move it")
+        raise BuildError(f"PlatformIO cannot build a library in {library}, because the path contains {odd[0]}: move it")
 
 
 def fetch_library(
     directory: Path, project: Project, target: Target, progress: Progress, settings: Mapping[str, str]
 ) -> None:
-    """Makes PlatformIO install the library of the project at ``directory``; raises as `build` does."""
+    """Has PlatformIO install the library of the project at ``directory``; raises what `build` does."""
     _require_path(directory, project, target, settings)
     _require_library(directory, project, settings)
     bootstrap(progress)
@@ -304,32 +305,33 @@ def fetch_library(
 
 
 def is_fetched(project: Project, settings: Mapping[str, str]) -> bool:
-    """Whether there is nothing to fetch for this project any more."""
+    """Whether the project's library has been fetched already, or it needs none."""
     kept = settings.get(LIBRARIES)
     return kept is None or _holds_a_library(Path(kept) / project.target)
 
 
 def _holds_a_library(folder: Path) -> bool:
-    """A folder, or the file that PlatformIO makes for a symlink://."""
+    """Whether there is a library in it: a folder, or the file that PlatformIO makes for a symlink://."""
     return folder.is_dir() and any(path.is_dir() or path.suffix == ".pio-link" for path in folder.iterdir())
 
 
 def _require_library(directory: Path, project: Project, settings: Mapping[str, str]) -> None:
-    """A library that must be fetched first needs the registry; PlatformIO itself would wait for it for minutes."""
+    """Raises MissingTool if the library must be fetched and the registry does not answer: PlatformIO itself would wait
+    for minutes."""
     kept = Path(settings.get(LIBRARIES, directory / ".pio" / "libdeps")) / project.target
     if project.library and "://" not in project.library and not _holds_a_library(kept) and not registry_answers():
         raise MissingTool(
-            f"the library {project.library} must be fetched from PlatformIO's registry, which does not answer; go "
-            "where it does, or set KERF_TFLM_LIB to a folder that holds the library"
+            f"the library {project.library} must be fetched from PlatformIO's registry, which does not answer; connect "
+            "this machine to the network, or set KERF_TFLM_LIB to a folder that holds the library"
         )
 
 
 def shared(cache: Path, project: Project, target: Target) -> Mapping[str, str]:
-    """PlatformIO's settings that make projects share, in the folder ``cache``, what is the same in them: compiled
-    objects, and a library's sources.
+    """PlatformIO's environment variables that make projects share compiled objects and library sources in the folder
+    ``cache``.
 
-    An object is taken from the cache when sources, headers, flags and path within the project are the same. A compiler
-    has no part in that, so each has a cache of its own. A library must lie at the same path in every project.
+    An object is reused if its sources, headers, flags and path within the project are the same. The compiler is not
+    compared, so each compiler has a cache of its own. A library must have the same path in every project.
     """
     settings = {OBJECTS: str(cache / f"objects-{_compiler_digest(target)}")}
     if project.library:
@@ -338,7 +340,7 @@ def shared(cache: Path, project: Project, target: Target) -> Mapping[str, str]:
 
 
 def _compiler_digest(target: Target) -> str:
-    """Tells the system's compilers apart; those that PlatformIO brings are named by their path."""
+    """Identifies the system's compiler by its version; SCons sees those that PlatformIO installs by their path."""
     compiler = ports.find(target.port).compiler
     path = compiler.find() if compiler else None
     if compiler is None or path is None:
@@ -349,7 +351,7 @@ def _compiler_digest(target: Target) -> str:
         ).stdout
     except (OSError, subprocess.TimeoutExpired) as error:
         why = error.strerror if isinstance(error, OSError) else f"no answer for {VERSION_SECONDS:.0f} s"
-        raise MissingTool(f"{path} does not work when asked for its --version ({why}); install it anew") from error
+        raise MissingTool(f"{path} --version does not work ({why}); reinstall it") from error
     return files.digest(compiler.program, said)[:16]
 
 
@@ -358,13 +360,13 @@ def _platformio(
 ) -> int:
     """Runs PlatformIO in the project; every line goes to the log and to ``watch``. Returns its exit code.
 
-    BuildError when it cannot be run there, because the disk is full for one.
+    BuildError when it cannot run there, for example because the disk is full.
     """
     try:
         return _logged(directory, arguments, watch, settings)
     except OSError as error:
         raise BuildError(
-            f"cannot run PlatformIO in {directory}: {error.strerror or error}; make room or choose another folder"
+            f"cannot run PlatformIO in {directory}: {error.strerror or error}; free some space or choose another folder"
         ) from error
 
 
@@ -375,7 +377,7 @@ def _logged(
     environment = {**os.environ, **_SETTINGS, **(settings or {})}
     if OBJECTS in environment:
         Path(environment[OBJECTS]).parent.mkdir(parents=True, exist_ok=True)
-        # On a line of its own, or commas would divide it; relative, for what is special in the path of the checkout.
+        # On its own line, because a comma would split it; relative, because the checkout's path may contain anything.
         script = f"pre:{os.path.relpath(SHARE_OBJECTS, directory.resolve())}"
         environment[_EXTRA] = f"{environment.get(_EXTRA, '')}\n{script}"
     with (
@@ -388,7 +390,7 @@ def _logged(
             env=environment,
             encoding="utf-8",
             errors="replace",
-            start_new_session=True,  # SCons and its compilers are in it too, and end with it
+            start_new_session=True,  # SCons and its compilers belong to it, and end with it
             preexec_fn=child.die_with_parent(),
         ) as process,
     ):
@@ -409,7 +411,7 @@ def _logged(
 
 
 def _failure(log: str, path: Path, target: Target, doing: str = "building for") -> Exception:
-    """The error that the log of a failed run stands for."""
+    """The error for a failed run, from its log."""
     ram = ("RAM", target.ram_bytes)
     limits = {"FLASH": ("flash", target.flash_bytes), "RAM": ram, "dram0_0_seg": ram}
     if found := _OVERFLOW.search(log):
@@ -425,11 +427,11 @@ def _failure(log: str, path: Path, target: Target, doing: str = "building for") 
         wanted = (_INSTALLING.findall(log) or ["a package"])[-1]
         return BuildError(
             f"PlatformIO needs {wanted} from its registry, which does not answer; connect this machine to the network "
-            f"and build again; the whole output is in {path}"
+            f"and build again; the full output is in {path}"
         )
     lines = [line.strip() for line in log.splitlines() if line.strip()]
-    first = next((line for line in lines if _ERROR.search(line)), lines[-1] if lines else "PlatformIO said nothing")
-    return BuildError(f"{doing} {target.name} failed: {first}; the whole output is in {path}")
+    first = next((line for line in lines if _ERROR.search(line)), lines[-1] if lines else "PlatformIO printed nothing")
+    return BuildError(f"{doing} {target.name} failed: {first}; the full output is in {path}")
 
 
 def _does_not_fit(what: str, kind: str, needed: int, target: Target, limit: int) -> DoesNotFit:

@@ -1,11 +1,11 @@
-"""The developer's commands: the test suite, its long forms, and lint + format + types in Python and C++."""
+"""The developer's commands: the test suite, its long tests, and lint + format + types in Python and C++."""
 
 import subprocess
 import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-# One file at a time, because a file's tests share builds, and in the order of tests/conftest.py.
+# Whole files, because a file's tests share builds, in the order set by tests/conftest.py.
 IN_PARALLEL = ("-n", "2", "--dist", "loadfile", "--no-loadscope-reorder")
 
 
@@ -18,7 +18,7 @@ def test(only: str, port: str, target: str) -> int:
 
 
 def soak(only: str) -> int:
-    """Runs the long forms, and every case of what the suite samples; returns pytest's exit code."""
+    """Runs the long tests, and every case of the sampled ones; returns pytest's exit code."""
     return _pytest([*IN_PARALLEL, "--every-case", "-m", "soak or sampled", *(["-k", only] if only else [])])
 
 
@@ -29,7 +29,7 @@ def _pytest(options: list[str]) -> int:
 def check(fix: bool) -> int:
     """Runs every checker, even after one has failed; returns 0 if all pass."""
     cpp = sorted(str(p) for p in (ROOT / "firmware").rglob("*") if p.suffix in (".h", ".cpp"))
-    golden = ROOT / "tests" / "golden"  # rendered files, which must be equal
+    golden = ROOT / "tests" / "golden"  # rendered output, not formatted by hand
     cpp += sorted(str(p) for p in (ROOT / "tests").rglob("*.cpp") if golden not in p.parents)
     commands = {
         "ruff": ["ruff", "check", *(["--fix"] if fix else []), "."],

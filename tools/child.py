@@ -1,4 +1,4 @@
-"""Child processes that end with kerf; kerf's modules run as such where C++ code may crash on a user's model."""
+"""Child processes that end with kerf. Modules of kerf run in one where C++ code may crash on a user's model."""
 
 import ctypes
 import os
@@ -34,11 +34,11 @@ def run(
     timeout_s: float | None = None,
     temporary: Path | None = None,
 ) -> "subprocess.CompletedProcess[str]":
-    """Runs ``python -m module arguments…`` with this Python and this kerf, whatever its exit code.
+    """Runs ``python -m module arguments…`` with this Python and this kerf; any exit code is accepted.
 
     ``temporary`` is the folder for the child's temporary files, because a killed child cannot remove them.
 
-    Raises subprocess.TimeoutExpired after ``timeout_s`` seconds, when the child has been killed.
+    Raises subprocess.TimeoutExpired if the child had to be killed after ``timeout_s`` seconds.
     """
     return subprocess.run(
         [sys.executable, "-m", module, *arguments],

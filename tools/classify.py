@@ -75,17 +75,17 @@ def prepare(paths: Sequence[Path], model: Quantized, pixels: str, skip_bad: bool
     An image with another aspect ratio is cropped around its centre; a larger one is scaled down by averaging. Greyscale
     becomes three equal channels, and colour becomes greyscale (ITU-R 601-2 luma), if the model needs it.
 
-    Raises UsageError for a model that does not have one image as input and one output, for an image smaller than the
-    model's input, and for pixels that the input cannot hold; TrainError for a file that is not an image. ``skip_bad``
+    Raises UsageError for a model without exactly one image as input and one output, for an image smaller than the
+    model's input, and for pixels beyond the input's range; TrainError for a file that is not an image. ``skip_bad``
     skips such files, as long as others remain.
     """
-    port = _signature(model).inputs[0]
-    if pixels == pixel_ranges.BYTES and port.highest < 2:
+    tensor = _signature(model).inputs[0]
+    if pixels == pixel_ranges.BYTES and tensor.highest < 2:
         raise UsageError(
-            f"the input of {model.model} holds numbers up to {port.highest:.3g}, but the pixels are {pixels}: give "
-            "--data with real images to calibrate it, or another --pixels"
+            f"the input of {model.model} only reaches {tensor.highest:.3g}, but the pixels are {pixels}: calibrate it "
+            "with real images (--data), or choose another range with --pixels"
         )
-    shape = port.sample_shape
+    shape = tensor.sample_shape
     if len(shape) != 3 or shape[2] not in (1, 3):
         raise UsageError(
             f"{model.model} takes inputs of shape {shape}, which is not an image: it needs height, width and 1 or 3 "
@@ -101,7 +101,7 @@ def prepare(paths: Sequence[Path], model: Quantized, pixels: str, skip_bad: bool
             if not skip_bad or len(left_out) == len(paths):
                 raise
     real = pixel_ranges.scaled(np.stack([levels for levels, _ in fitted]), pixels)
-    return Pictures(tuple(used), port.quantize(real), tuple(note for _, note in fitted), pixels, tuple(left_out))
+    return Pictures(tuple(used), tensor.quantize(real), tuple(note for _, note in fitted), pixels, tuple(left_out))
 
 
 def _signature(model: Quantized) -> Signature:
@@ -158,7 +158,7 @@ def predict(pictures: Pictures, outputs: Array, model: Quantized, where: str) ->
 
 
 def _probabilities(scores: npt.NDArray[np.float64], operator: str) -> npt.NDArray[np.float64]:
-    """Probabilities from output scores: those of an operator with the range 0 … 1 already are, all others are logits.
+    """Probabilities from output scores, which are logits unless the last operator's range is 0 … 1.
 
     A single score per image is that of the second of two classes.
     """

@@ -179,13 +179,13 @@ def _originals(
 
 
 def real_inputs(quantized: Quantized, original: Quantized, count: int) -> list[Array]:
-    """The float model's test set if it is the same as the quantized one's. Without data, both are random numbers in
-    each model's own type: then the quantized model's inputs, dequantized."""
-    ports = signature.read(quantized.tflite, quantized.model).inputs
+    """The float model's test set if it is the same as the quantized one's. Without data, each model has random numbers
+    of its own type: then the quantized model's inputs, dequantized."""
+    tensors = signature.read(quantized.tflite, quantized.model).inputs
     stored, real = ([a[:count] for a in made.vectors.inputs] for made in (quantized, original))
-    if all(np.array_equal(port.quantize(b), a) for port, a, b in zip(ports, stored, real, strict=True)):
+    if all(np.array_equal(tensor.quantize(b), a) for tensor, a, b in zip(tensors, stored, real, strict=True)):
         return real
-    return [port.dequantize(a).astype(b.dtype) for port, a, b in zip(ports, stored, real, strict=True)]
+    return [tensor.dequantize(a).astype(b.dtype) for tensor, a, b in zip(tensors, stored, real, strict=True)]
 
 
 def compare(
@@ -347,7 +347,7 @@ def _is_clipped(layer: Layer) -> bool:
 
 
 def _range_set_by(graph: Graph, layers: Sequence[Layer], position: int) -> int:
-    """The operator for which the range of an operator's output was calibrated, if the float model has it."""
+    """The operator at which the range of an operator's output was calibrated, as far as the float model has it."""
     makers = {op.outputs[0]: i for i, op in enumerate(graph.ops)}
     while (known := ops.lookup(graph.ops[position].kind)) and known.keeps_range:
         source = makers.get(graph.input(graph.ops[position], 0).index)
@@ -376,18 +376,18 @@ def _cause(graph: Graph, op: Op, layer: Layer, real: Array | None, kernel: Array
     per_tensor = constants and constants[0].quantization is not None and not constants[0].quantization.per_channel
     if per_tensor and kernel is not None and (found := _outlier(_output_channels(op, kernel))):
         return (
-            f"Usual cause: a per-tensor operator. Its weights have one scale for all channels, and those of channel "
+            f"Usual cause: a per-tensor operator. All channels of its weights share one scale, and those of channel "
             f"{found[0]} are {found[1]:.0f} times the median channel's: quantize them per channel, or train with QAT"
         )
     if real is not None and real.ndim > 1 and (found := _outlier(real)):
         return (
-            f"Usual cause: an outlier channel. Channel {found[0]} reaches {found[1]:.0f} times as far as the median "
-            "channel, and all share one scale: clip it (ReLU6), regularize it, or try --mode int16x8"
+            f"Usual cause: an outlier channel. All channels share one scale, and channel {found[0]} has {found[1]:.0f} "
+            "times the range of the median channel: clip it (ReLU6), regularize it, or try --mode int16x8"
         )
     if layer.unused is not None and layer.unused > MUCH_UNUSED:
         return (
             f"Usual cause: calibration data. {layer.unused:.0%} of its range is never used: the calibration samples "
-            "have values that real ones do not (--calibration)"
+            "contain values that real ones do not (--calibration)"
         )
     if before is not None and before - (layer.sqnr_db or 0.0) < 6.0:
         return "Its input is nearly as noisy: the error grows from layer to layer. Try QAT or --mode int16x8"

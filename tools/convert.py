@@ -1,4 +1,4 @@
-"""A Keras file → a .tflite, by TensorFlow in a process of its own."""
+"""A Keras file → a .tflite, converted by TensorFlow in a process of its own."""
 
 import re
 import sys
@@ -33,8 +33,8 @@ def convert(
     say: Tell,
     warn: Tell,
 ) -> tuple[bytes, str | None, samples.Array | None]:
-    """The .tflite of a Keras model, the source of its ranges, and the Keras model's outputs for opinion.chosen()
-    samples: None without data, or if it has several outputs.
+    """The .tflite of a Keras model, a description of its calibration samples, and the Keras model's outputs for the
+    samples of opinion.chosen(), which are None without data or with several outputs.
 
     The conversion runs in a process of its own because TensorFlow crashes on some models (LSTM in int8).
     """
@@ -72,9 +72,9 @@ def convert(
 
 
 def _serve(path: Path, mode: str, folder: Path, log: Path, per_tensor_dense: bool) -> None:
-    """The child: a Keras file and folder/calibration.npz → folder/model.tflite, or the reason in refusal.txt.
+    """The child process: a Keras file and folder/calibration.npz → folder/model.tflite, or the reason in refusal.txt.
 
-    folder/test.npz → floats.npz: the Keras model's own output.
+    It also writes the Keras model's own output for folder/test.npz to folder/floats.npz.
     """
     try:
         loaded = load(path, log)

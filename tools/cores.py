@@ -1,4 +1,4 @@
-"""GCC's name of a processor → Core: what that processor can do. The compiler uses this, never a target's name.
+"""GCC's processor name → Core: what that processor can do. The compiler asks this, never a target's name.
 
 The name is what follows -mcpu= (Arm) or -march= (RISC-V), modifiers included: ``cortex-m4``, ``cortex-m4+nofp``,
 ``cortex-m55+nomve``, ``rv32imac``. ``host`` is the machine that kerf runs on.
@@ -47,7 +47,7 @@ _RISCV = re.compile(r"rv(32|64)([a-z]+)")
 
 
 def find(name: str) -> Core:
-    """The core of this name. Raises UnknownName for a core or a modifier that does not exist."""
+    """The core with this name. Raises UnknownName for a core or a modifier that does not exist."""
     plain, *modifiers = name.split("+")
     if match := _RISCV.fullmatch(plain):
         extensions = match[2].replace("g", "imafd")

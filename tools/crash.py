@@ -1,4 +1,4 @@
-"""The last resort: an unexpected exception becomes a sentence, and everything that helps to fix it goes to a file."""
+"""The last resort: an unexpected exception becomes one sentence, and everything that helps to fix it goes to a file."""
 
 import os
 import platform
@@ -18,7 +18,7 @@ OUT_OF_MEMORY = "this machine ran out of memory; close other programs, or use fe
 
 def report(error: BaseException, folder: Path) -> str:
     """The message for a bug in kerf; its traceback goes to a file in ``folder``, or in the temporary folder."""
-    where = _place(error)
+    where = _location(error)
     text = "\n".join(
         (
             f"kerf {__version__}, Python {platform.python_version()}, {platform.platform()}",
@@ -39,8 +39,8 @@ def _shortened(error: BaseException) -> str:
     return f"{kind} ({said[:200]}{'…' * (len(said) > 200)})" if said else kind
 
 
-def _place(error: BaseException) -> str:
-    """The innermost frame in kerf's own code."""
+def _location(error: BaseException) -> str:
+    """The innermost frame in kerf's own code, as a suffix; "" if there is none."""
     root = Path(__file__).parent
     frames = [f for f in traceback.extract_tb(error.__traceback__) if root in Path(f.filename).parents]
     if not frames:
@@ -49,7 +49,7 @@ def _place(error: BaseException) -> str:
 
 
 def _write(text: str, name: str, folders: Sequence[Path]) -> Path | None:
-    """The file, in the first folder that can be written to; None if none can."""
+    """Writes the file to the first folder that accepts it and returns its path; None if none does."""
     for folder in folders:
         try:
             folder.mkdir(parents=True, exist_ok=True)

@@ -14,7 +14,7 @@ from .installed import Tool, apt
 
 @dataclass(frozen=True)
 class Finding:
-    """One line of `inv doctor`. ``version`` is None when it is missing; ``remedy`` says how to get it."""
+    """One line of `inv doctor`. ``version`` is None if it is missing; ``remedy`` says how to get it."""
 
     name: str
     purpose: str
@@ -23,7 +23,7 @@ class Finding:
     required: bool = True
 
 
-# What the default demo builds with, and runs in: a port and an emulator.
+# The firmware port and the emulator that the default demo uses.
 DEMO = ("cortexm", "qemu")
 GIT = Tool("git", "puts the commit into measurement records", apt("git"))
 
@@ -62,7 +62,7 @@ def require(findings: Sequence[Finding]) -> None:
 
 
 def _program(tool: Tool, required: bool) -> Finding:
-    """A variable that is wrong is its own remedy."""
+    """What is known of a program; if its environment variable is wrong, the remedy says so."""
     version, remedy = None, tool.remedy
     try:
         if path := tool.find():
@@ -80,7 +80,7 @@ def _package_version(name: str) -> str | None:
 
 
 def _program_version(path: Path) -> str:
-    """The first line the program prints about itself, 'unknown version' if it prints none."""
+    """The first line that the program prints for --version."""
     try:
         done = subprocess.run([path, "--version"], stdin=subprocess.DEVNULL, capture_output=True, timeout=20)
     except (OSError, subprocess.TimeoutExpired) as error:

@@ -5,14 +5,14 @@
     │   └── UnknownName         a model, target, runtime … that does not exist (lists the known ones)
     ├── MissingTool             a program or package that is not installed
     ├── TrainError              data, training
-    ├── CompressError           a model that cannot be pruned, or not trained for int8
+    ├── CompressError           a model that cannot be pruned or trained for int8
     ├── QuantizeError           conversion to .tflite
     ├── ModelError              a .tflite that cannot be read
     │   └── UnsupportedModel    readable, but no kernel (operator, type, shape) for it
     ├── PlanError               memory planning
     │   └── DoesNotFit          the model is larger than the target
     ├── BuildError              rendering, PlatformIO, the compiler
-    ├── TransportError          opening, losing or not finding a port or an emulator
+    ├── TransportError          a serial port or emulator that cannot be found or opened, or is lost
     ├── ProtocolError           the other side answers, but violates the protocol
     │   └── DeviceError         the firmware sent an error or fault record
     └── Mismatch                the device's outputs differ from the oracle's
@@ -83,7 +83,7 @@ class BuildError(KerfError):
 
 
 class TransportError(KerfError):
-    """The port or the emulator could not be opened, or was lost."""
+    """The serial port or the emulator could not be opened, or was lost."""
 
 
 class ProtocolError(KerfError):
@@ -117,7 +117,7 @@ _REMEDIES = {
 
 
 def of_system(error: OSError) -> KerfError:
-    """What the operating system refused, as a sentence for the user."""
+    """An error of the operating system as a sentence for the user."""
     named = str(error.filename2 or error.filename or "a file")
     name = named if len(named) <= 200 else f"{named[:200]}…"
     remedy = _REMEDIES.get(error.errno or 0, "check that it exists and can be read and written")

@@ -1,4 +1,4 @@
-"""The firmware's fault records and status codes in words; pure, used by the bench for its errors."""
+"""The firmware's fault records and status codes in words, for the bench's error messages; pure."""
 
 from .protocol import Fault
 

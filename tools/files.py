@@ -1,4 +1,4 @@
-"""Files that are written atomically, whatever interrupts kerf, and that have the same bytes every time."""
+"""Atomic and reproducible files: an interrupt leaves no partial file, and equal contents give equal bytes."""
 
 import hashlib
 import io
@@ -31,10 +31,9 @@ def replacing(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def temporary(path: Path) -> Iterator[Path]:
-    """A name next to ``path``, for a file or folder that exists only as long as the context.
+    """A name next to ``path``, for a file or folder that is removed when the context ends.
 
-    It contains the process id, so that two kerfs do not use the same name; leftovers of killed processes are removed
-    first.
+    The name contains the process id, so that two kerfs never share it. Leftovers of killed processes are removed first.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     name = path.with_name(f".{path.stem}.{os.getpid()}.partial{path.suffix}")
@@ -48,7 +47,7 @@ def temporary(path: Path) -> Iterator[Path]:
 
 
 def _left_over(path: Path) -> Iterator[Path]:
-    """What processes that have ended left of this file."""
+    """Temporary versions of this file left by processes that have ended."""
     name = re.compile(rf"\.{re.escape(path.stem)}\.([0-9]+)\.partial{re.escape(path.suffix)}")
     for other in list(path.parent.iterdir()):
         found = name.fullmatch(other.name)
@@ -57,9 +56,9 @@ def _left_over(path: Path) -> Iterator[Path]:
 
 
 def is_running(process: int) -> bool:
-    """Whether there is a process with this number; True where there is no way to ask."""
+    """Whether a process with this id exists; True where that cannot be checked."""
     if os.name != "posix":
-        return True  # there, os.kill would terminate it
+        return True  # on Windows, os.kill would terminate it
     try:
         os.kill(process, 0)
     except (ProcessLookupError, OverflowError):

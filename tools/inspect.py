@@ -1,7 +1,7 @@
 """What is inside a model: layers, tensors, quantization, weight histograms, sizes and the memory plan.
 
-A pure function from (Graph, Plan) to plain data, which `inv inspect` prints as tables or as JSON. It needs no kernel:
-whatever can be read can be shown, with what each runtime objects to.
+A pure function from (Graph, Plan) to plain data, which `inv inspect` prints as tables or as JSON. It needs no kernels:
+every model that can be read can be shown, along with what each runtime cannot run of it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,11 +19,11 @@ Array = npt.NDArray[Any]
 
 HISTOGRAM_BINS = 16
 _BARS = " ▁▂▃▄▅▆▇█"
-_WEIGHTS = ("int4", "int8", "float16", "float32")  # types that nothing but weights has
+_WEIGHTS = ("int4", "int8", "float16", "float32")  # the types of weights
 
 
 def macs(graph: Graph, op: Op) -> int:
-    """Multiply-accumulates of one inference; 0 for operators that are not counted in MACs, or lack their weights."""
+    """Multiply-accumulates of one inference; 0 for operators that have none, or whose weights are missing."""
     known = ops.lookup(op.kind)
     return known.macs(op, graph) if known is not None else 0
 
@@ -42,9 +42,9 @@ def inspect(
 ) -> dict[str, Any]:
     """Layers, tensors and totals of a model as JSON-ready data. Bytes, MACs per inference, arena offsets in bytes.
 
-    ``original`` is the float model this one was quantized from: its weights are the real values of this one's.
-    ``refusals`` says for each runtime what it cannot run. A layer has the reasons that concern it under the runtimes'
-    names, the model has all of them: also those about operators that were folded away.
+    ``original`` is the float model this one was quantized from, which has the weights' real values. ``refusals`` says
+    for each runtime what it cannot run. A layer lists the reasons that concern it, by runtime; the model lists all,
+    including those about operators that were folded away.
     """
     floats = {} if original is None else _floats(graph, original)
     refusals = refusals or {}
@@ -93,7 +93,7 @@ def _layer(graph: Graph, op: Op, refusals: Mapping[str, Sequence[Refusal]]) -> d
 
 
 def _tensor(tensor: Tensor, plan: Plan | None, original: Array | None) -> dict[str, Any]:
-    place = plan.tensors.get(tensor.index) if plan else None
+    planned = plan.tensors.get(tensor.index) if plan else None
     quantization = tensor.quantization
     return {
         "index": tensor.index,
@@ -106,12 +106,12 @@ def _tensor(tensor: Tensor, plan: Plan | None, original: Array | None) -> dict[s
         "constant": tensor.data is not None,
         "histogram": _histogram(tensor),
         "reals": _reals(tensor, original),
-        "arena": {"offset": place.offset, "first_op": place.first, "last_op": place.last} if place else None,
+        "arena": {"offset": planned.offset, "first_op": planned.first, "last_op": planned.last} if planned else None,
     }
 
 
 def _floats(graph: Graph, original: Graph) -> dict[int, Array]:
-    """Constant of ``graph`` → the float constant in the same place of the same layer."""
+    """Each constant of ``graph`` → the float constant that is the same input of the same layer in ``original``."""
     found = {}
     for op, twin in zip(graph.ops, pairs(graph, original), strict=True):
         for mine, theirs in zip(op.inputs, () if twin is None else twin.inputs, strict=False):
@@ -124,7 +124,7 @@ def _floats(graph: Graph, original: Graph) -> dict[int, Array]:
 
 
 def _reals(tensor: Tensor, original: Array | None) -> dict[str, Any] | None:
-    """A quantized constant's histogram as real numbers, and where these come from; None for what is not one."""
+    """A quantized constant's histogram as real numbers, and where these come from; None for other tensors."""
     quantization = tensor.quantization
     if tensor.data is None or quantization is None or _histogram(tensor) is None:
         return None
@@ -140,8 +140,8 @@ def _reals(tensor: Tensor, original: Array | None) -> dict[str, Any] | None:
 
 
 def _histogram(tensor: Tensor) -> dict[str, Any] | None:
-    """Counts over equal bins from the smallest to the largest value, one bin where these are the same; None for what
-    is not a constant of numbers."""
+    """Counts over equal bins from the smallest to the largest value, a single bin if these are equal; None unless the
+    tensor holds weights."""
     if tensor.data is None or tensor.elements == 0 or tensor.dtype.value not in _WEIGHTS:
         return None
     return _counted(tensor.data)

@@ -26,7 +26,7 @@ from .progress import Progress
 
 LOCKS = ".locks"  # in build/: a file for each lock that is currently held, and a note about its holder
 POLL_SECONDS = 0.1
-PATIENCE_SECONDS = 0.5  # a shorter wait is not worth a line
+PATIENCE_SECONDS = 0.5  # a shorter wait is not worth reporting
 GATE = "gate.lock"
 
 
@@ -48,16 +48,15 @@ _mine = _Mine()
 
 
 @contextmanager
-def locked(build: Path, place: Path, progress: Progress, doing: str) -> Iterator[None]:
-    """Keeps every other kerf away from ``place``, a folder or file that need not exist, while the context lasts.
+def locked(build: Path, shared: Path, progress: Progress, doing: str) -> Iterator[None]:
+    """Keeps every other kerf away from ``shared``, a folder or file that need not exist, while the context lasts.
 
-    ``build`` is the folder that they share.
-
-    Waits until it is free and reports what it waits for; ``doing`` is shown to the others, such as "building digits".
+    ``build`` is the folder with the locks. Waits until the lock is free and reports what it is waiting for; ``doing``,
+    such as "building digits", is shown to those who wait for this process.
     """
-    path = build / LOCKS / f"{files.digest(str(place.resolve()))[:16]}.lock"
+    path = build / LOCKS / f"{files.digest(str(shared.resolve()))[:16]}.lock"
     if path in _mine.held:
-        raise RuntimeError(f"this thread already holds the lock of {place} and would wait for itself")
+        raise RuntimeError(f"this thread already holds the lock of {shared} and would wait for itself")
 
     def begin(stack: ExitStack) -> None:
         # `clear` closes the gate to newcomers; those already at work must be able to finish.
@@ -102,9 +101,10 @@ def clear(build: Path, progress: Progress) -> None:
 
 
 def _sweep(folder: Path) -> None:
-    """Removes the files of locks that killed processes held: some have names that no other process will use.
+    """Removes lock files of killed processes, because nobody may ever ask for those locks again.
 
-    The lock itself decides. A note only spares those at work the attempt, which costs them one POLL_SECONDS at most.
+    The lock itself decides whether it is held. The note only avoids trying the locks of running processes, which could
+    delay others by one POLL_SECONDS.
     """
     for path in set(folder.glob("*.lock")) - {folder / GATE}:
         process = files.read_json(_note(path)).get("process")

@@ -1,6 +1,6 @@
-"""Progress of long work: bars on a terminal, plain lines in a log, nothing in a test.
+"""The progress of long work: bars on a terminal, plain lines in a log, nothing in a test.
 
-A stage gets a Progress and never prints. Everything goes to stderr, so that results on stdout can be piped.
+A stage is given a Progress and never prints. Everything goes to stderr, so that results on stdout can be piped.
 """
 
 import sys

@@ -17,7 +17,7 @@ from .errors import ProtocolError
 
 VERSION = 2
 MAX_WIRE_BYTES = 64  # larger USB CDC writes get lost on the Nano 33 BLE
-MAX_BODY_BYTES = MAX_WIRE_BYTES - 2  # between the delimiters; no COBS code byte is larger, and every letter is
+MAX_BODY_BYTES = MAX_WIRE_BYTES - 2  # between the delimiters; COBS code bytes are never larger, letters always are
 MAX_PAYLOAD_BYTES = MAX_BODY_BYTES - 1 - 2 - 4  # COBS, type and seq, CRC
 MIN_BODY_BYTES = 1 + 2 + 4
 
@@ -40,7 +40,7 @@ NO_OP = 0xFFFF
 
 @dataclass(frozen=True)
 class Frame:
-    """One frame whose CRC is right."""
+    """One frame with a valid CRC."""
 
     type: int
     seq: int
@@ -185,7 +185,7 @@ class Calibrated(Message):
 
 @dataclass(frozen=True)
 class Reset(Message):
-    """Restarts the device; it answers, then restarts, then sends Boot."""
+    """Restarts the device: it answers, restarts, and sends Boot."""
 
     TYPE, LAYOUT = 0x08, "<"
 
@@ -242,7 +242,7 @@ class Paused(Message):
 
 @dataclass(frozen=True)
 class Boot(Message):
-    """Sent once after every start, unsolicited: any session is over."""
+    """Sent once after every start, unsolicited. It ends any session."""
 
     TYPE, LAYOUT = 0xE0, "<BBIQ"
     version: int
@@ -391,7 +391,7 @@ class Decoder:
 
 
 def unstuff(body: bytes) -> bytes | None:
-    """Type, seq, payload and CRC between two delimiters, or None for what does not have the shape of a frame."""
+    """Type, seq, payload and CRC between two delimiters, or None if it does not have the shape of a frame."""
     if not MIN_BODY_BYTES <= len(body) <= MAX_BODY_BYTES:
         return None
     try:

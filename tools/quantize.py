@@ -52,9 +52,9 @@ def quantize(
 
     ``source.path`` is a .keras, .h5, SavedModel folder, or a .tflite that is used as it is (``mode`` None, or the mode
     it already has). ``data`` is a model's own arrays, a user's .npz (x, optional y and classes), or None for random
-    numbers, with a warning. ``classes`` are the class labels of the outputs, of any text. ``calibration`` is the number
-    of calibration samples (None: a balanced choice); ``strip`` removes names and metadata at the end.
-    ``per_tensor_dense`` gives the weights of each dense layer a single scale, for a TFLM that supports no more.
+    numbers, with a warning. ``classes`` are the class labels of the outputs, in any script. ``calibration`` is the
+    number of calibration samples (None: a balanced choice); ``strip`` removes names and metadata at the end.
+    ``per_tensor_dense`` gives the weights of each dense layer a single scale, for versions of TFLM that need that.
 
     The same inputs give the same bytes; existing files that were made from the same inputs are reused. Raises
     QuantizeError, ModelError for an invalid .tflite, UsageError for a mode that contradicts the file.
@@ -171,7 +171,7 @@ def _reuse(source: Trained, directory: Path, record: Path, key: str) -> Quantize
 
 
 def adopt(path: Path, mode: str | None) -> bytes:
-    """A .tflite as it is. Raises UsageError where its types show another mode than ``mode``."""
+    """A .tflite, unchanged. Raises UsageError if its types imply a mode other than ``mode``."""
     if path.stat().st_size > MAX_TFLITE_BYTES:
         raise ModelError(f"{path} has {path.stat().st_size:,} bytes: too large for any microcontroller")
     tflite = path.read_bytes()
@@ -210,7 +210,7 @@ def _keeps_state(tflite: bytes, where: str) -> bool:
 
 
 def _second_opinion(tflite: bytes, vectors: Vectors, floats: samples.Array | None, name: str) -> SecondOpinion | None:
-    """For an integer model: LiteRT's opinion, or the float model's if only that finds something."""
+    """For an integer model: LiteRT's opinion, or the float model's if only that one finds a difference."""
     if not vectors.exact:
         return None
     found = opinion.of_litert(tflite, vectors.inputs, name)

@@ -1,6 +1,6 @@
-"""What is registered by its file name: the modules of a package of tools/, such as models, runtimes and emulators.
+"""Modules found by file name: models, runtimes, emulators and others are packages of tools/ with one module each.
 
-Adding one means adding a file. Files that start with _ are helpers of their neighbours.
+To add one, add a file. Files that start with _ are helpers of their neighbours.
 """
 
 import pkgutil
@@ -22,7 +22,7 @@ def names(package: str) -> tuple[str, ...]:
 
 
 def find(package: str, name: str, what: str) -> Any:
-    """The module itself; UnknownName, which calls it ``what`` and lists the known ones, when there is none."""
+    """The module itself. Raises UnknownName, with ``what`` it should be and the known names, if there is none."""
     if name not in names(package):
         raise UnknownName(what, name, names(package))
     return import_module(f"{__package__}.{package}.{name}")

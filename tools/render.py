@@ -25,6 +25,6 @@ def _environment() -> jinja2.Environment:
 
 
 def render(template: str, **values: Any) -> str:
-    """The text of a template (path below templates/); a value that is missing or misspelt raises UndefinedError."""
+    """The text of a template (path below templates/); a missing or misspelt value raises UndefinedError."""
     text = _environment().get_template(template).render(values)
     return visible(text, keep="\n") if template.endswith(".html.j2") else text

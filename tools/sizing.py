@@ -18,8 +18,8 @@ from .link import Link
 from .protocol import Welcome
 from .transports import Transport
 
-MARGIN_BYTES = 256  # added if the target itself was tried …
-OTHER_MARGIN_BYTES = 2048  # … and if it was another one, whose kernels may need less scratch memory
+MARGIN_BYTES = 256  # added if the trials ran on the target itself …
+OTHER_MARGIN_BYTES = 2048  # … or on another one, whose kernels may need less scratch memory
 
 MEMORY = "kerf_arena_memory"  # firmware/tflm/interpreter.h: a pointer, a number of bytes
 UNUSED_BEGIN, UNUSED_END = "__bss_end", "__ram_end"
@@ -80,12 +80,12 @@ def recall(folder: Path, key: str, tried_on: str, target: str) -> Arena | None:
 
 
 def remember(folder: Path, key: str, arena_bytes: int) -> None:
-    """Stores the result of `find`, which takes an emulator some seconds."""
+    """Stores the result of `find`, which takes several seconds."""
     cache.keep(_finding(folder, key), key, arena_bytes=arena_bytes)
 
 
 def _finding(folder: Path, key: str) -> Path:
-    """One file per key: with a common file, two kerfs at once could lose each other's entries."""
+    """One file per key: in a shared file, two kerfs at once could lose each other's entries."""
     return folder / f"{files.digest(key)[:16]}.json"
 
 

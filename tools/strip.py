@@ -15,7 +15,7 @@ def strip(tflite: bytes, name: str = "the model") -> bytes:
 
     Tensors, and with them layers, lose their names, except the model's inputs and outputs: keep the original if you
     need them. Subgraph and signature names, metadata, calibration ranges and unreferenced buffers are removed, too;
-    equal buffers are stored once. Stripping is idempotent. Raises ModelError when ``tflite`` is not a .tflite.
+    equal buffers are merged. Stripping is idempotent. Raises ModelError when ``tflite`` is not a .tflite.
     """
     signature.read(tflite, name)
     from ai_edge_litert import schema_py_generated as schema
@@ -25,9 +25,9 @@ def strip(tflite: bytes, name: str = "the model") -> bytes:
         model.description = model.metadata = model.metadataBuffer = model.signatureDefs = None
         for graph in model.subgraphs:
             graph.name = None
-            ports = {*map(int, graph.inputs), *map(int, graph.outputs)}
+            named = {*map(int, graph.inputs), *map(int, graph.outputs)}
             for index, tensor in enumerate(graph.tensors):
-                if index not in ports:
+                if index not in named:
                     tensor.name = None
                 if tensor.quantization is not None:
                     tensor.quantization.min = tensor.quantization.max = None
@@ -40,7 +40,7 @@ def strip(tflite: bytes, name: str = "the model") -> bytes:
 
 
 def _keep_used_buffers(model: Any, schema: Any) -> None:
-    """Buffer 0 stays empty (by convention it means "no data"), the others hold the constants, once each."""
+    """Keeps buffer 0 empty (by convention it means "no data"), and one buffer for each different constant."""
 
     class Aligned(schema.BufferT):  # type: ignore[misc]
         """Packs its data at a multiple of ALIGNMENT; the generated class does not align it."""

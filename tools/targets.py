@@ -45,7 +45,7 @@ def load(path: Path = TABLE) -> Mapping[str, Target]:
 
 
 def find(name: str, known: Mapping[str, Target] | None = None) -> Target:
-    """One target, of the board table unless ``known`` is given; raises UnknownName with the known ones."""
+    """One target, from the board table unless ``known`` is given; raises UnknownName, which lists the known ones."""
     known = load() if known is None else known
     if name not in known:
         raise UnknownName("target", name, known)

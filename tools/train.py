@@ -53,16 +53,16 @@ def train(
         seed, epochs = state.get("seed", seed), state.get("epochs", epochs)
     chosen_epochs = module.EPOCHS if epochs is None else epochs
     if epochs is not None and epochs < 1:
-        raise TrainError(f"cannot train {model} for {epochs} epochs: give at least 1")
+        raise TrainError(f"cannot train {model} for {epochs} epochs: --epochs takes a whole number of at least 1")
     if not 0 <= seed < 1 << 32:
-        raise TrainError(f"cannot train {model} with seed {seed}: give --seed a number from 0 to 4,294,967,295")
+        raise TrainError(f"cannot train {model} with seed {seed}: --seed takes a number from 0 to 4,294,967,295")
     sources, data_digest = [models.source(model)], data.digest() if data else ""
     if module.EPOCHS:
         recipe = repr((seed, chosen_epochs, module.BATCH, module.LEARNING_RATE, module.AUGMENTATION))
     else:
         recipe = repr(seed)
         sources.append(Path(random.__file__))
-    made_from = {  # what makes the file stale although the user asked for the same thing
+    made_from = {  # what makes the file stale although the user asked for the same training
         **{f"{source.name} has changed": files.digest(source.read_bytes()) for source in sources},
         "the data has changed": data_digest,
         "TensorFlow, Keras or numpy has another version": cache.key(packages=PACKAGES),
@@ -163,7 +163,7 @@ def _fit(
 
 
 def _build(model: str, module: ModelModule, data: Data) -> Any:
-    """The network, built for the data's shape and classes; for a regression, as it is."""
+    """The network, built for the data's shape and classes; a regression's is fixed."""
     if not module.CLASSES:
         if data.classes:
             raise TrainError(

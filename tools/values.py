@@ -32,9 +32,9 @@ class Request:
     calibration: str = "balanced"
     strip: bool = False
     samples: int = 0  # of the test set go to the device; 0: all
-    per_tensor_dense: bool = False  # dense layers get one scale for all their weights, whoever could do with more
+    per_tensor_dense: bool = False  # one scale for all weights of a dense layer, even if the runtime supports more
     optimize: str | None = None  # one of the runtime's goals; None: the first with which the model fits
-    any_firmware: bool = False  # measure whatever firmware is on the board at the port
+    any_firmware: bool = False  # measure whatever firmware is on the board
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Trained:
 
 @dataclass(frozen=True, eq=False)
 class Vectors:
-    """What is sent to the device and what must come back.
+    """The inputs sent to the device and the outputs it must return.
 
     ``inputs`` and ``expected`` hold one array per model input / output, first axis = sample, in the .tflite's own
     dtypes. ``labels`` are class indices or None. ``oracle`` names the interpreter that computed ``expected``; ``exact``
@@ -131,7 +131,7 @@ class Quantized:
 
 @dataclass(frozen=True)
 class Emulator:
-    """How a target runs without a board: the emulator's name and settings (machine, icount shift …)."""
+    """One way to run a target without a board: the emulator's name and settings (machine, icount shift …)."""
 
     name: str
     settings: Mapping[str, str]
@@ -167,7 +167,7 @@ class Target:
 
 @dataclass(frozen=True)
 class Identity:
-    """Which firmware it is: what it was rendered for, and ``build``, a digest of all its sources and options.
+    """What identifies a firmware: what it was rendered for, and ``build``, a digest of all its sources and options.
 
     A rendered project has one, and the firmware built from it reports it over the wire. ``kernels`` is not compared:
     where a library provides them, they are only known after linking, and ``build`` covers what is linked.
@@ -236,7 +236,7 @@ class Timing:
 
 @dataclass(frozen=True)
 class Clock:
-    """unit is instructions (emulated), cycles or us; hz is how many there are per second, None when emulated."""
+    """``unit`` is instructions (emulated), cycles or us; ``hz`` is how many there are per second, None if emulated."""
 
     unit: str
     hz: int | None
@@ -266,8 +266,8 @@ class DeviceRun:
 class Measurement:
     """One measurement record; the fields are fixed by design (docs/records.md).
 
-    ``flash_bytes`` and ``ram_bytes`` are None for a firmware that this kerf did not build, whose sizes nobody knows;
-    ``device`` is None where no firmware ran. ``quantities`` are those of tools/quantities that apply, by name.
+    ``flash_bytes`` and ``ram_bytes`` are None for a firmware of unknown size, which this kerf did not build;
+    ``device`` is None if no firmware ran. ``quantities`` are those of tools/quantities that apply, by name.
     """
 
     model: str

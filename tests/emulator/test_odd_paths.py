@@ -82,7 +82,9 @@ def test_what_scons_takes_for_a_variable(tmp_path: Path) -> None:
 
 def test_a_space_where_esp_idf_builds(tmp_path: Path) -> None:
     made, target = project(targets.find("stm32f4")), targets.find("esp32")
-    with pytest.raises(BuildError, match=r"^esp32 cannot be built in .*/sp ace, because there is a space in it: move"):
+    with pytest.raises(
+        BuildError, match=r"^esp32 cannot be built in .*/sp ace, because the path contains a space: move"
+    ):
         build.build(tmp_path / "sp ace", made, target, Silent())
 
 
@@ -92,6 +94,6 @@ def test_a_library_that_no_shell_could_name(tmp_path: Path, library: str) -> Non
     made = replace(project(target), library=library.format(tmp_path))
     settings = build.shared(tmp_path / "it's" / "cache", made, target)
     with pytest.raises(
-        BuildError, match=r"^PlatformIO cannot build a library in .*, because there is a ' in it: move it$"
+        BuildError, match=r"^PlatformIO cannot build a library in .*, because the path contains ': move it$"
     ):
         build.build(tmp_path, made, target, Silent(), settings)

@@ -162,7 +162,7 @@ def test_a_compile_error_is_one_sentence(this_machine: Target, tmp_path: Path) -
         linked(this_machine, tmp_path, "int broken = nowhere;\n")
     said = str(caught.value)
     assert "stub_bench.cpp" in said and "nowhere" in said
-    assert said.endswith(f"the whole output is in {tmp_path / build.LOG}")
+    assert said.endswith(f"the full output is in {tmp_path / build.LOG}")
     assert "nowhere" in (tmp_path / build.LOG).read_text()
 
 

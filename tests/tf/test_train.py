@@ -135,7 +135,7 @@ def test_progress_is_per_epoch(tmp_path: Path) -> None:
 def test_unknown_model_and_no_epochs(tmp_path: Path) -> None:
     with pytest.raises(UnknownName, match="unknown model 'mnist'"):
         train.train("mnist", tmp_path)
-    with pytest.raises(TrainError, match="0 epochs: give at least 1"):
+    with pytest.raises(TrainError, match="0 epochs: --epochs takes a whole number of at least 1"):
         train.train("digits", tmp_path, epochs=0)
 
 

@@ -209,7 +209,7 @@ def test_a_clock_that_is_unknown(changes: dict[str, int]) -> None:
         return replace(message, **changes) if isinstance(message, protocol.Welcome) else message
 
     error, _ = failure(rewritten(changed))
-    assert "clock has a unit that this kerf does not know" in str(error)
+    assert "clock has a unit that this version of kerf does not know" in str(error)
 
 
 def test_more_bytes_than_were_asked_for() -> None:

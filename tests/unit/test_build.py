@@ -125,7 +125,7 @@ LD = "/usr/bin/ld: .pio/build/toy/firmware.elf section `.text' will not fit in r
             "Compiling a.o\nsrc/a.cpp:1:2: warning: old\n"
             "src/a.cpp:3:1: error: 'x' was not declared\n*** [a.o] Error 1\n",
             BuildError,
-            "building for toy failed: src/a.cpp:3:1: error: 'x' was not declared; the whole output is in ",
+            "building for toy failed: src/a.cpp:3:1: error: 'x' was not declared; the full output is in ",
         ),
         (
             "src/a.o: in function `f':\na.cpp:1: undefined reference to `g()'\n",
@@ -138,7 +138,7 @@ LD = "/usr/bin/ld: .pio/build/toy/firmware.elf section `.text' will not fit in r
             "PlatformIO needs vendor/tool-x from its registry, which does not answer; connect",
         ),
         ("it just\nstopped\n\n", BuildError, "building for toy failed: stopped;"),
-        ("", BuildError, "building for toy failed: PlatformIO said nothing;"),
+        ("", BuildError, "building for toy failed: PlatformIO printed nothing;"),
         (
             "src/a.cpp:1:10: fatal error: cstdint: No such file or directory\n    1 | #include <cstdint>\n",
             MissingTool,

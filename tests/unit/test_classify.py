@@ -111,7 +111,7 @@ def test_a_logit_is_one_whatever_its_neighbours_are() -> None:
 
 def test_pixels_that_the_input_cannot_hold(tmp_path: Path) -> None:
     path = picture(tmp_path / "a.png", np.zeros((6, 6)))
-    with pytest.raises(UsageError, match=r"the input of insects holds numbers up to .* but the pixels are 0\.\.255"):
+    with pytest.raises(UsageError, match=r"the input of insects only reaches .* but the pixels are 0\.\.255"):
         classify.prepare([path], model(), "0..255")
 
 

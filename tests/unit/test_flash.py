@@ -179,7 +179,7 @@ def test_upload_passes_the_port_on(tmp_path: Path, monkeypatch: pytest.MonkeyPat
             "serial.serialutil.SerialException: [Errno 13] could not open port /dev/ttyACM0: [Errno 13] "
             "Permission denied: '/dev/ttyACM0'\n",
             TransportError,
-            "/dev/ttyACM0 may not be opened; allow it with: sudo usermod -aG dialout",
+            "no permission to open /dev/ttyACM0; allow it with: sudo usermod -aG dialout",
         ),
         (
             "region `dram0_0_seg' overflowed by 1000 bytes\n",
@@ -203,7 +203,7 @@ def test_a_full_disk_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
     monkeypatch.setattr(build, "_logged", full)
     monkeypatch.setattr(build, "bootstrap", lambda progress: False)
-    with pytest.raises(BuildError, match="No space left on device; make room or choose another folder"):
+    with pytest.raises(BuildError, match="No space left on device; free some space or choose another folder"):
         build.upload(tmp_path, NANO, Progress(), "/dev/ttyACM0")
 
 
