@@ -1,7 +1,7 @@
-"""Run by PlatformIO before each build that kerf starts (extra_scripts): compiled objects are shared by all projects.
+"""Run by PlatformIO before each build that kerf starts (extra_scripts): all projects share compiled objects.
 
-PlatformIO's own setting for that, build_cache_dir, keeps in the shared folder what SCons remembers of every project,
-too: of two builds at once the second to end would overwrite what the first has noted.
+PlatformIO's own setting, build_cache_dir, also moves SCons's database of every project to the shared folder: of two
+builds at once, the last to end would overwrite what the other has recorded.
 """
 
 import os

@@ -1,4 +1,4 @@
-// TFLM's allocator, which also remembers by how many bytes the first refused request failed.
+// TFLM's allocator, which also remembers how many bytes were missing for the first refused request.
 #pragma once
 
 #include <cstddef>

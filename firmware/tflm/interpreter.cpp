@@ -33,8 +33,8 @@ model::Status fail(model::Status status, uint32_t detail) {
     return status;
 }
 
-model::Tensor tensor(const TfLiteTensor& data, const tflm::Port& port) {
-    return {data.data.data, static_cast<uint32_t>(data.bytes), port.dtype, port.scale, port.zero_point};
+model::Tensor tensor(const TfLiteTensor& data, const tflm::TensorType& type) {
+    return {data.data.data, static_cast<uint32_t>(data.bytes), type.dtype, type.scale, type.zero_point};
 }
 
 }  // namespace

@@ -1,5 +1,5 @@
-// A model run by TFLM's interpreter. The rendered model.cpp defines the data declared here; interpreter.cpp uses it to
-// implement model/model.h.
+// A model run by TFLM's interpreter. The rendered model.cpp defines the data declared here; interpreter.cpp implements
+// model/model.h with it.
 #pragma once
 
 #include <cstdint>
@@ -16,8 +16,8 @@ struct OpOutput {
     uint32_t bytes;
 };
 
-// A model input or output without its address, which is only known after setup().
-struct Port {
+// The type of a model input or output; its address is only known after setup().
+struct TensorType {
     model::DType dtype;
     float scale;
     int32_t zero_point;
@@ -29,8 +29,8 @@ struct Program {
     uint32_t tensor_count;
     const OpOutput* op_outputs;  // in the order the operators run
     uint32_t op_count;
-    const Port* inputs;
-    const Port* outputs;
+    const TensorType* inputs;
+    const TensorType* outputs;
     // The kernels that the model needs; returns nullptr if the library refuses to register one.
     const tflite::MicroOpResolver* (*resolver)();
     // tflite::MicroResourceVariables::Create for a model with resource variables; nullptr for a model without, so that
@@ -49,7 +49,7 @@ struct Memory {
 };
 extern "C" const volatile Memory kerf_arena_memory;
 
-// For Program::resolver: a resolver with room for `count` kernels that `add` has registered.
+// For Program::resolver: a resolver with room for `count` kernels, which `add` registers.
 template <unsigned int count, bool (*add)(tflite::MicroMutableOpResolver<count>&)>
 const tflite::MicroOpResolver* resolver() {
     static Slot<tflite::MicroMutableOpResolver<count>> slot;

@@ -1,5 +1,5 @@
-// All that is used of TFLite Micro, whichever library provides it, as a system header, because its warnings are not
-// this project's concern. Checked against TFLM from early 2023 to 2026.
+// Everything used of TFLite Micro, whichever library provides it. A system header, because its warnings are not this
+// project's concern. Checked with versions of TFLM from early 2023 to 2026.
 #pragma once
 #pragma GCC system_header
 

@@ -1,4 +1,4 @@
-// Reports operators as they end. TFLM brackets each operator with an event, including those of a subgraph that an
+// Reports each operator when it ends. TFLM brackets every operator with an event, including those of a subgraph that an
 // operator of the main graph runs (CALL_ONCE); these count as part of that operator. An event also ends when its
 // operator fails.
 #pragma once

@@ -183,7 +183,7 @@ def test_a_board_that_exists_in_an_emulator_only_cannot_be_flashed(tmp_path: Pat
     openocd.chmod(0o755)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
-        with pytest.raises(BuildError, match="exists in an emulator only; there is nothing to upload to"):
+        with pytest.raises(BuildError, match="only exists in an emulator; there is nothing to upload to"):
             build.upload(tmp_path / "p", target, Silent())
 
 

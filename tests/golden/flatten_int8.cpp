@@ -12,7 +12,7 @@
 
 namespace kerf::model {
 
-// Constants are aligned for 128-bit loads, as the arena and every offset in it are.
+// Constants are aligned for 128-bit loads, and so are the arena and every offset in it.
 
 // 'sequential_1/conv_1/convolution', int8 [2, 3, 3, 1]
 extern "C" alignas(16) const int8_t kerf_constant_step0_conv_weights[] = {
@@ -59,7 +59,7 @@ extern "C" alignas(16) const int32_t kerf_constant_step1_dense_shifts[] = {
 };
 static_assert(sizeof(kerf_constant_step1_dense_shifts) == 12);
 
-// Every tensor and scratch buffer, placed so that what is in use at the same time does not overlap.
+// Every tensor and scratch buffer; those in use at the same time do not overlap.
 extern "C" {
 alignas(16) uint8_t kerf_arena[64];
 }

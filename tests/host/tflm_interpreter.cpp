@@ -16,8 +16,8 @@ int32_t tensors[4];      // of the main subgraph
 uint8_t elsewhere[256];  // for the allocator alone
 
 constexpr kerf::tflm::OpOutput kOpOutputs[] = {{0, 0}, {2, 4}, {3, 4}};
-constexpr kerf::tflm::Port kInputs[] = {{kerf::model::DType::kInt8, 0.5f, -3}};
-constexpr kerf::tflm::Port kOutputs[] = {{kerf::model::DType::kInt32, 0.25f, 7}};
+constexpr kerf::tflm::TensorType kInputs[] = {{kerf::model::DType::kInt8, 0.5f, -3}};
+constexpr kerf::tflm::TensorType kOutputs[] = {{kerf::model::DType::kInt32, 0.25f, 7}};
 
 bool add_operators(tflite::MicroMutableOpResolver<ROOM_FOR_OPS>& resolver) {
     const TfLiteStatus added[] = {resolver.Add(), resolver.Add()};

@@ -1,4 +1,4 @@
-"""SCons script: takes compiler, flags and memory map from the board's JSON and builds one ELF."""
+"""SCons script: builds one ELF with the compiler, flags and memory map from the board's JSON."""
 
 import os
 import shutil
@@ -38,7 +38,7 @@ if "build.memory" in board:  # bare metal: one linker script for all boards, wit
         "stack_size": board.get("build.memory.stack_size"),
     }
     env.Replace(
-        # Relative to the project, where SCons runs: the absolute path may have characters that are special to a shell.
+        # Relative to the project, where SCons runs: the absolute path may contain characters special to a shell.
         LDSCRIPT_PATH=os.path.relpath(Path(platform.get_dir()).resolve() / "cortexm.ld"),
         SIZETOOL=f"{prefix}size",
         SIZECHECKCMD="$SIZETOOL -A -d $SOURCES",
@@ -61,7 +61,7 @@ elf = env.BuildProgram()
 
 if "upload" in COMMAND_LINE_TARGETS:
     if "upload.openocd" not in board:
-        sys.exit(f"Error: {board.get('name')} exists in an emulator only; there is nothing to upload to.")
+        sys.exit(f"Error: {board.get('name')} only exists in an emulator; there is nothing to upload to.")
     openocd, scripts = "openocd", []
     if not shutil.which("openocd"):
         package = Path(platform.get_package_dir("tool-openocd"))

@@ -12,7 +12,7 @@
 #include "tflm/interpreter.h"
 #include "tflm/library.h"
 
-// The .tflite as it is. TFLM reads it in place; flatbuffers want 16-byte alignment.
+// The .tflite, unchanged. TFLM reads it in place; flatbuffers need 16-byte alignment.
 extern "C" alignas(16) const uint8_t kerf_constant_model[] = {
     28, 0, 0, 0, 84, 70, 76, 51, 20, 0, 32, 0, 28, 0, 24, 0, 20, 0, 16, 0, 12, 0, 0, 0,
     8, 0, 4, 0, 20, 0, 0, 0, 28, 0, 0, 0, 140, 0, 0, 0, 228, 0, 0, 0, 156, 2, 0, 0,
@@ -142,8 +142,8 @@ extern "C" {
 alignas(16) uint8_t kerf_arena[4096];
 }
 
-// The library leaves its text output to the project. Nobody reads it: a failure is a status with a detail, and text
-// between the frames of the protocol would only be skipped.
+// The library leaves its text output to the project, which discards it: failures are reported as a status with a
+// detail, and the host skips text between the frames of the protocol.
 extern "C" void DebugLog(const char*) {}
 
 namespace kerf::model {
@@ -180,12 +180,12 @@ constexpr OpOutput kOpOutputs[] = {
     {12, 3},  // 5 FULLY_CONNECTED 'dense_1'
 };
 
-constexpr Port kInputs[] = {
+constexpr TensorType kInputs[] = {
     // 'serving_default_keras_tensor:0', int8 [1, 6, 6, 1]
     {model::DType::kInt8, 0x1.002248p-8f, -128},
 };
 
-constexpr Port kOutputs[] = {
+constexpr TensorType kOutputs[] = {
     // 'StatefulPartitionedCall_1:0', int8 [1, 3]
     {model::DType::kInt8, 0x1.756478p-9f, -7},
 };
