@@ -32,7 +32,7 @@ class Stop(Exit):
 
 
 class Whole(int):
-    """A count or a seed, parsed from what the user typed; ValueError says what is accepted."""
+    """A count or a seed, parsed from the user's text; ValueError says what is accepted."""
 
     def __new__(cls, text: object) -> "Whole":
         if not re.fullmatch("[0-9]{1,9}", str(text)):
@@ -41,7 +41,7 @@ class Whole(int):
 
 
 class Share(float):
-    """A fraction, parsed from what the user typed; ValueError says what is accepted."""
+    """A fraction, parsed from the user's text; ValueError says what is accepted."""
 
     def __new__(cls, text: object) -> "Share":
         try:
@@ -59,19 +59,19 @@ REQUEST: dict[str, tuple[Any, str]] = {
         "digits",
         "a name from `inv models` or a path to a .keras, .h5, SavedModel or .tflite; append +sparse0.8 … to compress",
     ),
-    "mode": ("", "float32, float16, dynamic, int8 (default), int16x8 or int4; a .tflite brings its own"),
+    "mode": ("", "float32, float16, dynamic, int8 (default), int16x8 or int4; a .tflite has its own"),
     "runtime": ("aot", f"what runs the model on the target: {' or '.join(registry.names('runtimes'))}"),
     "target": ("stm32f4", "a name from `inv targets`"),
-    "emulator": ("", "which of the target's emulators runs it (default: its first; `inv targets` lists them)"),
+    "emulator": ("", "which of the target's emulators to use (default: its first; `inv targets` lists them)"),
     "port": ("", "a real board: its serial port, a pyserial URL, or auto to find it by its USB id"),
     "any_firmware": (False, "measure whatever firmware is on the board at --port, without building or flashing"),
     "data": ("", "a folder with one subfolder of images per class; for your own model also an .npz with x and y"),
-    "skip_bad": (False, "skip files that are damaged, not images or of the wrong size, and report how many"),
+    "skip_bad": (False, "skip files that are damaged, of the wrong size or not images, and report how many"),
     "pixels": ("", "range of pixel values: 0..1, 0..255 or -1..1 (default: inferred from the model's first layers)"),
     "calibration": ("balanced", "calibration samples: balanced (500, equal per class), or how many to draw at random"),
     "strip": (False, "remove names and metadata from the .tflite"),
-    "optimize": ("", "goal of aot: speed, size or ram (default: speed, or the next that fits the target)"),
-    "samples": (Whole(0), "how many test samples to send to the device, evenly spaced (default: all)"),
+    "optimize": ("", "what aot optimizes for: speed, size or ram (default: the first with which the model fits)"),
+    "samples": (Whole(0), "number of test samples to send to the device, evenly spaced (default: all)"),
 }
 # Options that are not part of a Request.
 OTHER: dict[str, tuple[Any, str]] = {
@@ -151,7 +151,7 @@ def _shown(default: Any) -> Any:
 
 
 def _convert(name: str, value: Any, default: Any) -> Any:
-    """A number from its text, if the default is one; Stop names the option."""
+    """A number from its text, if the default is a number; Stop names the option."""
     if not isinstance(default, (Whole, Share)):
         return value
     try:
@@ -247,7 +247,7 @@ def train(ask: Any, epochs: str, seed: int, json: bool) -> None:
     epochs=("", "number of epochs to fine-tune after each step (default: the model's own)"),
 )
 def compress(ask: Any, channels: float, sparsity: float, qat: bool, epochs: str, json: bool) -> None:
-    """Prune a trained model and fine-tune it; digits becomes digits+sparse0.8, or the like."""
+    """Prune a trained model and fine-tune it; the result has a name such as digits+sparse0.8."""
     from tools import pipeline, report
     from tools.report import describe
 
@@ -260,7 +260,7 @@ def compress(ask: Any, channels: float, sparsity: float, qat: bool, epochs: str,
     mode=("", "float32, float16, dynamic, int8 (default), int16x8, int4, a comma-separated list, or all"),
 )
 def quantize(ask: Any, json: bool) -> None:
-    """Convert to .tflite, and compute the reference vectors."""
+    """Convert a model to .tflite and compute its reference vectors."""
     from tools import pipeline, report
     from tools.report import describe
 
@@ -332,7 +332,7 @@ def monitor(ask: Any) -> None:
 
 @kerf_task(FIRMWARE + " emulator port any_firmware samples")
 def run(ask: Any, json: bool) -> None:
-    """Build if needed, start the emulator or open the port, send the test set, compare and measure."""
+    """Build if needed, start the emulator or open the serial port, send the test set, compare and measure."""
     from tools import pipeline, report
 
     result = pipeline.run(ask, progress())
@@ -346,7 +346,7 @@ def run(ask: Any, json: bool) -> None:
     modes=("", "comma-separated modes, or all (default: int8; a .tflite has its own)"),
     runtimes=("aot", "comma-separated runtimes"),
     targets=("stm32f4", "comma-separated targets"),
-    optimize=("", "comma-separated goals of aot: speed, size, ram (default: speed, or the next that fits)"),
+    optimize=("", "comma-separated goals of aot: speed, size, ram (default: the first with which the model fits)"),
 )
 def bench(ask: Any, models: str, modes: str, runtimes: str, targets: str, optimize: str, json: bool) -> None:
     """Run models x modes x runtimes x targets and print one table."""
@@ -371,7 +371,7 @@ def classify(ask: Any, images: list[str], json: bool) -> None:
 
 @kerf_task(
     FIRMWARE + " emulator port any_firmware",
-    samples=(Whole(1), "how many test samples to send to the device, all layers of each"),
+    samples=(Whole(1), "number of test samples for which the device sends the output of every layer"),
 )
 def compare(ask: Any, samples: int, json: bool) -> None:
     """Compare layer by layer: float, LiteRT, TFLM, device; name the first that diverges and the usual cause."""
@@ -390,7 +390,7 @@ def report(ask: Any, out: str) -> None:
 
 @kerf_task("json", update=(False, "rewrite tests/budgets/budgets.csv with what is measured now"))
 def budgets(ask: Any, update: bool, json: bool) -> None:
-    """Instructions, flash and RAM of known firmware against the committed figures; fails where one differs."""
+    """Compare instructions, flash and RAM of known firmware with the committed figures; fail if any differs."""
     from tools import pipeline, report
     from tools.report import describe
 
@@ -402,7 +402,7 @@ def budgets(ask: Any, update: bool, json: bool) -> None:
 @kerf_task(
     only=("", "run the tests whose names match (pytest -k)"),
     port=("", "run the board tests too, on the board at this serial port"),
-    target=("", "with --port: which board it is"),
+    target=("", "with --port: the board's target"),
 )
 def test(ask: Any, only: str, port: str, target: str) -> None:
     """Run the test suite; tests that need a board or a missing tool are skipped, with the reason."""
@@ -413,7 +413,7 @@ def test(ask: Any, only: str, port: str, target: str) -> None:
 
 @kerf_task(only=("", "run the tests whose names match (pytest -k)"))
 def soak(ask: Any, only: str) -> None:
-    """The long forms of the tests: every case on every core, all budgets, all faults; takes an hour or more."""
+    """Run the long tests: every case on every core, all budgets, all faults; takes an hour or more."""
     from tools import checks
 
     raise Exit(code=checks.soak(only))
@@ -458,7 +458,7 @@ setattr(ParseError, "__str__", lambda error: visible(Exception.__str__(error))) 
 
 
 def main() -> None:
-    """The entry point of ./kerf: Invoke, except that a command line it cannot parse ends with exit code 2."""
+    """The entry point of ./kerf: runs Invoke, but a command line that it cannot parse ends with exit code 2."""
     try:
         with endings():
             program.run()
