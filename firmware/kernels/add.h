@@ -10,15 +10,15 @@
 
 namespace kerf {
 
-// Every operand is brought to a common scale, twice that of the larger one, in Q20, and summed there:
-//   input1_offset, input2_offset  the negative of the zero points, -127 … 128
-//   …_multiplier, …_shift         as MultiplyByQuantizedMultiplier takes them, shift <= 0
+// Both operands are rescaled to a common scale, twice the larger of the two, and summed in Q20:
+//   input1_offset, input2_offset  the negated zero points, -127 … 128
+//   …_multiplier, …_shift         see MultiplyByQuantizedMultiplier, shift <= 0
 //   output_offset                 the zero point, -128 … 127
 //   output_min, output_max        the fused activation, within int8
-// Must equal TFLM: reference_integer_ops::Add and BroadcastAdd4DSlow in reference/integer_ops/add.h. int16 differs in
-// the common scale, Q15, and has no zero points: reference_ops::AddGeneralParamScale in reference/add.h.
+// Must equal TFLM: reference_integer_ops::Add and BroadcastAdd4DSlow in reference/integer_ops/add.h. int16 uses Q15
+// instead of Q20 and has no zero points: reference_ops::AddGeneralParamScale in reference/add.h.
 struct AddInt8Params {
-    int32_t shape[5];  // these three: broadcast.h
+    int32_t shape[5];  // see broadcast.h
     int32_t strides1[5];
     int32_t strides2[5];
     int32_t input1_offset;

@@ -1,6 +1,6 @@
-// ADD of int8 for cores with the DSP extension, of two tensors of one shape. Must equal add_int8() of add.h.
+// ADD of two int8 tensors of the same shape for cores with the DSP extension. Must equal add_int8() of add.h.
 //
-// Of the two operands the one with the larger scale is brought to the common scale, twice that, by a shift alone.
+// The common scale is twice the larger one, so the operand with the larger scale only needs a shift.
 #pragma once
 
 #include <cstdint>
@@ -10,9 +10,9 @@
 namespace kerf {
 
 //   count                    elements
-//   coarse_offset            of the operand with the larger scale: the negative of its zero point * 2^19
-//   fine_offset              of the other: the negative of its zero point * 2^20
-//   …_multiplier, …_power    as dsp.h has them; those of the fine operand are 0 and -2^31 where the scales are equal
+//   coarse_offset            of the operand with the larger scale: its negated zero point * 2^19
+//   fine_offset              of the other operand: its negated zero point * 2^20
+//   …_multiplier, …_power    see dsp.h; for the fine operand, 0 and -2^31 if the scales are equal
 //   output_min, output_max   the fused activation, within int8
 struct AddInt8DspParams {
     int32_t count;
@@ -37,8 +37,8 @@ inline void AddElements(const AddInt8DspParams& p, const int8_t* coarse, const i
     }
 }
 
-// The same for fours * 4 elements, at least one four. r0 coarse, r1 fine, r2 output, r3 a coarse element, r4-r10 the
-// parameters in their order, r11 and r12 four elements, lr their sums.
+// The same for 4 * fours elements, fours >= 1. Registers: r0 coarse, r1 fine, r2 output, r3 a coarse element, r4-r10
+// the parameters in their order, r11 and r12 four elements, lr their sums.
 template <bool kNegatives>
 [[gnu::naked, gnu::noinline]] void AddFours(const AddInt8DspParams&, const int8_t*, const int8_t*, int8_t*, int32_t) {
     asm volatile(R"(

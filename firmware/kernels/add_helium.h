@@ -1,6 +1,6 @@
-// ADD of int8 for cores with Helium, of two tensors of one shape. Must equal add_int8() of add.h.
+// ADD of two int8 tensors of the same shape for cores with Helium. Must equal add_int8() of add.h.
 //
-// Of the two operands the one with the larger scale is brought to the common scale, twice that, by a shift alone.
+// The common scale is twice the larger one, so the operand with the larger scale only needs a shift.
 #pragma once
 
 #include <cstdint>
@@ -10,8 +10,8 @@
 namespace kerf {
 
 //   count                      elements
-//   coarse_offset              of the operand with the larger scale: the negative of its zero point
-//   fine_offset                of the other
+//   coarse_offset              of the operand with the larger scale: its negated zero point
+//   fine_offset                of the other operand, likewise
 //   …_multiplier, …_shift      see MultiplyByQuantizedMultiplier: fine_shift -31 … 0, output_shift -31 … -1
 //   output_min, output_max     the fused activation, within int8
 struct AddInt8HeliumParams {
@@ -24,7 +24,7 @@ struct AddInt8HeliumParams {
 
 namespace helium {
 
-// Four of eight elements, both already times 2^3 (coarse) and 2^4 (fine).
+// Four of eight elements, already multiplied by 2^3 (coarse) and 2^4 (fine).
 template <bool kNegatives, bool kFineNegatives>
 inline int32x4_t AddFour(const AddInt8HeliumParams& p, int32x4_t coarse, int32x4_t fine) {
     const int32x4_t scaled = Scale<kFineNegatives>(fine, p.fine_multiplier, p.fine_shift);

@@ -1,6 +1,6 @@
 // AVERAGE_POOL_2D, portable. Must equal AveragePool in TFLM's tensorflow/lite/kernels/internal/reference/
-// integer_ops/pooling.h (integers: rounded to nearest, ties away from zero) and reference/pooling.h (float32, which
-// adds in this same order). Layouts and params: pool_2d.h.
+// integer_ops/pooling.h (integers: rounded to nearest, ties away from zero) and reference/pooling.h (float32, summed
+// in the same order). Layouts and params: pool_2d.h.
 #pragma once
 
 #include <cstdint>
@@ -12,7 +12,7 @@ namespace kerf {
 
 namespace internal {
 
-// A window has at most 2^23 elements of int8 or 2^15 of int16, so that their sum fits into 32 bits.
+// A window has at most 2^23 elements of int8 or 2^15 of int16, so that their sum fits in 32 bits.
 template <typename T>
 inline void AveragePool2DInteger(const Pool2DInt8Params& p, const T* input, T* output) {
     Pool2D(

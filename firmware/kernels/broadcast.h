@@ -1,7 +1,7 @@
 // Elementwise operators on two tensors that are broadcast against each other.
 //
-// The shapes arrive collapsed to at most five loops, outermost first, whose strides are in elements; a stride of 0
-// repeats an operand along that loop, and the innermost strides are 0 or 1. The output is dense.
+// The shapes are collapsed to at most five loops, outermost first, with strides in elements: a stride of 0 repeats an
+// operand along that loop, and the innermost strides are 0 or 1. The output is dense.
 #pragma once
 
 #include <cstdint>

@@ -1,11 +1,11 @@
-// Two convolutions, one after the other, without the tensor between them: only as many of its rows exist at a time as
-// the second one's window needs. Each row is computed once, by the same kernels, so the numbers are the same.
+// Two consecutive convolutions without the whole tensor between them: only the rows that the second one's window needs
+// exist at a time. Each row is computed once, by the same kernels, so the numbers are the same.
 //
-//   First, Second  conv_2d_int8 or depthwise_conv_2d_int8; params, filter, bias, multipliers and shifts as they take
-//   them rows           chain_rows_bytes() output         may begin below the input and overlap it, where what is
-//   written trails what is read
+//   First, Second  conv_2d_int8 or depthwise_conv_2d_int8, which define params, filter, bias, multipliers and shifts
+//   rows           of chain_rows_bytes()
+//   output         may begin below the input and overlap it, as long as the writes trail the reads
 //
-// One image: batches is 1.
+// For a single image: batches is 1.
 #pragma once
 
 #include <algorithm>
@@ -14,7 +14,7 @@
 
 namespace kerf {
 
-// Bytes of the rows between the two.
+// Size of `rows` in bytes.
 template <auto First, auto Second, typename FirstParams, typename SecondParams>
 constexpr int32_t chain_rows_bytes(const FirstParams&, const SecondParams& second) {
     const int32_t reach = (second.filter_height - 1) * second.dilation_height + 1;
@@ -29,7 +29,7 @@ inline void chain_rows(const FirstParams& first, const SecondParams& second, con
     auto* const held = reinterpret_cast<int8_t*>(rows);
     const int32_t row = second.input_width * second.input_depth;
     const int32_t reach = (second.filter_height - 1) * second.dilation_height + 1;
-    int32_t begin = 0, end = 0;  // the rows that are held
+    int32_t begin = 0, end = 0;  // the rows held at the moment
     FirstParams some = first;
     SecondParams one = second;
     one.output_height = 1;

@@ -6,14 +6,14 @@
 
 namespace kerf {
 
-//   rows         product of the dimensions in front of the axis
-//   chunk_bytes  for each input, bytes of one row: its size along the axis times what lies behind it
+//   rows         product of the dimensions before the axis
+//   chunk_bytes  for each input, bytes of one row: the product of its dimensions from the axis on
 struct ConcatenationParams {
     int32_t rows;
     int32_t chunk_bytes[10];
 };
 
-// Inputs have as many rows as the output and do not overlap with it; one tensor may come several times.
+// Inputs have as many rows as the output and do not overlap it; one tensor may be several inputs.
 // Must equal TFLM: reference_ops::Concatenation in reference/concatenation.h.
 template <typename... Inputs>
 inline void concatenation(const ConcatenationParams& params, void* output, const Inputs*... inputs) {

@@ -1,6 +1,6 @@
 // CONV_2D, portable. Must equal TFLM's reference kernels: int8 ConvPerChannel in
-// tensorflow/lite/kernels/internal/reference/integer_ops/conv.h, float32 Conv in reference/conv.h, which adds in this
-// same order.
+// tensorflow/lite/kernels/internal/reference/integer_ops/conv.h, float32 Conv in reference/conv.h, summed in the same
+// order.
 //
 //   input        [batches][input_height][input_width][input_depth]
 //   filter       [output_depth][filter_height][filter_width][filter_depth], filter_depth = input_depth / groups
@@ -18,8 +18,8 @@
 
 namespace kerf {
 
-// Sizes, strides and dilations are at least 1, paddings at least 0, all in elements. input_offset is the negative of
-// the input's zero point (-127 … 128), output_offset the output's zero point (-128 … 127); weights are symmetric.
+// Sizes, strides and dilations are at least 1, paddings at least 0, all in elements. input_offset is the input's
+// negated zero point (-127 … 128), output_offset the output's zero point (-128 … 127); weights are symmetric.
 struct Conv2DInt8Params {
     int32_t batches;
     int32_t input_height, input_width, input_depth;
@@ -32,7 +32,7 @@ struct Conv2DInt8Params {
     int32_t activation_min, activation_max;
 };
 
-// Channels of the output: what other kernels ask whatever the layer is.
+// The number of output channels, for code that handles both kinds of convolution.
 constexpr int32_t OutputDepth(const Conv2DInt8Params& p) {
     return p.output_depth;
 }
@@ -42,7 +42,7 @@ constexpr bool IsPointwise(const Conv2DInt8Params& p) {
            p.padding_top == 0 && p.padding_left == 0;
 }
 
-// A pointwise convolution has no rows: all its positions are one.
+// A pointwise convolution as one long row, because it treats all positions alike.
 constexpr Conv2DInt8Params Flattened(Conv2DInt8Params p) {
     if (!IsPointwise(p)) return p;
     p.input_width = p.output_width = p.batches * p.output_height * p.output_width;
@@ -74,8 +74,8 @@ struct Conv2DFloat32Params {
 
 namespace internal {
 
-// `channels` filters of one group, the first of which makes output channel `first`, at every position. product(input,
-// filter) is one term of a sum, finish(sum, channel) the output element a sum becomes.
+// Applies `channels` filters of one group at every position; the first of them computes output channel `first`.
+// product(input, filter) is one term of a sum, finish(sum, channel) turns a sum into an output element.
 template <typename Sum, typename Params, typename Input, typename Weight, typename Output, typename Product,
           typename Finish>
 inline void Conv2DFilters(const Params& p, const Input* input, const Weight* filters, Output* output, Product product,
@@ -84,7 +84,7 @@ inline void Conv2DFilters(const Params& p, const Input* input, const Weight* fil
     const int32_t filter_elements = p.filter_height * filter_row;
     const int32_t tap_step = p.dilation_width * p.input_depth;
     const int32_t row_step = p.dilation_height * p.input_width * p.input_depth;
-    // The taps of a filter row then read neighbouring elements: one run instead of one per tap.
+    // If so, the taps of a filter row read contiguous elements: one run instead of one per tap.
     const bool rows_are_runs = p.dilation_width == 1 && p.filter_depth == p.input_depth;
 
     input += first / (p.output_depth / (p.input_depth / p.filter_depth)) * p.filter_depth;
@@ -154,7 +154,7 @@ inline void Conv2D(const Params& p, const Input* input, const Weight* filters, O
     }
 }
 
-// The same over narrow weights.
+// The same for weights that must be widened.
 template <typename Sum, typename Params, typename Input, typename Narrow, typename Output, typename Product,
           typename Finish>
 inline void Conv2D(const Params& p, const Input* input, FiltersToWiden<Narrow> filters, Output* output, Product product,
@@ -178,7 +178,7 @@ inline void Conv2DFloat(const Conv2DFloat32Params& p, const float* input, Weight
         });
 }
 
-// LiteRT's two orders in which a sum meets the scales of weights and input.
+// LiteRT multiplies a sum by the scales of weights and input in either of two orders.
 inline float ScaleTwice(float sum, float weight_scale, float scale) {
     return sum * weight_scale * scale;
 }
@@ -186,8 +186,8 @@ inline float ScaleOnce(float sum, float weight_scale, float scale) {
     return sum * (weight_scale * scale);
 }
 
-// Each image is quantized by quantize(values, count, quantized); scaled(sum, weight_scale, image_scale) is the real
-// number behind a sum.
+// quantize(values, count, quantized) quantizes one image; scaled(sum, weight_scale, image_scale) converts a sum to a
+// real number.
 template <typename Weights, typename Quantize, typename Scaled>
 inline void Conv2DHybrid(const Conv2DFloat32Params& p, const float* input, Weights filter, const float* bias,
                          const float* scales, uint8_t* scratch, float* output, Quantize quantize, Scaled scaled) {
@@ -224,7 +224,7 @@ inline void Conv2DInt8(const Conv2DInt8Params& p, const int8_t* input, Weights f
 
 }  // namespace internal
 
-// Bytes of `wide`, which holds `at_once` filters.
+// Size of `wide` in bytes, for `at_once` filters.
 template <int32_t at_once>
 constexpr int32_t conv_2d_int4_wide_bytes(const Conv2DInt8Params& p) {
     return at_once * p.filter_height * p.filter_width * p.filter_depth;
@@ -254,9 +254,9 @@ inline void conv_2d_int4(const Conv2DInt8Params& p, const int8_t* input, const u
                          output);
 }
 
-// int16 input and output, both symmetric, with int8 weights. Sum is what the products of one output are added in,
-// uint32_t where 127 * 2^15 for each of them stays below 2^31, else int64_t; Multiplier and Shift are those of
-// RequantizeToInt16. Must equal TFLM's ConvPerChannel for these types in reference/integer_ops/conv.h.
+// int16 input and output, both symmetric, with int8 weights. Sum is the accumulator: uint32_t if 127 * 2^15 times the
+// number of products stays below 2^31, else int64_t. Multiplier and Shift are those of RequantizeToInt16. Must equal
+// TFLM's ConvPerChannel for these types in reference/integer_ops/conv.h.
 template <typename Sum, typename Bias, typename Multiplier, typename Shift>
 inline void conv_2d_int16(const Conv2DInt16Params& p, const int16_t* input, const int8_t* filter, const Bias* bias,
                           const Multiplier* multipliers, const Shift* shifts, int16_t* output) {
@@ -282,20 +282,20 @@ inline void conv_2d_float16(const Conv2DFloat32Params& p, const float* input, co
                           bias != nullptr, output);
 }
 
-// Bytes of `scratch` of the hybrid kernels, which holds one image.
+// Size of the hybrid kernels' `scratch` in bytes, for one image.
 template <int32_t at_once = 1>
 constexpr int32_t conv_2d_hybrid_scratch_bytes(const Conv2DFloat32Params& p) {
     return p.input_height * p.input_width * p.input_depth;
 }
 
-// int8 weights, symmetric, with a scale each channel; float input, quantized image by image into `scratch`, which holds
-// one. Must equal LiteRT's HybridConvPerChannel in reference/conv.h.
+// Symmetric int8 weights with one scale per channel; float input, quantized image by image into `scratch`. Must equal
+// LiteRT's HybridConvPerChannel in reference/conv.h.
 inline void conv_2d_hybrid(const Conv2DFloat32Params& p, const float* input, const int8_t* filter, const float* bias,
                            const float* scales, uint8_t* scratch, float* output) {
     internal::Conv2DHybrid(p, input, filter, bias, scales, scratch, output, QuantizeAsymmetric, internal::ScaleTwice);
 }
 
-// The same where all weights have one scale. Must equal LiteRT's HybridConv in optimized/optimized_ops.h.
+// The same with one scale for all weights. Must equal LiteRT's HybridConv in optimized/optimized_ops.h.
 inline void conv_2d_hybrid_symmetric(const Conv2DFloat32Params& p, const float* input, const int8_t* filter,
                                      const float* bias, const float* scales, uint8_t* scratch, float* output) {
     internal::Conv2DHybrid(p, input, filter, bias, scales, scratch, output, QuantizeSymmetric, internal::ScaleOnce);

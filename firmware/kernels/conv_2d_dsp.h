@@ -1,15 +1,15 @@
 // CONV_2D of int8 for cores with the DSP extension. Must equal conv_2d_int8() of conv_2d.h.
 //
-// Three positions of the output and two of its channels are computed together. Positions: what they read is brought
-// into one run of int16 pairs (`Interleave`), once for all channels. Channels: a pair of weights, w0 of the first
-// channel and w1 of the second, is stored as w0 + 256 w1, so that one multiplication gives both,
+// Computes three output positions and two channels at a time. Positions: their windows are interleaved into one run of
+// int16 pairs (`Interleave`), once for all channels. Channels: two weights, w0 of the first channel and w1 of the
+// second, are stored as w0 + 256 w1, so that one multiplication serves both:
 //
-//     both = sum of (w0 + 256 w1) x,   first = sum of w0 x (SXTB16 takes w0 out),   second = (both - first) >> 8,
+//     both = sum of (w0 + 256 w1) x,   first = sum of w0 x (SXTB16 extracts w0),   second = (both - first) >> 8
 //
-// exact while the second sum fits 24 bits: the weights' magnitudes must add up to less than 2^16 in every second
-// channel (up to 516 weights always do).
+// This is exact as long as the second sum fits in 24 bits: in every second channel, the magnitudes of the weights must
+// add up to less than 2^16, which up to 516 weights always do.
 //
-// An input offset is no part of the sums: it is in the bias, and padding is the zero point.
+// The sums exclude the input offset: it is folded into the bias, and padding is the zero point.
 #pragma once
 
 #include <algorithm>
@@ -26,8 +26,8 @@ namespace dsp {
 
 inline constexpr int32_t kPositions = 3;
 
-// A window is `count` groups of columns, each filter_height runs of `length` neighbouring elements: all columns
-// together unless they are apart.
+// A window is `count` groups of columns, each of which is filter_height runs of `length` contiguous elements: one
+// group, or one per column if dilation separates the columns.
 struct Runs {
     int32_t count, length;
 };
@@ -37,13 +37,13 @@ constexpr Runs RunsOf(const Conv2DInt8Params& p) {
     return {p.filter_width, p.input_depth};
 }
 
-// Pairs of pairs that hold a window: each run is filled up to whole pairs, all of them to whole pairs of pairs.
+// Quads (two pairs of elements) per window: each run is padded to whole pairs, the window to whole quads.
 constexpr int32_t Quads(const Conv2DInt8Params& p) {
     const Runs runs = RunsOf(p);
     return (runs.count * p.filter_height * ((runs.length + 1) / 2) + 1) / 2;
 }
 
-// Reading past the input is never needed where no window leaves it; else rows are copied, with their padding.
+// Whether windows are read from the input itself, because none leaves it; otherwise rows are copied with their padding.
 constexpr bool ReadsInput(const Conv2DInt8Params& p) {
     const int32_t bottom =
         (p.output_height - 1) * p.stride_height + (p.filter_height - 1) * p.dilation_height - p.padding_top;
@@ -57,29 +57,28 @@ constexpr int32_t PaddedWidth(const Conv2DInt8Params& p) {
                     p.padding_left + p.input_width);
 }
 
-// Rows that the windows of kPositions neighbouring positions touch.
+// Padded rows that the windows of kPositions consecutive positions read.
 constexpr int32_t RowsHeld(const Conv2DInt8Params& p) {
     const int32_t output_rows = std::min((kPositions - 2) / p.output_width + 2, p.output_height);
     return (p.filter_height - 1) * p.dilation_height + 1 + (output_rows - 1) * p.stride_height;
 }
 
-// Words of scratch that a convolution of elements of so many bytes needs.
+// Words of scratch for a convolution of elements of `element_bytes`.
 constexpr int32_t Conv2DScratchWords(const Conv2DInt8Params& p, int32_t element_bytes) {
     const int32_t rows = ReadsInput(p) ? 0 : RowsHeld(p) * PaddedWidth(p) * p.input_depth * element_bytes;
     return 2 * kPositions * Quads(p) + (rows + 3) / 4;
 }
 
-// How the elements of a window lie in memory: `count` rows of `words` times four bytes and `rest` elements more. The
-// next row begins `step` bytes behind the end of a row, or `back` bytes before that where this is `end` or beyond it:
-// rows may be kept in a ring.
+// The layout of a window in memory: `count` rows of `words` words and `rest` more elements. The next row begins `step`
+// bytes after the end of a row; if that is at or beyond `end`, `back` bytes earlier, because rows may be in a ring.
 struct Rows {
     int32_t words, rest, count, step;
     const int8_t* end;
     int32_t back;
 };
 
-// The elements of three windows, row by row, as pairs: (0,2) of each, (1,3) of each, (4,6) …; what is over of a row as
-// (0,1) and (0, anything). Returns where the next pair goes.
+// Writes the elements of three windows, row by row, as pairs: (0,2) of each, (1,3) of each, (4,6) …; the rest of a row
+// as (0,1) and (0, anything). Returns the end of what it has written.
 inline uint32_t* InterleaveTwin(uint32_t* pairs, const int8_t* const* windows, const Rows& rows) {
     const int8_t* from[kPositions] = {windows[0], windows[1], windows[2]};
     for (int32_t row = 0; row < rows.count; ++row) {
@@ -164,12 +163,12 @@ inline uint32_t* InterleaveTwin(uint32_t* pairs, const int8_t* const* windows, c
     )");
 }
 
-// All channels of three positions.
-//   pairs      [2 * quads][3], as Interleave makes them
-//   packed     for each two channels: bias of the first; 2 * quads words of two weights of both,
-//              (w0[a] + 256 w1[a]) | (w0[b] + 256 w1[b]) << 16; whether more follow (0 or 1); multiplier and power of
-//              the first; bias, multiplier and power of the second; zero point of the output
-//   outputs    where the positions' first channels go; the same address may be given twice
+// Computes all channels of three positions.
+//   pairs      [2 * quads][3], from Interleave
+//   packed     for every two channels: bias of the first; 2 * quads words, each with two weights of both channels,
+//              (w0[a] + 256 w1[a]) | (w0[b] + 256 w1[b]) << 16; whether more channels follow (0 or 1); multiplier and
+//              power of the first; bias, multiplier and power of the second; zero point of the output
+//   outputs    the first channel of each position; addresses may be equal
 using ConvBlockFunction = void (*)(const uint32_t* pairs, const int32_t* packed, int32_t quads, int8_t* output0,
                                    int8_t* output1, int8_t* output2);
 
@@ -297,10 +296,10 @@ template <bool kNegatives>
                  : "memory");
 }
 
-// What tells convolutions of int8 and int16 apart.
+// The differences between convolutions of int8 and int16.
 struct ConvElements {
     int32_t bytes;         // of an element
-    int32_t packed_extra;  // words of `packed` for two channels that are no weights
+    int32_t packed_extra;  // words of `packed` for every two channels, not counting weights
     uint32_t* (*interleave)(uint32_t* pairs, const int8_t* const* windows, const Rows& rows);
     ConvBlockFunction block;
 };
@@ -309,7 +308,7 @@ template <bool kNegatives>
 inline constexpr ConvElements kConvInt8 = {1, 8, kAssembly ? InterleaveAssembly : InterleaveTwin,
                                            kAssembly ? ConvBlockAssembly<kNegatives> : ConvBlockTwin<kNegatives>};
 
-// Input and output in bytes.
+// Input and output are passed as bytes.
 inline void Conv2D(const Conv2DInt8Params& p, const ConvElements& elements, const int8_t* input, const int32_t* packed,
                    uint32_t* scratch, int8_t* output) {
     const Runs runs = RunsOf(p);
@@ -400,11 +399,11 @@ constexpr int32_t conv_2d_int8_dsp_scratch_bytes() {
     return 4 * dsp::Conv2DScratchWords(p, 1);
 }
 
-//   p        no groups, at least two channels of output
-//   packed   see ConvBlockTwin
-//   scratch  conv_2d_int8_dsp_scratch_bytes() of it, at an address that is a multiple of 4
-//   output   may begin below the input and overlap it. A row of the input is read for the last time when the first row
-//            of the output that needs it is begun; where no window leaves the input, position by position.
+//   p        no groups, at least two output channels
+//   packed   see ConvBlockFunction
+//   scratch  conv_2d_int8_dsp_scratch_bytes(), 4-byte aligned
+//   output   may begin below the input and overlap it: an input row is last read when the first output row that needs
+//            it begins or, if no window leaves the input, position by position
 template <const Conv2DInt8Params& p>
 inline void conv_2d_int8_dsp(const int8_t* input, const int32_t* packed, uint8_t* scratch, int8_t* output) {
     static_assert(p.output_depth >= 2 && p.filter_depth == p.input_depth);

@@ -1,8 +1,8 @@
 // CONV_2D of int8 for cores with Helium. Must equal conv_2d_int8() of conv_2d.h.
 //
-// Four positions of the output and two of its channels are computed together. What the positions read is brought side
-// by side into a tile, once for all channels, 16 elements of each by turns: two loads of weights and four of inputs
-// then serve eight VMLADAVA of 16 products.
+// Computes four output positions and two channels at a time. The windows of the four positions are interleaved in a
+// tile in chunks of 16 elements, once for all channels: two loads of weights and four of inputs then serve eight
+// VMLADAVA of 16 products.
 #pragma once
 
 #include <algorithm>
@@ -21,8 +21,8 @@ constexpr int32_t Chunks(const Conv2DInt8Params& p) {
     return Chunks(p.filter_height * p.filter_width * p.input_depth);
 }
 
-// Windows are written to the tile as they are read, where each of their runs fills whole chunks or is the only one;
-// others are put together first.
+// Whether windows are copied straight into the tile, because every run fills whole chunks or is the only one; others
+// are assembled first.
 constexpr bool FillsTile(const Conv2DInt8Params& p) {
     return p.input_depth % kLanes == 0 || (p.filter_height == 1 && p.filter_width == 1);
 }
@@ -31,29 +31,29 @@ constexpr int32_t Conv2DScratchBytes(const Conv2DInt8Params& p) {
     return (kPositions + (FillsTile(p) ? 0 : 1)) * kLanes * Chunks(p);
 }
 
-// Two times `pairs` channels of four positions.
-//   packed   for each two channels: [chunks][2][16] weights, and bias, multiplier and shift of the one and the other
-//   offsets  of the positions in `output`: [4][2], those of the second channel 1 more
+// Computes 2 * pairs channels of four positions.
+//   packed   for every two channels: [chunks][2][16] weights, then bias, multiplier and shift of each
+//   offsets  [4][2], the position's first and second channel in `output`
 using ConvBlock = void (*)(const int8_t* tile, const int8_t* packed, int32_t chunks, int32_t pairs,
                            const uint16_t* offsets, int32_t zero_point, int8_t* output);
 
 template <bool kNegatives>
 [[gnu::noinline]] void ConvBlockInt8(const int8_t* tile, const int8_t* packed, int32_t chunks, int32_t pairs,
                                      const uint16_t* offsets, int32_t zero_point, int8_t* output) {
-    const uint16x8_t places = vldrhq_u16(offsets);
+    const uint16x8_t to = vldrhq_u16(offsets);
     for (; pairs > 0; --pairs) {
         const Sums sums = SumsOfTile(tile, packed, chunks);
         const auto* const numbers = reinterpret_cast<const int32_t*>(packed);
         const int32x4_t first = Scale<kNegatives>(sums.first, numbers[0], numbers[1], numbers[2]);
         const int32x4_t second = Scale<kNegatives>(sums.second, numbers[3], numbers[4], numbers[5]);
-        vstrbq_scatter_offset_s16(output, places, ToInt8(first, second, zero_point));
+        vstrbq_scatter_offset_s16(output, to, ToInt8(first, second, zero_point));
         packed += 6 * sizeof(int32_t);
         output += 2;
     }
 }
 
-// A window that leaves the image, from `top` and `left` on: [filter_height][filter_width][input_depth] to `to`, of
-// which each 16 bytes begin `step` bytes behind those before. Also any window with gaps between its columns.
+// Copies a window that leaves the image or has gaps between its columns, [filter_height][filter_width][input_depth]
+// from `top` and `left` on, to `to` in blocks of 16 bytes that begin `step` bytes apart.
 [[gnu::noinline]] inline void CopyWindow(const Conv2DInt8Params& p, const int8_t* image, int32_t top, int32_t left,
                                          int8_t* to, int32_t step) {
     const int32_t row = p.filter_width * p.input_depth;
@@ -72,14 +72,14 @@ template <bool kNegatives>
     }
 }
 
-// The next window: where it begins, and what is left after it of its row and of its image.
+// The next window: its position, and the rows and columns of output left in its image and row.
 struct Walk {
     const int8_t* image;
     int32_t top, left;
     int32_t rows, columns;
 };
 
-// The next windows; those that do not exist are the last one again.
+// Writes the next windows to the tile; if fewer than kPositions are left, repeats the last.
 [[gnu::noinline]] inline void FillWindows(const Conv2DInt8Params& p, Walk& walk, int32_t count, int8_t* tile) {
     const int32_t chunks = Chunks(p), row = p.filter_width * p.input_depth;
     const int32_t row_step = p.dilation_height * p.input_width * p.input_depth;
@@ -114,7 +114,7 @@ struct Walk {
     }
 }
 
-// The same for a filter of one tap: neighbouring pixels.
+// The same for a pointwise convolution, whose windows are consecutive pixels.
 [[gnu::noinline]] inline void FillPixels(const int8_t* first, int32_t depth, int32_t count, int8_t* tile) {
     const int8_t* second = first + std::min(count - 1, int32_t{1}) * depth;
     const int8_t* third = first + std::min(count - 1, int32_t{2}) * depth;
@@ -158,7 +158,7 @@ inline void Conv2DInt8(const Conv2DInt8Params& p, ConvBlock block, const int8_t*
             FillWindows(p, walk, left, scratch);
         }
         block(scratch, packed, chunks, pairs, offsets, p.output_offset, output);
-        if (p.output_depth % 2 != 0) {  // the last two once more
+        if (p.output_depth % 2 != 0) {  // the last two channels, one of them again
             block(scratch, last_pair, chunks, 1, offsets, p.output_offset, output + p.output_depth - 2);
         }
         output += kPositions * p.output_depth;
@@ -181,10 +181,10 @@ constexpr int32_t conv_2d_int8_helium_scratch_bytes() {
     return helium::Conv2DScratchBytes(p);
 }
 
-//   p        no groups, at least two channels of output, at most 21,844
+//   p        no groups, 2 … 21,844 output channels
 //   packed   see helium::ConvBlock
-//   scratch  conv_2d_int8_helium_scratch_bytes() of it
-//   output   may begin below the input and overlap it where the portable kernel's may, had it four positions more
+//   scratch  conv_2d_int8_helium_scratch_bytes()
+//   output   may begin below the input and overlap it: four positions are read before the first of them is written
 template <const Conv2DInt8Params& p>
 inline void conv_2d_int8_helium(const int8_t* input, const int8_t* packed, uint8_t* scratch, int8_t* output) {
     static_assert(p.output_depth >= 2 && p.filter_depth == p.input_depth);

@@ -1,12 +1,12 @@
 // CONV_2D of int16 with int8 weights for cores with the DSP extension. Must equal conv_2d_int16() of conv_2d.h with a
-// bias of 64 bits, or none.
+// 64-bit bias or none.
 //
-// The walk is conv_2d_dsp.h's. Sums are 32 bits wide: 2^15 times what the magnitudes of a channel's weights add up to,
-// and its bias, must stay below 2^31. One of (x m + 2^(r-1)) >> r, TFLM's rescaling, then is
+// The loops are those of conv_2d_dsp.h. Sums are 32 bits wide: 2^15 times the sum of the magnitudes of a channel's
+// weights, plus its bias, must stay below 2^31. TFLM's rescaling, (x m + 2^(r-1)) >> r, then is
 //
 //     SMMULR(x, m * 2^(32-r))                 for a right shift r of 17 … 32 and a multiplier m below 2^15
 //
-// and SSAT or, for a RELU, USAT limits it.
+// followed by SSAT or, for a RELU, USAT.
 #pragma once
 
 #include <cstdint>
@@ -93,8 +93,9 @@ inline uint32_t* InterleaveInt16Twin(uint32_t* pairs, const int8_t* const* windo
     )");
 }
 
-// All channels of three positions: see conv_2d_dsp.h. `packed`: for each two channels both biases; 2 * quads words of
-// two weights of both, as bytes w0[a] w1[a] w0[b] w1[b]; whether more follow (0 or 1), both multipliers m * 2^(32-r).
+// Computes all channels of three positions, as in conv_2d_dsp.h.
+//   packed  for every two channels: both biases; 2 * quads words with two weights of both channels, as bytes
+//           w0[a] w1[a] w0[b] w1[b]; whether more channels follow (0 or 1); both multipliers m * 2^(32-r)
 template <bool kRelu>
 inline void ConvBlockInt16Twin(const uint32_t* pairs, const int32_t* packed, int32_t quads, int8_t* output0,
                                int8_t* output1, int8_t* output2) {
@@ -209,7 +210,7 @@ template <bool kRelu>
 inline constexpr ConvElements kConvInt16 = {2, 5, kAssembly ? InterleaveInt16Assembly : InterleaveInt16Twin,
                                             kAssembly ? ConvBlockInt16Assembly<kRelu> : ConvBlockInt16Twin<kRelu>};
 
-// What the walk asks of an int16 layer: no offsets.
+// The parameters of an int16 layer for the loops of conv_2d_dsp.h, with offsets of 0.
 constexpr Conv2DInt8Params WalkOf(const Conv2DInt16Params& p) {
     return Flattened({p.batches,
                       p.input_height,
@@ -249,10 +250,10 @@ constexpr int32_t conv_2d_int16_dsp_scratch_bytes() {
     return 4 * dsp::Conv2DScratchWords(dsp::WalkOf(p), 2);
 }
 
-//   p        no groups, at least two channels of output
+//   p        no groups, at least two output channels
 //   packed   see ConvBlockInt16Twin
-//   scratch  conv_2d_int16_dsp_scratch_bytes() of it, at an address that is a multiple of 4
-//   output   as conv_2d_int8_dsp() has it
+//   scratch  conv_2d_int16_dsp_scratch_bytes(), 4-byte aligned
+//   output   as for conv_2d_int8_dsp()
 template <const Conv2DInt16Params& p>
 inline void conv_2d_int16_dsp(const int16_t* input, const int32_t* packed, uint8_t* scratch, int16_t* output) {
     static_assert(p.output_depth >= 2 && p.filter_depth == p.input_depth);

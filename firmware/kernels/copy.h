@@ -1,4 +1,4 @@
-// The same bytes in the same order: a variable read or assigned, or a RESHAPE that cannot be one piece of memory.
+// Copies bytes: reads or assigns a variable, or is a RESHAPE whose input and output cannot share memory.
 #pragma once
 
 #include <cstdint>
@@ -10,7 +10,7 @@ struct CopyParams {
     int32_t bytes;
 };
 
-// The two may overlap. At one address, which the compiler knows then, nothing is left to do.
+// The two may overlap. If they are the same, which the compiler can see, nothing is done.
 inline void copy(const CopyParams& params, const void* input, void* output) {
     if (input != output) std::memmove(output, input, static_cast<size_t>(params.bytes));
 }

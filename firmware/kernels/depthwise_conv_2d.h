@@ -1,6 +1,6 @@
 // DEPTHWISE_CONV_2D, portable. Must equal TFLM's reference kernels: int8 DepthwiseConvPerChannel in
 // tensorflow/lite/kernels/internal/reference/integer_ops/depthwise_conv.h, float32 DepthwiseConv in
-// reference/depthwiseconv_float.h, which adds in this same order.
+// reference/depthwiseconv_float.h, summed in the same order.
 //
 //   input        [batches][input_height][input_width][input_depth]
 //   filter       [filter_height][filter_width][output_depth], output_depth = input_depth * depth_multiplier
@@ -19,7 +19,7 @@
 namespace kerf {
 
 // Sizes, strides, dilations and depth_multiplier are at least 1, paddings at least 0, all in elements. input_offset is
-// the negative of the input's zero point (-127 … 128), output_offset the output's zero point (-128 … 127); weights are
+// the input's negated zero point (-127 … 128), output_offset the output's zero point (-128 … 127); weights are
 // symmetric.
 struct DepthwiseConv2DInt8Params {
     int32_t batches;
@@ -34,7 +34,7 @@ struct DepthwiseConv2DInt8Params {
     int32_t activation_min, activation_max;
 };
 
-// Channels of the output: what other kernels ask whatever the layer is.
+// The number of output channels, for code that handles both kinds of convolution.
 constexpr int32_t OutputDepth(const DepthwiseConv2DInt8Params& p) {
     return p.input_depth * p.depth_multiplier;
 }
@@ -65,8 +65,8 @@ struct DepthwiseConv2DFloat32Params {
 
 namespace internal {
 
-// Walks the output in memory order. product(input, filter) is one term of a sum, finish(sum, channel) the output
-// element a sum becomes.
+// Walks the output in memory order. product(input, filter) is one term of a sum, finish(sum, channel) turns a sum into
+// an output element.
 template <typename Sum, typename Params, typename Input, typename Weights, typename Output, typename Product,
           typename Finish>
 inline void DepthwiseConv2D(const Params& p, const Input* input, Weights filter, Output* output, Product product,
@@ -107,7 +107,7 @@ inline void DepthwiseConv2D(const Params& p, const Input* input, Weights filter,
                 };
                 int32_t channel = 0;
                 if (p.depth_multiplier == 1) {
-                    // Four channels at a time: they are neighbours in input and filter.
+                    // Four channels at a time, which are contiguous in input and filter.
                     for (; channel + 4 <= output_depth; channel += 4) {
                         Sum sum0 = 0, sum1 = 0, sum2 = 0, sum3 = 0;
                         for_each_tap(channel, channel, [&](const Input* in, Weights weight) {
@@ -120,7 +120,7 @@ inline void DepthwiseConv2D(const Params& p, const Input* input, Weights filter,
                         for (int32_t i = 0; i < 4; ++i) *output++ = finish(sums[i], channel + i);
                     }
                 }
-                // What is left, and every channel of a depth multiplier over 1: that many in a row share their input.
+                // The remaining channels, or all if depth_multiplier > 1: that many in a row then share their input.
                 int32_t input_channel = channel;
                 int32_t input_channel_end = channel + p.depth_multiplier;
                 for (; channel < output_depth; ++channel) {
@@ -164,10 +164,9 @@ inline void depthwise_conv_2d_int8(const DepthwiseConv2DInt8Params& p, const int
         });
 }
 
-// int16 input and output, both symmetric, with int8 weights. Sum is what the products of one output are added in,
-// uint32_t where 127 * 2^15 for each of them stays below 2^31, else int64_t; Multiplier and Shift are those of
-// RequantizeToInt16. Must equal TFLM's DepthwiseConvPerChannel for these types in
-// reference/integer_ops/depthwise_conv.h.
+// int16 input and output, both symmetric, with int8 weights. Sum is the accumulator: uint32_t if 127 * 2^15 times the
+// number of products stays below 2^31, else int64_t. Multiplier and Shift are those of RequantizeToInt16. Must equal
+// TFLM's DepthwiseConvPerChannel for these types in reference/integer_ops/depthwise_conv.h.
 template <typename Sum, typename Bias, typename Multiplier, typename Shift>
 inline void depthwise_conv_2d_int16(const DepthwiseConv2DInt16Params& p, const int16_t* input, const int8_t* filter,
                                     const Bias* bias, const Multiplier* multipliers, const Shift* shifts,
@@ -191,13 +190,13 @@ inline void depthwise_conv_2d_float16(const DepthwiseConv2DFloat32Params& p, con
     internal::DepthwiseConv2DFloat(p, input, Float16Weights(filter), Float16Weights(bias), bias != nullptr, output);
 }
 
-// Bytes of `scratch` of the hybrid kernel, which holds one image.
+// Size of the hybrid kernel's `scratch` in bytes, for one image.
 constexpr int32_t depthwise_conv_2d_hybrid_scratch_bytes(const DepthwiseConv2DFloat32Params& p) {
     return p.input_height * p.input_width * p.input_depth;
 }
 
-// int8 weights, symmetric, with a scale each channel; float input, quantized image by image into `scratch`, which holds
-// one. Must equal LiteRT's DepthwiseConvHybridPerChannel in reference/integer_ops/depthwise_conv.h.
+// Symmetric int8 weights with one scale per channel; float input, quantized image by image into `scratch`. Must equal
+// LiteRT's DepthwiseConvHybridPerChannel in reference/integer_ops/depthwise_conv.h.
 inline void depthwise_conv_2d_hybrid(const DepthwiseConv2DFloat32Params& p, const float* input, const int8_t* filter,
                                      const float* bias, const float* scales, uint8_t* scratch, float* output) {
     int8_t* const quantized = reinterpret_cast<int8_t*>(scratch);

@@ -1,10 +1,10 @@
-// DEPTHWISE_CONV_2D of int8 with a filter of 3x3 for cores with the DSP extension: strides 1x1 and 2x2, no dilation and
-// at least four channels. Must equal depthwise_conv_2d_int8() of depthwise_conv_2d.h.
+// DEPTHWISE_CONV_2D of int8 with a 3x3 filter for cores with the DSP extension: strides 1x1 and 2x2, no dilation, at
+// least four channels. Must equal depthwise_conv_2d_int8() of depthwise_conv_2d.h.
 //
-// Four channels at a time are brought into planes, one for each: [pairs of rows][columns] of words, in which two rows
-// of the padded input lie beside each other as int16. A window is three words of one pair of rows and three of the
-// next, and its products are SMLAD with (w0, w1) and SMLABT with w2, w0 … w2 being a column of the filter; for stride 1
-// the window a row below takes the same words with SMLATB by w0 and SMLAD with (w1, w2).
+// Four channels at a time are copied into planes, one per channel: [pairs of rows][columns] of words, each of which
+// holds the elements of two rows of the padded input as int16. A window is three words of one pair of rows and three of
+// the next. With w0 … w2 a column of the filter, its products are SMLAD with (w0, w1) and SMLABT with w2. For stride 1,
+// the window one row below uses the same words: SMLATB with w0 and SMLAD with (w1, w2).
 #pragma once
 
 #include <algorithm>
@@ -30,18 +30,18 @@ constexpr int32_t PlaneColumns(const DepthwiseConv2DInt8Params& p) {
     return p.stride_width == 1 ? p.output_width + 2 : 2 * (p.output_width + p.output_width % 2) + 1;
 }
 
-// Pairs of rows that `rows` rows of the output read.
+// Pairs of input rows that `rows` output rows read.
 constexpr int32_t RowPairs(const DepthwiseConv2DInt8Params& p, int32_t rows) {
     return (p.stride_height == 1 ? (rows + 1) / 2 : rows) + 1;
 }
 
-// Rows of the output that are computed at once in `words` of scratch.
+// Output rows that can be computed at once with `words` of scratch.
 constexpr int32_t RowsAtOnce(const DepthwiseConv2DInt8Params& p, int32_t words) {
     const int32_t fit = words / (kPlanes * PlaneColumns(p)) - 1;
     return std::min(p.output_height, p.stride_height == 1 ? 2 * fit : fit);
 }
 
-// Words of scratch at least; with more the planes hold more rows, which saves instructions.
+// The least scratch in words; with more, the planes hold more rows, which saves instructions.
 constexpr int32_t DepthwiseConv2D3x3Int8ScratchWords(const DepthwiseConv2DInt8Params& p) {
     return kPlanes * PlaneColumns(p) * 2;
 }
@@ -56,7 +56,7 @@ struct DepthwiseRows {
 };
 
 //   plane   the first pair of rows
-//   packed  for the columns of the filter (w0, w1) and (w1, w2); bias, multiplier, power
+//   packed  (w0, w1) of the filter's columns, (w1, w2) of the columns; bias, multiplier, power
 using DepthwiseChannel = void (*)(const uint32_t* plane, const int32_t* packed, int8_t* output,
                                   const DepthwiseRows& rows);
 
@@ -145,7 +145,7 @@ template <bool kNegatives>
         ldr     r1, [sp, #40]
         subs    r3, #2
         str     r3, [sp, #32]
-        itt     mi                          // the lower row is none: the upper is stored over it
+        itt     mi                          // there is no lower row: the upper is stored over it
         movmi   r5, #0
         strmi   r5, [sp, #20]
         add     r1, r0
@@ -189,7 +189,7 @@ template <bool kNegatives>
                  : "memory");
 }
 
-// As above: r3-r6 words of the window, r7-r9 (w0, w1) of the columns, r10 w2 of the first two, r11 w2 of the third.
+// As above, but r3-r6 words of the window, r7-r9 (w0, w1) of the columns, r10 w2 of the first two, r11 w2 of the third.
 template <bool kNegatives>
 [[gnu::naked, gnu::noinline]] void DepthwiseChannelStride2(const uint32_t*, const int32_t*, int8_t*,
                                                            const DepthwiseRows&) {
@@ -253,7 +253,7 @@ template <bool kNegatives>
         cmp     r0, r4
         bne     2b
         ldr     r3, [sp, #36]
-    3:  lsls    r3, r3, #31                 // an odd column is left: it is stored over what is right of it
+    3:  lsls    r3, r3, #31                 // the last column of an odd number, stored over its right neighbour
         bpl     5f
         ldr     r12, [sp]
         ldmia   r0, {r3-r5}
@@ -293,8 +293,8 @@ inline constexpr DepthwiseChannel kDepthwiseChannel =
     !kAssembly ? DepthwiseChannelTwin<kNegatives, kStride>
                : (kStride == 1 ? DepthwiseChannelStride1<kNegatives> : DepthwiseChannelStride2<kNegatives>);
 
-// A pair of rows of four channels into its place in the planes, which are `plane` words apart: `count` pixels of each.
-// `upper` and `lower` are the first pixels, *_step the bytes to the next.
+// Copies `count` pixels of a pair of rows, four channels each, into the planes, which are `plane` words apart. `upper`
+// and `lower` are the first pixels, *_step the bytes from one pixel to the next.
 struct RowPair {
     const int8_t *upper, *lower;
     int32_t upper_step, lower_step;
@@ -357,10 +357,10 @@ inline void DepthwiseConv2D3x3Int8(const DepthwiseConv2DInt8Params& p, Depthwise
     for (int32_t i = 0; i < kPlanes * plane; ++i) scratch[i] = padding_pair;
     for (int32_t batch = 0; batch < p.batches; ++batch) {
         for (int32_t channel = 0; channel < depth;) {
-            const int32_t first = std::min(channel, depth - kPlanes);  // of the planes: some may be there again
+            const int32_t first = std::min(channel, depth - kPlanes);  // of the planes; channels may be repeated
             DepthwiseRows rows = {p.output_offset, output_row,  depth * multiplier,
                                   p.output_width,  4 * columns, rows_at_once};
-            int32_t have = 0;  // pairs of rows at the planes' start
+            int32_t have = 0;  // pairs of rows in the planes
             int32_t y = -p.padding_top;
             for (int32_t done = 0; done < p.output_height; done += rows_at_once) {
                 rows.rows = std::min(rows_at_once, p.output_height - done);
@@ -409,15 +409,15 @@ inline void DepthwiseConv2D3x3Int8(const DepthwiseConv2DInt8Params& p, Depthwise
 
 }  // namespace dsp
 
-// Bytes of scratch at least.
+// The least scratch in bytes.
 template <const DepthwiseConv2DInt8Params& p, int32_t scratch_bytes>
 constexpr int32_t depthwise_conv_2d_3x3_int8_dsp_scratch_bytes() {
     return 4 * dsp::DepthwiseConv2D3x3Int8ScratchWords(p);
 }
 
-//   packed   for each channel nine words: see DepthwiseChannel
-//   scratch  scratch_bytes of it, at an address that is a multiple of 4: the more, the fewer instructions
-//   output   as depthwise_conv_2d_int8_dsp() has it
+//   packed   nine words per channel: see DepthwiseChannel
+//   scratch  scratch_bytes, 4-byte aligned: the more, the fewer instructions
+//   output   as for depthwise_conv_2d_int8_dsp()
 template <const DepthwiseConv2DInt8Params& p, int32_t scratch_bytes>
 inline void depthwise_conv_2d_3x3_int8_dsp(const int8_t* input, const int32_t* packed, uint8_t* scratch,
                                            int8_t* output) {

@@ -1,10 +1,10 @@
-// DEPTHWISE_CONV_2D of int8 with a filter of 3x3 for cores with Helium: strides 1x1 and 2x2, no dilation, one output
-// channel for each input channel. Must equal depthwise_conv_2d_int8() of depthwise_conv_2d.h.
+// DEPTHWISE_CONV_2D of int8 with a 3x3 filter for cores with Helium: strides 1x1 and 2x2, no dilation, one output
+// channel per input channel. Must equal depthwise_conv_2d_int8() of depthwise_conv_2d.h.
 //
-// Two rows of the output, 16 channels and some columns at a time: their input is brought into planes
-// [column][channel][4 rows], so that one gathering load takes 4 x 4 elements of a channel. VMLADAV multiplies them with
-// a filter that has zeros beside its nine weights; for stride 1 the same elements serve two columns and two rows, with
-// the filter moved by a column, by a row, or by both.
+// Computes two output rows, 16 channels and some columns at a time. Their input is copied into planes
+// [column][channel][4 rows], so that one gather load reads 4x4 elements of a channel. VMLADAV multiplies them by the
+// nine weights, padded with zeros to 4x4; for stride 1, the same elements serve two columns and two rows, with the
+// filter shifted by a column, by a row, or by both.
 #pragma once
 
 #include <algorithm>
@@ -21,10 +21,10 @@ inline constexpr int32_t kPlaneRows = 4;                      // of the input
 inline constexpr int32_t kPlaneColumn = kLanes * kPlaneRows;  // bytes
 inline constexpr uint32_t kFourColumns[4] = {0, kPlaneColumn, 2 * kPlaneColumn, 3 * kPlaneColumn};
 inline constexpr int32_t kBlock = 4;         // columns of the output
-inline constexpr int32_t kFilterBytes = 24;  // with the zeros around
+inline constexpr int32_t kFilterBytes = 24;  // with the zeros around the weights
 inline constexpr int32_t kChannelBytes = kFilterBytes + 3 * int32_t{sizeof(int32_t)};
 
-// Columns of the output that are computed at a time.
+// Output columns that are computed at a time.
 constexpr int32_t StripColumns(const DepthwiseConv2DInt8Params& p) {
     return std::min(p.output_width, p.stride_width == 1 ? 4 * kBlock : 2 * kBlock);
 }
@@ -33,7 +33,7 @@ constexpr int32_t PlaneColumns(int32_t stride, int32_t columns) {
     return (columns + kBlock - 1) / kBlock * kBlock * stride + 2;
 }
 
-// A plane serves two rows of the output for stride 1, else each has its own. A padding of one row is behind them.
+// For stride 1, one plane serves both output rows; for stride 2, each row has its own. The padding for one row follows.
 constexpr int32_t DepthwiseConv2D3x3ScratchBytes(const DepthwiseConv2DInt8Params& p) {
     return p.stride_width * PlaneColumns(p.stride_width, StripColumns(p)) * kPlaneColumn + kLanes;
 }
@@ -46,7 +46,7 @@ inline int32_t Sum(const int8_t* plane, uint32x4_t columns, int8x16_t taps) {
 }
 #endif
 
-// Sums of four columns in each of two rows, for stride 1: the filter at its place, and moved by a column, a row, both.
+// Sums of four columns in each of two rows, for stride 1: the filter in place, and shifted by a column, a row or both.
 //   plane    the channel's first column
 //   columns  offsets of four columns
 inline Sums SumsOfBlock(const int8_t* plane, uint32x4_t columns, int8x16_t taps, int8x16_t right, int8x16_t below,
@@ -124,8 +124,7 @@ inline Sums SumsOfBlock(const int8_t* plane, const int8_t* below, uint32x4_t col
     return sums;
 }
 
-// The planes of some channels: four rows from `top` on, `columns` columns from `left` on, with padding around the
-// image.
+// Fills a plane: four rows from `top` on and `columns` columns from `left` on, with padding around the image.
 inline void FillPlane(const DepthwiseConv2DInt8Params& p, const int8_t* image, int32_t top, int32_t left,
                       int32_t columns, mve_pred16_t channels, const int8_t* padding, int8_t* plane) {
     const int8_t* from[kPlaneRows];
@@ -156,14 +155,14 @@ inline void FillPlane(const DepthwiseConv2DInt8Params& p, const int8_t* image, i
     pad(columns - (first - left) - std::max(inside, int32_t{0}));
 }
 
-// `columns` columns of `rows` rows (1 or 2) of the output, in `channels` channels.
-//   places  offsets in `output`: [4 columns][2 rows]
+// Computes `columns` columns of `rows` (1 or 2) output rows, in `channels` channels.
+//   offsets  [4 columns][2 rows], in `output`
 template <bool kNegatives, int kStride>
 [[gnu::noinline]] void DepthwiseStrip(const int8_t* plane, int32_t second, const int8_t* packed, int32_t channels,
-                                      int32_t columns, int32_t rows, const uint16_t* places, int32_t output_depth,
+                                      int32_t columns, int32_t rows, const uint16_t* offsets, int32_t output_depth,
                                       int32_t zero_point, int8_t* output) {
     const uint32x4_t four_columns = vldrwq_u32(kFourColumns);
-    // Lanes of the rows that are: never a constant predicate, of which GCC 12.2 makes another one.
+    // The lanes of the existing rows. Never a constant predicate: GCC 12.2 miscompiles it.
     const int32_t lanes = rows == 1 ? 0x3333 : 0xffff;
     const auto all = static_cast<mve_pred16_t>(vctp16q(2 * kBlock) & lanes);
     const auto last = static_cast<mve_pred16_t>(vctp16q(static_cast<uint32_t>(2 * (columns % kBlock))) & lanes);
@@ -183,7 +182,7 @@ template <bool kNegatives, int kStride>
             }
             const int32x4_t upper = Scale<kNegatives>(sums.first, numbers[0], numbers[1], numbers[2]);
             const int32x4_t lower = Scale<kNegatives>(sums.second, numbers[0], numbers[1], numbers[2]);
-            const uint16x8_t to = vldrhq_u16(places);  // here: the other seven vectors fill the registers
+            const uint16x8_t to = vldrhq_u16(offsets);  // here: the other seven vectors fill the registers
             const int16x8_t pixels = ToInt8(upper, lower, zero_point);
             if (left >= whole) {
                 vstrbq_scatter_offset_s16(pixel, to, pixels);
@@ -197,7 +196,7 @@ template <bool kNegatives, int kStride>
 }
 
 using DepthwiseStripFunction = void (*)(const int8_t* plane, int32_t second, const int8_t* packed, int32_t channels,
-                                        int32_t columns, int32_t rows, const uint16_t* places, int32_t output_depth,
+                                        int32_t columns, int32_t rows, const uint16_t* offsets, int32_t output_depth,
                                         int32_t zero_point, int8_t* output);
 
 inline void DepthwiseConv2D3x3Int8(const DepthwiseConv2DInt8Params& p, DepthwiseStripFunction strip,
@@ -207,10 +206,10 @@ inline void DepthwiseConv2D3x3Int8(const DepthwiseConv2DInt8Params& p, Depthwise
     const int32_t plane_bytes = PlaneColumns(stride, strip_columns) * kPlaneColumn;
     int8_t* const padding = scratch + stride * plane_bytes;
     vstrbq_s8(padding, vdupq_n_s8(static_cast<int8_t>(-p.input_offset)));
-    uint16_t places[2 * kBlock];
+    uint16_t offsets[2 * kBlock];
     for (int32_t i = 0; i < kBlock; ++i) {
-        places[2 * i] = static_cast<uint16_t>(i * depth);
-        places[2 * i + 1] = static_cast<uint16_t>(i * depth + output_row);
+        offsets[2 * i] = static_cast<uint16_t>(i * depth);
+        offsets[2 * i + 1] = static_cast<uint16_t>(i * depth + output_row);
     }
     for (int32_t batch = 0; batch < p.batches; ++batch) {
         for (int32_t y = 0; y < p.output_height; y += 2) {
@@ -225,7 +224,7 @@ inline void DepthwiseConv2D3x3Int8(const DepthwiseConv2DInt8Params& p, Depthwise
                         FillPlane(p, input + channel, top + 2 * i, x * stride - p.padding_left,
                                   PlaneColumns(stride, columns), some, padding, scratch + i * plane_bytes);
                     }
-                    strip(scratch, plane_bytes, packed + channel * kChannelBytes, channels, columns, rows, places,
+                    strip(scratch, plane_bytes, packed + channel * kChannelBytes, channels, columns, rows, offsets,
                           depth, p.output_offset, output + x * depth + channel);
                 }
             }
@@ -251,10 +250,10 @@ constexpr int32_t depthwise_conv_2d_3x3_int8_helium_scratch_bytes() {
     return helium::DepthwiseConv2D3x3ScratchBytes(p);
 }
 
-//   packed   for each channel [4 columns][4 rows] of weights behind 5 zeros and before 3 more, bias, multiplier, shift
-//   scratch  depthwise_conv_2d_3x3_int8_helium_scratch_bytes() of it
-//   output   may begin below the input and overlap it, as far as no row is written while two rows of the output need
-//            it. A row of it and three pixels must be less than 2^16 bytes.
+//   packed   for each channel: 5 zeros, [4 columns][4 rows] of weights, 3 zeros; bias, multiplier, shift
+//   scratch  depthwise_conv_2d_3x3_int8_helium_scratch_bytes()
+//   output   may begin below the input and overlap it, unless that overwrites a row that the current two output rows or
+//            later ones still need. One output row and three pixels must take less than 2^16 bytes.
 template <const DepthwiseConv2DInt8Params& p>
 inline void depthwise_conv_2d_3x3_int8_helium(const int8_t* input, const int8_t* packed, uint8_t* scratch,
                                               int8_t* output) {

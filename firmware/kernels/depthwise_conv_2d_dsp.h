@@ -1,8 +1,8 @@
 // DEPTHWISE_CONV_2D of int8 for cores with the DSP extension, any filter. Must equal depthwise_conv_2d_int8() of
 // depthwise_conv_2d.h.
 //
-// A channel of the input at a time: the rows of its windows are widened to int16, with their padding, and multiplied
-// two neighbours at a time. A filter with a dilation is one with zeros in it.
+// Computes one input channel at a time: the rows of its windows are widened to int16, with their padding, and
+// multiplied two elements at a time. A dilated filter is stored with zeros between its columns.
 #pragma once
 
 #include <algorithm>
@@ -15,12 +15,12 @@ namespace kerf {
 
 namespace dsp {
 
-// Pairs in a row of the filter, the columns between its own included.
+// Pairs in a row of the filter, including the zeros between its columns.
 constexpr int32_t TapPairs(const DepthwiseConv2DInt8Params& p) {
     return ((p.filter_width - 1) * p.dilation_width + 2) / 2;
 }
 
-// What the windows of a row read: one column more where the last pair is half empty.
+// Columns that the windows of a row read, including one more if the last pair is half empty.
 constexpr int32_t WidenedColumns(const DepthwiseConv2DInt8Params& p) {
     return (p.output_width - 1) * p.stride_width + 2 * TapPairs(p);
 }
@@ -34,7 +34,8 @@ constexpr int32_t DepthwiseConv2DInt8ScratchWords(const DepthwiseConv2DInt8Param
     return (WindowRows(p) * WidenedColumns(p) + 1) / 2;
 }
 
-// Row y of one channel, `input` its first element: between the padding, which is there already, or all padding.
+// Widens row y of the channel that begins at `input`. The padding left and right of it is there already; a row outside
+// the image is all padding.
 inline void WidenRow(const DepthwiseConv2DInt8Params& p, const int8_t* input, int32_t y, int16_t* row) {
     int16_t* to = row + p.padding_left;
     int16_t* const end = to + std::min(p.input_width, WidenedColumns(p) - p.padding_left);
@@ -48,14 +49,13 @@ inline void WidenRow(const DepthwiseConv2DInt8Params& p, const int8_t* input, in
 
 inline constexpr int32_t kWindows = 4;
 
-// One row of the output, of one channel: four windows at a time, the last four perhaps partly again. All steps but
-// `window_steps` and what is said otherwise in bytes.
+// One output row of one channel: four windows at a time, of which the last four may repeat some. Steps are in bytes.
 struct WindowRow {
     const int16_t* first;                // of the first window
-    int32_t window_steps[kWindows - 1];  // from one window to the next: the stride, 0 where there are fewer
-    int32_t rows, row_step;              // of a window; from the end of a row to the next
+    int32_t window_steps[kWindows - 1];  // from one window to the next: the stride, 0 if there are fewer
+    int32_t rows, row_step;              // of a window; from the end of a row to the next row
     int32_t tap_pairs;
-    int32_t ring;  // rows go on this much lower where they would begin at `end` or beyond
+    int32_t ring;  // a row that would begin at `end` or beyond begins this much lower
     const int16_t* end;
     int32_t zero_point;
     int32_t output_steps[kWindows - 1];  // as window_steps
@@ -171,7 +171,7 @@ inline void WindowRowTwin(WindowRow& row, const int32_t* packed, int8_t* output)
         cmp     r11, #4
         mov     r2, r11
         it      gt
-        movgt   r2, #4                      // windows to go on by
+        movgt   r2, #4                      // windows to advance
         it      lt
         movlt   r11, #4
         ldrd    r3, r4, [r12]               // first, window step
@@ -259,11 +259,11 @@ constexpr int32_t depthwise_conv_2d_int8_dsp_scratch_bytes() {
     return 4 * dsp::DepthwiseConv2DInt8ScratchWords(p);
 }
 
-//   packed   for each output channel: bias, multiplier and power as dsp.h has them; filter_height rows of its weights,
-//            two by two, what is over with 0
-//   scratch  depthwise_conv_2d_int8_dsp_scratch_bytes() of it, at an address that is a multiple of 4
-//   output   may begin where the input does, and nowhere else in it, if depth_multiplier is 1 and the output is neither
-//            higher nor wider: a channel is read before it is overwritten
+//   packed   for each output channel: bias, multiplier and power (see dsp.h), then filter_height rows of weights in
+//            pairs, padded with 0
+//   scratch  depthwise_conv_2d_int8_dsp_scratch_bytes(), 4-byte aligned
+//   output   may overlap the input only if both begin at the same address, depth_multiplier is 1 and the output is
+//            neither higher nor wider: each channel is read before it is overwritten
 template <const DepthwiseConv2DInt8Params& p>
 inline void depthwise_conv_2d_int8_dsp(const int8_t* input, const int32_t* packed, uint8_t* scratch, int8_t* output) {
     dsp::DepthwiseConv2DInt8(p, input, packed, reinterpret_cast<uint32_t*>(scratch), output);

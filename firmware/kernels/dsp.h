@@ -1,18 +1,17 @@
-// What the kernels for cores with the DSP extension (Cortex-M4, M7, M33) share: its instructions, and how their sums
-// become int8.
+// Shared by the kernels for cores with the DSP extension (Cortex-M4, M7, M33): its instructions, and requantization.
 //
-// Every kernel exists twice: as assembly for the device and, under the name …Twin, as the same algorithm in C++ over
-// the instructions below, so that any machine can run it with sanitizers.
+// Every kernel exists twice: as assembly for the device and, named …Twin, as the same algorithm in C++ over the
+// instructions below, so that any machine can run it with sanitizers.
 //
-// Requantization. TFLM's MultiplyByQuantizedMultiplier with a right shift n = -shift, 1 <= n <= 31, and a multiplier
-// m of 2^30 … 2^31-1 is two instructions that multiply, round and add, with two constants of the channel:
+// Requantization: TFLM's MultiplyByQuantizedMultiplier with a right shift n = -shift, 1 <= n <= 31, and a multiplier
+// m of 2^30 … 2^31-1 takes two instructions that multiply, round and add, with two constants per channel:
 //
 //     x = SMMLAR(a, 2m - 2^32, a)             (2am + 2^31) >> 32: SaturatingRoundingDoublingHighMul(a, m)
 //     u = x + (x >> 31)                       a tie of a negative number is rounded away from zero
 //     y = SMMLSR(u, -2^(32-n), zero point)    RoundingDivideByPowerOfTwo(x, n) + zero point
 //
-// and SSAT limits y to int8. No step can overflow. Where the smallest output is the zero point (a fused RELU), a
-// negative x becomes that whatever its rounding, and the second line may go.
+// Finally, SSAT saturates y to int8. No step can overflow. If the smallest output is the zero point (a fused RELU), a
+// negative x gives that output however it is rounded, so the second line can be omitted.
 #pragma once
 
 #include <cstdint>
@@ -26,7 +25,7 @@ inline constexpr bool kAssembly = true;
 inline constexpr bool kAssembly = false;
 #endif
 
-// The word at an address of any alignment.
+// The word at an address, which need not be aligned.
 inline uint32_t Load(const void* address) {
     uint32_t word;
     std::memcpy(&word, address, sizeof(word));
@@ -40,7 +39,7 @@ inline int32_t High(uint32_t pair) {
     return static_cast<int16_t>(pair >> 16);
 }
 
-// Two halves of 16 bits as a word: PKHBT.
+// Two int16 halves as a word: PKHBT.
 inline uint32_t Pair(int32_t low, int32_t high) {
     return (static_cast<uint32_t>(low) & 0xffff) | static_cast<uint32_t>(high) << 16;
 }
@@ -130,7 +129,7 @@ constexpr bool NarrowerThanInt8(int32_t lowest, int32_t highest) {
     return lowest != -128 || highest != 127;
 }
 
-// `count` bytes in place: what a kernel that only saturates needs where its limits are narrower than int8.
+// Clamps `count` bytes in place, for kernels that only saturate but have limits narrower than int8.
 [[gnu::noinline]] inline void ClampAll(int8_t* bytes, int32_t count, int32_t lowest, int32_t highest) {
     const uint32_t low = Repeat(lowest), high = Repeat(highest);
     for (; count >= 4; count -= 4, bytes += 4) {
@@ -151,7 +150,7 @@ constexpr bool NarrowerThanInt16(int32_t lowest, int32_t highest) {
     }
 }
 
-// What becomes of a sum in an int16 kernel: conv_2d_int16_dsp.h. A RELU limits to 0 … 32,767.
+// Turns a sum into an int16 output: see conv_2d_int16_dsp.h. A RELU clamps to 0 … 32,767.
 template <bool kRelu>
 inline int16_t RequantizeInt16(uint32_t sum, int32_t multiplier) {
     const int32_t value = AddHighProduct(0, static_cast<int32_t>(sum), multiplier);
@@ -159,7 +158,7 @@ inline int16_t RequantizeInt16(uint32_t sum, int32_t multiplier) {
     return static_cast<int16_t>(value < kLowest ? kLowest : (value > 32767 ? 32767 : value));
 }
 
-// What becomes of a sum: see the top. `multiplier` is 2m - 2^32 and `power` -2^(32-n).
+// Turns a sum into an int8 output: see the top. `multiplier` is 2m - 2^32 and `power` -2^(32-n).
 template <bool kNegatives>
 inline int8_t Requantize(uint32_t sum, int32_t multiplier, int32_t power, int32_t zero_point) {
     int32_t x = AddHighProduct(static_cast<int32_t>(sum), static_cast<int32_t>(sum), multiplier);

@@ -40,9 +40,9 @@ inline int32_t SaturatingShiftLeft(int32_t a, int32_t left_shift) {
     return static_cast<int32_t>(wide);
 }
 
-// The high 32 bits of 2 * a * b, rounded to nearest, ties towards plus infinity, saturated in the one case that does
-// not fit (both -2^31). gemmlowp writes the rounding as a truncating division of a nudged product; the shift below is
-// the same number for either sign of the product.
+// The high 32 bits of 2 * a * b, rounded to nearest, ties towards plus infinity, saturated in the only case that does
+// not fit (both -2^31). gemmlowp writes the rounding as a truncating division of a nudged product; the shift below
+// gives the same result for products of either sign.
 inline int32_t SaturatingRoundingDoublingHighMul(int32_t a, int32_t b) {
     if (a == b && a == std::numeric_limits<int32_t>::min()) return std::numeric_limits<int32_t>::max();
     return static_cast<int32_t>((static_cast<int64_t>(a) * b + (int64_t{1} << 30)) >> 31);
@@ -58,27 +58,28 @@ inline int32_t RoundingDivideByPowerOfTwo(int32_t x, int32_t exponent) {
 
 // x * multiplier * 2^(shift - 31), rounded twice: after the multiplication and after the division.
 //   multiplier  0, or 2^30 … 2^31-1
-//   shift       -31 … 30; positive shifts left before the multiplication, where x * 2^shift wraps at 32 bits as TFLM's
-//               does in practice
+//   shift       -31 … 30; a positive one shifts left before the multiplication, where x * 2^shift wraps around at 32
+//               bits, as TFLM's does in practice
 inline int32_t MultiplyByQuantizedMultiplier(int32_t x, int32_t multiplier, int32_t shift) {
     if (shift > 0) x = ShiftLeft(x, shift);
-    // SaturatingRoundingDoublingHighMul, whose saturating case needs a negative multiplier: -2^31+1 … 2^31-2.
+    // SaturatingRoundingDoublingHighMul; it cannot saturate without a negative multiplier: -2^31+1 … 2^31-2.
     const int32_t high = static_cast<int32_t>((static_cast<int64_t>(x) * multiplier + (int64_t{1} << 30)) >> 31);
     if (shift >= 0) return high;
-    // RoundingDivideByPowerOfTwo, shorter by that range: a negative number less one rounds its ties away from zero.
+    // RoundingDivideByPowerOfTwo, simplified for that range: subtracting 1 from a negative number rounds its ties away
+    // from zero.
     const int32_t nudged = high + (high >> 31);
     return ((nudged >> (-shift - 1)) + 1) >> 1;
 }
 
 // x * multiplier * 2^-right_shift rounded to nearest, ties towards plus infinity, for sums of 64 bits: |x| < 2^47,
-// multiplier 0 … 2^15-1, right_shift 8 … 46. The function of this name for int64_t in TFLM's common.cc, which makes
-// these two numbers of the multiplier and shift above each time.
+// multiplier 0 … 2^15-1, right_shift 8 … 46. TFLM's function of this name for int64_t in common.cc, which computes
+// these two numbers from the multiplier and shift above on every call.
 inline int32_t MultiplyByQuantizedMultiplier(int64_t x, int16_t multiplier, int8_t right_shift) {
     return static_cast<int32_t>((x * multiplier + (int64_t{1} << (right_shift - 1))) >> right_shift);
 }
 
-// What becomes of an int16 kernel's sum of products: bias added, scaled, limited. Kernels choose by the type of the
-// multiplier between TFLM's arithmetic for a bias of 64 bits …
+// Turns an int16 kernel's sum of products into an output: adds the bias, scales, clamps. The type of the multiplier
+// selects TFLM's arithmetic: this is for a 64-bit bias …
 template <typename Sum, typename Bias>
 inline int16_t RequantizeToInt16(Sum sum, Bias bias, int16_t multiplier, int8_t right_shift, int32_t activation_min,
                                  int32_t activation_max) {
@@ -87,7 +88,7 @@ inline int16_t RequantizeToInt16(Sum sum, Bias bias, int16_t multiplier, int8_t 
         Clamp(MultiplyByQuantizedMultiplier(wide, multiplier, right_shift), activation_min, activation_max));
 }
 
-// … and that for one of 32 bits, where the sum is modulo 2^32.
+// … and this for a 32-bit bias, where the sum is modulo 2^32.
 inline int16_t RequantizeToInt16(uint32_t sum, int32_t bias, int32_t multiplier, int32_t shift, int32_t activation_min,
                                  int32_t activation_max) {
     const int32_t biased = static_cast<int32_t>(sum + static_cast<uint32_t>(bias));
@@ -95,8 +96,8 @@ inline int16_t RequantizeToInt16(uint32_t sum, int32_t bias, int32_t multiplier,
         Clamp(MultiplyByQuantizedMultiplier(biased, multiplier, shift), activation_min, activation_max));
 }
 
-// What becomes of an int8 kernel's sum of products (modulo 2^32): bias added, scaled, offset, limited.
-//   multiplier, shift  as MultiplyByQuantizedMultiplier takes them
+// Turns an int8 kernel's sum of products (modulo 2^32) into an output: adds the bias, scales, adds the offset, clamps.
+//   multiplier, shift  see MultiplyByQuantizedMultiplier
 //   output_offset      zero point of the output, -128 … 127
 inline int8_t RequantizeToInt8(uint32_t sum, int32_t bias, int32_t multiplier, int32_t shift, int32_t output_offset,
                                int32_t activation_min, int32_t activation_max) {

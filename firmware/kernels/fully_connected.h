@@ -1,6 +1,6 @@
 // FULLY_CONNECTED, portable. Must equal TFLM's reference kernels: int8 FullyConnected and FullyConnectedPerChannel in
 // tensorflow/lite/kernels/internal/reference/integer_ops/fully_connected.h, float32 FullyConnected in
-// reference/fully_connected.h, which adds in this same order.
+// reference/fully_connected.h, summed in the same order.
 //
 //   input        [batches][input_depth]
 //   filter       [output_depth][input_depth]
@@ -18,8 +18,8 @@
 
 namespace kerf {
 
-// Sizes are at least 1. input_offset and filter_offset are the negatives of the zero points (-127 … 128; filter_offset
-// is 0 for symmetric weights), output_offset is the output's zero point (-128 … 127).
+// Sizes are at least 1. input_offset and filter_offset are the negated zero points (-127 … 128; filter_offset is 0 for
+// symmetric weights), output_offset is the output's zero point (-128 … 127).
 struct FullyConnectedInt8Params {
     int32_t batches;
     int32_t input_depth, output_depth;
@@ -41,8 +41,8 @@ struct FullyConnectedFloat32Params {
 
 namespace internal {
 
-// Walks the output in memory order. start(input) is what each sum over a row of the input begins with,
-// product(input, filter) one term of it and finish(sum, channel) the output element it becomes.
+// Walks the output in memory order. start(input) is the initial value of every sum over a row of the input,
+// product(input, filter) is one term of a sum, finish(sum, channel) turns it into an output element.
 template <typename Sum, typename Params, typename Input, typename Weights, typename Output, typename Start,
           typename Product, typename Finish>
 inline void FullyConnected(const Params& p, const Input* input, Weights filter, Output* output, Start start,
@@ -75,7 +75,7 @@ inline void FullyConnectedFloat(const FullyConnectedFloat32Params& p, const floa
         });
 }
 
-// Each row of the input is quantized by quantize(values, count, quantized).
+// quantize(values, count, quantized) quantizes one row of the input.
 template <typename Weights, typename Quantize>
 inline void FullyConnectedHybrid(const FullyConnectedFloat32Params& p, const float* input, Weights filter,
                                  const float* bias, const float* scales, uint8_t* scratch, float* output,
@@ -104,7 +104,7 @@ inline void FullyConnectedInt8(const FullyConnectedInt8Params& p, const int8_t* 
     FullyConnected<uint32_t>(
         p, input, filter, output,
         [&](const int8_t* row) {
-            // The filter's zero point adds the same to every sum: filter_offset * (sum of the row).
+            // The filter's zero point adds the same number to every sum: filter_offset * (sum of the row).
             uint32_t sum = 0;
             if (p.filter_offset != 0) {
                 for (int32_t i = 0; i < p.input_depth; ++i) {
@@ -135,10 +135,9 @@ inline void fully_connected_int4(const FullyConnectedInt8Params& p, const int8_t
     internal::FullyConnectedInt8(p, input, Int4Weights(filter), bias, multipliers, shifts, output);
 }
 
-// int16 input and output, both symmetric, with int8 weights. Sum is what the products of one output are added in,
-// uint32_t where 127 * 2^15 for each of them stays below 2^31, else int64_t; Multiplier and Shift are those of
-// RequantizeToInt16. Must equal TFLM's FullyConnected and FullyConnectedPerChannel in
-// reference/integer_ops/fully_connected.h.
+// int16 input and output, both symmetric, with int8 weights. Sum is the accumulator: uint32_t if 127 * 2^15 times the
+// number of products stays below 2^31, else int64_t. Multiplier and Shift are those of RequantizeToInt16. Must equal
+// TFLM's FullyConnected and FullyConnectedPerChannel in reference/integer_ops/fully_connected.h.
 template <typename Sum, typename Bias, typename Multiplier, typename Shift>
 inline void fully_connected_int16(const FullyConnectedInt16Params& p, const int16_t* input, const int8_t* filter,
                                   const Bias* bias, const Multiplier* multipliers, const Shift* shifts,
@@ -163,14 +162,13 @@ inline void fully_connected_float16(const FullyConnectedFloat32Params& p, const 
     internal::FullyConnectedFloat(p, input, Float16Weights(filter), Float16Weights(bias), bias != nullptr, output);
 }
 
-// Bytes of `scratch` of the hybrid kernels, which holds one row of the input.
+// Size of the hybrid kernels' `scratch` in bytes, for one row of the input.
 constexpr int32_t fully_connected_hybrid_scratch_bytes(const FullyConnectedFloat32Params& p) {
     return p.input_depth;
 }
 
-// int8 weights, symmetric, with a scale each channel; float input, quantized row by row into `scratch`, which holds
-// one. Must equal LiteRT's EvalHybridDense in tensorflow/lite/kernels/fully_connected.cc with
-// asymmetric_quantize_inputs.
+// Symmetric int8 weights with one scale per channel; float input, quantized row by row into `scratch`. Must equal
+// LiteRT's EvalHybridDense in tensorflow/lite/kernels/fully_connected.cc with asymmetric_quantize_inputs.
 inline void fully_connected_hybrid(const FullyConnectedFloat32Params& p, const float* input, const int8_t* filter,
                                    const float* bias, const float* scales, uint8_t* scratch, float* output) {
     internal::FullyConnectedHybrid(p, input, filter, bias, scales, scratch, output, QuantizeAsymmetric);

@@ -1,8 +1,8 @@
 // FULLY_CONNECTED of int8 for cores with the DSP extension. Must equal fully_connected_int8() of fully_connected.h with
 // symmetric weights.
 //
-// Two outputs are computed together, their weights stored as conv_2d_dsp.h says; the second sum is taken out every
-// kDenseChunk weights, so that it fits for any number of them. The input is widened once, into pairs of int16.
+// Computes two outputs at a time, with their weights stored as in conv_2d_dsp.h; the second sum is extracted every
+// kDenseChunk pairs, so that it fits for any number of weights. The input is widened once, into pairs of int16.
 #pragma once
 
 #include <cstdint>
@@ -14,8 +14,8 @@ namespace kerf {
 
 namespace dsp {
 
-inline constexpr int32_t kDenseUnit = 4;     // pairs that are read at once: the input is filled up to as many
-inline constexpr int32_t kDenseChunk = 256;  // pairs whose second sum surely fits 24 bits
+inline constexpr int32_t kDenseUnit = 4;     // pairs that are read at once: the input is padded to a multiple
+inline constexpr int32_t kDenseChunk = 256;  // pairs whose second sum always fits in 24 bits
 
 constexpr int32_t DensePairs(int32_t input_depth) {
     return (input_depth + 2 * kDenseUnit - 1) / (2 * kDenseUnit) * kDenseUnit;
@@ -26,7 +26,7 @@ constexpr int32_t FullyConnectedInt8ScratchWords(const FullyConnectedInt8Params&
     return DensePairs(p.input_depth);
 }
 
-// `length` elements as pairs: (0,2), (1,3), (4,6) …; what is over as (0,1) and (0, anything).
+// Widens `length` elements to pairs: (0,2), (1,3), (4,6) …; the rest to (0,1) and (0, anything).
 [[gnu::naked, gnu::noinline]] inline uint32_t* WidenAssembly(uint32_t*, const int8_t*, int32_t) {
     asm volatile(R"(
     1:  ldr     r3, [r1], #4
@@ -58,11 +58,11 @@ inline void Widen(uint32_t* pairs, const int8_t* elements, int32_t length) {
 }
 
 struct DenseShape {
-    int32_t first_chunk, pairs;  // both in pairs; from the first chunk on they come kDenseChunk at a time
+    int32_t first_chunk, pairs;  // both in pairs; after the first chunk, kDenseChunk at a time
 };
 
 //   pairs   [shape.pairs]
-//   packed  for each two outputs as ConvBlock has it
+//   packed  for every two outputs, as for ConvBlockFunction in conv_2d_dsp.h
 using DenseBlock = void (*)(const uint32_t* pairs, const int32_t* packed, int8_t* output, const DenseShape& shape);
 
 template <bool kNegatives>
@@ -195,7 +195,7 @@ constexpr int32_t fully_connected_int8_dsp_scratch_bytes() {
 
 //   p        filter_offset is 0
 //   packed   see DenseBlock
-//   scratch  fully_connected_int8_dsp_scratch_bytes() of it, at an address that is a multiple of 4
+//   scratch  fully_connected_int8_dsp_scratch_bytes(), 4-byte aligned
 //   output   may begin below the input and overlap it: a row is read before the row of the output is written
 template <const FullyConnectedInt8Params& p>
 inline void fully_connected_int8_dsp(const int8_t* input, const int32_t* packed, uint8_t* scratch, int8_t* output) {

@@ -1,6 +1,6 @@
 // FULLY_CONNECTED of int8 for cores with Helium. Must equal fully_connected_int8() of fully_connected.h.
 //
-// Four rows of weights are multiplied with a row of the input together, 16 elements at a time.
+// Multiplies four rows of weights at a time by a row of the input, 16 elements at once.
 #pragma once
 
 #include <cstdint>
@@ -40,9 +40,9 @@ constexpr int32_t fully_connected_int8_helium_scratch_bytes() {
 }
 
 //   p        a filter_offset of 0
-//   packed   for each four channels: [chunks][4][16] weights, biases, multipliers and shifts
-//   scratch  fully_connected_int8_helium_scratch_bytes() of it
-//   output   may begin below the input and overlap it, as far as no row is written that has not been read
+//   packed   for every four channels: [chunks][4][16] weights, biases, multipliers and shifts
+//   scratch  fully_connected_int8_helium_scratch_bytes()
+//   output   may begin below the input and overlap it, unless that overwrites a row that has not been read
 template <const FullyConnectedInt8Params& p>
 inline void fully_connected_int8_helium(const int8_t* input, const int8_t* packed, uint8_t* scratch, int8_t* output) {
     static_assert(p.filter_offset == 0);

@@ -1,8 +1,8 @@
 // FULLY_CONNECTED of int16 with int8 weights for cores with the DSP extension. Must equal fully_connected_int16() of
-// fully_connected.h with a bias of 64 bits, or none.
+// fully_connected.h with a 64-bit bias or none.
 //
-// Two outputs are computed together, as in fully_connected_dsp.h, but here the sum for both has 64 bits (SMLALD), so
-// that nothing limits the second. Each of the two must fit 32 bits, as conv_2d_int16_dsp.h says, which also has the
+// Computes two outputs at a time, as in fully_connected_dsp.h, but the sum for both has 64 bits (SMLALD), so that the
+// second one need not fit in 24. Each of the two sums must fit in 32 bits: see conv_2d_int16_dsp.h, also for the
 // rescaling.
 #pragma once
 
@@ -17,7 +17,7 @@ namespace kerf {
 
 namespace dsp {
 
-// The last pairs of a row have no elements of it: their weights are zeros, and the row is copied so that they exist.
+// Whether rows can be read where they are, because they are whole units; others are copied to pad them.
 constexpr bool ReadsRow(int32_t input_depth) {
     return input_depth % (2 * kDenseUnit) == 0;
 }
@@ -28,8 +28,8 @@ constexpr int32_t FullyConnectedInt16ScratchWords(const FullyConnectedInt16Param
 }
 
 //   pairs   [count], a multiple of kDenseUnit
-//   packed  for each two outputs the bias of the first; `count` words as ConvBlockTwin has them; whether more follow
-//           (0 or 1), multiplier m * 2^(32-r) of the first; bias and multiplier of the second
+//   packed  for every two outputs: bias of the first; `count` words of weights as in conv_2d_dsp.h; whether more follow
+//           (0 or 1); multiplier m * 2^(32-r) of the first; bias and multiplier of the second
 using DenseBlockInt16 = void (*)(const void* pairs, const int32_t* packed, int16_t* output, int32_t count);
 
 template <bool kRelu>
@@ -154,10 +154,10 @@ constexpr int32_t fully_connected_int16_dsp_scratch_bytes() {
     return 4 * dsp::FullyConnectedInt16ScratchWords(p);
 }
 
-//   input    at an address that is a multiple of 4
+//   input    4-byte aligned
 //   packed   see DenseBlockInt16
-//   scratch  fully_connected_int16_dsp_scratch_bytes() of it, at an address that is a multiple of 4
-//   output   may begin below the input and overlap it if a row of the input lies beyond what is written for it
+//   scratch  fully_connected_int16_dsp_scratch_bytes(), 4-byte aligned
+//   output   may begin below the input and overlap it, as long as every input row lies beyond its own output
 template <const FullyConnectedInt16Params& p>
 inline void fully_connected_int16_dsp(const int16_t* input, const int32_t* packed, uint8_t* scratch, int16_t* output) {
     dsp::FullyConnectedInt16(p, dsp::kDenseBlockInt16<p.activation_min == 0>, input, packed,

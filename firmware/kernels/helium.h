@@ -1,11 +1,11 @@
-// What the int8 kernels for cores with Helium (the M-profile vector extension with integers) share: sums of products
-// over runs of 16 elements, and how four of them at a time become outputs.
+// Shared by the int8 kernels for cores with Helium (the M-profile vector extension with integers): sums of products
+// over chunks of 16 elements, and the requantization of four sums at a time.
 //
-// An input offset is no part of the sums: it is in the bias, and padding is the zero point. A channel's requantization
-// is its bias, multiplier and shift as RequantizeToInt8 takes them, the shift -31 … -1.
+// The sums exclude the input offset: it is folded into the bias, and padding is the zero point. A channel's
+// requantization is its bias, multiplier and shift as for RequantizeToInt8, with a shift of -31 … -1.
 //
-// The loops over runs are written in assembly: a compiler does not keep eight sums in the even registers that VMLADAVA
-// needs. Everything else, and those loops on other machines, is C++.
+// The loops over chunks are written in assembly, because compilers do not keep eight sums in the even registers that
+// VMLADAVA needs. Everything else is C++, and so are those loops on other machines.
 #pragma once
 
 #include <arm_mve.h>
@@ -33,7 +33,7 @@ struct Sums {
 //   tile     [chunks][4 positions][16]
 //   weights  [chunks][2 channels][16]
 //   chunks   at least 1
-// Moves `weights` behind what it read.
+// Advances `weights` past what it has read.
 inline Sums SumsOfTile(const int8_t* tile, const int8_t*& weights, int32_t chunks) {
     Sums sums;
 #if defined(__ARM_FEATURE_MVE)
@@ -97,7 +97,7 @@ inline Sums SumsOfTile(const int8_t* tile, const int8_t*& weights, int32_t chunk
 //   input    [chunks][16]
 //   weights  [chunks][4 channels][16]
 //   chunks   at least 1
-// Moves `weights` behind what it read.
+// Advances `weights` past what it has read.
 inline int32x4_t SumsOfRow(const int8_t* input, const int8_t*& weights, int32_t chunks) {
     int32x4_t sums;
 #if defined(__ARM_FEATURE_MVE)
@@ -134,9 +134,9 @@ inline int32x4_t SumsOfRow(const int8_t* input, const int8_t*& weights, int32_t 
     return sums;
 }
 
-// MultiplyByQuantizedMultiplier. VQRDMULH rounds as SaturatingRoundingDoublingHighMul does, VRSHL ties towards plus
-// infinity: a negative number less one makes that away from zero. Without kNegatives these are a step too large at
-// ties, which an activation that begins at the zero point hides.
+// MultiplyByQuantizedMultiplier. VQRDMULH rounds like SaturatingRoundingDoublingHighMul. VRSHL rounds ties towards plus
+// infinity; subtracting 1 from negative numbers turns that into away from zero. Without kNegatives, negative ties are a
+// step too large, which does not matter if the activation begins at the zero point.
 template <bool kNegatives>
 inline int32x4_t Scale(int32x4_t sums, int32_t multiplier, int32_t shift) {
     int32x4_t scaled = vqrdmulhq_n_s32(sums, multiplier);
@@ -157,8 +157,8 @@ inline int32x4_t Scale(int32x4_t sums, const int32_t* requantization) {
     return vrshlq_s32(scaled, vldrwq_s32(requantization + 8));
 }
 
-// The lanes of both by turns, plus the output's zero point, limited to int8 in the low halves of 16 bits. The compiler
-// would copy what the narrowing instructions overwrite.
+// Interleaves the lanes of both, adds the output's zero point and saturates to int8, in the low bytes of 16 bits. In
+// assembly, because the compiler would copy what the narrowing instructions overwrite.
 inline int16x8_t ToInt8(int32x4_t first, int32x4_t second, int32_t zero_point) {
 #if defined(__ARM_FEATURE_MVE)
     asm("vqmovnb.s32 %q[first], %q[first]\n\t"
@@ -190,7 +190,7 @@ inline void ClampAll(int8_t* output, int32_t count, int32_t low, int32_t high) {
     }
 }
 
-// `length` bytes to `to`, of which each 16 begin `step` bytes behind those before. Returns where the next byte goes.
+// Copies `length` bytes to `to` in blocks of 16 that begin `step` bytes apart. Returns where the next byte goes.
 inline int8_t* CopyRun(const int8_t* from, int32_t length, int8_t* to, int32_t step) {
     for (; length >= kLanes; length -= kLanes, from += kLanes, to += step) vstrbq_s8(to, vldrbq_s8(from));
     if (length > 0) {

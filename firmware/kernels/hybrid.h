@@ -1,10 +1,10 @@
-// What the hybrid kernels share: float activations that are quantized to int8 when a layer starts, row by row, so that
-// it sums integers although its inputs and outputs are floats.
+// Shared by the hybrid kernels: float activations are quantized to int8 when a layer starts, row by row, so that it
+// sums integers although its inputs and outputs are floats.
 //
-// Must equal the functions that LiteRT has for every processor with vectors, bit for bit, provided the compiler does
-// not fuse multiplications and additions (-ffp-contract=off): tensorflow/lite/kernels/internal/optimized/
-// neon_tensor_utils.cc, on ARMv8. (On x86 its rounding takes the one float below 0.5 for 1; LiteRT's portable functions
-// differ in the last bit of a scale.) Infinities and NaN, where those are undefined, give some numbers here.
+// Must equal LiteRT's functions for processors with vectors bit for bit, provided that the compiler does not fuse
+// multiplications and additions (-ffp-contract=off): tensorflow/lite/kernels/internal/optimized/neon_tensor_utils.cc,
+// on ARMv8. (On x86, those round the largest float below 0.5 to 1; LiteRT's portable functions differ in the last bit
+// of a scale.) Infinities and NaN are undefined there; here they give unspecified numbers.
 #pragma once
 
 #include <algorithm>
@@ -43,7 +43,7 @@ inline RowQuantization QuantizeAsymmetric(const float* values, int32_t count, in
     }
     const double low = least, high = largest;
     const double step = static_cast<double>(largest - least) / 255.0;  // of a float difference
-    // The end of the range that loses less by being made exact decides.
+    // Make exact the end of the range where that costs less.
     const double from_low = -128.0 - low / step, from_high = 127.0 - high / step;
     const bool low_decides = 128.0 + std::abs(low / step) < 127.0 + std::abs(high / step);
     const double exact = low_decides ? from_low : from_high;

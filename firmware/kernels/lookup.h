@@ -1,4 +1,4 @@
-// Functions of an int16 as tables of 513 values: one for every 128th argument, and straight lines between them.
+// Functions of an int16 as tables of 513 values, one for every 128th argument, with linear interpolation.
 #pragma once
 
 #include <cstdint>

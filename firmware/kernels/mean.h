@@ -1,8 +1,8 @@
 // MEAN over any set of dimensions.
 //
-// The dimensions arrive as up to three loops over those that are kept (the output, dense) and up to three over those
-// that are reduced, outermost first, with strides into the input in elements. Elements are summed in the order in which
-// they lie in memory. The output may start where the input does: no element is overwritten before it is read.
+// The dimensions are given as up to three loops over those that are kept (the output, dense) and up to three over those
+// that are reduced, outermost first, with strides into the input in elements. Elements are summed in memory order. The
+// output may start where the input does: no element is overwritten before it is read.
 #pragma once
 
 #include <cstdint>
@@ -28,7 +28,7 @@ struct MeanInt8Params {
 
 using MeanInt16Params = MeanInt8Params;
 
-// Must equal TFLM: both reference_ops::Mean in reference/reduce.h, which differ in the order of outputs only.
+// Must equal TFLM: both reference_ops::Mean in reference/reduce.h, which only differ in the order of outputs.
 struct MeanFloat32Params {
     int32_t kept_shape[3];
     int32_t kept_strides[3];

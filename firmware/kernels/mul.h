@@ -10,14 +10,14 @@
 
 namespace kerf {
 
-//   input1_offset, input2_offset  the negative of the zero points, -127 … 128; 0 for int16
-//   output_multiplier, …_shift    as MultiplyByQuantizedMultiplier takes them: both input scales over the output's, so
-//                                 that no product leaves 31 bits when shifted, shift <= 14 (int16: 0)
+//   input1_offset, input2_offset  the negated zero points, -127 … 128; 0 for int16
+//   output_multiplier, …_shift    input1 scale * input2 scale / output scale, see MultiplyByQuantizedMultiplier; with
+//                                 shift <= 14 (int16: 0), so that a shifted product still fits in 31 bits
 //   output_offset                 the zero point, -128 … 127; 0 for int16
 //   output_min, output_max        the fused activation, within the type
 // Must equal TFLM: reference_integer_ops::Mul and BroadcastMul4DSlow in reference/integer_ops/mul.h.
 struct MulInt8Params {
-    int32_t shape[5];  // these three: broadcast.h
+    int32_t shape[5];  // see broadcast.h
     int32_t strides1[5];
     int32_t strides2[5];
     int32_t input1_offset;

@@ -6,10 +6,10 @@
 
 namespace kerf {
 
-// Five dimensions, outermost first, unused ones in front with size 1. Dimensions without padding are folded into their
-// outer neighbour, so that for NHWC images with padded H and W the innermost row is W * C.
+// Five dimensions, outermost first, the leading ones of size 1 if unused. A dimension without padding is merged with
+// the next outer one, so that the innermost row of NHWC images with padded H and W is W * C.
 //   before, after  elements of padding on each side, not negative
-//   value          what is padded with
+//   value          of the padding
 template <typename T>
 struct PadParams {
     int32_t input_shape[5];

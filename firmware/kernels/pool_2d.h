@@ -1,4 +1,4 @@
-// The walk that MAX_POOL_2D and AVERAGE_POOL_2D share. Padding never takes part: a window is cut to the input.
+// The loops shared by MAX_POOL_2D and AVERAGE_POOL_2D. Padding never counts: windows are clipped to the input.
 //
 //   input   [batches][input_height][input_width][depth]
 //   output  [batches][output_height][output_width][depth], must not overlap the input
@@ -36,8 +36,8 @@ struct Pool2DFloat32Params {
 
 namespace internal {
 
-// Walks the output in memory order. A window's value starts as `initial`, becomes combine(value, element) with each of
-// its `count` elements (at least one), and finish(value, count) is the output element.
+// Walks the output in memory order. A window's value starts as `initial` and becomes combine(value, element) for each
+// of its `count` elements (at least one); finish(value, count) is the output element.
 template <typename Value, typename Params, typename Element, typename Combine, typename Finish>
 inline void Pool2D(const Params& p, const Element* input, Element* output, Value initial, Combine combine,
                    Finish finish) {

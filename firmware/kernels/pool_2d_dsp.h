@@ -17,13 +17,13 @@ namespace dsp {
 
 inline constexpr int32_t kChannels = 4;
 
-// Elements of a window: `rows` rows of `columns`, with the bytes from one to the next.
+// The elements of a window: `rows` rows of `columns`, with the bytes from one row or column to the next.
 struct WindowTaps {
     int32_t rows, columns;
     int32_t row_step, column_step;
 };
 
-// The larger of each two of four bytes.
+// The larger of two bytes, for four pairs of bytes.
 inline uint32_t MaxBytes(uint32_t bytes, uint32_t others) {
     if constexpr (kAssembly) {
         uint32_t ignored;
@@ -50,7 +50,7 @@ inline void AddBytes(uint32_t bytes, uint32_t& even, uint32_t& odd) {
     odd = Pair(Low(odd) + Low(odds), High(odd) + High(odds));
 }
 
-// `channels` (1 … 4) bytes; the others are 0.
+// Loads `channels` (1 … 4) bytes; the others are 0.
 inline uint32_t LoadSome(const int8_t* bytes, int32_t channels) {
     if (channels == kChannels) return Load(bytes);
     uint32_t word = 0;
@@ -72,7 +72,7 @@ inline uint32_t MaxOfWindow(const int8_t* window, WindowTaps taps, int32_t chann
     return largest;
 }
 
-// Elements whose sum of int8 fits int16.
+// So many int8 always have a sum that fits in an int16.
 inline constexpr int32_t kNarrowSums = 255;
 
 template <bool kWhole>
@@ -92,7 +92,7 @@ inline void SumsOfWindow(const int8_t* window, WindowTaps taps, int32_t channels
     }
 }
 
-// Calls some(window, taps, channels, output) for every window and each four channels of it, and for what is over.
+// Calls some(window, taps, channels, output) for every window and every four channels; the last call may have fewer.
 template <typename Some>
 inline void PoolChannels(const Pool2DInt8Params& p, const int8_t* input, int8_t* output, Some some) {
     const int32_t row_step = p.input_width * p.depth;

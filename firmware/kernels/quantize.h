@@ -1,4 +1,4 @@
-// QUANTIZE and DEQUANTIZE: between real numbers and integers, and from one quantization to another.
+// QUANTIZE and DEQUANTIZE: conversion between real numbers and integers, and from one quantization to another.
 // real = scale * (quantized - zero_point). An output no wider than its input may start where the input does.
 #pragma once
 
@@ -83,8 +83,8 @@ inline void requantize_int16_int16(const RequantizeParams& params, const int16_t
     Requantize(params, input, output);
 }
 
-// The product of a scale of 24 bits and a difference of at most 17 is rounded once, exactly as TFLM's, which multiplies
-// in double. Must equal TFLM: Dequantize in reference/dequantize.h.
+// The product of a 24-bit scale and a difference of at most 17 bits is rounded once, exactly like TFLM's, which
+// multiplies in double. Must equal TFLM: Dequantize in reference/dequantize.h.
 template <typename T>
 inline void Dequantize(const QuantizeParams& params, const T* input, float* output) {
     for (int32_t i = 0; i < params.count; ++i) {

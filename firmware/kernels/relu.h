@@ -8,10 +8,10 @@
 
 namespace kerf {
 
-//   input_zero_point   -128 … 127, subtracted; 0 for int16, as is the output's
-//   multiplier, shift  input scale / output scale
-//   output_zero_point  -128 … 127, added
-//   output_min         what the lower bound is in the output, output_max what the upper bound is; inside of its type
+//   input_zero_point        -128 … 127, subtracted; 0 for int16
+//   multiplier, shift       input scale / output scale
+//   output_zero_point       -128 … 127, added; 0 for int16
+//   output_min, output_max  the bounds in the output's quantization, within its type
 struct ReluInt8Params {
     int32_t count;
     int32_t input_zero_point;
@@ -25,7 +25,7 @@ struct ReluInt8Params {
 using ReluInt16Params = ReluInt8Params;
 
 // From one quantization to another. RELU must equal TFLM: ReluQuantized in micro/kernels/activations.h. TFLM's RELU6
-// leaves the rescaling out, and it has no other: these must equal LiteRT's reference, ReluX in reference_ops.h.
+// does not rescale, and TFLM lacks the others, so these must equal LiteRT's reference: ReluX in reference_ops.h.
 template <typename T>
 inline void ReluInteger(const ReluInt8Params& params, const T* input, T* output) {
     for (int32_t i = 0; i < params.count; ++i) {
@@ -51,8 +51,8 @@ struct ClampInt8Params {
 
 using ClampInt16Params = ClampInt8Params;
 
-// Within one quantization. Must equal TFLM: ReluQuantized at an input scale / output scale of 1, and Relu6Quantized in
-// micro/kernels/activations.h; the others LiteRT, as above.
+// Within one quantization. Must equal TFLM: ReluQuantized with input scale / output scale = 1, and Relu6Quantized in
+// micro/kernels/activations.h; for the others LiteRT, as above.
 template <typename T>
 inline void ClampInteger(const ClampInt8Params& params, const T* input, T* output) {
     for (int32_t i = 0; i < params.count; ++i) {

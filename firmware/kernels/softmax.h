@@ -1,4 +1,4 @@
-// SOFTMAX along the last dimension: exp(beta * x) of each element by the sum of its row.
+// SOFTMAX along the last dimension: exp(beta * x) of each element, divided by the sum of its row.
 #pragma once
 
 #include <cmath>
@@ -34,8 +34,8 @@ struct SoftmaxInt8Params {
     int32_t table_size;
 };
 
-// `exponentials[d]` is exp(-d * input scale * beta) in Q0.31 for an element d below its row's maximum; what lies beyond
-// the table is too small to count. The output has scale 1/256 and zero point -128. It may share the input's memory.
+// `exponentials[d]` is exp(-d * input scale * beta) in Q0.31 for an element d below its row's maximum; beyond the
+// table, it is too small to count. The output has scale 1/256 and zero point -128. It may share the input's memory.
 // Must equal TFLM: reference_ops::Softmax<int8_t, int8_t> in reference/softmax.h.
 inline void softmax_int8(const SoftmaxInt8Params& params, const int8_t* input, const int32_t* exponentials,
                          int8_t* output) {
@@ -74,7 +74,7 @@ inline void softmax_int8(const SoftmaxInt8Params& params, const int8_t* input, c
 }
 
 //   rows, depth        input and output are [rows][depth], depth 1 … 65,535
-//   multiplier, shift  input scale * beta / (10 / 65535), as MultiplyByQuantizedMultiplier takes them
+//   multiplier, shift  input scale * beta / (10 / 65535), see MultiplyByQuantizedMultiplier
 struct SoftmaxInt16Params {
     int32_t rows;
     int32_t depth;
@@ -82,7 +82,7 @@ struct SoftmaxInt16Params {
     int32_t shift;
 };
 
-// Tables as LookUp() takes them, in Q0.15: `exponentials` of -10 … 0, `reciprocals` 1 / (1 + x) for 0 … 1. The output
+// Tables for LookUp(), in Q0.15: `exponentials` exp(x) for -10 … 0, `reciprocals` 1 / (1 + x) for 0 … 1. The output
 // has scale 2^-15. It may share the input's memory. Must equal TFLM: reference_ops::SoftmaxInt16 in
 // reference/softmax.h.
 inline void softmax_int16(const SoftmaxInt16Params& params, const int16_t* input, const int16_t* exponentials,

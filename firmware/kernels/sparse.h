@@ -1,11 +1,12 @@
-// CONV_2D and FULLY_CONNECTED (a convolution of 1x1 images) over weights of which many are zero: stored as one bit for
-// every weight and the values of those that are not zero, which alone are multiplied. The numbers are conv_2d_int8's.
+// CONV_2D and FULLY_CONNECTED (a convolution of 1x1 images) with sparse weights: stored as one bit per weight and the
+// nonzero values, which alone are multiplied. Must equal conv_2d_int8().
 //
 //   bitmap  [output_depth][filter_height] rows of filter_width * input_depth bits, each padded to whole bytes, the
 //           first weight in the lowest bit
 //   values  the weights whose bit is set, in the same order
 //
-// Everything else is as in conv_2d.h, without groups and with dilation_width 1: a filter row reads neighbouring input.
+// Everything else is as in conv_2d.h, without groups and with dilation_width 1, so that a filter row reads contiguous
+// input.
 #pragma once
 
 #include <algorithm>
@@ -17,8 +18,8 @@
 namespace kerf {
 namespace internal {
 
-// sums[i] += value * (input[i * step] + offset) for the weights of one filter row, at four neighbours at once, so that
-// a bit is looked for once for all of them. Returns where the next row's values lie.
+// sums[i] += value * (input[i * step] + offset) for the weights of one filter row, at four consecutive positions at
+// once, so that each bit is only searched for once. Returns the next row's values.
 inline const int8_t* AddSparseRowToFour(uint32_t (&sums)[4], const int8_t* input, int32_t step, int32_t offset,
                                         const uint8_t* bitmap, int32_t row_bytes, const int8_t* values) {
     uint32_t sum0 = sums[0], sum1 = sums[1], sum2 = sums[2], sum3 = sums[3], total = 0;
@@ -58,8 +59,8 @@ inline const int8_t* AddSparseRow(uint32_t& sum, const int8_t* input, int32_t of
     return values;
 }
 
-// The `columns` columns of each image row that the filter meets when its first one lies at `y`, from -padding_left on.
-// What is outside the image is the input's zero point there, which adds nothing.
+// Copies the image rows under a filter whose first row is at `y`, `columns` columns from -padding_left on. Outside the
+// image they hold the input's zero point, which adds nothing.
 inline void CopyRows(const Conv2DInt8Params& p, const int8_t* image, int32_t y, int32_t columns, int8_t* rows) {
     const int8_t zero_point = static_cast<int8_t>(-p.input_offset);
     const int32_t left = p.padding_left * p.input_depth;
@@ -76,7 +77,7 @@ inline void CopyRows(const Conv2DInt8Params& p, const int8_t* image, int32_t y, 
 
 }  // namespace internal
 
-// Bytes of `rows`.
+// Size of `rows` in bytes.
 constexpr int32_t conv_2d_sparse_rows_bytes(const Conv2DInt8Params& p) {
     const int32_t height = (p.output_height - 1) * p.stride_height + (p.filter_height - 1) * p.dilation_height + 1;
     const int32_t width = (p.output_width - 1) * p.stride_width + p.filter_width;
@@ -84,8 +85,8 @@ constexpr int32_t conv_2d_sparse_rows_bytes(const Conv2DInt8Params& p) {
     return inside ? 0 : p.filter_height * width * p.input_depth;
 }
 
-// `rows` holds filter_height rows of (output_width - 1) * stride_width + filter_width pixels, or is null where all that
-// the filter meets lies inside the image.
+// `rows` holds filter_height rows of (output_width - 1) * stride_width + filter_width pixels; it is null if no window
+// leaves the image.
 inline void conv_2d_int8_sparse(const Conv2DInt8Params& p, const int8_t* input, const uint8_t* bitmap,
                                 const int8_t* values, const int32_t* bias, const int32_t* multipliers,
                                 const int32_t* shifts, uint8_t* rows, int8_t* output) {

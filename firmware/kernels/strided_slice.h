@@ -1,6 +1,6 @@
 // STRIDED_SLICE: elements at regular distances, for any type.
 //
-// The output is written from front to back. It may share memory with the input where it never gets ahead of the reads.
+// The output is written from front to back. It may share memory with the input as long as writes never overtake reads.
 #pragma once
 
 #include <cstdint>
@@ -8,7 +8,7 @@
 
 namespace kerf {
 
-// All in bytes: where the first element lies, four nested loops, outermost first, and how many neighbouring bytes the
+// All in bytes: the offset of the first element, four nested loops, outermost first, and how many contiguous bytes the
 // innermost copies each time. Steps may be negative.
 struct StridedSliceParams {
     int32_t first;

@@ -1,7 +1,7 @@
-// What the kernels share: the shapes they are told about. Layouts are TFLite's: activations NHWC, CONV_2D filters OHWI,
-// DEPTHWISE_CONV_2D filters 1HWO, FULLY_CONNECTED weights [out][in].
+// Shapes, as shared by the kernels. Layouts are TFLite's: activations NHWC, CONV_2D filters OHWI, DEPTHWISE_CONV_2D
+// filters 1HWO, FULLY_CONNECTED weights [out][in].
 //
-// Kernels depend on the standard library alone: no heap, no state, everything they need comes by argument.
+// Kernels only depend on the standard library: no heap, no state, everything they need is an argument.
 #pragma once
 
 #include <cstdint>

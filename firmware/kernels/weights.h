@@ -1,5 +1,5 @@
-// Weights that are stored narrower than they are used, and widened on the way to the multiplication. Each type of them
-// walks over its filter as a pointer would: *, [], +, += and ++ behind.
+// Weights that are stored narrower than they are used, and widened before they are multiplied. Each type walks over its
+// filter like a pointer: *, [], +, += and postfix ++.
 #pragma once
 
 #include <cstdint>
@@ -9,15 +9,15 @@
 
 namespace kerf {
 
-// The float of IEEE 754 binary16 bits that are no infinity or NaN, exactly, subnormal ones too.
+// The exact float value of IEEE 754 binary16 bits, including subnormal numbers, but not infinity or NaN.
 inline float WidenFloat16(uint16_t half) {
 #if defined(__ARM_FP) && defined(__ARM_ARCH_PROFILE) && __ARM_ARCH_PROFILE == 'M'
-    // Every FPU of a Cortex-M can do it, but GCC gives its type for it, __fp16, only behind a flag of its own.
+    // Every Cortex-M FPU can do it, but GCC only provides the type, __fp16, with a flag of its own.
     float wide;
     asm("vcvtb.f32.f16 %0, %1" : "=t"(wide) : "t"(static_cast<uint32_t>(half)));
     return wide;
 #else
-    // The bits of a number 2^112 times smaller, whose exponent has another bias.
+    // As float32 bits it is 2^112 times too small, because the exponents have different biases.
     const uint32_t sign_and_rest = static_cast<uint32_t>(static_cast<int32_t>(static_cast<int16_t>(half)));
     const uint32_t bits = (sign_and_rest << 13) & 0x8fffffffu;
     float small;
@@ -43,7 +43,7 @@ class Float16Weights {
     const uint16_t* bits_;
 };
 
-// Numbers -8 … 7, two to the byte, the first in the lower half.
+// Numbers from -8 to 7, two per byte, the first in the lower half.
 class Int4Weights {
   public:
     using Wide = int8_t;
@@ -60,7 +60,7 @@ class Int4Weights {
     }
     Int4Weights operator++(int) { return Int4Weights(packed_, index_++); }
 
-    // Where the next weight lies if it is the first of a byte, else null.
+    // The address of the next weight if it is the first of a byte, else null.
     const uint8_t* whole_bytes() const { return (index_ & 1) == 0 ? packed_ + (index_ >> 1) : nullptr; }
 
     static int32_t Low(uint8_t byte) { return static_cast<int8_t>(static_cast<uint8_t>(byte << 4)) >> 4; }
@@ -71,7 +71,7 @@ class Int4Weights {
     int32_t index_;
 };
 
-// Filters that are used many times each, and so widened into `wide`, which holds `at_once` of them.
+// Filters that are each used many times, and therefore widened into `wide`, `at_once` at a time.
 template <typename Narrow>
 class FiltersToWiden {
   public:
@@ -80,7 +80,7 @@ class FiltersToWiden {
     FiltersToWiden(const Bits* filter, uint8_t* wide, int32_t at_once)
         : at_once(at_once), filter_(filter), wide_(reinterpret_cast<Wide*>(wide)) {}
 
-    // The next `count` weights, valid until it is called again.
+    // The next `count` weights, valid until the next call.
     const Wide* Next(int32_t count) {
         for (int32_t i = 0; i < count; ++i) wide_[i] = static_cast<Wide>(filter_[i]);
         filter_ += count;
@@ -94,8 +94,8 @@ class FiltersToWiden {
     Wide* wide_;
 };
 
-// window.h's for four filters that start at whole bytes, as they do where a filter has an even number of weights: each
-// byte is loaded once.
+// Like window.h's, but if all four filters start at whole bytes, as they do if a filter has an even number of weights,
+// each byte is loaded once.
 template <typename Sum, typename Input, typename Product>
 inline void AddProductsToFour(Sum (&sums)[4], const Input* input, Int4Weights filter, int32_t filter_step,
                               int32_t count, Product product) {

@@ -1,7 +1,7 @@
-// Sliding windows and the sums taken over them: what CONV_2D, DEPTHWISE_CONV_2D, FULLY_CONNECTED and the pools share.
+// Sliding windows and sums over them, as shared by CONV_2D, DEPTHWISE_CONV_2D, FULLY_CONNECTED and the pools.
 //
-// Sums of int8 products are uint32_t: addition modulo 2^32 gives the numbers TFLM's int32_t accumulators give and stays
-// defined when a bias drives them over the edge. Sums of floats are added one by one, in TFLM's order.
+// Sums of int8 products are uint32_t: addition modulo 2^32 gives the same numbers as TFLM's int32_t accumulators, and
+// stays defined when a bias makes them overflow. Floats are added one by one, in TFLM's order.
 #pragma once
 
 #include <algorithm>
@@ -22,8 +22,8 @@ inline TapRange TapsInside(int32_t origin, int32_t input_size, int32_t filter_si
     return {first, std::min(last, filter_size)};
 }
 
-// sum + product(input[0], filter[0]) + product(input[1], filter[1]) + …, `count` products, added in this order. Here
-// and below Weights is what walks over a filter: a pointer, or one of weights.h.
+// sum + product(input[0], filter[0]) + product(input[1], filter[1]) + …, `count` products, added in this order.
+// Weights, here and below, walks over a filter: a pointer, or a class of weights.h.
 template <typename Sum, typename Input, typename Weights, typename Product>
 inline Sum AddProducts(Sum sum, const Input* input, Weights filter, int32_t count, Product product) {
     for (; count >= 4; count -= 4) {
@@ -38,7 +38,7 @@ inline Sum AddProducts(Sum sum, const Input* input, Weights filter, int32_t coun
     return sum;
 }
 
-// Four sums at once over the same input: the filter of the next one lies `filter_step` elements further.
+// Four sums at once over the same input, with filters that are `filter_step` elements apart.
 template <typename Sum, typename Input, typename Weights, typename Product>
 inline void AddProductsToFour(Sum (&sums)[4], const Input* input, Weights filter, int32_t filter_step, int32_t count,
                               Product product) {
