@@ -1,8 +1,8 @@
-"""USB boards, for flash, run and monitor: which are plugged in, which one is the target, and under which port a board
-came back after a reset.
+"""USB boards, for flash, run and monitor: which are plugged in, which one is the target, and on which serial port a
+board came back after a reset.
 
-A board with native USB (Nano 33 BLE) disconnects on every reset and may reappear as another port. It is recognized by
-its USB serial number, or by the socket it is plugged into.
+A board with native USB (Nano 33 BLE) disconnects on every reset and may reappear on another serial port. It is
+recognized by its USB serial number, or by the socket it is plugged into.
 """
 
 import time
@@ -63,7 +63,7 @@ is_url = serial.is_url
 
 
 def resolve(port: str, target: Target, boards: Sequence[Board] | None = None) -> str:
-    """The port itself, or for "auto" the port of the one board that has the target's USB id.
+    """``port`` itself, or for "auto" the serial port of the only board that has the target's USB id.
 
     ``boards`` replaces plugged_in(). Raises TransportError when none is plugged in, UsageError when several are or the
     target is not a board.
@@ -91,7 +91,7 @@ def require_board(target: Target) -> None:
 
 
 def at(port: str, boards: Sequence[Board] | None = None) -> Board | None:
-    """The board at a port; None for a URL or a port that is not on USB."""
+    """The board at a serial port; None for a URL or a serial port that is not on USB."""
     return next((b for b in (plugged_in() if boards is None else boards) if b.port == port), None)
 
 
@@ -102,7 +102,7 @@ def find_again(
     now: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
 ) -> Board | None:
-    """The same device under its current port; None when it does not reappear within ``seconds``.
+    """The same device on its current serial port; None if it does not reappear within ``seconds``.
 
     ``look`` replaces plugged_in().
     """
@@ -124,7 +124,7 @@ def needs_low_lines(target: Target) -> bool:
 
 
 class Follower:
-    """A transport that survives resets of the board: when the port disappears, it waits for the board and reopens it.
+    """A transport that survives resets of the board: if the serial port disappears, it waits and opens the new one.
 
     Data in transit is lost, as on a wire; the link sends it again. ``reopen`` returns the new transport, or raises
     TransportError when the board does not come back.
@@ -167,7 +167,7 @@ class Follower:
 
 @contextmanager
 def open(port: str, target: Target) -> Iterator[Transport]:
-    """A transport to a board, by port, pyserial URL or "auto"; it follows the board when its port changes.
+    """A transport to a board, by serial port, pyserial URL or "auto"; it follows the board to another serial port.
 
     TransportError when it cannot be opened, or is gone for longer than COME_BACK_SECONDS.
     """

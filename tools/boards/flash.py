@@ -1,8 +1,8 @@
 """Firmware → board: PlatformIO uploads; this finds the board, follows it through its bootloader and retries once.
 
-To upload to a board with native USB, PlatformIO opens its port at 1200 baud, which makes the firmware start the
+To upload to a board with native USB, PlatformIO opens its serial port at 1200 baud, which makes the firmware start the
 bootloader. The port disappears and may come back under another name, or too late for the uploader. In that case the
-board is found by its serial number or its socket, and the second attempt finds the bootloader already running.
+board is found by its USB serial number or its socket, and the second attempt finds the bootloader already running.
 """
 
 from collections.abc import Callable
@@ -22,7 +22,7 @@ FindAgain = Callable[[Board, float], Board | None]
 
 
 def find(target: Target, port: str | None) -> str | None:
-    """The port to upload through (``port`` as --port, None for "auto"); None for a board with a debug probe.
+    """The serial port for uploading (``port`` as --port, None for "auto"); None for a board with a debug probe.
 
     Raises UsageError for a URL or a target that is not a board, TransportError when the board is not plugged in,
     MissingTool when the program that flashes it is not installed.
@@ -46,9 +46,9 @@ def flash(
 ) -> str | None:
     """Flashes the firmware of the project at ``directory``; ``port`` as --port, None for "auto".
 
-    Returns the board's port afterwards; ``port`` itself for a board with a debug probe. Raises as `find` does,
-    TransportError when the board does not come back, BuildError when the upload failed twice (through a probe: once);
-    the last two say what to do with the board.
+    Returns the board's serial port afterwards; ``port`` itself for a board with a debug probe. Raises what `find`
+    does, TransportError when the board does not come back, BuildError when the upload failed twice (with a probe:
+    once); the last two say what to do with the board.
     """
     name = find(target, port)
     if name is None:
@@ -83,7 +83,7 @@ def _again(
     upload: Upload,
     find_again: FindAgain,
 ) -> str:
-    """The second and last attempt; returns the port used."""
+    """The second and last attempt; returns the serial port used."""
     if board is not None:
         found = find_again(board, BOOTLOADER_SECONDS)
         if found is None:

@@ -18,7 +18,7 @@ _LAYOUT = "\n\r\t"  # control characters that lay out text
 
 
 def monitor(port: str, target: Target) -> None:
-    """Shows what arrives at ``port`` (a name, a pyserial URL or "auto") until Ctrl-C.
+    """Shows what arrives at a serial port (a name, a pyserial URL or "auto") until Ctrl-C.
 
     On a terminal, what is typed is sent, so that the text commands of docs/protocol.md can be tried by hand.
 
@@ -48,7 +48,7 @@ class Shown:
 
 
 def copy(line: Transport, out: BinaryIO | Shown) -> None:
-    """Copies everything that arrives until Ctrl-C; TransportError when the other side is gone."""
+    """Copies everything that arrives until Ctrl-C; TransportError if the connection is lost."""
     try:
         while True:
             out.write(line.read(0.2))

@@ -22,7 +22,7 @@ from . import pixels
 
 Pixels = npt.NDArray[np.uint8]
 
-# Pillow's decoders that only read pixels: a PostScript file, say, would start another program.
+# Pillow's decoders that only read pixels; that for PostScript, for example, starts another program.
 FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
 MAX_PIXELS = 1 << 24  # in one image; a microcontroller's are a thousand times smaller
 TEST_SHARE = 0.2
@@ -134,7 +134,7 @@ def _folders(folder: Path) -> list[str]:
 
 
 def _hint(folder: Path, classes: Sequence[str]) -> str:
-    """Catches a data set that is one level deeper than the user thinks."""
+    """A hint for a data set that is one level deeper than the user thinks."""
     inner = [folder / name for name in classes if _folders(folder / name)]
     return f"; did you mean {inner[0]}?" if inner else ""
 
@@ -180,7 +180,7 @@ def _decode(folder: Path, listing: _Listing, progress: Progress, skip_bad: bool)
     for pictures, kinds in zip(images, listing.labels, strict=True):
         kept = [(image, kind) for image, kind in zip(pictures, kinds, strict=True) if image is not None]
         left = Counter(kind for _, kind in kept)
-        needed = 1 if len(images) == 2 else 2  # without a test folder, one image each for training and test
+        needed = 1 if len(images) == 2 else 2  # without a test folder, one image each for training and testing
         for kind, name in enumerate(listing.classes):
             if left[kind] < needed:
                 usable = counted(left[kind], "image")
@@ -213,7 +213,7 @@ def _keep_one_size(listing: _Listing, images: list[list[Pixels | None]], decoded
 
 
 def _held_out(labels: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
-    """Which images are for testing: always the same fifth of each class, at least one, never all."""
+    """Which images are test images: always the same fifth of each class, at least one, never all."""
     random = np.random.default_rng(SEED)
     chosen = np.zeros(len(labels), np.bool_)
     for kind in np.unique(labels):

@@ -46,7 +46,7 @@ def scaled(levels: npt.NDArray[np.uint8], name: str) -> npt.NDArray[np.float32]:
 
 
 def choose(wanted: str, model: Path | None) -> Range:
-    """The range the user wants, or else the one inferred from the model's file; None stands for a model of kerf.
+    """The range that the user asked for, else the one inferred from the model's file; None is for kerf's own models.
 
     Raises UnknownName.
     """

@@ -82,7 +82,7 @@ def read_npz(path: Path, classes: Sequence[str]) -> Samples:
 
 
 def _why_unreadable(start: bytes, error: BaseException) -> str:
-    """The reason, from the file's first bytes and the exception: numpy's own message advises to allow pickles."""
+    """The reason, from the file's first bytes and the exception; numpy's own message would suggest allowing pickles."""
     if start == _NPY_MARK:
         return "it is a single array, an .npy"
     if not isinstance(error, OSError) and not start.startswith(_ZIP_MARK):
@@ -231,7 +231,7 @@ def _random_port(random: np.random.Generator, port: Port) -> Array:
 
 
 def _random_real(random: np.random.Generator, shape: tuple[int, ...], dtype: str) -> Array:
-    """0 … 1, as images and most normalized data; for integers 0 or 1, which are valid indices of every table."""
+    """Random numbers from 0 to 1, like images and most normalized data; integers are 0 or 1, valid in any lookup."""
     if np.dtype(dtype).kind == "f":
         return random.random(shape).astype(dtype)
     return random.integers(0, 2, shape).astype(dtype)

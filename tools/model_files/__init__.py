@@ -36,7 +36,7 @@ def import_tensorflow(log: Path) -> Any:
     with quiet(log):
         import tensorflow
 
-        tensorflow.get_logger().setLevel("ERROR")  # its advice is not for the user
+        tensorflow.get_logger().setLevel("ERROR")  # its advice is not meant for the user
     return tensorflow
 
 

@@ -42,7 +42,7 @@ def unpack(path: Path, folder: Path) -> tuple[Path, Path]:
 
 
 def check(path: Path, weights: Path) -> None:
-    """Refuses an HDF5 file (the ``weights`` of ``path``) that refers to other files or is too large: QuantizeError."""
+    """Raises QuantizeError for an HDF5 file (the weights of ``path``) that refers to other files or is too large."""
     import h5py
 
     total = 0

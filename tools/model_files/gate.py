@@ -41,7 +41,7 @@ _PURE = re.compile(
 
 
 def refuse_code(path: Path, found: Architecture, keras: Any) -> None:
-    """Refuses models with Python code, which cannot run on a microcontroller and must not run on the user's machine.
+    """Rejects models with Python code, which cannot run on a microcontroller and must not run on the user's machine.
 
     Keras' safe mode does not cover .h5 files, for which Keras 2 runs the code of Lambda and of some wrappers: whatever
     is not known to be harmless is refused before Keras sees the file. Raises QuantizeError.

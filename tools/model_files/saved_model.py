@@ -1,4 +1,4 @@
-"""A SavedModel is a TensorFlow program, part of which runs on loading: here it is checked without being loaded.
+"""Checks a SavedModel without loading it, because it is a TensorFlow program, part of which runs when it is loaded.
 
 TensorFlow only gets a copy with what was checked and what loading needs: the functions that the model's objects name,
 constants, and the files of the variables.
@@ -41,7 +41,7 @@ _FUNCTION_HINTS = ("_construction_context", "_input_shapes", "_implements", "api
 
 
 def check_files(folder: Path) -> None:
-    """Checks that a SavedModel consists of files and folders, without links out of it. Raises QuantizeError."""
+    """Checks that a SavedModel only contains files and folders, no links out of it. Raises QuantizeError."""
     if not (folder / PROGRAM).is_file():
         raise QuantizeError(f"the folder {folder} is not a SavedModel: it has no {PROGRAM}")
     own = os.path.realpath(folder)
@@ -71,7 +71,7 @@ def copy(path: Path, folder: Path, log: Path) -> None:
 
 
 def _check(path: Path, meta: Any) -> None:
-    """Refuses what is not part of a network, anywhere in the file."""
+    """Raises QuantizeError for anything in the file that is not part of a network."""
     graph = meta.graph_def
     _check_nodes(path, "the graph", graph.node, NETWORK | SAVER)
     for function in graph.library.function:

@@ -8,11 +8,11 @@ A model module has
                                     regression; training that ends below it is an error
     EPOCHS: int                     how long it is trained; 0: never, its weights are random
     BATCH: int
-    LEARNING_RATE: float            Adam's initial one; it decays to zero along a cosine
-    AUGMENTATION: Augmentation      how training images are varied; Augmentation() for not at all
+    LEARNING_RATE: float            Adam's initial learning rate; it decays to zero along a cosine
+    AUGMENTATION: Augmentation      how training images are varied; Augmentation() if not at all
     data() -> Data                  the same arrays every time; raises TrainError when they are unavailable
-    build() -> keras.Model          untrained; named layers, an Input of fixed shape without batch size; a classifier's
-                                    takes (shape, classes), for data other than its own
+    build() -> keras.Model          untrained; named layers, an Input of fixed shape without batch size; for classifiers
+                                    build(shape, classes), because a user's data may differ in both
 
 A model with random weights, for measuring where no data set can be shipped, has ``EPOCHS = 0`` and only SUMMARY,
 CLASSES, data and build, made with _random.py. It is never trained, and its build() takes no arguments.

@@ -1,4 +1,8 @@
-"""Shows results: measurements and descriptions, as tables on the terminal or as JSON on stdout."""
+"""Shows results on the terminal: measurements and rows of describe.py, as tables or as JSON.
+
+The rest of the package: records.py reads and writes measurement records, details.py computes what a page shows of a run
+beyond its record, kept.py stores that, page.py and inspect_page.py make HTML of it.
+"""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -161,7 +165,7 @@ def show_doctor(
 
 
 def show_inspection(inspection: Mapping[str, Any], as_json: bool, console: Console | None = None) -> None:
-    """The contents of a model: layers, then tensors with their quantization, weights and place in the arena."""
+    """The contents of a model: layers, then tensors with their quantization, weights and arena offsets."""
     if as_json:
         _print_json(inspection)
         return
@@ -240,11 +244,11 @@ def _difference(found: Difference | None) -> str:
 
 
 def _tensor_cells(tensor: Mapping[str, Any], layers: int) -> list[RenderableType]:
-    scales, zero_points, place = tensor["scales"] or [], tensor["zero_points"] or [], tensor["arena"]
+    scales, zero_points, plan = tensor["scales"] or [], tensor["zero_points"] or [], tensor["arena"]
     scale = f"{scales[0]:.6g}" if len(scales) == 1 else f"{len(scales)} channels" if scales else ""
     names = {-1: "input", layers: "output"}
-    first, last = (names.get(place[end], f"#{place[end]}") for end in ("first_op", "last_op")) if place else ("", "")
-    arena = f"{place['offset']:,}, {first} to {last}" if place else ""
+    first, last = (names.get(plan[end], f"#{plan[end]}") for end in ("first_op", "last_op")) if plan else ("", "")
+    arena = f"{plan['offset']:,}, {first} to {last}" if plan else ""
     histogram = tensor["histogram"]
     weights = ""
     if histogram is not None and histogram["min"] == histogram["max"]:
@@ -268,7 +272,7 @@ def run_view(measurement: Measurement, retries: int = 0) -> RenderableType:
     m = measurement
     facts = _table(None)
     facts.show_header = False
-    is_host = wording.place(m) == wording.HOST
+    is_host = wording.where(m) == wording.HOST
     where = (
         f"{m.target} in {m.emulator}" if m.emulator else f"{m.target}, {'this machine' if is_host else 'a real board'}"
     )
@@ -311,13 +315,13 @@ def verdict(measurement: Measurement) -> Text:
 
 
 def measurement_tables(measurements: Sequence[Measurement]) -> list[Table]:
-    """One table per place and unit of time."""
+    """One table per unit of time for boards, for emulators and for this machine."""
     tables = []
-    for place, unit in sorted({(wording.place(m), m.clock.unit) for m in measurements}):
-        title = f"{'boards' if place == wording.BOARD else place}, {unit}"
+    for where, unit in sorted({(wording.where(m), m.clock.unit) for m in measurements}):
+        title = f"{'boards' if where == wording.BOARD else where}, {unit}"
         table = _table(title, *_COLUMNS, numbers=range(6, len(_COLUMNS)))
         for m in measurements:
-            if (wording.place(m), m.clock.unit) == (place, unit):
+            if (wording.where(m), m.clock.unit) == (where, unit):
                 table.add_row(*(_cell(value) for value in _row(m, baseline.drop(m, measurements, {}))))
         tables.append(table)
     return tables
@@ -332,7 +336,7 @@ _COLUMNS = (
 def _row(m: Measurement, drop: float | None) -> tuple[Any, ...]:
     accuracy = ("", "") if m.accuracy is None else [f"{m.accuracy[where]:.4f}" for where in ("device", "host")]
     times = (m.invoke.median, m.invoke.p99)
-    is_host = wording.place(m) == wording.HOST
+    is_host = wording.where(m) == wording.HOST
     sizes = ["" if is_host or found is None else found["total"] for found in (m.flash_bytes, m.ram_bytes)]
     return (
         m.model,
@@ -363,7 +367,7 @@ def _milliseconds(m: Measurement) -> str:
     """Only for real boards: an emulator's instructions are not time, and this machine is not a microcontroller."""
     return (
         ""
-        if wording.place(m) != wording.BOARD or not m.clock.hz
+        if wording.where(m) != wording.BOARD or not m.clock.hz
         else f" = {1000 * m.invoke.median / m.clock.hz:.3f} ms"
     )
 

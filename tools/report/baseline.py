@@ -1,4 +1,4 @@
-"""Which accuracies are comparable, and how much a model loses against float32; for the terminal and the page."""
+"""Which accuracies are comparable, and how much a model loses against float32, for the terminal and the page."""
 
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple

@@ -111,7 +111,7 @@ def scatter(
         axes.set_xlabel(x_label)
         axes.set_ylabel(y_label)
         axes.grid(True, which="major")
-        # Steps: there is nothing between two configurations, and whatever costs more than the last must beat it, too.
+        # Steps: nothing is between two configurations, and whatever costs more than the last point must beat it, too.
         corners = [*((p.x, p.y) for p in front), (axes.get_xlim()[1], front[-1].y)]
         axes.step(*zip(*corners, strict=True), where="post", color=FAINT, linewidth=1.2, zorder=1)
         _name_front(figure, axes, front)

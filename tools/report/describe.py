@@ -1,4 +1,4 @@
-"""What exists and what a stage produced, as rows that `report` prints as tables or JSON."""
+"""Values as rows, plain dicts that the terminal prints as tables or JSON: what exists, and what a stage produced."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -12,7 +12,7 @@ from ..values import Image, Project, Quantized, Target, Trained
 
 Row = dict[str, Any]
 
-FIGURES = ("instructions", "flash_bytes", "ram_bytes")  # that have a budget
+FIGURES = ("instructions", "flash_bytes", "ram_bytes")  # the ones with a budget
 
 
 def all_models() -> list[Row]:
@@ -141,7 +141,7 @@ def image(value: Image, target: Target) -> Row:
 
 
 def flashed(value: Image, port: str | None) -> Row:
-    """What is on the board now; the port is the one after flashing, None if a debug probe was used."""
+    """What is on the board now; ``port`` is its serial port after flashing, None if a debug probe was used."""
     project = value.project
     return {
         "model": project.model,
@@ -167,7 +167,7 @@ class HasBudget(Protocol):
 
 
 def budget(checked: HasBudget) -> Row:
-    """A firmware, and for each figure [the committed one, the one measured now], None for what is not known."""
+    """A firmware with each figure as [committed, measured now], None where unknown."""
     before, now = checked.budget, checked.now
     figures = {name: [getattr(before, name), getattr(now, name, None)] for name in FIGURES}
     named = {"model": before.model, "mode": before.mode, "target": before.target, "optimize": before.optimize}

@@ -1,6 +1,6 @@
-"""What a report shows of one run beyond its record, as JSON: collected right after the run, drawn on demand.
+"""Computes what the page shows of a run beyond its record: sections, memory plan, confusion matrix, sample images.
 
-Sections, memory plan, confusion matrix and sample images; the pipeline stores it (kept.py), page.py draws it.
+It is JSON-ready, computed right after the run; kept.py stores it, page.py draws it.
 """
 
 import base64

@@ -1,4 +1,4 @@
-"""All measurements in the HTML report: the tables, and accuracy against its cost."""
+"""The report's history: tables of all measurements, and charts of accuracy against its cost."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -17,7 +17,7 @@ def tables(measurements: Sequence[Measurement], origins: baseline.Origins) -> li
     groups: dict[tuple[str, str], dict[str, list[dict[str, Any]]]] = {}
     for i in reversed(range(len(measurements))):
         m = measurements[i]
-        group = groups.setdefault((wording.place(m), m.clock.unit), {"rows": [], "earlier": []})
+        group = groups.setdefault((wording.where(m), m.clock.unit), {"rows": [], "earlier": []})
         cells = {
             **row(m, baseline.drop(m, measurements, origins)),
             "calibration": _short(origins.get(m.model_sha256, baseline.UNKNOWN).calibration),
@@ -25,10 +25,10 @@ def tables(measurements: Sequence[Measurement], origins: baseline.Origins) -> li
         group["rows" if i in current else "earlier"].append(cells)
     titles = {wording.EMULATED: "Emulated", wording.BOARD: "On boards", wording.HOST: "On this machine"}
     return [
-        {"title": titles[place], "unit": unit, **group}
-        for place in titles
+        {"title": titles[where], "unit": unit, **group}
+        for where in titles
         for (found, unit), group in sorted(groups.items())
-        if found == place
+        if found == where
     ]
 
 
@@ -54,7 +54,7 @@ def _short(calibration: str) -> str:
 
 def row(m: Measurement, drop: float | None = None) -> dict[str, Any]:
     """A measurement as text, with the sort keys of its columns; ``drop`` in percentage points."""
-    is_host = wording.place(m) == wording.HOST
+    is_host = wording.where(m) == wording.HOST
     return {
         "model": m.model,
         "model_parts": re.split(r"(?=\+)", m.model),
@@ -101,7 +101,7 @@ def trade_offs(measurements: Sequence[Measurement], origins: baseline.Origins) -
     scored = [
         m
         for m in (measurements[i] for i in _newest(measurements, origins))
-        if m.accuracy is not None and wording.place(m) != wording.HOST
+        if m.accuracy is not None and wording.where(m) != wording.HOST
     ]
     found = []
     for number, same in enumerate(sorted({baseline.tested_with(m, origins) for m in scored})):

@@ -31,7 +31,7 @@ def html(inspection: Mapping[str, Any]) -> str:
 
 
 def _owner(tensor: Mapping[str, Any], layers: Sequence[Mapping[str, Any]]) -> str:
-    """The layer that reads a constant, or that computes any other tensor; "" for inputs."""
+    """The layer that reads a constant, or computes any other tensor; "" for inputs."""
     end = "inputs" if tensor["constant"] else "outputs"
     return next((layer["name"] for layer in layers if tensor["index"] in layer[end]), "")
 
@@ -54,7 +54,7 @@ def _tensor(tensor: Mapping[str, Any], owner: str) -> dict[str, Any]:
     scale = f"{scales[0]:.6g}" if len(scales) == 1 else ""
     if len(scales) > 1:
         scale = f"{len(scales)} channels, {min(scales):.3g} … {max(scales):.3g}"
-    place, reals = tensor["arena"], tensor["reals"]
+    planned, reals = tensor["arena"], tensor["reals"]
     first, *others = tensor["name"].split(";")  # the converter joins the names of what it fuses
     return {
         "index": tensor["index"],
@@ -66,7 +66,7 @@ def _tensor(tensor: Mapping[str, Any], owner: str) -> dict[str, Any]:
         "size": tensor["bytes"],
         "scale": scale,
         "zero_point": str(zero_points[0]) if len(set(zero_points)) == 1 else "",
-        "arena": f"{place['offset']:,}" if place else "",
+        "arena": f"{planned['offset']:,}" if planned else "",
         "real": _chart(f"real{tensor['index']}", reals["histogram"], 1) if reals else "",
         "source": _SOURCES[reals["source"]] if reals else "",
         "stored": _chart(f"stored{tensor['index']}", tensor["histogram"], 0) if tensor["histogram"] else "",

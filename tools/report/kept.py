@@ -1,6 +1,6 @@
-"""What is known about a run beyond its record, stored as JSON for the report: one file per model, runtime and target.
+"""Stores what details.py and compare.py computed as JSON files for the page, one per model, runtime and target.
 
-The pipeline writes it after a run or a comparison; `inv report` may read it much later. A newer one replaces it.
+The pipeline writes them after a run or a comparison; `inv report` may read them much later. A newer one replaces them.
 """
 
 from collections.abc import Mapping
@@ -14,8 +14,8 @@ DETAILS, COMPARISON = "run", "compare"
 VERSION = 1  # of the files' contents; files of another version are ignored
 
 
-class Place(Protocol):
-    """What identifies a run: fields that both a Measurement and a Comparison have."""
+class Run(Protocol):
+    """What identifies a run: fields that a Measurement and a Comparison have in common."""
 
     @property
     def model(self) -> str: ...
@@ -29,19 +29,19 @@ class Place(Protocol):
     def emulator(self) -> str | None: ...
 
 
-def path(folder: Path, what: str, place: Place) -> Path:
+def path(folder: Path, what: str, run: Run) -> Path:
     """The file; ``what`` is DETAILS or COMPARISON."""
-    where = place.emulator or "board"
-    ran = quote(f"{place.runtime}-{place.target}", safe="")[:100]  # the device may have sent these, so escape them
-    return folder / f"{place.model_sha256[:16]}-{ran}-{where}-{what}.json"
+    where = run.emulator or "board"
+    ran = quote(f"{run.runtime}-{run.target}", safe="")[:100]  # the device may have sent these, so escape them
+    return folder / f"{run.model_sha256[:16]}-{ran}-{where}-{what}.json"
 
 
-def write(folder: Path, what: str, place: Place, value: Mapping[str, Any]) -> None:
+def write(folder: Path, what: str, run: Run, value: Mapping[str, Any]) -> None:
     """Writes the file atomically."""
-    files.write_sealed(path(folder, what, place), {"version": VERSION, **value})
+    files.write_sealed(path(folder, what, run), {"version": VERSION, **value})
 
 
-def read(folder: Path, what: str, place: Place) -> Mapping[str, Any] | None:
+def read(folder: Path, what: str, run: Run) -> Mapping[str, Any] | None:
     """What was stored; None if there is nothing, or it is damaged or of another version."""
-    found = files.read_sealed(path(folder, what, place))
+    found = files.read_sealed(path(folder, what, run))
     return {key: found[key] for key in found if key != "version"} if found.get("version") == VERSION else None

@@ -31,7 +31,7 @@ def html(
     are none. ``origins`` says what the models were calibrated and tested with.
     """
     newest = measurements[-1] if measurements else None
-    is_host = newest is not None and wording.place(newest) == wording.HOST
+    is_host = newest is not None and wording.where(newest) == wording.HOST
     return render(
         TEMPLATE,
         **frame(),
@@ -63,7 +63,7 @@ def frame() -> dict[str, str]:
 
 def _run(m: Measurement, details: Json | None) -> dict[str, Any]:
     oracle = f"the oracle ({details['oracle']})" if details else "the oracle"
-    is_board = wording.place(m) == wording.BOARD
+    is_board = wording.where(m) == wording.BOARD
     verdict, kind = wording.verdict(m, oracle, details.get(wording.STEPS) if details else None)
     return {
         **history.row(m),

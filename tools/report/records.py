@@ -1,4 +1,4 @@
-"""Measurement records: one JSON object per line, appended whole, read back with care (docs/records.md)."""
+"""Reads and writes records: one JSON object per line, appended whole and checked on reading (docs/records.md)."""
 
 import json
 import os
@@ -13,7 +13,7 @@ from ..values import Clock, Measurement, SecondOpinion, Timing
 
 
 def to_json(measurement: Measurement) -> dict[str, Any]:
-    """The record's fields in their fixed order, without optional ones that do not apply and without ``extra``."""
+    """The record's fields in their fixed order, without ``extra`` and without optional fields that do not apply."""
     values = {name: getattr(measurement, name) for name in _RECORD} | dict(measurement.quantities)
     return {
         name: written(kind, values[name])
@@ -23,10 +23,10 @@ def to_json(measurement: Measurement) -> dict[str, Any]:
 
 
 def from_json(record: Any) -> Measurement:
-    """The measurement that a record describes.
+    """The measurement in a record.
 
-    Raises ValueError, which names the field and the reason, when one is missing or violates docs/records.md. Unknown
-    fields are ignored: another version of kerf may have written them.
+    Raises ValueError with the field and the reason if a field is missing or violates docs/records.md. Unknown fields
+    are ignored, because another version of kerf may have written them.
     """
     measurement = Measurement(**taken(_RECORD, record, ""), quantities=taken(quantities.kinds(), record, ""))
     if measurement.mismatches > measurement.samples:
@@ -66,7 +66,7 @@ _RECORD: dict[str, Any] = {
 
 
 def append(measurement: Measurement, path: Path) -> None:
-    """Appends a line in a single write, so that two kerfs at once cannot mix theirs; ends an unfinished last line."""
+    """Appends a line in a single write, so that two kerfs at once cannot mix theirs. First ends an unfinished line."""
     line = json.dumps(to_json(measurement), ensure_ascii=False, allow_nan=False) + "\n"
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0), 0o644)

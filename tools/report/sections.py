@@ -8,7 +8,7 @@ from ..errors import BuildError
 
 @dataclass(frozen=True)
 class Section:
-    """``flash_bytes`` are stored in flash, ``ram_bytes`` occupied at run time; initialized data takes both."""
+    """``flash_bytes`` are stored in flash, ``ram_bytes`` occupied at run time; initialized data needs both."""
 
     name: str
     address: int

@@ -6,19 +6,19 @@ EMULATED, BOARD, HOST = "emulated", "board", "this machine"
 STEPS = "largest_difference_steps"  # in Measurement.extra: how far integers are from an oracle that is not exact
 
 
-def place(m: Measurement) -> str:
-    """EMULATED, BOARD or HOST. Sizes and times of a host build with sanitizers say nothing about a microcontroller's
-    flash, RAM or time."""
+def where(m: Measurement) -> str:
+    """Where it was measured: EMULATED, BOARD or HOST, a build with sanitizers whose sizes and times say nothing about a
+    microcontroller's."""
     return EMULATED if m.emulator else HOST if m.target == "host" else BOARD
 
 
 def as_found(m: Measurement) -> str:
-    """A suffix for the place of a firmware that this kerf did not build; "" for all others."""
+    """A suffix that identifies a firmware which this kerf did not build; "" for all others."""
     return f", firmware as found (build {m.device['build']})" if m.flash_bytes is None and m.device else ""
 
 
 def optimized(m: Measurement) -> str:
-    """A suffix for the kernels of a model that was optimized for anything but speed; "" for others."""
+    """A suffix for the kernels of a model that was optimized for something other than speed; "" for others."""
     return f", optimized for {m.optimize}" if m.optimize not in (None, "speed") else ""
 
 
