@@ -17,11 +17,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--port", help="run the board tests on the board behind this port (auto: find it); it is flashed!")
     group.addoption("--target", help="which board it is: a name from `inv targets`")
     group.addoption("--runtime", default="aot", help="what runs the model on the board (default: aot)")
-    group.addoption("--every-case", action="store_true", help="the long forms too, which `inv soak` runs")
+    group.addoption("--every-case", action="store_true", help="also run the long tests, as `inv soak` does")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leaves the long forms out, and puts the files that take long first, so that no core is idle at the end."""
+    """Leaves the long tests out, and puts the slowest files first, so that no core is idle at the end."""
     if not config.getoption("--every-case"):
         long_forms = [item for item in items if item.get_closest_marker("soak")]
         config.hook.pytest_deselected(items=long_forms)

@@ -1,7 +1,7 @@
-"""Layer by layer: where a quantized or compiled model diverges from the one it was made from, and the usual cause.
+"""The layer-by-layer comparison: where a quantized or compiled model diverges from its original, and the usual cause.
 
-A pure function from the outputs of every operator, as computed by the float model, LiteRT, TFLM (which defines integer
-results) and the firmware, to one row per layer and a sentence. It comes after a run, before the report.
+It takes every operator's outputs, as computed by the float model, LiteRT, TFLM (which defines integer results) and the
+firmware, and returns one row per layer and one sentence. `examine` runs the interpreters; all else is pure.
 """
 
 import math
@@ -34,7 +34,7 @@ OUTLIER = 8.0  # times the median channel
 
 @dataclass(frozen=True)
 class Difference:
-    """How far values are from the reference's: the share that differs, and the largest difference.
+    """How values differ from the reference: the share that differs, and the largest difference.
 
     Integers differ if they are not equal, floats by more than FLOAT_TOLERANCE of the largest magnitude in the tensor.
     """
@@ -49,8 +49,8 @@ class Layer:
 
     ``sqnr_db``: signal-to-quantization-noise ratio of the reference against the float model, EXACT_DB without noise.
     ``clipped``: share of the float model's values outside the output's range. ``saturated``: share of the output's
-    values at an end of its range (the lower end only if it is not zero itself, as after a ReLU). ``unused``: share of
-    the range that no value reaches. ``litert`` and ``device`` are against the reference.
+    values at an end of its range, except a lower end that stands for zero, as after a ReLU. ``unused``: share of the
+    range that no value reaches. ``litert`` and ``device``: differences from the reference.
     """
 
     name: str
@@ -68,9 +68,9 @@ class Layer:
 
 @dataclass(frozen=True)
 class Comparison:
-    """``reference`` names the interpreter that the others are compared with, ``layer`` the first layer that diverges.
+    """``reference`` names the interpreter that all else is compared with, ``layer`` the first layer that diverges.
 
-    ``layer`` is None if none does. ``finding`` says it in words, with the usual cause and what to do.
+    ``layer`` is None if none does. ``finding`` is one sentence on it, with the usual cause and what to do.
     """
 
     model: str
@@ -98,11 +98,11 @@ def examine(
     firmware: Identity,
     emulator: str | None,
 ) -> Comparison:
-    """Runs the interpreters on the first SAMPLES of the test set, or as many as the device had, and compares.
+    """Runs the interpreters on the first SAMPLES of the test set, or as many as the device ran if more, and compares.
 
-    ``original`` is the same model in float32 with the same test set, None if there is none; ``device`` has what the
-    program reported for each of the first samples, None if no ``firmware`` ran. Raises ModelError when no interpreter
-    can run the model.
+    ``original`` is the same model in float32 with the same test set, None if there is none. ``device`` has the outputs
+    that the program reported for each of the first samples, None if no ``firmware`` ran. Raises ModelError when no
+    interpreter can run the model.
     """
     graph = program.graph
     count = max(SAMPLES, len(device or ()))
@@ -165,8 +165,8 @@ def _by_operator(program: Program, device: Sequence[Sequence[Array]]) -> list[Ar
 def _originals(
     graph: Graph, quantized: Quantized, original: Quantized, count: int
 ) -> tuple[list[Array | None], list[Array | None]]:
-    """For each operator the float model's output for the first ``count`` samples, and its weights; None if the float
-    model does not have the layer."""
+    """The float model's output of each operator for the first ``count`` samples, and its weights; None for layers that
+    the float model does not have."""
     own = passes.simplify(read.read(original.tflite, original.model))
     inputs = real_inputs(quantized, original, count)
     found = interpreters.outputs(oracle.LITERT, original.tflite, own, inputs, original.model)
@@ -300,11 +300,11 @@ def find(
     weights: Sequence[Array | None] | None = None,
     exact: bool = True,
 ) -> tuple[str | None, str]:
-    """The first layer that diverges, None if there is none, and a sentence with its usual cause.
+    """The first layer that diverges, or None, and a sentence with its usual cause.
 
-    Any difference between device and reference comes first (``exact``: the reference defines the device's numbers),
-    then a layer whose SQNR is below LOW_SQNR_DB, or the one that set a range that clips more than MANY_CLIPPED of a
-    layer's values. ``floats`` are the float model's outputs, ``weights`` its weights.
+    A difference between device and reference takes precedence (``exact``: the reference defines the device's numbers)
+    over a layer with an SQNR below LOW_SQNR_DB, or a layer whose calibrated range clips more than MANY_CLIPPED of its
+    own values or a later layer's. ``floats`` are the float model's outputs, ``weights`` its weights.
     """
     for layer in layers:
         if layer.device is not None and layer.device.share > 0:

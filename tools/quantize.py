@@ -216,8 +216,8 @@ def _second_opinion(tflite: bytes, vectors: Vectors, floats: samples.Array | Non
     found = opinion.of_litert(tflite, vectors.inputs, name)
     if floats is None or (found is not None and found.is_beyond_rounding):
         return found
-    (port,) = signature.read(tflite, name).outputs
-    return opinion.of_floats(vectors.expected[0][opinion.chosen(vectors.samples)], floats, port) or found
+    (output,) = signature.read(tflite, name).outputs
+    return opinion.of_floats(vectors.expected[0][opinion.chosen(vectors.samples)], floats, output) or found
 
 
 def _check_classes(labels: samples.Array | None, names: Sequence[str], outputs: tuple[int, ...], where: str) -> None:
@@ -226,13 +226,15 @@ def _check_classes(labels: samples.Array | None, names: Sequence[str], outputs: 
         return
     count = math.prod(outputs)
     if count != max(outputs, default=1):
-        raise QuantizeError(f"{where} has an output of shape {outputs}, not one of classes: give data without classes")
+        raise QuantizeError(
+            f"{where} has an output of shape {outputs}, which is not one score per class: give data without classes"
+        )
     known = max(count, 2)  # a single output is the score of the second of two classes
     largest = -1 if labels is None else int(labels.max())
     if largest >= known:
-        hint = "; the targets of a regression are real numbers" if count == 1 else ""
+        hint = ", or real numbers as the targets of a regression" if count == 1 else ""
         raise QuantizeError(
-            f"{where} has {counted(count, 'output')} and distinguishes {known} classes, but the data has a class "
+            f"{where} has {counted(count, 'output')} and distinguishes {known} classes, but the data has class "
             f"{largest}: give data with the model's classes{hint}"
         )
     if names and len(names) != known:

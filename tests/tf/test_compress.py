@@ -323,7 +323,7 @@ def test_refusals_name_the_layer_and_the_way_out(tf: Any, data: Data, tmp_path: 
     text = refusal(keras.Model([image, keras.Input((8, 8, 1))], layers.Flatten()(image)))
     assert "has 2 inputs and 1 outputs" in text
     text = refusal(chain([image, layers.Flatten(), layers.Dense(4)]))
-    assert text == "mine.keras has an output of shape (4,), but the data has a class 9"
+    assert text == "mine.keras has an output of shape (4,), but the data has class 9"
     text = refusal(chain([keras.Input((4, 4, 1)), layers.Flatten(), layers.Dense(10)]))
     assert text == "a sample of the data has the shape (8, 8, 1), but mine.keras takes (4, 4, 1)"
     text = refusal(chain([image, layers.Rescaling(2.0), layers.Flatten(), layers.Dense(10)]), Step("qat"))

@@ -26,8 +26,8 @@ X = np.zeros((4, 6, 6, 1), np.float32)
 @pytest.mark.parametrize(
     ("arrays", "message"),
     [
-        ({"y": [100, 101, 2, 3]}, "has 3 outputs and distinguishes 3 classes, but the data has a class 101"),
-        ({"y": [0, 1, 2, 3]}, "but the data has a class 3: give data with the model's classes"),
+        ({"y": [100, 101, 2, 3]}, "has 3 outputs and distinguishes 3 classes, but the data has class 101"),
+        ({"y": [0, 1, 2, 3]}, "but the data has class 3: give data with the model's classes"),
         ({"y": [0, 1, 1, 0], "classes": ["cat", "dog"]}, "distinguishes 3 classes, but the data has 2"),
         ({"classes": ["a", "b", "c", "d"]}, "distinguishes 3 classes, but the data has 4"),
         ({"y": ["cat", "dog", "cat", "cat"]}, "y holds text: give the class index"),
@@ -51,10 +51,10 @@ def test_a_folder_of_other_classes_than_the_model_has(tmp_path: Path) -> None:
     ("outputs", "labels", "names", "message"),
     [
         ((1,), [0, 1], ("no", "yes"), None),  # binary
-        ((1,), [0, 7], (), "has 1 output and distinguishes 2 classes, but the data has a class 7: .*real numbers"),
+        ((1,), [0, 7], (), "has 1 output and distinguishes 2 classes, but the data has class 7: .*real numbers"),
         ((1,), None, (), None),  # a regression
         ((1, 1, 3), [0, 2], (), None),  # the end of a network without dense layers
-        ((4, 4, 3), [0, 2], (), r"has an output of shape \(4, 4, 3\), not one of classes"),
+        ((4, 4, 3), [0, 2], (), r"has an output of shape \(4, 4, 3\), which is not one score per class"),
         ((4, 4, 3), None, (), None),
     ],
 )

@@ -20,11 +20,12 @@ _LAYOUT = "\n\r\t"  # control characters that lay out text
 def monitor(port: str, target: Target) -> None:
     """Shows what arrives at a serial port (a name, a pyserial URL or "auto") until Ctrl-C.
 
-    On a terminal, what is typed is sent, so that the text commands of docs/protocol.md can be tried by hand.
+    On a terminal, it also sends what the user types, so that the text commands of docs/protocol.md can be tried by
+    hand.
 
     A terminal gets text: line feeds, tabs and carriage returns work, and every other control character, colours
     included, is escaped, so that neither a board nor line noise can control the terminal. A file or a pipe gets the
-    raw bytes. TransportError when the port cannot be opened or is lost.
+    raw bytes. TransportError when the serial port cannot be opened or is lost.
     """
     if sys.stdin.isatty() and sys.stdout.isatty():
         _terminal(boards.resolve(port, target), boards.needs_low_lines(target))
@@ -90,7 +91,7 @@ class _Terminal(miniterm.Miniterm):  # type: ignore[misc]
 def _terminal(port: str, low_control_lines: bool) -> None:
     terminal = _Terminal(serial.connect(port, low_control_lines=low_control_lines), eol="lf", filters=("visible",))
     terminal.exit_character = "\x03"
-    terminal.console.cancel = lambda: None  # it injects a key press (TIOCSTI), which Linux forbids since 6.2
+    terminal.console.cancel = lambda: None  # it injects a key press (TIOCSTI), which Linux has refused since 6.2
     terminal.set_rx_encoding("utf-8", "replace")
     terminal.set_tx_encoding("utf-8")
     print(visible(f"{port}: press Ctrl-C to quit"), file=sys.stderr)

@@ -39,7 +39,7 @@ def check(network: Network, data: Data, where: str) -> None:
     classes = max(outputs[-1], 2)
     largest = max(int(data.train_y.max()), int(data.test_y.max()))
     if len(outputs) != 1 or largest >= classes:
-        raise CompressError(f"{where} has an output of shape {outputs}, but the data has a class {largest}")
+        raise CompressError(f"{where} has an output of shape {outputs}, but the data has class {largest}")
 
 
 def seed(tf: Any) -> None:
