@@ -351,7 +351,7 @@ def _compiler_digest(target: Target) -> str:
         ).stdout
     except (OSError, subprocess.TimeoutExpired) as error:
         why = error.strerror if isinstance(error, OSError) else f"no answer for {VERSION_SECONDS:.0f} s"
-        raise MissingTool(f"{path} --version does not work ({why}); reinstall it") from error
+        raise MissingTool(f"{path} does not work ({why}): reinstall it") from error
     return files.digest(compiler.program, said)[:16]
 
 
