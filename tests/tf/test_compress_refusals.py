@@ -57,8 +57,8 @@ def no_weights(of: Any) -> list[Any]:
     ("make", "step", "message"),
     [
         (dense_only, Step("channels", 0.5), "mine has no filters that can be removed: its last layer, grouped"),
-        (one_filter, Step("channels", 0.5), "and so must one in every layer"),
-        (grouped, Step("channels", 0.5), "of grouped convolutions"),
+        (one_filter, Step("channels", 0.5), "and every layer keeps at least one"),
+        (grouped, Step("channels", 0.5), ", grouped convolutions and"),
         (
             few_filters,
             Step("channels", 0.1),
