@@ -46,7 +46,7 @@ def test_bad_calibration_is_the_cause_that_is_named(kerf) -> None:
 
 def test_an_interpreter_has_no_layers_of_its_own(kerf) -> None:
     done = kerf("compare", "--runtime", "tflm", "--target", "host")
-    assert done.returncode == 2 and "choose a target with firmware" in done.stderr
+    assert done.returncode == 2 and "choose a --target with firmware" in done.stderr
     done = kerf("compare", "--samples", "0")
     assert done.returncode == 2 and "at least one sample" in done.stderr
 

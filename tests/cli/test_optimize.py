@@ -42,4 +42,4 @@ def test_a_goal_that_is_none(checkout: Path) -> None:
 def test_a_runtime_without_a_choice(checkout: Path) -> None:
     done = inv(checkout, "render", "--model", str(FLATTEN), "--runtime", "tflm", "--optimize", "ram")
     assert done.returncode == 2
-    assert "--optimize does not apply to runtime tflm" in done.stderr
+    assert "--optimize does not apply to --runtime tflm" in done.stderr

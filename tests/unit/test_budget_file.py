@@ -79,7 +79,7 @@ def test_the_verdict(path: Path, change: dict[str, object], verdict: str) -> Non
     checked = budgets.check(Progress(), path=path, measure=lambda b, _: replace(b, **change))
     assert [each.verdict for each in checked] == [verdict] * 2
     if verdict == budgets.DIFFERS:
-        with pytest.raises(KerfError, match=r"^2 of 2 budgets are not what was measured; .*`inv budgets --update`"):
+        with pytest.raises(KerfError, match=r"^2 of 2 budgets differ from the measurement; .*`inv budgets --update`"):
             budgets.require(checked, updated=False)
     else:
         budgets.require(checked, updated=False)

@@ -89,7 +89,7 @@ def test_bad_files_are_left_out_if_asked_for(tmp_path: Path, monkeypatch: pytest
     ask = Request(model=str(MODEL), target=pipeline.INTERPRETER, skip_bad=True)
     (found,) = pipeline.classify(ask, [str(tmp_path)], Heard())
     assert found.image == str(good)
-    assert heard[-1].startswith(f"2 files left out; the first: {tmp_path / 'a.txt'} is not an image that kerf can read")
+    assert heard[-1].startswith(f"skipped 2 files; the first: {tmp_path / 'a.txt'} is not an image that kerf can read")
     with pytest.raises(TrainError, match="is not an image that kerf can read"):
         classify.prepare([tmp_path / "a.txt"], model(), "0..1", skip_bad=True)
 

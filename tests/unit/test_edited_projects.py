@@ -44,11 +44,11 @@ def test_render_keeps_changes_until_it_is_forced(tmp_path: Path, own: bool) -> N
     directory, heard = edited(out), Heard()
     pipeline.render_to_disk(ASK, heard, out)
     assert (directory / "platformio.ini").read_text() == "mine"
-    kept = f"kept what has been changed in {directory}: platformio.ini; --force overwrites these files"
+    kept = f"kept edited files in {directory}: platformio.ini; --force overwrites them"
     assert heard.warnings == [kept]
     pipeline.render_to_disk(ASK, heard, out, force=True)
     assert (directory / "platformio.ini").read_text() != "mine"
-    assert f"overwrote what had been changed in {directory}: platformio.ini" in heard.warnings[1]
+    assert f"overwrote edited files in {directory}: platformio.ini" in heard.warnings[1]
     assert ("--out" in heard.warnings[1]) is own
     pipeline.render_to_disk(ASK, heard, out)
     assert len(heard.warnings) == 2
@@ -60,7 +60,7 @@ def test_a_build_is_of_kerfs_own_files_and_says_what_it_overwrote() -> None:
     pipeline.build(ASK, heard)
     assert (directory / "platformio.ini").read_text() != "mine"
     first, second = heard.warnings
-    assert f"overwrote what had been changed in {directory}: platformio.ini; to keep changes" in first
+    assert f"overwrote edited files in {directory}: platformio.ini; to keep edits" in first
     assert f"files in {directory} that kerf did not write: src/extra.cpp" in second
 
 

@@ -275,5 +275,5 @@ def test_openocd_that_is_missing_is_known_before_anything_is_built(
 
 
 def test_a_board_without_emulator_wants_a_port(desk: list[Board]) -> None:
-    with pytest.raises(UsageError, match="nano33ble has no emulator: plug the board in and give --port auto"):
+    with pytest.raises(UsageError, match="nano33ble has no emulator: plug in the board and give --port auto"):
         pipeline.run(Request(target="nano33ble"), Progress())

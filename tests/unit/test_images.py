@@ -271,9 +271,7 @@ def test_what_a_model_of_kerf_takes_as_data(tmp_path: Path, monkeypatch: pytest.
     data = origin.dataset(Request(data=str(folder), skip_bad=True), Progress())
     assert data is not None and data.classes == ("cat", "dog")
     assert origin.dataset(Request(data=str(tmp_path / "x.npz")), Progress()) is None
-    with pytest.raises(
-        UsageError, match=r"x\.npz is no folder: for digits, --data is a folder with one folder of images"
-    ):
+    with pytest.raises(UsageError, match=r"x\.npz is not a folder: digits needs a folder with one subfolder of images"):
         pipeline.train(Request(data=str(tmp_path / "x.npz")), Progress())
     assert not (tmp_path / "build" / "digits").exists()
 

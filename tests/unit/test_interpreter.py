@@ -83,7 +83,7 @@ def test_all_modes_of_a_tflite_are_its_own_and_no_mode_runs_twice(monkeypatch: p
 
 
 def test_bench_of_nothing_is_wrong_usage() -> None:
-    with pytest.raises(UsageError, match="--models names nothing"):
+    with pytest.raises(UsageError, match="--models is empty"):
         pipeline.bench_all(Request(), ",", "int8", "aot", "stm32f4", Progress())
 
 

@@ -50,7 +50,7 @@ def test_tflm_is_the_way_out_where_it_took_the_whole_model(
 ) -> None:
     said = refusal(target, "aot", *kinds, monkeypatch=monkeypatch)
     assert said.startswith(f"operator 0 {kinds[0]} ") and "replace the layer in the Keras model" in said
-    assert said.endswith(f", or use --runtime tflm, which takes this model on {target}") == taken
+    assert said.endswith(f", or use --runtime tflm, which supports this model on {target}") == taken
     assert ("tflm" in said) == taken
 
 
@@ -60,5 +60,5 @@ def test_aot_is_the_way_out_where_it_took_the_whole_model(
 ) -> None:
     said = refusal("stm32f4", "tflm", kind, monkeypatch=monkeypatch)
     assert said.startswith(f"operator 0 {kind} ")
-    assert said.endswith(", or use --runtime aot, which takes this model on stm32f4") == taken
+    assert said.endswith(", or use --runtime aot, which supports this model on stm32f4") == taken
     assert ("aot" in said) == taken

@@ -4,19 +4,18 @@
     → compile → render → build      firmware.py    → a PlatformIO project → firmware, on its board
     → run → record                  runs.py        the test set through it → Measurement, report
 
-    choices.py says which runtime, target and line the names in a Request stand for, places.py where things lie, and
-    keeps several kerfs from writing to the same place at the same time:
+    choices.py resolves the names in a Request to a runtime, a target and a serial line. places.py defines the layout of
+    build/ and keeps concurrent kerf processes from writing to the same folder:
 
     build/<model>/                              trained model; build/<model>+<how>/ compressed
-    build/<model>-<mode>/                       .tflite, vectors; …-per-tensor-dense/ for a TFLM that knows no better
-    build/<file>-<digest>-<mode>/               the same of a user's file; the digest is that of its contents
+    build/<model>-<mode>/                       .tflite, vectors; …-per-tensor-dense/ for a TFLM that needs it
+    build/<file>-<digest>-<mode>/               the same for a user's file; the digest covers its contents
     build/<…>@<folder>-<digest>/                the same, made with the user's own --data
     build/<model>-<mode>/<runtime>-<target>/    PlatformIO project
-    build/.cache/                               compiled objects, libraries and arena sizes, for all of them
+    build/.cache/                               compiled objects, libraries and arena sizes, shared by all projects
     build/measurements.jsonl, build/report.html
 
-Each function does its stage and, before it, whatever earlier stage is not up to date. This package alone imports every
-stage.
+Each function first brings the earlier stages up to date, then runs its own. No other package imports every stage.
 """
 
 from .budgets import check as check_budgets

@@ -1,6 +1,7 @@
-"""Committed figures: instructions, flash and RAM of known firmware, held by equality.
+"""Committed figures: instructions, flash and RAM of known firmware, compared for equality.
 
-They are emulated and deterministic, but belong to one compiler and one .tflite: with others they are only reported.
+They come from an emulator and are deterministic, but hold for one compiler and one .tflite only. With any other, the
+difference is reported and does not fail.
 """
 
 import csv
@@ -25,10 +26,11 @@ EQUAL, NEW, DIFFERS, OTHER_MODEL, OTHER_COMPILER = "equal", "new", "DIFFERS", "a
 
 @dataclass(frozen=True)
 class Budget:
-    """One line of the file: a firmware (runtime aot), what it was made of and what it took.
+    """One line of the file: a firmware (runtime aot), what it was built from, and its figures.
 
-    ``optimize`` is empty where kerf chooses. ``compiler`` is as the ELF has it, ``model_sha256`` its first digits; they
-    and the figures are empty in a line that is not measured yet. ``instructions`` is the median of SAMPLES inferences.
+    ``optimize`` is empty if kerf chooses the goal. ``compiler`` is the ELF's compiler string, ``model_sha256`` the
+    first DIGITS of the digest. These and the figures are empty until the line is measured. ``instructions`` is the
+    median of SAMPLES inferences.
     """
 
     model: str
@@ -52,12 +54,12 @@ class Budget:
 
 
 COLUMNS = tuple(field.name for field in fields(Budget))
-FIGURES = 3  # how many of them, the last, are numbers
+FIGURES = 3  # the last three columns are numbers
 
 
 @dataclass(frozen=True)
 class Checked:
-    """A budget and what was measured now; ``now`` is None where the run failed, as ``verdict`` says."""
+    """A budget and the new measurement; ``now`` is None if the run failed, and ``verdict`` is then the error."""
 
     budget: Budget
     now: Budget | None
@@ -69,7 +71,7 @@ class Checked:
 
 
 def load(path: Path = FILE) -> tuple[Budget, ...]:
-    """The budgets in their order. Raises KerfError, with the line, for a file that is not of this form."""
+    """The budgets in file order. Raises KerfError with the line number for a malformed file."""
     with path.open(encoding="utf-8", newline="") as stream:
         rows = csv.reader(stream)
         if tuple(next(rows, ())) != COLUMNS:
@@ -85,7 +87,7 @@ def _parse(row: list[str], where: str) -> Budget:
 
 
 def save(budgets: Sequence[Budget], path: Path = FILE) -> None:
-    """Writes the file, in the order given."""
+    """Writes the budgets to the file in the given order."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
@@ -94,7 +96,7 @@ def save(budgets: Sequence[Budget], path: Path = FILE) -> None:
 
 
 def measure(budget: Budget, progress: Progress) -> Budget:
-    """What the firmware takes now. Raises KerfError where it does not build or run, or where its outputs are wrong."""
+    """Builds and runs the firmware and returns its figures. Raises KerfError if that fails or an output is wrong."""
     named = Request(model=budget.model, mode=budget.mode, target=budget.target, optimize=budget.optimize or None)
     ask = replace(named, samples=SAMPLES)
     outcome = run(ask, progress, keep=False)
@@ -112,7 +114,7 @@ def measure(budget: Budget, progress: Progress) -> Budget:
 
 
 def judge(budget: Budget, now: Budget) -> str:
-    """Whether a budget is kept. Another .tflite or another compiler has other figures, which say nothing."""
+    """Compares a budget with its measurement. Figures of another .tflite or compiler are not comparable."""
     if None in budget.figures:
         return NEW
     if budget.model_sha256 != now.model_sha256:
@@ -128,9 +130,9 @@ def check(
     path: Path = FILE,
     measure: Callable[[Budget, Progress], Budget] = measure,
 ) -> tuple[Checked, ...]:
-    """Measures every firmware of the file; with ``update`` the file then holds what was measured.
+    """Measures every firmware listed in the file; with ``update``, writes the new figures back.
 
-    A run that fails does not keep the others from being measured, and its line stays as it is.
+    A failed run does not stop the others, and its line is left unchanged.
     """
     checked = []
     budgets = load(path)
@@ -149,13 +151,13 @@ def check(
 
 
 def require(checked: Sequence[Checked], updated: bool) -> None:
-    """Raises KerfError where a run failed or, unless the file was ``updated``, a figure is not the committed one."""
+    """Raises KerfError if a run failed or, unless the file was ``updated``, a figure differs from the committed one."""
     failed = sum(each.now is None for each in checked)
     if failed:
-        raise KerfError(f"{failed} of {len(checked)} runs failed, as the table says; their budgets stay as they were")
+        raise KerfError(f"{failed} of {len(checked)} runs failed (see the table); their budgets are unchanged")
     broken = sum(each.is_broken for each in checked)
     if broken and not updated:
         raise KerfError(
-            f"{broken} of {len(checked)} budgets are not what was measured; if that is intended, "
-            "`inv budgets --update` rewrites them"
+            f"{broken} of {len(checked)} budgets differ from the measurement; if the change is intended, run "
+            "`inv budgets --update`"
         )

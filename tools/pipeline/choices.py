@@ -1,6 +1,6 @@
-"""What the names in a Request stand for: the runtime, the target, and the line to its firmware.
+"""Resolves the names in a Request: the runtime, the target, and the line to its firmware.
 
-A task asks once, with `choose`; what it does from there on goes by the Choice.
+A task calls `choose` once and works with the Choice from then on.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -21,7 +21,7 @@ RUNTIMES: dict[str, Runtime] = {name: runtimes.find(name) for name in runtimes.k
 
 @dataclass(frozen=True)
 class Line:
-    """How a firmware is reached; ``emulator`` is None on a real board and on this machine."""
+    """How to reach a firmware; ``emulator`` is None for a real board and for the host."""
 
     emulator: str | None
     open: Callable[[Path], AbstractContextManager[Transport]]
@@ -29,15 +29,15 @@ class Line:
 
 @dataclass(frozen=True)
 class Interpreter:
-    """In place of a line: the interpreter on this machine runs the .tflite itself, so there is no firmware to reach."""
+    """Replaces a Line where an interpreter on the host runs the .tflite, so that there is no firmware to reach."""
 
 
 @dataclass(frozen=True, eq=False)
 class Choice:
-    """A Request and what its names stand for; ``known`` is the whole board table.
+    """A Request with its names resolved; ``known`` is the whole board table.
 
-    ``goals`` are what the model may be optimized for, the preferred first: the one asked for, or all that the runtime
-    has, and then the first counts with which the model fits. [None] for a runtime that leaves no choice.
+    ``goals`` are the optimization goals to try, in order: the requested one, or all goals of the runtime, of which the
+    first that makes the model fit is used. [None] for a runtime without goals.
     """
 
     ask: Request
@@ -48,36 +48,37 @@ class Choice:
 
     @cached_property
     def line(self) -> Line | Interpreter:
-        """How the firmware is reached, or what runs instead of one; raises as `choose_line` does."""
+        """How to reach the firmware, or the interpreter that replaces it; raises the errors of `choose_line`."""
         return choose_line(self)
 
     @property
     def interprets(self) -> bool:
-        """Whether there is no firmware for runtime and target."""
+        """Whether the .tflite runs in an interpreter on the host instead of in firmware."""
         return self.runtime.interprets(self.target)
 
     @property
     def conversion(self) -> Request:
-        """The Request as the model is converted for it: dense layers need one scale for all their weights where their
-        runtime's TFLM would get others wrong."""
+        """The Request to convert the model with: dense layers are quantized per tensor where the runtime's TFLM
+        library computes wrong results for per-channel weights."""
         is_needed = self.ask.per_tensor_dense or not self.runtime.takes_per_channel_dense(self.target)
         return replace(self.ask, per_tensor_dense=is_needed)
 
     def instead(self, **changes: Any) -> "Choice":
-        """The Choice for the same Request with other fields."""
+        """The Choice for the same Request with these fields changed."""
         return choose(replace(self.ask, **changes), self.known)
 
 
 def split(option: str, text: str) -> list[str]:
-    """The names in an option that takes several, with a comma between two; UsageError without any."""
+    """The names in a comma-separated option; UsageError if there are none."""
     names = list(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
     if not names:
-        raise UsageError(f"--{option} names nothing: give at least one name, with a comma between two")
+        raise UsageError(f"--{option} is empty: give one or more comma-separated names")
     return names
 
 
 def choose_modes(option: str, text: str | None, brings_its_own: bool) -> Sequence[str | None]:
-    """Some modes, or ``all`` of them; None is the mode that the model brings, or int8, as nothing asked for is."""
+    """The modes in a comma-separated option, or ``all``. None, also if no mode is given, stands for the mode of a model
+    that ``brings_its_own``, and otherwise for int8."""
     if not text:
         return [None]
     names, known = split(option, text), [*MODES, "all"]
@@ -90,9 +91,9 @@ def choose_modes(option: str, text: str | None, brings_its_own: bool) -> Sequenc
 
 
 def choose(ask: Request, known: Mapping[str, Target] | None = None) -> Choice:
-    """Runtime and target by their names, if the one can be built for the other.
+    """Resolves runtime and target. Raises UsageError if the runtime cannot be built for the target.
 
-    ``known`` is the board table, for who has read it already.
+    ``known`` is the board table, for callers that have already read it.
     """
     if ask.runtime not in RUNTIMES:
         raise UnknownName("runtime", ask.runtime, RUNTIMES)
@@ -100,13 +101,13 @@ def choose(ask: Request, known: Mapping[str, Target] | None = None) -> Choice:
     target = targets.find(ask.target, known)
     if ask.runtime not in target.runtimes:
         raise UsageError(
-            f"runtime {ask.runtime} cannot be built for {target.name}; it has: {', '.join(target.runtimes)}"
+            f"--runtime {ask.runtime} cannot be built for {target.name}; it supports: {', '.join(target.runtimes)}"
         )
     return Choice(ask, RUNTIMES[ask.runtime], target, known, _goals(ask.optimize, ask.runtime))
 
 
 def choose_goals(option: str, text: str, runtime: str) -> Sequence[str | None]:
-    """The goals in an option that takes several; [None] for a runtime that leaves no choice."""
+    """The goals in a comma-separated option; [None] for a runtime without goals."""
     return split(option, text) if text and runtime in RUNTIMES and RUNTIMES[runtime].goals() else [None]
 
 
@@ -115,27 +116,27 @@ def _goals(wanted: str | None, runtime: str) -> Sequence[str | None]:
     if wanted is None:
         return known or [None]
     if not known:
-        raise UsageError(f"--optimize does not apply to runtime {runtime}, whose kernels are those of its library")
+        raise UsageError(f"--optimize does not apply to --runtime {runtime}: its library determines the kernels")
     if wanted not in known:
-        raise UnknownName("goal of --optimize", wanted, known)
+        raise UnknownName("--optimize goal", wanted, known)
     return [wanted]
 
 
 def choose_line(choice: Choice) -> Line | Interpreter:
-    """The port the user named, else the emulator they named or the target's first, else this machine.
+    """The serial port given by --port, else the emulator given by --emulator or the target's first, else the host.
 
-    Raises MissingTool when that emulator is not installed.
+    Raises MissingTool if the emulator is not installed.
     """
     ask, target = choice.ask, choice.target
     if ask.any_firmware and not ask.port:
-        raise UsageError("--any-firmware needs --port: an emulator and this machine run what was just built")
+        raise UsageError("--any-firmware needs --port: emulators and the host always run the firmware just built")
     if ask.port and choice.interprets:
         raise UsageError(
-            f"runtime {ask.runtime} on {target.name} is an interpreter on this machine: name what is behind --port "
+            f"--runtime {ask.runtime} on {target.name} is an interpreter on this machine: name the board at --port "
             "with --target"
         )
     if ask.port and ask.emulator:
-        raise UsageError("--port means a real board and --emulator none: give one of them")
+        raise UsageError("--port selects a real board and --emulator an emulator: give only one of them")
     if ask.port:
         return board_line(ask.port, target)
     if choice.interprets:
@@ -145,14 +146,14 @@ def choose_line(choice: Choice) -> Line | Interpreter:
     if ask.emulator and ask.emulator not in target.emulators:
         raise UnknownName(f"emulator for {target.name}", ask.emulator, target.emulators)
     if not target.emulators:
-        raise UsageError(f"{target.name} has no emulator: plug the board in and give --port auto, or its serial port")
+        raise UsageError(f"{target.name} has no emulator: plug in the board and give --port auto or its serial port")
     emulator = target.emulators[ask.emulator or next(iter(target.emulators))]
     emulation = transports.find(emulator.name)
-    emulation.TOOL.require()  # before anything is trained or built for it
+    emulation.TOOL.require()  # fail before training or building anything
     return Line(emulator.name, lambda elf: emulation.open(elf, emulator))
 
 
 def board_line(port: str, target: Target) -> Line:
-    """The line to a real board; ``port`` as --port."""
+    """The line to a real board; ``port`` is the value of --port."""
     name = boards.resolve(port, target)
     return Line(None, lambda elf: boards.open(name, target))

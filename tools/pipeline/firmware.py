@@ -1,4 +1,4 @@
-"""The .tflite → firmware: compiled by its runtime, rendered as a project, linked, on its board."""
+"""The .tflite → firmware: compiled by its runtime, rendered as a project, linked, flashed."""
 
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
@@ -29,12 +29,12 @@ from .choices import RUNTIMES, Choice, Line, board_line, choose
 from .origin import brings_mode, in_float32, is_tflite, quantize, tflite_of
 
 ARENAS = "arenas"
-ARENA_SOURCES = ("sizing.py", "arena.py", "runtimes")  # of kerf, which decide how large an arena is found to be
+ARENA_SOURCES = ("sizing.py", "arena.py", "runtimes")  # kerf's sources that affect the arena size found
 
 
 @dataclass(frozen=True, eq=False)
 class Compiled:
-    """A model on its way to one runtime: what it computes, and what that runtime makes of it."""
+    """A quantized model and the program that its runtime compiled from it."""
 
     choice: Choice
     quantized: Quantized
@@ -51,7 +51,7 @@ class Compiled:
 
 @dataclass(frozen=True, eq=False)
 class Rendered:
-    """A compiled model as a PlatformIO project, and the folder it was written to, if it was."""
+    """A compiled model as a PlatformIO project; ``directory`` is None until the project is written to disk."""
 
     compiled: Compiled
     project: Project
@@ -72,8 +72,8 @@ class Built:
 
 @dataclass(frozen=True, eq=False)
 class Ready:
-    """A firmware that can be talked to, and the model in it. ``built`` is None for one that was there already: nobody
-    here knows what it was built from."""
+    """A firmware ready to run, and the model in it. ``built`` is None for firmware that was already on the device: its
+    build is unknown."""
 
     compiled: Compiled
     built: Built | None
@@ -81,21 +81,21 @@ class Ready:
 
     @property
     def wanted(self) -> Identity | None:
-        """What the firmware must be; None where any will do."""
+        """The identity that the firmware must report; None if any firmware is accepted."""
         return self.built.image.project.identity if self.built else None
 
     def open(self) -> AbstractContextManager[Transport]:
-        """The line to it; a firmware that was there already is behind a port, which asks for no ELF."""
+        """Opens the line to the firmware. Firmware that was already on the device needs no ELF."""
         return self.line.open(self.built.image.elf if self.built else Path())
 
 
 def compile(ask: Request, progress: Progress) -> Compiled:
-    """The graph, the kernels it calls, its memory plan; each operator is checked before anything is rendered."""
+    """Compiles the model: its graph, kernel calls and memory plan. Every operator is checked before rendering."""
     return compile_choice(choose(ask), progress)
 
 
 def compile_choice(choice: Choice, progress: Progress) -> Compiled:
-    """What `compile` makes of a Request."""
+    """`compile` for a Choice."""
     ask, target = choice.ask, choice.target
     try:
         return _compile(choice, progress)
@@ -104,7 +104,7 @@ def compile_choice(choice: Choice, progress: Progress) -> Compiled:
         if not others:
             raise
         raise UnsupportedModel(
-            f"{error}, or use --runtime {' or '.join(others)}, which takes this model on {target.name}"
+            f"{error}, or use --runtime {' or '.join(others)}, which supports this model on {target.name}"
         ) from error
 
 
@@ -114,7 +114,7 @@ def _compile(choice: Choice, progress: Progress) -> Compiled:
 
 
 def _program(choice: Choice, tflite: bytes, name: str) -> Program:
-    """For the first of the goals with which the model fits the target, or the first goal if it fits with none."""
+    """Compiles for the first goal with which the model fits the target, or for the first goal if it never fits."""
     tried = []
     for goal in choice.goals:
         program = choice.runtime.compile(tflite, name, choice.target, goal)
@@ -125,8 +125,8 @@ def _program(choice: Choice, tflite: bytes, name: str) -> Program:
 
 
 def _takes(choice: Choice) -> bool:
-    """Whether a runtime has really taken the model: as it is converted for that runtime, compiled, and, where it is an
-    interpreter that reads the file, run once on this machine."""
+    """Whether a runtime supports the model. Converts and compiles it for that runtime; for a runtime that interprets
+    the file, also runs one sample on the host."""
     try:
         compiled = _compile(choice, Progress())
         quantized = compiled.quantized
@@ -138,10 +138,10 @@ def _takes(choice: Choice) -> bool:
 
 
 def inspect(ask: Request, progress: Progress, with_original: bool = False) -> Mapping[str, Any]:
-    """What is inside a model; ``with_original`` also converts it to float32, for the real values of its weights.
+    """Describes a model's contents; ``with_original`` also converts it to float32 for the real values of its weights.
 
-    A .tflite is read and nothing else. What the target's runtimes cannot run is marked (of a model that is converted
-    for one of them, what that one cannot); without a kernel for everything there is no memory plan.
+    A .tflite is only read. Operators that a runtime of the target cannot run are marked; for a model that has to be
+    converted, only the requested runtime is checked. If that runtime cannot run the model, there is no memory plan.
     """
     choice = choose(ask)
     target, (tflite, name) = choice.target, tflite_of(choice.conversion, progress)
@@ -157,7 +157,7 @@ def inspect(ask: Request, progress: Progress, with_original: bool = False) -> Ma
 
 
 def _simplified(graph: Graph) -> Graph:
-    """The graph without what is known before it runs; as it is where it contradicts itself about that."""
+    """The graph with known values folded; unchanged if the file is inconsistent."""
     try:
         return passes.simplify(graph)
     except ModelError:
@@ -172,15 +172,15 @@ def view(ask: Request, progress: Progress) -> None:
 def _require_firmware(choice: Choice) -> None:
     if choice.interprets:
         raise UsageError(
-            f"there is no firmware of runtime {choice.ask.runtime} for {choice.target.name}: `inv run` runs the "
-            ".tflite itself there"
+            f"--runtime {choice.ask.runtime} has no firmware for {choice.target.name}: use `inv run`, which runs the "
+            ".tflite itself"
         )
 
 
 def _render(compiled: Compiled, progress: Progress, arena: Arena | None = None) -> Rendered:
-    """The PlatformIO project, not yet on disk; DoesNotFit before any compiler runs.
+    """Renders the PlatformIO project in memory. Raises DoesNotFit if the model cannot fit the target.
 
-    ``arena`` replaces the one that is known for the model.
+    ``arena`` overrides the arena known for the model.
     """
     ask, target, runtime = compiled.choice.ask, compiled.choice.target, compiled.choice.runtime
     graph, program, mode = compiled.graph, compiled.program, compiled.quantized.mode
@@ -188,7 +188,7 @@ def _render(compiled: Compiled, progress: Progress, arena: Arena | None = None) 
     if arena is None:
         arena = interpreter.estimate(compiled.quantized, graph)
         progress.warn(
-            "the arena is an upper bound, until `inv build` or `inv run` have found the smallest in an emulator"
+            "the arena is an upper bound until `inv build` or `inv run` finds the smallest one in an emulator"
         )
     platformio.check_fits(arena.bytes, program.constants_bytes, target)
     sources = runtime.sources(program, target, arena, mode=mode)
@@ -199,7 +199,7 @@ def _render(compiled: Compiled, progress: Progress, arena: Arena | None = None) 
 def render_to_disk(
     ask: Request, progress: Progress, out: Path | None = None, arena: Arena | None = None, force: bool = False
 ) -> Rendered:
-    """The project in the folder ``out``, or under build/; ``force`` writes over what has been changed there since."""
+    """Writes the project to the folder ``out``, or under build/; ``force`` overwrites files edited there."""
     choice = choose(ask)
     _require_firmware(choice)
     rendered, directory = _placed(compile_choice(choice, progress), progress, out, arena)
@@ -210,7 +210,7 @@ def render_to_disk(
 def _placed(
     compiled: Compiled, progress: Progress, out: Path | None = None, arena: Arena | None = None
 ) -> tuple[Rendered, Path]:
-    """The project and the folder that it belongs in."""
+    """The rendered project and the folder to write it to."""
     rendered = _render(compiled, progress, arena)
     goal, default = compiled.program.goal, next(iter(compiled.choice.runtime.goals()), None)
     parts = (rendered.project.runtime, rendered.target.name, goal if goal != default else None)
@@ -226,39 +226,37 @@ def _title(rendered: Rendered) -> str:
 def _write(
     rendered: Rendered, directory: Path, progress: Progress, *, force: bool = True, is_own: bool = True
 ) -> Rendered:
-    """Needs the folder's lock, as everything that takes a Rendered with a directory does."""
+    """Writes the project. The caller holds the folder's lock, as for every function that takes a written project."""
     written = write.write(rendered.project, directory, force=force)
     _warn_of_changes(written, directory, progress, force=force, is_own=is_own)
-    platformio.bootstrap(progress)  # so that a plain `pio run` in the folder works, too
+    platformio.bootstrap(progress)  # so that a plain `pio run` in the folder also works
     what = f"{rendered.project.runtime} for {rendered.target.name}"
     progress.say(f"rendered {what}: {directory} ({written.changed or 'no'} files changed)")
     return replace(rendered, directory=directory)
 
 
 def _warn_of_changes(written: write.Written, directory: Path, progress: Progress, *, force: bool, is_own: bool) -> None:
-    """One warning about files that somebody has changed, one about files that are built and not kerf's."""
+    """Warns about edited files, and about files in the build that kerf did not write."""
     if written.edited and force:
-        own = "; to keep changes, make a project of your own with `inv render --out DIR`" if is_own else ""
-        progress.warn(f"overwrote what had been changed in {directory}: {_listed(written.edited)}{own}")
+        own = "; to keep edits, render your own copy with `inv render --out DIR`" if is_own else ""
+        progress.warn(f"overwrote edited files in {directory}: {_listed(written.edited)}{own}")
     elif written.edited:
-        progress.warn(
-            f"kept what has been changed in {directory}: {_listed(written.edited)}; --force overwrites these files"
-        )
+        progress.warn(f"kept edited files in {directory}: {_listed(written.edited)}; --force overwrites them")
     if written.foreign and force and is_own:
         progress.warn(
-            f"the firmware is built with files in {directory} that kerf did not write: {_listed(written.foreign)}; "
+            f"the build includes files in {directory} that kerf did not write: {_listed(written.foreign)}; "
             "move them elsewhere to measure the model alone"
         )
 
 
 def _listed(names: Sequence[str], most: int = 5) -> str:
-    """Some names, and how many there are besides."""
+    """The first ``most`` names, and the number of those left out."""
     more = f" and {len(names) - most} more" if len(names) > most else ""
     return f"{', '.join(names[:most])}{more}"
 
 
 def _sizing_target(choice: Choice) -> Target:
-    """Where the arena is tried: the target itself if it has an emulator, else the one that the board table names."""
+    """The target to size the arena on: the target itself if it has an emulator, else the board table's sized_on."""
     target = choice.target
     return target if target.emulators else targets.find(target.tflm.get("sized_on", target.name), choice.known)
 
@@ -270,7 +268,7 @@ def _arena_key(compiled: Compiled, target: Target) -> str:
 
 
 def _known_arena(compiled: Compiled) -> Arena | None:
-    """The planned arena, or the one that was found by trying; None when it was not tried yet."""
+    """The planned arena, or the cached result of a search; None if neither exists yet."""
     if compiled.plan is not None:
         return Arena(compiled.plan.arena_bytes, "planned")
     choice = compiled.choice
@@ -280,9 +278,9 @@ def _known_arena(compiled: Compiled) -> Arena | None:
 
 
 def _size_arena(compiled: Compiled, progress: Progress) -> None:
-    """Finds the smallest arena by trying, where it is neither planned nor known, and remembers it.
+    """Searches for the smallest arena in an emulator, unless it is planned or cached, and caches the result.
 
-    For a board without an emulator another target stands in; what it lacks is a warning, as the estimate remains.
+    A board without an emulator is sized on another target. If that fails, a warning is given and the estimate is used.
     """
     choice = compiled.choice
     target, tried_on = choice.target, _sizing_target(choice)
@@ -300,15 +298,15 @@ def _size_arena(compiled: Compiled, progress: Progress) -> None:
     except (BuildError, MissingTool, TransportError) as error:
         if tried_on.name == target.name:
             raise
-        progress.warn(f"the arena for {target.name} could not be found by trying on {tried_on.name}: {error}")
+        progress.warn(f"could not determine the arena size for {target.name} on {tried_on.name}: {error}")
         return
     sizing.remember(places.cache() / ARENAS, _arena_key(compiled, tried_on), found)
 
 
 def build(ask: Request, progress: Progress) -> Built:
-    """The linked firmware; compiles only what changed.
+    """Builds the firmware; compiles only what changed.
 
-    Where the arena's size is not known yet, it is found first, by trying in an emulator.
+    If the arena size is not known yet, it is first determined in an emulator.
     """
     with _built(choose(ask), progress) as built:
         return built
@@ -316,7 +314,7 @@ def build(ask: Request, progress: Progress) -> Built:
 
 @contextmanager
 def _built(choice: Choice, progress: Progress) -> Iterator[Built]:
-    """What `build` makes; nobody else writes its folder while the context lasts."""
+    """`build` for a Choice; the project's folder is locked for the duration of the context."""
     _require_firmware(choice)
     compiled = compile_choice(choice, progress)
     _size_arena(compiled, progress)
@@ -338,14 +336,14 @@ def _linked(compiled: Compiled, progress: Progress, arena: Arena | None = None) 
 
 
 def platformio_settings(rendered: Rendered) -> Mapping[str, str]:
-    """PlatformIO's, for building and uploading: what projects have in common is compiled once."""
+    """PlatformIO's settings for building and uploading: shared objects are compiled once for all projects."""
     return platformio.shared(places.cache(), rendered.project, rendered.target)
 
 
 def flash(ask: Request, progress: Progress) -> tuple[Built, str | None]:
-    """Builds if needed and writes the firmware to the board; also returns the port the board has afterwards."""
+    """Builds if needed and flashes the board; also returns the board's serial port after flashing."""
     choice = choose(ask)
-    flasher.find(choice.target, ask.port)  # a board that is not there is known before anything is built
+    flasher.find(choice.target, ask.port)  # report a missing board before building
     with _built(choice, progress) as built:
         return built, _upload(built, progress)
 
@@ -358,16 +356,16 @@ def _upload(built: Built, progress: Progress) -> str | None:
 
 
 def monitor(ask: Request) -> None:
-    """Shows what the board says until Ctrl-C."""
+    """Shows the board's serial output until Ctrl-C."""
     terminal.monitor(ask.port or boards.AUTO, targets.find(ask.target))
 
 
 @contextmanager
 def ready(choice: Choice, progress: Progress) -> Iterator[Ready]:
-    """The firmware, on its board where there is one, and how it is reached; with ``any_firmware`` nothing is built and
-    nothing flashed.
+    """Builds the firmware and flashes it if --port is a board; with ``any_firmware``, neither.
 
-    Its ELF is a copy, which is there as long as the context: another kerf may build the project anew meanwhile.
+    The ELF is a temporary copy that lives as long as the context, since another kerf process may rebuild the project
+    meanwhile.
     """
     ask, target, line = choice.ask, choice.target, choice.line
     _require_firmware(choice)
@@ -377,11 +375,11 @@ def ready(choice: Choice, progress: Progress) -> Iterator[Ready]:
         return
     is_flashed = bool(ask.port) and not boards.is_url(ask.port or "")
     if is_flashed:
-        flasher.find(target, ask.port)  # a board that is not there is known before anything is built
+        flasher.find(target, ask.port)  # report a missing board before building
     with ExitStack() as run:
         with _built(choice, progress) as built:
             if is_flashed and (port := _upload(built, progress)):
-                line = board_line(port, target)  # it may have another name since
+                line = board_line(port, target)  # flashing may have changed the port's name
             assert built.rendered.directory is not None
             elf = run.enter_context(files.temporary(built.rendered.directory / built.image.elf.name))
             run.enter_context(places.locked(elf, progress, f"running {_title(built.rendered)}"))

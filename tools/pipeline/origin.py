@@ -1,4 +1,4 @@
-"""Request → the .tflite and its vectors: which model and data the user means, trained, compressed, quantized."""
+"""Request → the .tflite and its test vectors: finds the model and data, then trains, compresses and quantizes."""
 
 import re
 from collections.abc import Sequence
@@ -22,11 +22,11 @@ from ..values import MODES, Quantized, Request, Trained
 from . import places
 from .choices import choose_modes
 
-MAX_STEM = 64  # letters of a file's name that its folder has; what tells folders apart is the digest
+MAX_STEM = 64  # characters of a file's name used in its folder's name; the digest keeps folders distinct
 
 
 def dataset(ask: Request, progress: Progress) -> Data | None:
-    """The folder of images behind --data; None where --data is something else or absent."""
+    """The images in the folder given by --data; None if --data is not a folder or not given."""
     if not ask.data or not Path(ask.data).is_dir():
         return None
     pixels = pixel_range(ask)
@@ -38,24 +38,24 @@ def dataset(ask: Request, progress: Progress) -> Data | None:
 
 
 def check_name(ask: Request) -> None:
-    """Raises UnknownName where the model's name is none; whether there is such a file is not looked at."""
+    """Raises UnknownName for an unknown model name; does not check that a model file exists."""
     base = compressor.parse(ask.model)[0]
     if not is_path(base):
         models.find(base)
 
 
 def pixel_range(ask: Request) -> Range:
-    """Which numbers the model takes for the pixels of images."""
+    """The range of pixel values that the model expects."""
     base = compressor.parse(ask.model)[0]
     return choose(ask.pixels, Path(base) if is_path(base) else None)
 
 
 def train(ask: Request, progress: Progress, epochs: int | None = None, seed: int = trainer.SEED) -> Trained:
-    """Trains a model that comes with kerf; a path is a model that is trained already."""
+    """Trains one of kerf's models; UsageError for a path, which is an already trained model."""
     if compressor.parse(ask.model)[1]:
-        raise UsageError(f"{ask.model} is made by `inv compress --model {ask.model}`, which trains what it needs")
+        raise UsageError(f"{ask.model} is a compressed model: use `inv compress --model {ask.model}`, which trains it")
     if is_path(ask.model):
-        raise UsageError(f"{ask.model} is a file and trained already; go on with `inv quantize --model {ask.model}`")
+        raise UsageError(f"{ask.model} is an already trained model: continue with `inv quantize --model {ask.model}`")
     _check_epochs(epochs)
     data, directory = _own_data(ask, progress), _folder(ask, ask.model)
     with places.locked(directory, progress, f"training {ask.model}"):
@@ -64,18 +64,18 @@ def train(ask: Request, progress: Progress, epochs: int | None = None, seed: int
 
 def _check_epochs(epochs: int | None) -> None:
     if epochs is not None and epochs < 1:
-        raise UsageError(f"--epochs {epochs}: give at least 1, or leave it away")
+        raise UsageError(f"--epochs {epochs}: give at least 1, or omit the option")
 
 
 def _trained(ask: Request, data: Data | None, progress: Progress) -> Trained:
-    """What `inv train` made, with the epochs and the seed that it was given; trained now where there is nothing."""
+    """The model that `inv train` left, whatever its epochs and seed; trained now if there is none."""
     directory = _folder(ask, ask.model)
     with places.locked(directory, progress, f"training {ask.model}"):
         return trainer.train(ask.model, directory, progress, data=data, keep=True)
 
 
 def _folder(ask: Request, name: str) -> Path:
-    """Where the model of this name lies; with --data apart from the others, for to train again may take hours."""
+    """The folder of the model of this name. With --data it is a separate one, since retraining may take hours."""
     if not ask.data:
         return places.BUILD / folder_name(name)
     where = Path(ask.data).resolve()
@@ -84,9 +84,9 @@ def _folder(ask: Request, name: str) -> Path:
 
 
 def _base(model: str) -> str:
-    """What the folders of a model begin with: its name, or that of its file and the beginning of its SHA-256.
+    """The prefix of a model's folder names: its name, or its file's name and the start of the file's SHA-256.
 
-    Two files of the same name are two models, and a file that has changed is another one.
+    So two files with the same name are different models, and so are two versions of one file.
     """
     if not is_path(model):
         return model
@@ -97,15 +97,15 @@ def _base(model: str) -> str:
 
 
 def _own_data(ask: Request, progress: Progress) -> Data | None:
-    """What stands in for the data of a model that comes with kerf: a folder of images, or nothing."""
+    """The user's images that replace the data of one of kerf's models; None without --data."""
     models.find(ask.model)
     if ask.data:
         trainer.require_trainable(ask.model)
     data = dataset(ask, progress)
     if ask.data and data is None:
         raise UsageError(
-            f"{ask.data} is no folder: for {ask.model}, --data is a folder with one folder of images per class "
-            "(an .npz is for a model of your own)"
+            f"--data {ask.data} is not a folder: {ask.model} needs a folder with one subfolder of images per class "
+            "(an .npz works only for your own model files)"
         )
     return data
 
@@ -118,13 +118,13 @@ def compress(
     qat: bool = False,
     epochs: int | None = None,
 ) -> tuple[Compressed, ...]:
-    """The model after each step that its name and the options ask for."""
+    """The model after each compression step in its name and in the options."""
     base, named = compressor.parse(ask.model)
     more = compressor.steps(channels, sparsity, qat)
     compressor.check((*named, *more))
     _check_epochs(epochs)
     if not (named or more):
-        raise UsageError("there is nothing to do: give --channels, --sparsity, --qat or several of them")
+        raise UsageError("nothing to do: give at least one of --channels, --sparsity and --qat")
     return _compress(replace(ask, model=base), named, progress, more, epochs)[0]
 
 
@@ -135,16 +135,16 @@ def _compress(
     more: Sequence[compressor.Step] = (),
     epochs: int | None = None,
 ) -> tuple[tuple[Compressed, ...], Data]:
-    """Each step from the result of the one before, and the data that all of them are trained and tested with.
+    """Applies the steps in order; also returns the data that they are trained and tested with.
 
-    What is ``named`` may be there already: without ``epochs`` it keeps those that it was made with.
+    ``named`` steps may have been made earlier: without ``epochs``, they keep the epochs they were made with.
     """
     if is_path(ask.model):
         path = Path(ask.model)
         source, recipe = Trained(shown(path), path, None), compressor.Recipe()
         compressor.check_source(path)
         if not ask.data:
-            raise UsageError(f"{ask.model} is trained on when it is compressed: give --data, a folder or an .npz")
+            raise UsageError(f"compressing {ask.model} includes training: give --data, an image folder or an .npz")
         pictures = dataset(ask, progress)
         data = pictures or held_out.read_npz(Path(ask.data))
     else:
@@ -169,7 +169,7 @@ def _compress(
 
 
 def quantize_all(ask: Request, progress: Progress) -> tuple[Quantized, ...]:
-    """The .tflite in each of the modes that ``ask.mode`` names: several with a comma between two, or all."""
+    """The .tflite in each mode of ``ask.mode``: comma-separated names, or all."""
     modes = choose_modes("mode", ask.mode, brings_mode(ask.model))
     return tuple(quantize(replace(ask, mode=mode), progress) for mode in modes)
 
@@ -180,15 +180,15 @@ def _check_mode(ask: Request) -> None:
 
 
 def quantize(ask: Request, progress: Progress) -> Quantized:
-    """The .tflite in the mode asked for, and the vectors that prove it.
+    """The .tflite in the requested mode, and its test vectors.
 
-    No target is looked at: a Choice's `conversion` is what a target needs.
+    Ignores the target: the Request that a target needs is its Choice's `conversion`.
     """
     _check_mode(ask)
     choose(ask.pixels, None)
     count = samples.parse_calibration(ask.calibration)
     if ask.samples < 0:
-        raise UsageError(f"--samples {ask.samples}: give a number above 0, or leave it away for all of them")
+        raise UsageError(f"--samples {ask.samples}: give a positive number, or omit the option for all samples")
     base, steps = compressor.parse(ask.model)
     name = compressor.name(_base(base), steps)
     if steps:
@@ -200,7 +200,7 @@ def quantize(ask: Request, progress: Progress) -> Quantized:
     elif is_path(ask.model):
         path = Path(ask.model)
         source = Trained(shown(path), path, None)
-        # A .tflite has a mode already: whatever is asked for must be that.
+        # A .tflite already has a mode, which a requested mode must match.
         mode = ask.mode if path.suffix == ".tflite" else ask.mode or "int8"
         pictures = dataset(ask, progress)
         data = pictures or (Path(ask.data) if ask.data else None)
@@ -224,7 +224,7 @@ def quantize(ask: Request, progress: Progress) -> Quantized:
 
 
 def tflite_of(ask: Request, progress: Progress) -> tuple[bytes, str]:
-    """The .tflite and the model's name. A file that is one is read and not run: nothing is known of its outputs."""
+    """The .tflite and the model's name. A user's .tflite is only read, not run, so its outputs are unknown."""
     if not is_tflite(ask):
         quantized = quantize(ask, progress)
         return quantized.tflite, quantized.model
@@ -236,20 +236,20 @@ def tflite_of(ask: Request, progress: Progress) -> tuple[bytes, str]:
 
 
 def in_float32(ask: Request, progress: Progress) -> Quantized | None:
-    """The model in float32; None where it is asked for itself, or only a .tflite is known."""
+    """The model in float32; None if that is the requested mode, or if the model cannot be converted to it."""
     if ask.mode == "float32" or brings_mode(ask.model):
         return None
     return quantize(replace(ask, mode="float32"), progress)
 
 
 def brings_mode(model: str) -> bool:
-    """Whether the model is a .tflite, as one trained for int8 is, too: it cannot be converted to another mode."""
+    """Whether the model has a fixed mode: a .tflite, or a model trained quantization-aware for int8."""
     steps = compressor.parse(model)[1]
     return steps[-1].way == "qat" if steps else _is_tflite(model)
 
 
 def is_tflite(ask: Request) -> bool:
-    """Whether the model is a .tflite of the user's."""
+    """Whether the model is a user's .tflite."""
     return not compressor.parse(ask.model)[1] and _is_tflite(ask.model)
 
 
@@ -258,16 +258,16 @@ def _is_tflite(model: str) -> bool:
 
 
 def is_path(model: str) -> bool:
-    """Whether --model is a file or folder: it has a separator or a suffix, or is no known name but exists."""
+    """Whether --model is a path: it has a separator or a suffix, or is an existing file that is no known name."""
     path = Path(model)
     return bool(path.suffix) or len(path.parts) > 1 or (model not in models.known() and path.exists())
 
 
 def shown(path: Path) -> str:
-    """A model's name from its file's, which on Linux may be bytes that no text stands for."""
+    """A model's display name from its file's, which on Linux may not be valid UTF-8."""
     return path.stem.encode("utf-8", "replace").decode()
 
 
 def folder_name(stem: str) -> str:
-    """A model's name as a folder below build/: letters, digits, dot, dash, underscore, plus."""
+    """A model's name as a folder name: only letters, digits, dots, dashes, underscores and plus signs."""
     return re.sub(r"[^\w.+-]+", "_", stem, flags=re.ASCII).strip(".") or "model"

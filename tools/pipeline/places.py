@@ -1,4 +1,4 @@
-"""Where things lie under build/, and whose turn it is there."""
+"""The layout of build/, and locks on its folders."""
 
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -12,7 +12,7 @@ FIRMWARE = ROOT / "firmware"
 
 
 def records() -> Path:
-    """One line a measurement."""
+    """All measurements, one per line."""
     return BUILD / "measurements.jsonl"
 
 
@@ -21,25 +21,25 @@ def report() -> Path:
 
 
 def details() -> Path:
-    """What the report shows of runs beyond their records."""
+    """Details of runs that the report shows in addition to their records."""
     return BUILD / "details"
 
 
 def data() -> Path:
-    """Decoded images, for all models."""
+    """Decoded images, shared by all models."""
     return BUILD / "data"
 
 
 def cache() -> Path:
-    """Compiled objects, libraries and arena sizes, for all projects."""
+    """Compiled objects, libraries and arena sizes, shared by all projects."""
     return BUILD / ".cache"
 
 
-def locked(place: Path, progress: Progress, doing: str) -> AbstractContextManager[None]:
-    """Keeps every other kerf in this checkout away from ``place``, as tools/locks.py has it."""
-    return locks.locked(BUILD, place, progress, doing)
+def locked(path: Path, progress: Progress, doing: str) -> AbstractContextManager[None]:
+    """Locks ``path`` against every other kerf process in this checkout (tools/locks.py)."""
+    return locks.locked(BUILD, path, progress, doing)
 
 
 def clear(progress: Progress) -> None:
-    """Removes build/ once no other kerf is at work in it."""
+    """Removes build/ once no other kerf process is using it."""
     locks.clear(BUILD, progress)

@@ -1,4 +1,4 @@
-"""Firmware → what it measures: the test set through it, compared with the oracle, kept and reported."""
+"""Firmware → measurement: runs the test set, compares outputs with the oracle, records and reports the result."""
 
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -27,13 +27,13 @@ from .choices import Choice, Interpreter, choose, choose_goals, choose_line, cho
 from .firmware import Built, Compiled, compile_choice, ready
 from .origin import brings_mode, check_name, in_float32, pixel_range, quantize
 
-INTERPRETER = "interpreter"  # where classify runs when no target is asked for
+INTERPRETER = "interpreter"  # where classify runs by default
 
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
-    """A measurement and what it was made of, for reports. ``built`` is None for a firmware that was there already, and
-    for the interpreter of this machine; the ELF that ran is no longer there."""
+    """A measurement and the model and build behind it, for reports. ``built`` is None for firmware that was already on
+    the device and for the host's interpreter. Its ELF has been deleted."""
 
     measurement: Measurement
     compiled: Compiled
@@ -44,7 +44,7 @@ class Outcome:
 
 @dataclass(frozen=True, eq=False)
 class Failure:
-    """A run that came to nothing, and why."""
+    """A failed run and its error."""
 
     ask: Request
     error: KerfError
@@ -56,18 +56,18 @@ class Failure:
 
 
 def run(ask: Request, progress: Progress, keep: bool = True) -> Outcome:
-    """Sends the whole test set through the firmware, compares every output with the oracle's, and keeps the record.
+    """Runs the whole test set on the firmware, compares every output with the oracle's, and records the measurement.
 
-    With ``keep`` off, the measurement of a firmware appears in no record and no report.
+    Without ``keep``, the measurement of a firmware is neither recorded nor reported.
 
-    A board behind a port of this machine is flashed first; behind a URL it is taken as it is. Either way it must say
-    that it runs the firmware that was built here, unless ``ask`` wants any.
+    A board on a local serial port is flashed first; one at a URL is not. Either must report the identity of the
+    firmware built here, unless ``ask.any_firmware`` is set.
     """
     return run_choice(choose(ask), progress, keep)
 
 
 def run_choice(choice: Choice, progress: Progress, keep: bool = True) -> Outcome:
-    """What `run` makes of a Request."""
+    """`run` for a Choice."""
     if choice.interprets:
         return _interpret(choice, progress)
     with ready(choice, progress) as firmware:
@@ -82,14 +82,14 @@ def run_choice(choice: Choice, progress: Progress, keep: bool = True) -> Outcome
 
 
 def compare(ask: Request, progress: Progress, samples: int = 1) -> Comparison:
-    """Layer by layer: the float model, LiteRT, TFLM and the first ``samples`` of the test set on the device."""
+    """Compares every layer's output of the float model, LiteRT, TFLM and the device, for the first ``samples``."""
     if samples < 1:
-        raise UsageError(f"--samples {samples}: at least one sample must go to the device")
+        raise UsageError(f"--samples {samples}: compare needs at least one sample")
     choice = choose(ask)
     if choice.interprets:
         raise UsageError(
-            f"runtime {ask.runtime} on {ask.target} is TFLM's interpreter, which compare runs in any case; "
-            "choose a target with firmware"
+            f"--runtime {ask.runtime} on {ask.target} is TFLM's interpreter, which compare always runs: "
+            "choose a --target with firmware"
         )
     with ready(choice, progress) as firmware:
         original = in_float32(ask, progress)
@@ -105,28 +105,28 @@ def compare(ask: Request, progress: Progress, samples: int = 1) -> Comparison:
 
 
 def _like(tensor: Tensor | None) -> npt.NDArray[Any]:
-    """An array of a tensor's shape and type; empty where there is none."""
+    """An array of a tensor's shape and type; empty without a tensor."""
     return np.zeros(0, np.int8) if tensor is None else np.zeros(tensor.shape, tensor.dtype.value)
 
 
 def classify(ask: Request, wanted: Sequence[str], progress: Progress) -> tuple[classifier.Prediction, ...]:
-    """What the model sees in pictures: in an interpreter of this machine, or on the target where ``ask`` names one.
+    """Classifies images in the host's interpreter, or on the target if ``ask`` names one.
 
-    What a device answers must be what the interpreter does; raises Mismatch otherwise.
+    Raises Mismatch if a device's outputs differ from the interpreter's.
     """
     paths = classifier.find(wanted)
     with ExitStack() as stack:
         firmware = None
         if ask.target == INTERPRETER:
             if ask.port or ask.emulator or ask.any_firmware:
-                raise UsageError("--port, --emulator and --any-firmware need --target: say what is behind them")
+                raise UsageError("--port, --emulator and --any-firmware need --target: name the device they refer to")
             quantized = quantize(ask, progress)
         else:
             firmware = stack.enter_context(ready(choose(ask), progress))
             quantized = firmware.compiled.quantized
         pictures = classifier.prepare(paths, quantized, pixel_range(ask).name, ask.skip_bad)
         if pictures.left_out:
-            progress.warn(f"{counted(len(pictures.left_out), 'file')} left out; the first: {pictures.left_out[0]}")
+            progress.warn(f"skipped {counted(len(pictures.left_out), 'file')}; the first: {pictures.left_out[0]}")
         found = oracle.expected(quantized.tflite, [pictures.inputs], quantized.model)
         if firmware is None:
             return classifier.predict(pictures, found.outputs[0], quantized, found.oracle)
@@ -142,25 +142,25 @@ def classify(ask: Request, wanted: Sequence[str], progress: Progress) -> tuple[c
         if differing and steps is not None:
             progress.warn(
                 f"{where} differs from {found.oracle} by at most {steps:.0f} steps, "
-                "which proves nothing: it is not TFLM"
+                "which is inconclusive, since it is not TFLM"
             )
         elif differing:
-            raise Mismatch(f"{where} computed other numbers than {found.oracle} for {pictures.paths[differing[0]]}")
+            raise Mismatch(f"the outputs of {where} and {found.oracle} differ for {pictures.paths[differing[0]]}")
         return classifier.predict(pictures, device.outputs[0], quantized, where)
 
 
 def bench_all(
     ask: Request, model: str, mode: str, runtime: str, target: str, progress: Progress, optimize: str = ""
 ) -> tuple[Outcome | Failure, ...]:
-    """A run for each combination of the comma-separated names (modes: or all); a wrong name ends it before the first.
+    """A run for each combination of the comma-separated names (for modes, also all). All names are checked first.
 
-    A run that fails does not keep the others from being measured.
+    A failed run does not stop the others.
 
-    All runs of a model and mode are of the same .tflite: what one of them cannot take, none gets.
+    All runs of one model and mode use the same .tflite: if one of them needs per-tensor dense layers, all get them.
     """
     runtimes, targets = split("runtimes", runtime), split("targets", target)
     if ask.any_firmware and len(runtimes) * len(targets) > 1:
-        raise UsageError("--any-firmware measures the one firmware that is there: give one runtime and one target")
+        raise UsageError("--any-firmware measures a single firmware: give one runtime and one target")
     asks = [
         replace(ask, model=a, mode=b, runtime=c, target=d, optimize=e)
         for a in split("models", model)
@@ -184,30 +184,30 @@ def bench_all(
 
 
 def require_match(outcomes: Sequence[Outcome | Failure]) -> None:
-    """Raises KerfError where a run failed, and Mismatch unless every output of every run was the oracle's.
+    """Raises KerfError if a run failed, and Mismatch if any output of any run differs from the oracle's.
 
-    LiteRT's integers are not TFLM's: where it stands in, a difference is reported and proves nothing.
+    Where LiteRT stands in for TFLM, its integer results may differ legitimately, so a difference is only reported.
     """
     failed = [outcome for outcome in outcomes if isinstance(outcome, Failure)]
     if failed:
-        raise KerfError(f"{len(failed)} of {len(outcomes)} runs failed, as the table says; the other records are kept")
+        raise KerfError(f"{len(failed)} of {len(outcomes)} runs failed (see the table); the others are recorded")
     for outcome in outcomes:
         assert isinstance(outcome, Outcome)
         m = outcome.measurement
         if m.mismatches and wording.STEPS not in m.extra:
             oracle = outcome.compiled.quantized.vectors.oracle
             raise Mismatch(
-                f"{m.mismatches} of {m.samples} samples of {m.model} {m.mode} differ from {oracle} on {m.target}: the "
-                f"{m.kernels} kernels of {m.runtime} or the board computed other numbers, and `inv compare` shows in "
-                "which layer; the record is kept"
+                f"{m.mismatches} of {m.samples} samples of {m.model} {m.mode} on {m.target} differ from {oracle} "
+                f"({m.runtime}, {m.kernels} kernels): `inv compare` shows the first layer that differs; the "
+                "measurement is recorded"
             )
 
 
 def write_report(progress: Progress, out: Path | None = None) -> Path:
-    """The HTML page of all measurements, the newest in detail; returns its path."""
+    """Writes the HTML page of all measurements, with details of the newest; returns its path."""
     measurements = records.load(places.records(), progress.warn)
     if not measurements:
-        raise UsageError("there is nothing to report yet; `inv run` makes a measurement")
+        raise UsageError("there is nothing to report yet: measure something with `inv run`")
     path = out or places.report()
     newest = measurements[-1]
     kept_of_run, compared = (kept.read(places.details(), what, newest) for what in (kept.DETAILS, kept.COMPARISON))
@@ -222,7 +222,7 @@ def write_report(progress: Progress, out: Path | None = None) -> Path:
 
 @dataclass(frozen=True)
 class _Subject:
-    """What ran, by the record's fields; sizes are None for a firmware that somebody else has built."""
+    """What ran, in terms of the record's fields; sizes are None for firmware that was not built here."""
 
     runtime: str
     target: str
@@ -232,7 +232,7 @@ class _Subject:
 
 
 def _of_firmware(built: Built | None, device: DeviceRun) -> _Subject:
-    """The firmware that was built here, else what it says of itself."""
+    """The firmware built here, or, if there is none, the firmware's own description of itself."""
     if built is None:
         who = device.identity
         assert who is not None
@@ -255,7 +255,7 @@ def _outcome(
     progress: Progress,
     keep: bool = True,
 ) -> Outcome:
-    """The measurement that a run amounts to, compared and, with ``keep``, recorded."""
+    """Compares a run's outputs, makes the measurement and, with ``keep``, records it."""
     quantized, vectors = compiled.quantized, compiled.quantized.vectors
     on_device, on_host = (bench.accuracy(vectors, outputs) for outputs in (device.outputs, vectors.expected))
     per_op = None
@@ -301,7 +301,7 @@ def _outcome(
 
 
 def _details(compiled: Compiled, built: Built | None, outputs: Sequence[npt.NDArray[Any]]) -> dict[str, Any]:
-    """What the report shows of a run beyond its record; of what was not built here, nothing of its memory."""
+    """Details for the report in addition to the record; without memory for firmware that was not built here."""
     if built is None:
         return details.of(compiled.quantized, compiled.graph, None, None, outputs, None, ())
     program, parts = compiled.program, sections.read(built.image.elf)
@@ -310,9 +310,9 @@ def _details(compiled: Compiled, built: Built | None, outputs: Sequence[npt.NDAr
 
 
 def _interpret(choice: Choice, progress: Progress) -> Outcome:
-    """A run without firmware: the .tflite in the interpreter of this machine.
+    """Runs the .tflite in the host's interpreter, without firmware.
 
-    Its flash is the model's own bytes: the interpreter is part of Python, and so are its stack and its static data.
+    Flash counts only the model: the interpreter's code, stack and static data belong to the Python process.
     """
     assert isinstance(choice.line, Interpreter)
     compiled = compile_choice(choice, progress)
@@ -325,7 +325,7 @@ def _interpret(choice: Choice, progress: Progress) -> Outcome:
 
 
 def commit() -> str | None:
-    """The checkout's commit, with a + when files differ from it; None outside a checkout."""
+    """The checkout's commit, with a + if the working tree is dirty; None outside a checkout."""
     command = ["git", "-C", str(places.ROOT), "describe", "--always", "--abbrev=12", "--dirty=+", "--exclude=*"]
     try:
         done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=True, timeout=20)
@@ -335,5 +335,5 @@ def commit() -> str | None:
 
 
 def clean(progress: Progress) -> None:
-    """Removes build/, once no other kerf is at work in it."""
+    """Removes build/ once no other kerf process is using it."""
     places.clear(progress)
