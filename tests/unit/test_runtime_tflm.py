@@ -99,7 +99,7 @@ def test_per_channel_dense_weights_are_refused_where_they_would_be_silently_wron
 ) -> None:
     model = graph("FULLY_CONNECTED", DType.INT8, DType.INT8, scales=(0.5, 0.25))
     said = refusal(model, stm32f4)
-    assert "operator 0 FULLY_CONNECTED 'me' has weights quantized per channel" in said
+    assert "operator 0 FULLY_CONNECTED 'me' has per-channel weights" in said
     assert "_experimental_disable_per_channel_quantization_for_dense_layers = True" in said
     assert not tflm.takes_per_channel_dense(stm32f4)
     assert tflm.takes_per_channel_dense(esp32)
@@ -216,14 +216,12 @@ def test_a_folder_is_known_by_its_manifest(tmp_path: Path, stm32f4: Target) -> N
 
 
 def test_a_folder_that_is_not_there_is_refused(tmp_path: Path, stm32f4: Target) -> None:
-    with pytest.raises(
-        UsageError, match=r"the TFLM library /.*/gone is no folder; custom_tflm_lib of stm32f4 names it"
-    ):
+    with pytest.raises(UsageError, match=r"custom_tflm_lib of stm32f4 is /.*/gone, which is not a folder"):
         _tflm_library.package(replace(stm32f4, tflm={"lib": str(tmp_path / "gone")}))
 
 
 def test_a_target_without_a_library_is_refused(stm32f4: Target) -> None:
-    with pytest.raises(UsageError, match="stm32f4 has no TFLM library: give custom_tflm_lib"):
+    with pytest.raises(UsageError, match="stm32f4 has no TFLM library: set custom_tflm_lib"):
         tflm.check(graph("ADD", DType.INT8), replace(stm32f4, tflm={}))
 
 

@@ -1,7 +1,7 @@
 """One module per runtime, found by file name: a .tflite and a Target → the files of a project.
 
-A runtime module is a Runtime: it says what it can run, checks a model against that, and prints the project's sources.
-Nothing outside of it knows which one it is.
+A runtime module implements Runtime: it declares what it can run, checks a model against that, and prints the project's
+sources. No code outside this package depends on a particular runtime.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,9 +17,9 @@ from ..values import Target
 
 @dataclass(frozen=True)
 class Reported:
-    """What the firmware reports as one piece: its layers' names, its operators' kinds, and the tensor that it shows.
+    """A unit that the firmware times and reports: its layer names, its operator kinds, and its output tensor.
 
-    ``tensor`` is None for a piece that has nothing to show."""
+    ``tensor`` is None for a unit without an output to capture."""
 
     name: str
     kind: str
@@ -28,11 +28,11 @@ class Reported:
 
 @dataclass(frozen=True, eq=False)
 class Program:
-    """A model on its way to one runtime, checked.
+    """A model, checked and compiled for one runtime.
 
-    ``reported`` are its pieces in the order in which they run. ``plan`` is None where the runtime lays out its memory
-    on the device; then its size is found by trying. ``schedule`` is what it was compiled to, None for an interpreter,
-    which reads ``tflite`` itself. ``goal`` is what it was optimized for, None where the runtime leaves no choice.
+    ``reported`` are its units in execution order. ``plan`` is None if the runtime plans its memory on the device; the
+    arena size is then found by trial. ``schedule`` is None for an interpreter, which reads ``tflite`` itself. ``goal``
+    is the optimization goal, None for a runtime without goals.
     """
 
     tflite: bytes
@@ -44,12 +44,12 @@ class Program:
 
     @property
     def labels(self) -> tuple[tuple[str, str], ...]:
-        """(name, kind) of what the firmware reports, in order."""
+        """(name, kind) of each reported unit, in order."""
         return tuple((each.name, each.kind) for each in self.reported)
 
     @property
     def constants_bytes(self) -> int:
-        """Flash for constants: those that the kernels read, packed as they are stored, or all of the graph's."""
+        """Flash for constants: those that the kernels read, as packed; without a schedule, all of the graph's."""
         tensors = self.graph.tensors
         if self.schedule is None:
             return sum(tensor.bytes for tensor in tensors if tensor.data is not None)
@@ -62,11 +62,11 @@ class Program:
 
 @dataclass(frozen=True)
 class Sources:
-    """What a runtime adds to a project: path → contents, and options of its platformio.ini (lines are added to those
-    that the target has).
+    """What a runtime adds to a project: ``files`` (path → contents), and ``options`` of platformio.ini, which are
+    appended to the target's.
 
-    ``kernels`` names the kernels for people; ``kernel_symbols`` maps the beginning of a function's name to the kernels
-    that run where the linked firmware has such a function.
+    ``kernels`` is the display name of the kernels. ``kernel_symbols`` maps function name prefixes to the kernels that
+    run if the linked firmware has such a function.
     """
 
     files: Mapping[str, bytes]
@@ -76,7 +76,7 @@ class Sources:
 
     @property
     def library(self) -> str:
-        """What PlatformIO must fetch, "" for nothing."""
+        """The library that PlatformIO must fetch, "" if there is none."""
         return self.options.get("lib_deps", "")
 
 
@@ -89,28 +89,28 @@ class Runtime(Protocol):
         """Operator → the types it has kernels for, as `inv ops` shows them."""
 
     def goals(self) -> Sequence[str]:
-        """What it can optimize for, the default first; none where its library leaves no choice."""
+        """The goals it can optimize for, the default first; empty if its library determines the kernels."""
 
     def compile(self, tflite: bytes, name: str, target: Target, goal: str | None = None) -> Program:
-        """``goal`` is one of goals(), None for the default.
+        """Compiles a model; ``goal`` is one of goals(), None for the default.
 
-        Raises UnsupportedModel, naming the layer and the way out, for what cannot run there.
+        Raises UnsupportedModel, with the layer and a remedy, for a model that cannot run on the target.
         """
 
     def why_not(self, graph: Graph, target: Target) -> tuple[Refusal, ...]:
-        """Everything in a file's graph, before any pass, that cannot run there; () where `compile` takes it."""
+        """Every reason why a file's graph, before any pass, cannot run on the target; () if `compile` accepts it."""
 
     def sources(self, program: Program, target: Target, arena: Arena, *, mode: str) -> Sources:
-        """Same arguments, same kerf: same bytes."""
+        """The project's sources, byte for byte the same for the same arguments and kerf version."""
 
     def library(self, target: Target) -> str:
-        """The published package that the project is built with, "" for none."""
+        """The published package that the project is built with, "" if there is none."""
 
     def interprets(self, target: Target) -> bool:
-        """Whether there is no firmware for this target: the .tflite runs in an interpreter on this machine."""
+        """Whether the target has no firmware and the .tflite runs in an interpreter on the host instead."""
 
     def takes_per_channel_dense(self, target: Target) -> bool:
-        """Whether dense layers may have one scale per channel of their weights."""
+        """Whether the runtime supports dense layers with per-channel weights."""
 
 
 def known() -> tuple[str, ...]:
@@ -119,6 +119,6 @@ def known() -> tuple[str, ...]:
 
 
 def find(name: str) -> Runtime:
-    """A runtime by its name; UnknownName when there is none."""
+    """A runtime by its name; UnknownName if there is no such runtime."""
     runtime: Runtime = registry.find("runtimes", name, "runtime")
     return runtime

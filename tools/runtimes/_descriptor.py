@@ -1,4 +1,4 @@
-"""What a rendered model says about itself, for every runtime: the values of templates/common/descriptor.cpp.j2."""
+"""The descriptor of a rendered model, for every runtime: the values of templates/common/descriptor.cpp.j2."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,9 +7,9 @@ from .. import __version__, cpp_text
 from ..graph.ir import DType, Graph, Tensor
 from ..graph.passes.variables import keeps_state
 
-# The ids that the MLPerf Tiny runner knows its benchmarks by.
+# Benchmark ids of the MLPerf Tiny runner.
 MLPERF_IDS = {"kws": "kws01", "ic": "ic01", "vww": "vww01", "ad": "ad01"}
-# What the runner sends for them; everything else is sent as the input tensor's own bytes.
+# The data types that the runner sends for them; for all other models it sends the input tensor's own bytes.
 DB_ENCODINGS = {"ic": "kUint8ToInt8", "vww": "kUint8ToInt8", "ad": "kFloat32"}
 
 _MODEL_DTYPES = {
@@ -50,7 +50,7 @@ def values(graph: Graph, *, mode: str, runtime: str, kernels: str, arena_bytes: 
 
 
 def quantization(tensor: Tensor) -> Mapping[str, str]:
-    """dtype, scale and zero_point of a model input or output as C++ text; 1 and 0 where it is not quantized."""
+    """dtype, scale and zero_point of a model input or output as C++ text; 1 and 0 if it is not quantized."""
     per_tensor = tensor.quantization is not None and not tensor.quantization.per_channel
     return {
         "dtype": _MODEL_DTYPES[tensor.dtype],

@@ -1,6 +1,6 @@
-"""Which TFLM a target is built with, and what its package needs of a PlatformIO project.
+"""The TFLM library that a target is built with, and the PlatformIO options that its package needs.
 
-`custom_tflm_lib` of the board table names it: a registry spec (owner/name@version), a git URL, or a folder.
+The board table's `custom_tflm_lib` names it: a registry spec (owner/name@version), a git URL, or a folder.
 """
 
 import re
@@ -12,20 +12,20 @@ from ..errors import UsageError
 from ..values import Target
 from ._tflm_support import LIBRARIES, UNKNOWN, Library
 
-_MANIFESTS = {  # file of a package → where it says its name and version
+_MANIFESTS = {  # manifest file → patterns of the package's name and version
     "library.properties": (r"^name=(.+)$", r"^version=(.+)$"),
     "library.json": (r'^\s*"name"\s*:\s*"([^"]+)"', r'^\s*"version"\s*:\s*"([^"]+)"'),
     "idf_component.yml": (r"^name:\s*\"?([^\"\n]+)", r"^version:\s*\"?([^\"\n]+)"),
 }
-# Chirale_TensorFLowLite was made for the Arduino IDE: ARDUINO selects its registrations for single types, whatever the
-# framework; ARDUINO_EXCLUDE_CODE leaves DebugLog() to the port, so that nothing but frames goes over the serial line.
+# Chirale_TensorFLowLite was made for the Arduino IDE. ARDUINO selects its single-type registrations, whatever the
+# framework. ARDUINO_EXCLUDE_CODE leaves DebugLog() to the port, so that only frames are sent over the serial port.
 _FLAGS = "-DCMSIS_NN\n-DARDUINO_EXCLUDE_CODE"
 _FLAGS_WITHOUT_ARDUINO = "-DARDUINO=10819\n" + _FLAGS
 
 
 @dataclass(frozen=True)
 class Package:
-    """A library as the user names it. ``title`` has its version where that is known."""
+    """A library as specified by the user. ``title`` includes the version if it is known."""
 
     spec: str
     title: str
@@ -33,16 +33,16 @@ class Package:
 
 
 def package(target: Target) -> Package:
-    """The package of a target. Raises UsageError when the table names none, or a folder that does not exist."""
+    """A target's package. Raises UsageError if the board table has none, or names a folder that does not exist."""
     spec = target.tflm.get("lib", "")
     if not spec:
         raise UsageError(
-            f"{target.name} has no TFLM library: give custom_tflm_lib in [env:{target.name}] of platformio.ini, "
-            "or set KERF_TFLM_LIB"
+            f"{target.name} has no TFLM library: set custom_tflm_lib in [env:{target.name}] of platformio.ini, "
+            "or the variable KERF_TFLM_LIB"
         )
     folder = _folder(spec)
     if folder is not None and not folder.is_dir():
-        raise UsageError(f"the TFLM library {spec} is no folder; custom_tflm_lib of {target.name} names it")
+        raise UsageError(f"custom_tflm_lib of {target.name} is {spec}, which is not a folder: correct the path")
     name, version = _identity(spec, folder)
     key = name.lower()
     library = next((known for known in LIBRARIES if key in known.names), UNKNOWN)
@@ -50,25 +50,25 @@ def package(target: Target) -> Package:
 
 
 def is_component(target: Target) -> bool:
-    """Whether libraries of this target's framework are ESP-IDF components."""
+    """Whether the target's framework takes libraries as ESP-IDF components."""
     return target.framework == "espidf"
 
 
 def options(chosen: Package, target: Target) -> Mapping[str, str]:
-    """What the project's platformio.ini needs for a library that PlatformIO brings; nothing for an IDF component."""
+    """The platformio.ini options for a library that PlatformIO installs; none for an ESP-IDF component."""
     if is_component(target):
         return {}
     folder = _folder(chosen.spec)
     return {
         "lib_deps": f"symlink://{folder.resolve()}" if folder else chosen.spec,
-        "lib_compat_mode": "off",  # an Arduino library, also where the framework is none
+        "lib_compat_mode": "off",  # accept an Arduino library without the Arduino framework
         "extra_scripts": "pre:library.py",
         "build_flags": _FLAGS if target.framework == "arduino" else _FLAGS_WITHOUT_ARDUINO,
     }
 
 
 def component_dependency(chosen: Package) -> list[str]:
-    """The lines below `dependencies:` of idf_component.yml."""
+    """The lines under `dependencies:` in idf_component.yml."""
     folder = _folder(chosen.spec)
     if folder is not None:
         return [f"{folder.name}:", f"  path: {folder.resolve()}"]
@@ -80,7 +80,7 @@ def component_dependency(chosen: Package) -> list[str]:
 
 
 def _folder(spec: str) -> Path | None:
-    """The folder that a spec names, whether or not it exists; None for a registry spec or a URL."""
+    """The folder named by a spec, whether or not it exists; None for a registry spec or a URL."""
     if spec.startswith(("symlink://", "file://")):
         return Path(spec.partition("://")[2])
     if "://" in spec or spec.startswith("git@"):
@@ -94,7 +94,7 @@ def _url_name(url: str) -> str:
 
 
 def _identity(spec: str, folder: Path | None) -> tuple[str, str]:
-    """Name and version, "" where the latter cannot be told."""
+    """(name, version); the version is "" if it is unknown."""
     if folder is None:
         if "://" in spec or spec.startswith("git@"):
             url, _, version = spec.partition("#")

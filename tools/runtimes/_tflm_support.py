@@ -1,4 +1,4 @@
-"""What TFLM can run: operator x type x library, from the table tflm_kernels.csv."""
+"""The kernels that TFLM has: operator x type x library, from the table tflm_kernels.csv."""
 
 import csv
 from collections.abc import Iterator, Mapping
@@ -13,10 +13,10 @@ TABLE = Path(__file__).with_name("tflm_kernels.csv")
 class Kernel:
     """A row of the table: one operator.
 
-    ``data`` and ``weights`` are the inputs that hold them, the latter None without any. ``types`` are by the age of the
-    library, ``registrations`` those for one type alone. ``uses_channel_scales`` is whether kernels of mid-2024 look at
-    all scales of weights that have one per channel: others use the first for all, and say nothing. ``method`` is the
-    resolver's where its name is irregular.
+    ``data`` and ``weights`` are the input positions of data and weights; ``weights`` is None without weights. ``types``
+    maps the library's age to the supported types, ``registrations`` a type to its single-type registration.
+    ``uses_channel_scales``: kernels of mid-2024 apply per-channel scales; otherwise they silently apply the first scale
+    to all channels. ``method`` is the resolver's method if its name is irregular.
     """
 
     data: int
@@ -54,16 +54,16 @@ def _rows(rows: "csv.DictReader[str]") -> Iterator[tuple[str, Kernel]]:
 
 
 def kernel(kind: str) -> Kernel:
-    """The row of an operator; one without kernels for an operator that the table does not have."""
+    """The row of an operator; for an operator that is not in the table, a row without kernels."""
     return table().get(kind, Kernel(0, None, {}, {}, True, ""))
 
 
 @dataclass(frozen=True)
 class Library:
-    """A published TFLM.
+    """A published TFLM library.
 
-    ``names`` are what its package is called where a user may name it: registry, repository, folder. ``age`` is a column
-    of the table, ``tflm`` the same for people. ``debug_log`` says that the port must define DebugLog().
+    ``names`` are the names of its package in registries, repositories and folders. ``age`` is a column of the table,
+    ``tflm`` its display text. ``debug_log``: the port must define DebugLog().
     """
 
     title: str
@@ -73,25 +73,25 @@ class Library:
     debug_log: bool
 
     def types(self, kind: str) -> tuple[str, ...]:
-        """The types an operator has kernels for; () when the library does not have the operator."""
+        """The types that an operator has kernels for; () if the library lacks the operator."""
         return kernel(kind).types.get(self.age, ())
 
     def uses_channel_scales(self, kind: str) -> bool:
-        """Whether an operator's kernel looks at all scales of weights that have one per channel."""
+        """Whether an operator's kernel applies the per-channel scales of its weights."""
         return self.age != MID_2024 or kernel(kind).uses_channel_scales
 
     @property
     def per_channel_dense(self) -> bool:
-        """Whether that holds for every operator."""
+        """Whether every operator's kernel applies per-channel scales."""
         return all(self.uses_channel_scales(kind) for kind in table())
 
 
 CHIRALE = Library("Chirale_TensorFLowLite", ("chirale_tensorflowlite",), "TFLM of mid-2024", MID_2024, debug_log=True)
 ESPRESSIF = Library("esp-tflite-micro", ("esp-tflite-micro",), "TFLM of 2025", BY_2025, debug_log=False)
 LIBRARIES = (CHIRALE, ESPRESSIF)
-# The interpreter on this machine: a pre-release of 2026, with everything the published libraries have.
+# The interpreter on the host: a pre-release of 2026 with all kernels of the published libraries.
 INTERPRETER = Library("tflite-micro", ("tflite-micro",), "TFLM of 2026", BY_2025, debug_log=False)
-# A library nobody here has read: what every TFLM since mid-2024 can do, and no more is relied on.
+# A library that kerf does not know: only what every TFLM since mid-2024 can do is relied on.
 UNKNOWN = Library("another TFLM", (), "of an unknown age", MID_2024, debug_log=True)
 
 

@@ -1,4 +1,4 @@
-"""The runtime without a runtime: the model as C++ constants and straight-line calls into firmware/kernels."""
+"""Ahead-of-time compilation: the model as C++ constants and straight-line calls into firmware/kernels."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -20,7 +20,7 @@ SUMMARY = "the model compiled ahead of time to plain C++: no interpreter, no lib
 
 
 def types() -> Mapping[str, tuple[str, ...]]:
-    """Operator → the types it has kernels for."""
+    """Operator → the types that it has kernels for."""
     return {kind: ops.find(kind).types for kind in ops.with_kernels()}
 
 
@@ -31,13 +31,13 @@ def goals() -> Sequence[str]:
 def compile(tflite: bytes, name: str, target: Target, goal: str | None = None) -> Program:
     """The graph, the kernels chosen for the target's core and the goal, and the memory plan.
 
-    Raises UnsupportedModel with the layer, the reason and the way out.
+    Raises UnsupportedModel with the layer, the reason and a remedy.
     """
     return lower(tflite, name, target.core, goal or GOALS[0])
 
 
 def lower(tflite: bytes, name: str, core: Core, goal: str = GOALS[0]) -> Program:
-    """The bytes of a .tflite → kernel calls on placed memory: the compiler from end to end."""
+    """The whole compiler: the bytes of a .tflite → kernel calls and a memory plan."""
     graph = passes.run(read.read(tflite, name))
     scheduled = schedule(graph, core, goal)
     reported = tuple(Reported(step.name, step.kind, graph.tensors[step.output]) for step in scheduled.steps)
@@ -45,7 +45,8 @@ def lower(tflite: bytes, name: str, core: Core, goal: str = GOALS[0]) -> Program
 
 
 def why_not(graph: Graph, target: Target) -> tuple[Refusal, ...]:
-    """What the compiler objects to; where not even the passes take the model, that and the operators as they are."""
+    """Everything that the compiler rejects. If a pass already fails, its error and the rejected operators of the
+    unmodified graph."""
     try:
         return check.why_not(passes.simplify(graph))
     except ModelError as error:
@@ -53,7 +54,7 @@ def why_not(graph: Graph, target: Target) -> tuple[Refusal, ...]:
 
 
 def sources(program: Program, target: Target, arena: Arena, *, mode: str) -> Sources:
-    """src/model.cpp; the kernels that it includes are copied by `render`."""
+    """src/model.cpp; the project adds the kernel headers that it includes."""
     return Sources(files(program, mode=mode), kernels(program))
 
 
@@ -72,15 +73,15 @@ def takes_per_channel_dense(target: Target) -> bool:
 
 
 def kernels(program: Program) -> str:
-    """Which kernels the model runs on, for people: ``portable``, or several joined by ``+``."""
+    """The display name of the model's kernels: ``portable``, or several variants joined by ``+``."""
     assert program.schedule is not None
     return "+".join(program.schedule.variants) or "none"
 
 
 def files(program: Program, *, mode: str) -> Mapping[str, bytes]:
-    """src/model.cpp, the model behind firmware/model/model.h; path → contents.
+    """src/model.cpp, which implements firmware/model/model.h; path → contents.
 
-    Same model, same kerf: same bytes.
+    Byte for byte the same for the same model and kerf version.
     """
     graph, memory, scheduled = program.graph, program.plan, program.schedule
     assert memory is not None and scheduled is not None
@@ -109,7 +110,7 @@ def files(program: Program, *, mode: str) -> Mapping[str, bytes]:
 
 
 class _Printer:
-    """Turns steps into template values and collects the constants that they need on the way."""
+    """Turns steps into template values and collects the constants that they use."""
 
     def __init__(self, graph: Graph, plan: Plan) -> None:
         self.graph, self.plan = graph, plan
@@ -118,7 +119,7 @@ class _Printer:
         self.taken: set[str] = set()
 
     def step(self, number: int, step: Step) -> dict[str, Any]:
-        """One function: its params, the checks of its scratch sizes, and the call."""
+        """A step's function: its params, the checks of its scratch sizes, and the kernel call."""
         function = f"step{number}_{cpp_text.identifier(step.ops[0].name)}"
         call, output = step.call, self.graph.tensors[step.output]
         params = [f"params{i + 1 if i else ''}" for i in range(len(call.params))]
@@ -148,7 +149,7 @@ class _Printer:
         }
 
     def state(self, tensor: Tensor) -> dict[str, Any]:
-        """A tensor that keeps its value: where it lies, and what it begins with; None for zeros."""
+        """A state tensor: its address and its initial value, which is None if it is all zeros."""
         assert tensor.initial is not None
         name = f"{cpp_text.identifier(tensor.name)}_initial"
         is_zero = not tensor.initial.tobytes().strip(b"\0")
@@ -188,7 +189,7 @@ class _Printer:
         return self.names[tensor.index]
 
     def _unused(self, name: str) -> str:
-        """The name as an identifier, numbered where a step has several constants of one role."""
+        """The name as an identifier, numbered if a step has several constants of one role."""
         name = cpp_text.identifier(name) if len(name) <= cpp_text.MAX_IDENTIFIER else _shortened(name)
         numbered, number = name, 2
         while numbered in self.taken:
@@ -196,9 +197,9 @@ class _Printer:
         return numbered
 
     def _constant(self, name: str, data: Any, what: str) -> str:
-        """Adds an array, described by the comment ``what``, and returns how to name it.
+        """Adds an array with the comment ``what`` and returns the expression that refers to it.
 
-        An empty array, which C++ does not have, is nullptr.
+        An empty array becomes nullptr, since C++ has no empty arrays.
         """
         if data.size == 0:
             return "nullptr"
@@ -216,7 +217,7 @@ class _Printer:
         return f"kerf_constant_{name}"
 
     def _arena(self, tensor: Tensor, *, const: bool = False, cast: bool = True) -> str:
-        """A pointer to a tensor in the arena, of its element type unless not ``cast``."""
+        """A pointer to a tensor in the arena; with ``cast``, of the tensor's element type."""
         place = self.plan.tensors[tensor.index]
         address = f"kerf_arena + {place.offset}"
         if not cast:
@@ -225,14 +226,14 @@ class _Printer:
 
 
 def _role(step: Step, tensor: Tensor) -> str:
-    """What a constant is to the operator that reads it."""
+    """The role that a constant has for the operator that reads it."""
     op = next(op for op in step.ops if tensor.index in op.inputs)
     position = op.inputs.index(tensor.index)
     return ops.find(op.kind).roles.get(position, f"input{position}")
 
 
 def _shortened(name: str) -> str:
-    """A long ``step7_<layer>_<role>`` without the middle of the layer; step7_ and the role keep it unique."""
+    """Shortens a long ``step7_<layer>_<role>`` at the end of the layer; step7_ and the role keep it unique."""
     head, _, role = name.rpartition("_")
     return f"{head[: cpp_text.MAX_IDENTIFIER - len(role) - 1].rstrip('_')}_{role}"
 

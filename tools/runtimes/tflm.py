@@ -1,4 +1,4 @@
-"""TFLite Micro: the .tflite as it is, TFLM's interpreter, and an operator list with exactly what the model uses."""
+"""TFLite Micro: the unmodified .tflite, TFLM's interpreter, and an op resolver with only the model's operators."""
 
 import textwrap
 from collections.abc import Mapping, Sequence
@@ -19,7 +19,7 @@ from . import Program, Reported, Sources, _descriptor, _tflm_library
 from ._tflm_support import INTERPRETER, LIBRARIES, Library, adder, kernel, table
 
 SUMMARY = "TFLite Micro's interpreter with the vendor's kernels, from a published library"
-# Functions that only the vendor's kernels have; without any of them TFLM's reference kernels run.
+# Functions that only the vendor's kernels define; firmware without any of them runs TFLM's reference kernels.
 KERNEL_SYMBOLS = {
     **{f"arm_{what}": "CMSIS-NN" for what in ("convolve_", "depthwise_", "fully_connected_", "elementwise_", "nn_")},
     **{f"arm_{what}": "CMSIS-NN" for what in ("avgpool_", "max_pool_", "softmax_", "svdf_")},
@@ -30,7 +30,7 @@ PER_CHANNEL_OPTION = "converter._experimental_disable_per_channel_quantization_f
 
 
 def types() -> Mapping[str, tuple[str, ...]]:
-    """Operator → its types; what only some of the libraries have is followed by their names in brackets."""
+    """Operator → its types; a type that only some libraries support is followed by their names in brackets."""
     found = {}
     for kind in sorted(table()):
         names = dict.fromkeys(name for library in LIBRARIES for name in library.types(kind))
@@ -43,14 +43,14 @@ def types() -> Mapping[str, tuple[str, ...]]:
 
 
 def goals() -> Sequence[str]:
-    """None: which kernels run is up to the library."""
+    """None: the library determines the kernels."""
     return ()
 
 
 def compile(tflite: bytes, name: str, target: Target, goal: str | None = None) -> Program:
-    """The file's own operators, each checked against what the target's library can run.
+    """The file's operators, each checked against what the target's library can run.
 
-    Raises UnsupportedModel with the layer, the reason and the way out.
+    Raises UnsupportedModel with the layer, the reason and a remedy.
     """
     graph = read.read(tflite, name)
     check(graph, target)
@@ -58,17 +58,17 @@ def compile(tflite: bytes, name: str, target: Target, goal: str | None = None) -
 
 
 def check(graph: Graph, target: Target) -> None:
-    """Raises UnsupportedModel for the first operator that the target's library cannot run, or gets wrong."""
+    """Raises UnsupportedModel for the first operator that the target's library cannot run or computes wrongly."""
     title, chosen = _library(target)
     for op in graph.ops:
         _check_kernel(op, graph, title, chosen)
-    values = resolve(graph)  # with a variable's own tensor, which has a quantization to compare
+    values = resolve(graph)  # variables become tensors, whose quantization can be compared
     for op in values.ops:
         _check_numbers(op, values)
 
 
 def why_not(graph: Graph, target: Target) -> tuple[Refusal, ...]:
-    """All that check() objects to, at most once for each operator."""
+    """Everything that check() rejects, at most one reason per operator."""
     title, chosen = _library(target)
     found = refusals(graph, lambda op, graph: _check_kernel(op, graph, title, chosen))
     try:
@@ -89,13 +89,13 @@ def _check_numbers(op: Op, graph: Graph) -> None:
     left_out = specification.left_out_by_tflm(op, graph)
     if left_out is not None:
         raise UnsupportedModel(
-            f"{op.where}: TFLM's kernel {left_out}, so that its numbers are not the model's; convert the model "
+            f"{op.where}: TFLM's kernel {left_out}, so its results would be wrong; convert the model "
             "again with TensorFlow 2.21, or replace the layer in the Keras model"
         )
 
 
 def sources(program: Program, target: Target, arena: Arena, *, mode: str) -> Sources:
-    """src/model.cpp, the model as data for firmware/tflm, and what the library needs around it."""
+    """src/model.cpp, which holds the model as data for firmware/tflm, and the library's build files."""
     package = _tflm_library.package(target)
     graph = program.graph
     values = _descriptor.values(
@@ -141,17 +141,17 @@ def library(target: Target) -> str:
 
 
 def interprets(target: Target) -> bool:
-    """On this machine."""
+    """Whether the target is the host."""
     return ports.find(target.port).is_here
 
 
 def takes_per_channel_dense(target: Target) -> bool:
-    """Whether the target's TFLM uses all scales of a dense layer's weights."""
+    """Whether the target's TFLM library applies the per-channel scales of dense layers."""
     return _library(target)[1].per_channel_dense
 
 
 def registrations(graph: Graph) -> list[str]:
-    """The calls that fill the operator list: each kind once, for one type alone where the model needs no other."""
+    """The calls that fill the op resolver: each operator once, with a single-type registration where one suffices."""
     calls = []
     everything = [(op, each) for each in (graph, *graph.subgraphs) for op in each.ops]
     for kind in sorted({op.kind for op, _ in everything}):
@@ -163,7 +163,7 @@ def registrations(graph: Graph) -> list[str]:
 
 
 def variant(op: Op, graph: Graph) -> str:
-    """The type an operator works on, as the matrix names it; ``dynamic`` and ``float16`` are what no TFLM has."""
+    """The type that an operator works on, as in the table; ``dynamic`` and ``float16`` have kernels in no TFLM."""
     row = kernel(op.kind)
     data = graph.optional_input(op, row.data)
     weights = graph.optional_input(op, row.weights) if row.weights is not None else None
@@ -177,7 +177,7 @@ def variant(op: Op, graph: Graph) -> str:
 
 
 def _library(target: Target) -> tuple[str, Library]:
-    """The library's title and what it can do; on this machine the interpreter that is a Python package."""
+    """The library's title and its description; on the host, the interpreter from PyPI."""
     if ports.find(target.port).is_here:
         return INTERPRETER.title, INTERPRETER
     package = _tflm_library.package(target)
@@ -211,24 +211,24 @@ def _check_scales(op: Op, graph: Graph, chosen: Library, title: str) -> None:
         weights = graph.optional_input(op, position)
         if weights is not None and weights.quantization is not None and weights.quantization.per_channel:
             raise UnsupportedModel(
-                f"{op.where} has weights quantized per channel, which {title} ({chosen.tflm}) ignores and computes "
-                f"wrong numbers without a word; convert the model again with {PER_CHANNEL_OPTION} "
-                "(kerf does so by itself from a Keras model)"
+                f"{op.where} has per-channel weights, whose scales {title} ({chosen.tflm}) ignores, silently computing "
+                f"wrong results; convert the model again with {PER_CHANNEL_OPTION} "
+                "(kerf does this itself for a Keras model)"
             )
 
 
 def _way_out(op: Op, found: str, known: tuple[str, ...]) -> str:
-    """What the user can do: try another mode that the library has this operator in, or another layer."""
+    """The remedy: another mode for which the library has a kernel, or another layer."""
     operator = ops.lookup(op.kind)
     converts = operator is not None and operator.converts and found == "float16"
     modes = [mode for mode in ("int8", "float32") if mode in known or converts]
     if modes and found not in modes:
         return f"try --mode {' or '.join(modes)}"
-    return "replace the layer in the Keras model (`inv ops` lists what there is)"
+    return "replace the layer in the Keras model (`inv ops` lists the supported operators)"
 
 
 def _shown(op: Op, graph: Graph) -> Tensor | None:
-    """The output that can be shown; None where there is none but an effect on a variable, or a handle of one."""
+    """The output that can be captured; None if the operator only assigns to a variable or returns its handle."""
     output = graph.output(op) if op.outputs else None
     return None if output is None or output.dtype is DType.RESOURCE else output
 
