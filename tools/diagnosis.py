@@ -1,4 +1,4 @@
-"""Why a request got no answer, judged by everything that arrived on the line; pure, for the errors of link.py."""
+"""Explains why a request got no answer, from everything received on the serial port; pure, used by link.py."""
 
 import re
 from dataclasses import astuple, dataclass
@@ -6,23 +6,23 @@ from dataclasses import astuple, dataclass
 from .errors import DeviceError, KerfError, ProtocolError, TransportError
 
 BAUD = 115200
-# Bytes that are neither frames nor text. A device that dies mid-frame leaves fewer.
+# More bytes than this that are neither frames nor text are noise: a device that dies mid-frame leaves fewer.
 MUCH_NOISE_BYTES = 16
-# The share of frame candidates that must have the shape of a frame (protocol.Decoder.damaged) before the line is
-# considered to carry kerf's frames. 0.4 % of random bytes have it; with 1 % of bits wrong, most frames still do.
+# The share of bad frames that must have the shape of a frame (protocol.Decoder.damaged) for the sender to count as
+# kerf's firmware. 0.4 % of random frames have it; with 1 % of the bits wrong, most real frames still do.
 FRAMELIKE_SHARE = 0.1
-# The share of damaged frames that explains why six requests in a row were lost.
+# A share of damaged frames that explains six lost requests in a row.
 NOISY_SHARE = 0.3
 MANY_STARTS = 3
-# What an ESP32's ROM prints while it boots: `ets Jul 29 2019 …`, `rst:0x1 (POWERON_RESET),boot:0x13 …`, `mode:DIO,
-# clock div:2`, `load:0x3fff0030,len:1184`, `entry 0x400805f0`.
+# Boot messages of an ESP32's ROM: `ets Jul 29 2019 …`, `rst:0x1 (POWERON_RESET),boot:0x13 …`, `mode:DIO, clock div:2`,
+# `load:0x3fff0030,len:1184`, `entry 0x400805f0`.
 _ROM = re.compile(r"ets [A-Z][a-z]{2} +\d|ESP-ROM:|rst:0x|SPIWP:|mode:\w+, clock|load:0x|entry 0x")
 
 
 @dataclass(frozen=True)
 class Heard:
-    """What arrived: ``bytes`` in total, intact ``frames`` (``boots`` of them boot records), ``bad`` and ``damaged`` as
-    counted by protocol.Decoder."""
+    """What was received: ``bytes`` in total, intact ``frames`` (``boots`` of them boot records), ``bad`` and
+    ``damaged`` frames as counted by protocol.Decoder."""
 
     bytes: int = 0
     frames: int = 0
@@ -31,20 +31,20 @@ class Heard:
     boots: int = 0
 
     def since(self, before: "Heard") -> "Heard":
-        """What has arrived after ``before``."""
+        """What was received after ``before``."""
         return Heard(*(now - then for now, then in zip(astuple(self), astuple(before), strict=True)))
 
 
 def unanswered(ever: Heard, lately: Heard, outside: bytes, seconds: float, started: bool) -> KerfError:
     """The error for a request that got no answer for ``seconds``.
 
-    ``ever`` is the whole conversation, ``lately`` what has arrived since the request, ``outside`` those of its bytes
-    that are not part of a frame. ``started``: the device has acknowledged the request.
+    ``ever`` covers the whole conversation, ``lately`` the time since the request; ``outside`` are the bytes since the
+    request that belong to no frame. ``started``: the device has acknowledged the request.
     """
     if not ever.bytes:
         return TransportError(
-            f"the device is silent: not one byte within {seconds:.0f} s; check that this is the right port, that the "
-            "firmware is flashed and that the board is not in its bootloader"
+            f"the device sent nothing within {seconds:.0f} s: check that --port is the right serial port, that the "
+            "firmware is flashed, and that the board is not in its bootloader"
         )
     if lately.boots >= MANY_STARTS:
         return restarts(lately.boots, seconds)
@@ -56,33 +56,35 @@ def unanswered(ever: Heard, lately: Heard, outside: bytes, seconds: float, start
     if text and not lately.frames:
         return _talk(text, bool(ever.frames), seconds)
     if ever.frames:
-        what = "started the request but did not finish it" if started else "has stopped answering: no reply came"
+        what = "started the request but did not finish it" if started else "stopped answering: no reply"
         return TransportError(
-            f"the device {what} within {seconds:.0f} s, and it sent no fault record; it may hang: reset it and retry"
+            f"the device {what} within {seconds:.0f} s, and no fault record; it may hang: reset it and retry"
         )
     return ProtocolError(
-        f"only undecodable bytes arrived ({ever.bytes:,}): probably a wrong baud rate; kerf's firmware uses {BAUD}"
+        f"received only undecodable bytes ({ever.bytes:,}), probably because of a wrong baud rate: use {BAUD}"
     )
 
 
 def restarts(times: int, seconds: float) -> DeviceError:
-    """The error for a device that restarted ``times`` within ``seconds``."""
+    """The error for a device that restarted ``times`` times within ``seconds``."""
     return DeviceError(
-        f"the device keeps restarting ({times} times within {seconds:.0f} s): look for a watchdog, a weak power "
+        f"the device keeps restarting ({times} times within {seconds:.0f} s): check for a watchdog reset, a weak power "
         "supply, or a crash in setup"
     )
 
 
 def _noise(ever: Heard, outside: int) -> TransportError:
     if ever.bad:
-        what = f"{ever.bad:,} of {ever.bad + ever.frames:,} frames arrived damaged"
+        what = f"{ever.bad:,} of {ever.bad + ever.frames:,} frames were damaged"
     else:
-        what = f"{outside:,} bytes arrived that are not part of a frame"
-    return TransportError(f"the line is noisy: {what}; check the cable, the ground and the baud rate ({BAUD})")
+        what = f"{outside:,} bytes belonged to no frame"
+    return TransportError(
+        f"the serial connection is noisy: {what}; check the cable, the ground and the baud rate ({BAUD})"
+    )
 
 
 def _talk(text: list[str], was_kerf: bool, seconds: float) -> KerfError:
-    """The error for a device that sends nothing but text."""
+    """The error for a device that sends only text."""
     last = repr(text[-1][:60])
     starts = sum(line.startswith("rst:0x") for line in text)
     if "waiting for download" in text[-1]:
@@ -91,18 +93,18 @@ def _talk(text: list[str], was_kerf: bool, seconds: float) -> KerfError:
         return restarts(starts, seconds)
     if _ROM.match(text[-1]):
         return DeviceError(
-            f"the ESP32 was still booting after {seconds:.0f} s (its ROM says {last}): retry, and flash it again if "
+            f"the ESP32 was still booting after {seconds:.0f} s (its ROM printed {last}): retry, and flash it again if "
             "that does not help"
         )
     if was_kerf:
-        return ProtocolError(f"the device has stopped sending frames and says {last}: reset it and retry")
+        return ProtocolError(f"the device stopped sending frames and now sends {last}: reset it and retry")
     return ProtocolError(
-        f"the board runs some other firmware: it sends text, not kerf's frames (it says {last}); flash it first"
+        f"the board runs other firmware: it sends text ({last}) instead of kerf's frames; flash it first"
     )
 
 
 def _text(outside: bytes) -> list[str] | None:
-    """The lines that are not blank, [] for no bytes at all; None for what is not text."""
+    """The nonblank lines; ["blank lines"] if there are none, [] without any bytes, None for binary data."""
     printable = sum(32 <= byte < 127 or byte in b"\r\n\t" for byte in outside)
     if printable < 0.8 * len(outside):
         return None

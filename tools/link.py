@@ -1,7 +1,7 @@
-"""The host's end of the native dialect: one request at a time, resent on silence, every wait bounded.
+"""The host's end of the native protocol: one request at a time, resent on silence, with every wait bounded.
 
-It sits between protocol.py (what a record is) and bench.py (what to ask). A firmware that restarts loses its session
-and refuses everything until a new HELLO; this is raised as SessionLost, so that the caller can redo the sample.
+It sits between protocol.py (the records) and bench.py (the requests to make). A firmware that restarts loses its
+session and refuses all requests until a new HELLO. This raises SessionLost, so that the caller can redo the sample.
 """
 
 import secrets
@@ -23,38 +23,38 @@ LONGEST_WAIT_SECONDS = 2.0
 ANSWER_SECONDS = 8.0
 HELLO_SECONDS = 12.0
 BOOT_SECONDS = 1.0
-# An emulator's line loses nothing, and receiving a byte during an inference would cost instructions.
+# An emulator's serial port loses nothing, and receiving a byte during an inference would cost instructions.
 EMULATED_INVOKE_SECONDS = 5.0
 EMULATED_DONE_SECONDS = 30.0
 MAX_BOOTS = 6
 
 
 class SessionLost(Exception):
-    """The device restarted: send HELLO again and redo the sample."""
+    """The device has restarted: send HELLO again and redo the sample."""
 
 
 class InputsLost(Exception):
-    """The inputs on the device are not the ones that were sent: write them again."""
+    """The inputs on the device differ from those sent: write them again."""
 
 
 class Link:
-    """A conversation over a transport. ``retries`` counts resent requests, ``boots`` the restarts seen."""
+    """A conversation over a transport. ``retries`` counts resent requests, ``boots`` boot records received."""
 
     def __init__(self, transport: Transport) -> None:
         self.transport = transport
         self.retries = 0
         self.boots = 0
         self._decoder = Decoder()
-        self._pending: deque[Frame] = deque()  # one read may return an answer and the fault record after it
+        self._pending: deque[Frame] = deque()  # one read may return an answer and a fault record
         self._seq = 0
         self._bytes = 0
         self._frames = 0
-        self._before = Heard()  # until the latest request
-        self._started = False  # the device has started the latest request
+        self._before = Heard()  # what was heard before the latest request
+        self._started = False  # whether the device has started the latest request
         self._in_session = False
 
     def await_boot(self, seconds: float = BOOT_SECONDS) -> None:
-        """Leaves a firmware that is just starting alone until it has sent its boot record, or the time is up."""
+        """Waits for the boot record of a starting firmware, for at most ``seconds``."""
         end = self.transport.now() + seconds
         while not self.boots and (left := end - self.transport.now()) > 0:
             for _ in self._receive(left):
@@ -63,7 +63,7 @@ class Link:
     def hello(self, seconds: float = HELLO_SECONDS) -> Welcome:
         """Opens a session.
 
-        DeviceError for a fault, a restart loop or another protocol version; without an answer, raises as `ask`.
+        Raises DeviceError for a fault, a restart loop or another protocol version, and as `ask` if no answer arrives.
         """
         self._in_session = False
         boots_before = self.boots
@@ -72,7 +72,7 @@ class Link:
             if isinstance(answer, Boot) and self.boots - boots_before >= MAX_BOOTS:
                 raise diagnosis.restarts(self.boots - boots_before, seconds)
             if isinstance(answer, Refusal) and answer.code == protocol.BAD_VERSION:
-                raise self._refused(answer)  # any other is a late answer to an earlier request
+                raise self._refused(answer)  # any other refusal is a late answer to an earlier request
             if isinstance(answer, Welcome) and answer.session == nonce:
                 self._in_session = True
                 return answer
@@ -85,10 +85,10 @@ class Link:
     def ask(self, request: Message, answer: tuple[type[M], type[N]], seconds: float = ...) -> M | N: ...
 
     def ask(self, request: Message, answer: Any, seconds: float = ANSWER_SECONDS) -> Any:
-        """Sends a request, again and again, until it gets its answer, or one of several.
+        """Sends a request and resends it until an answer of type ``answer`` (or of one of these types) arrives.
 
-        SessionLost when the device restarted, DeviceError when it refuses or crashed; without an answer, the error
-        that diagnosis.py finds for what arrived instead.
+        Raises SessionLost if the device restarts, DeviceError if it refuses or crashes, and the error from diagnosis.py
+        if no answer arrives within ``seconds``.
         """
         for received in self._exchange(request, seconds):
             if isinstance(received, answer):
@@ -98,10 +98,10 @@ class Link:
         raise self._unanswered(seconds)
 
     def _exchange(self, request: Message, seconds: float) -> Iterator[Message]:
-        """Sends, resends after growing intervals, and yields what belongs to this request, for ``seconds``."""
+        """Sends, resends after growing intervals, and yields the answers to this request, for ``seconds``."""
         self._seq = (self._seq + 1) % 256
         self._before, self._started = self._heard(), False
-        if self._frames:  # before the first frame, keep all text: there may be nothing else to diagnose
+        if self._frames:  # before the first frame, keep all text: it may be all there is to diagnose
             self._decoder.text.clear()
         wire = protocol.encode(request, self._seq)
         now = self.transport.now
@@ -121,12 +121,12 @@ class Link:
                     yield message
                     if isinstance(message, Started):
                         self._started = True
-                        # It is running; resending only helps if Done gets lost.
+                        # The request is running: resending only helps if Done gets lost.
                         wait = EMULATED_DONE_SECONDS if self.transport.emulated else LONGEST_WAIT_SECONDS
                         resend = min(end, now() + wait)
 
     def _receive(self, timeout: float) -> Iterator[Message]:
-        """What arrives within the timeout and is either unsolicited or belongs to the latest request."""
+        """Yields messages received within the timeout: unsolicited ones, and answers to the latest request."""
         if not self._pending:
             data = self.transport.read(timeout)
             if not data and (death := self.transport.alive()):
@@ -156,7 +156,7 @@ class Link:
         if refusal.code == protocol.BAD_VERSION:
             remedy = "flash it again" if refusal.detail < protocol.VERSION else "update kerf, or flash it again"
             return DeviceError(
-                f"the firmware speaks protocol version {refusal.detail}, this kerf version {protocol.VERSION}: {remedy}"
+                f"the firmware uses protocol version {refusal.detail}, kerf version {protocol.VERSION}: {remedy}"
             )
         return DeviceError(f"the firmware refused a request: {text} (code {refusal.code}, detail {refusal.detail})")
 
@@ -165,7 +165,7 @@ class Link:
         return Heard(self._bytes, self._frames, self._decoder.bad, self._decoder.damaged, self.boots)
 
     def _unanswered(self, seconds: float) -> KerfError:
-        """Why the latest request got no answer."""
+        """The error for a latest request without an answer."""
         ever = self._heard()
         return diagnosis.unanswered(
             ever, ever.since(self._before), bytes(self._decoder.text), seconds, started=self._started

@@ -174,7 +174,7 @@ def test_the_monitor_on_a_terminal(checkout: Path, end: str) -> None:
         os.write(screen, b"\x03")
     else:
         os.close(board)
-        text += until(screen, "went away")
+        text += until(screen, "was disconnected")
     assert child.wait() == (0 if end == "Ctrl-C" else 1)
     assert r"ready \x1b]0;pwned\x07\x1b[31mred\u202e é" in text
     assert "\x1b" not in text and "Traceback" not in text

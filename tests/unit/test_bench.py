@@ -188,8 +188,8 @@ def test_a_fault_right_behind_an_answer_is_not_lost() -> None:
 @pytest.mark.parametrize(
     ("firmware", "sentence"),
     [
-        (FakeFirmware(version=1), "speaks protocol version 1, this kerf version 2: flash it again"),
-        (FakeFirmware(version=3), "speaks protocol version 3, this kerf version 2: update kerf, or flash it again"),
+        (FakeFirmware(version=1), "uses protocol version 1, kerf version 2: flash it again"),
+        (FakeFirmware(version=3), "uses protocol version 3, kerf version 2: update kerf, or flash it again"),
         (
             FakeFirmware(setup=(1, 512)),
             "could not be set up on the device: the arena is too small: 512 bytes are missing",

@@ -318,8 +318,8 @@ def test_the_table_says_who_waits_for_dtr() -> None:
     ("code", "remedy"),
     [
         (errno.EACCES, "on Linux, allow it with: sudo usermod -aG dialout $USER, then log in again"),
-        (errno.EBUSY, "another program has it open: close its serial monitor"),
-        (errno.ENOENT, "`inv doctor` lists the boards that are plugged in"),
+        (errno.EBUSY, "another program has it open: close any serial monitor"),
+        (errno.ENOENT, "`inv doctor` lists the connected boards"),
     ],
 )
 def test_a_port_that_does_not_open_says_what_to_do(monkeypatch: pytest.MonkeyPatch, code: int, remedy: str) -> None:

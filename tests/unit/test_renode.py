@@ -311,7 +311,7 @@ def test_a_renode_that_never_listens_is_given_up(fake: Fake, elf: Path, monkeypa
     monkeypatch.setattr(renode, "_START_SECONDS", 1.0)
     monkeypatch.setattr(_process, "_FAREWELL_SECONDS", 0.2)
     fake.mode("hang")
-    words = r"did not open the serial line within 1 s; it said: .*still thinking"
+    words = r"did not open the serial port within 1 s; its output: .*still thinking"
     with pytest.raises(TransportError, match=words), renode.open(elf, EMULATOR):
         pass
     assert fake.left() == ""

@@ -88,7 +88,7 @@ def test_last_words_of_a_child(echo: Path) -> None:
     with host.open(echo) as line:
         line.write(b"exit")
         with pytest.raises(
-            TransportError, match=r"echo.elf ended with exit code 1; its last words: giving up: out of fuel"
+            TransportError, match=r"echo.elf ended with exit code 1; its last output: giving up: out of fuel"
         ):
             receive(line, 1)
 
@@ -126,7 +126,7 @@ def test_programs_that_do_not_start(tmp_path: Path) -> None:
     with pytest.raises(MissingTool, match="build it first"), host.open(tmp_path / "nothing.elf"):
         pass
     with (
-        pytest.raises(TransportError, match=r"ended with exit code 3; its last words: no"),
+        pytest.raises(TransportError, match=r"ended with exit code 3; its last output: no"),
         host.open(script(tmp_path / "bad.elf", "import sys; print('no', file=sys.stderr); sys.exit(3)")),
     ):
         pass
@@ -142,7 +142,7 @@ def test_missing_qemu_says_how_to_get_it(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 def test_qemu_without_a_machine() -> None:
-    with pytest.raises(TransportError, match="no custom_qemu_machine"):
+    with pytest.raises(TransportError, match="set its custom_qemu_machine"):
         qemu.command(Path("firmware.elf"), {}, 3)
 
 
@@ -169,7 +169,7 @@ def test_socket_url_has_no_delay_and_says_when_it_breaks() -> None:
             assert receive(line, 10_000) == b"x" * 10_000
             later.join()
             peer.close()
-            with pytest.raises(TransportError, match="went away"):
+            with pytest.raises(TransportError, match="was disconnected"):
                 receive(line, 1)
 
 
@@ -193,7 +193,7 @@ def test_serial_device() -> None:
             terminal = -1
             os.close(controller)
             controller = -1
-            with pytest.raises(TransportError, match="went away"):
+            with pytest.raises(TransportError, match="was disconnected"):
                 receive(line, 1)
     finally:
         for end in (controller, terminal):

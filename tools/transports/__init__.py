@@ -1,10 +1,9 @@
 """One module per way to reach a firmware: bytes in, bytes out.
 
-A transport module has ``open(…)``, a context manager that yields a Transport; what it takes differs (a port, an ELF),
-what it gives does not. Leaving the context ends whatever it started, also on exceptions and Ctrl-C.
+A transport module has ``open(…)``, a context manager that takes whatever it needs (a serial port, an ELF) and yields a
+Transport. Leaving the context stops everything it started, also on exceptions and Ctrl-C.
 
-Emulators are found by file name: each module that has SETTINGS is an Emulation, and nothing else of kerf imports one by
-name.
+Emulators are found by file name: each module with SETTINGS is an Emulation. No other code imports one by name.
 """
 
 from collections.abc import Callable, Mapping
@@ -24,33 +23,33 @@ class Transport(Protocol):
     """An open line to a firmware. Every method raises TransportError once the other side is gone."""
 
     emulated: bool
-    """Ticks are virtual time: the bench turns them into instructions."""
+    """Whether ticks are virtual time, which the bench converts to instructions."""
 
     def read(self, timeout: float) -> bytes:
-        """What has arrived, at least one byte; ``b""`` when nothing came within ``timeout`` seconds."""
+        """The bytes received, at least one; ``b""`` if nothing arrives within ``timeout`` seconds."""
 
     def write(self, data: bytes) -> None:
-        """Sends all of it."""
+        """Sends all of ``data``."""
 
     def alive(self) -> str | None:
-        """None, or a sentence that says how the other side died."""
+        """None while the other side is alive, else a sentence on how it ended."""
 
     def now(self) -> float:
-        """Seconds on the clock that ``read`` waits by; a fake has its own."""
+        """Seconds on the clock used by ``read``; a fake transport has its own."""
 
 
 class Emulation(Protocol):
-    """The interface of a module of this folder that is an emulator."""
+    """The interface of an emulator module in this folder."""
 
     TOOL: Tool
-    """The program that is started."""
+    """The emulator's program."""
 
     SETTINGS: Mapping[str, type[str] | type[int]]
-    """What a target must say of itself, each as custom_<emulator>_<setting> in platformio.ini."""
+    """The settings that a target must define, each as custom_<emulator>_<setting> in platformio.ini."""
 
     @property
     def open(self) -> Callable[[Path, Emulator], AbstractContextManager[Transport]]:
-        """Runs an ELF and gives the line to it; MissingTool without the emulator's program."""
+        """Runs an ELF and yields its serial port; MissingTool if the emulator is not installed."""
 
 
 @cache
@@ -61,7 +60,7 @@ def emulators() -> tuple[str, ...]:
 
 
 def find(name: str) -> Emulation:
-    """An emulator by its name; UnknownName when there is none."""
+    """An emulator by its name; UnknownName if there is no such emulator."""
     if name not in emulators():
         raise UnknownName("emulator", name, emulators())
     emulation: Emulation = registry.find("transports", name, "emulator")

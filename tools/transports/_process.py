@@ -1,7 +1,7 @@
-"""A child process with a serial line on a loopback socket: what the emulator transports and `host` share.
+"""A child process with a serial port on a loopback socket, shared by the emulator transports and `host`.
 
-The child never outlives its transport: its whole process group is killed on leaving the context, and the kernel
-kills it should kerf itself be killed (Linux).
+The child never outlives its transport: its process group is killed on leaving the context, and on Linux the kernel
+kills the child if kerf itself is killed.
 """
 
 import os
@@ -22,7 +22,7 @@ _FAREWELL_SECONDS = 5.0
 
 
 class Child:
-    """A running program whose stderr is kept (and its stdout, where `running` was told so)."""
+    """A running program with its stderr captured, and its stdout if `running` was asked to."""
 
     def __init__(self, name: str, process: "subprocess.Popen[bytes]", errors: IO[bytes]) -> None:
         self.name = name
@@ -30,7 +30,7 @@ class Child:
         self._errors = errors
 
     def obituary(self, wait_seconds: float = 0.0) -> str | None:
-        """None while it runs, else one sentence: how it ended and its last words."""
+        """None while it runs, else a sentence on how it ended and its last output."""
         try:
             code = self.process.wait(wait_seconds) if wait_seconds else self.process.poll()
         except subprocess.TimeoutExpired:
@@ -39,16 +39,16 @@ class Child:
             return None
         how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
         said = self.last_words()
-        return f"{self.name} {how}" + (f"; its last words: {said}" if said else "")
+        return f"{self.name} {how}" + (f"; its last output: {said}" if said else "")
 
     def last_words(self) -> str:
-        """The tail of what is kept of its output, on one line."""
+        """The tail of the captured output, on one line."""
         self._errors.seek(0)
         return " | ".join(self._errors.read()[-600:].decode(errors="replace").split("\n")[-6:]).strip(" |")
 
 
 def _part(process: "subprocess.Popen[bytes]", farewell: bytes) -> None:
-    """Says goodbye and waits for the program to leave, if it is still there and does."""
+    """Sends the farewell and gives the program time to exit."""
     with suppress(OSError, subprocess.TimeoutExpired):
         process.communicate(farewell, timeout=_FAREWELL_SECONDS)
 
@@ -62,11 +62,11 @@ def running(
     cwd: Path | None = None,
     farewell: bytes = b"",
 ) -> Iterator[Child]:
-    """Starts a program and kills it with its process group in the end; MissingTool(``missing``) when there is none.
+    """Runs a program and finally kills its process group; MissingTool(``missing``) if the program does not exist.
 
-    Its own group, so that Ctrl-C reaches kerf alone, which then ends the child in order. ``stdout`` may be
-    subprocess.STDOUT: kept together with stderr. With a ``farewell`` its stdin stays open and empty; in the end it is
-    told this, and has five seconds to leave by itself.
+    The program has its own process group, so that Ctrl-C reaches only kerf, which then stops the program in order. With
+    ``stdout`` = subprocess.STDOUT, stdout is captured together with stderr. With a ``farewell``, the program's stdin
+    stays open; the farewell is written to it on exit, and the program has five seconds to quit by itself.
     """
     with tempfile.TemporaryFile() as errors:
         try:
@@ -81,9 +81,9 @@ def running(
                 cwd=cwd,
             )
         except FileNotFoundError as error:
-            raise MissingTool(missing or f"{command[0]} is not there") from error
+            raise MissingTool(missing or f"{command[0]} does not exist") from error
         except OSError as error:
-            raise TransportError(f"{command[0]} cannot be started: {error}") from error
+            raise TransportError(f"cannot start {command[0]}: {error}") from error
         try:
             yield Child(Path(command[0]).name, process, errors)
         finally:
@@ -96,12 +96,12 @@ def running(
             process.wait()
             for pipe in (process.stdin, process.stdout):
                 if pipe is not None:
-                    with suppress(OSError):  # what was not written to a dead program
+                    with suppress(OSError):  # unflushed data for a dead program
                         pipe.close()
 
 
 class ChildTransport:
-    """A child's serial line; when it breaks, the error says how the child ended."""
+    """A child's serial port; if it breaks, the error says how the child ended."""
 
     def __init__(self, line: SerialTransport, child: Child, emulated: bool) -> None:
         self._line = line
@@ -129,5 +129,5 @@ class ChildTransport:
 
     def _why(self, error: TransportError) -> TransportError:
         return TransportError(
-            self._child.obituary(wait_seconds=2.0) or f"{self._child.name} closed its serial line: {error}"
+            self._child.obituary(wait_seconds=2.0) or f"{self._child.name} closed its serial port: {error}"
         )

@@ -1,9 +1,9 @@
-"""Transports without a device: FakeTarget answers from a function in memory, Unreliable spoils another transport.
+"""Transports for tests: FakeTarget answers from a Python function, Unreliable injects faults into another transport.
 
     with fake.open(handler) as target:
         link.Link(target)
 
-is how tests (and users' own) talk to a firmware that does not exist, as httpx.MockTransport does for a server.
+talks to a firmware that does not exist, as httpx.MockTransport does for a server.
 """
 
 import random
@@ -16,15 +16,15 @@ from ..errors import TransportError
 from . import Transport
 
 Handler = Callable[[bytes], bytes]
-"""What the other side answers to the bytes just written; ``b""`` for nothing."""
+"""Maps the bytes just written to the other side's answer; ``b""`` for no answer."""
 
 
 @dataclass
 class FakeTarget:
-    """A transport in memory. Time passes only while ``read`` waits in vain, so no test waits for real.
+    """A transport in memory. Its clock advances only when ``read`` times out, so tests never really wait.
 
-    ``handler`` gets every write; ``say`` lets the other side speak unasked; after ``die(sentence)`` every call
-    raises TransportError.
+    ``handler`` answers every write; ``say`` makes the other side send without a request; after ``die(sentence)`` every
+    call raises TransportError.
     """
 
     handler: Handler
@@ -52,7 +52,7 @@ class FakeTarget:
         self._inbox += self.handler(data)
 
     def say(self, data: bytes) -> None:
-        """The other side sends something nobody asked for."""
+        """The other side sends unsolicited data."""
         self._inbox += data
 
     def die(self, sentence: str) -> None:
@@ -66,11 +66,11 @@ class FakeTarget:
 
 @dataclass
 class Faults:
-    """What Unreliable does to each write (towards the device) and each read; probabilities 0 … 1.
+    """The faults that Unreliable injects into each write (to the device) and each read; probabilities 0 … 1.
 
-    ``drop`` loses all of it, ``garble`` changes one bit, ``duplicate`` delivers it twice, ``delay`` holds a read back
-    until the next one, ``banner`` puts text in the middle of a read. ``before`` maps the number of a write, from 0, to
-    a function called first: a reset in the middle, a killed emulator.
+    ``drop`` loses all bytes, ``garble`` flips one bit, ``duplicate`` delivers the bytes twice, ``delay`` holds a read
+    back until the next one, ``banner`` inserts text into a read. ``before`` maps the number of a write, from 0, to a
+    function called before it, for example to reset the device or to kill the emulator.
     """
 
     drop: float = 0.0
@@ -84,7 +84,7 @@ class Faults:
 
 @dataclass
 class Unreliable:
-    """A transport that loses and spoils bytes on the way to and from another one, the same way for the same seed."""
+    """Injects faults into another transport; the same seed injects the same faults."""
 
     inner: Transport
     faults: Faults
@@ -137,5 +137,5 @@ class Unreliable:
 
 @contextmanager
 def open(handler: Handler, emulated: bool = False) -> Iterator[FakeTarget]:
-    """A FakeTarget, as the other transports are opened."""
+    """Yields a FakeTarget; the counterpart of the other transports' ``open``."""
     yield FakeTarget(handler, emulated)

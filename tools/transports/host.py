@@ -1,4 +1,4 @@
-"""The host port: starts a firmware built for this machine, which serves its serial line on a loopback socket."""
+"""Runs a firmware built for the host, which serves its serial port on a loopback socket."""
 
 import os
 import re
@@ -18,16 +18,16 @@ _START_SECONDS = 10.0
 
 @contextmanager
 def open(elf: Path) -> Iterator[ChildTransport]:
-    """Runs ``elf`` (it prints "listening on PORT") and yields its serial line; TransportError when it does not."""
+    """Runs ``elf`` and yields its serial port. The program must print "listening on PORT", else TransportError."""
     with (
-        running([elf, "0"], stdout=subprocess.PIPE, missing=f"{elf} is not there; build it first") as child,
+        running([elf, "0"], stdout=subprocess.PIPE, missing=f"{elf} does not exist: build it first") as child,
         serial.open(f"socket://127.0.0.1:{port(child)}") as line,
     ):
         yield ChildTransport(line, child, emulated=False)
 
 
 def port(child: Child) -> int:
-    """The port that the program says it listens on; TransportError when it says nothing."""
+    """The TCP port that the program prints; TransportError if it prints none."""
     said = b""
     deadline = time.monotonic() + _START_SECONDS
     out = child.process.stdout
@@ -40,6 +40,6 @@ def port(child: Child) -> int:
             said += data
     found = re.search(rb"listening on (\d+)", said)
     if found is None:
-        why = child.obituary(wait_seconds=1.0) or f"it said {said!r} within {_START_SECONDS:.0f} s"
-        raise TransportError(f"{child.name} did not open its serial line: {why}")
+        why = child.obituary(wait_seconds=1.0) or f"it printed {said!r} within {_START_SECONDS:.0f} s"
+        raise TransportError(f"{child.name} did not open its serial port: {why}")
     return int(found[1])

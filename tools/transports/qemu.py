@@ -1,4 +1,4 @@
-"""QEMU: starts qemu-system-arm with the firmware, its UART on a loopback socket, virtual time by instructions."""
+"""QEMU: runs the firmware in qemu-system-arm, with its UART on a loopback socket and instruction-counted time."""
 
 import socket
 from collections.abc import Iterator, Mapping
@@ -16,12 +16,13 @@ SETTINGS = {"machine": str, "icount_shift": int}
 
 
 def command(elf: Path, settings: Mapping[str, str], connection: int, listening: bool = False) -> list[str]:
-    """The command line; the file descriptor ``connection`` becomes the UART, or clients call it one after the other.
+    """The command line. The socket with file descriptor ``connection`` becomes the UART; if it is ``listening``, it
+    accepts one client at a time.
 
     ``settings``: machine, and optionally icount_shift (0 … 10, default 0: 1 ns per instruction) and cpu.
     """
     if "machine" not in settings:
-        raise TransportError("the target has no custom_qemu_machine in platformio.ini, so QEMU cannot run it")
+        raise TransportError("QEMU cannot run this target: set its custom_qemu_machine in platformio.ini")
     arguments = [TOOL.program, "-machine", settings["machine"]]
     if "cpu" in settings:
         arguments += ["-cpu", settings["cpu"]]
@@ -36,11 +37,11 @@ def command(elf: Path, settings: Mapping[str, str], connection: int, listening: 
 
 @contextmanager
 def open(elf: Path, emulator: Emulator) -> Iterator[ChildTransport]:
-    """Runs ``elf`` and yields its UART; MissingTool without QEMU, TransportError when it ends early.
+    """Runs ``elf`` and yields its UART; MissingTool without QEMU, TransportError if QEMU exits early.
 
-    Both ends of the UART's connection are made before QEMU starts and one of them is handed over. No other program can
-    take the port in between, and what the firmware says at boot is not lost: QEMU drops what is sent while nobody is
-    connected, and if it had to accept a connection itself, its CPU could be ahead of that on a busy machine.
+    Both ends of the UART's connection are created before QEMU starts, and QEMU inherits one of them. So no other
+    program can take the TCP port in between, and the firmware's boot output is not lost: QEMU drops output while no
+    client is connected, and on a busy machine the firmware could run before QEMU accepts a connection.
     """
     TOOL.require()
     with socket.create_server(("127.0.0.1", 0), backlog=1) as listener:
@@ -50,5 +51,5 @@ def open(elf: Path, emulator: Emulator) -> Iterator[ChildTransport]:
             listener.accept()[0] as uart,
             running(command(elf, emulator.settings, uart.fileno()), [uart.fileno()], TOOL.missing) as child,
         ):
-            uart.close()  # QEMU's alone now: the line breaks when it ends
+            uart.close()  # now only QEMU holds it, so the connection breaks when QEMU exits
             yield ChildTransport(line, child, emulated=True)

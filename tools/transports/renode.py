@@ -1,7 +1,7 @@
-"""Renode: starts it headless with the firmware, the UART on a loopback socket, and its clock counting instructions.
+"""Renode: runs the firmware headless, with its UART on a loopback socket and a clock that counts instructions.
 
-Between an ELF and the bench, as qemu.py. The machine is a script rendered from templates/renode: hooks stand in for
-the port's clock, so every tick the firmware reports is one executed instruction, the same in every run.
+The machine is a script rendered from templates/renode. Hooks replace the firmware port's clock, so that every tick is
+one executed instruction, the same in every run.
 """
 
 import random
@@ -24,33 +24,33 @@ TOOL = Tool(
     "renode",
     "runs Cortex-M firmware without a board, in CI",
     "download the portable package (renode-1.15.x.linux-portable.tar.gz) from the releases of the project "
-    "renode/renode, unpack it, and put its folder on PATH or its path into the variable RENODE",
+    "renode/renode, unpack it, and add its folder to PATH or set the variable RENODE to its path",
     variable="RENODE",
 )
 SETTINGS = {"platform": str, "uart": str}
 PLATFORMS = render.TEMPLATES / "renode"
 
-# The functions of the port's clock (port.h, firmware/ports/cortexm); each has a hook of the same name.
+# The clock functions of the firmware port (port.h, firmware/ports/cortexm); each has a hook of the same name.
 CLOCK = ("kerf_init_ticks", "kerf_start_ticks", "kerf_ticks")
 
 _START_SECONDS = 60.0  # 4 to 20 on an idle machine
 _POLL_SECONDS = 0.1
 _FAREWELL = b"\n\nquit\n"  # the first characters may be swallowed
-# Below every system's ephemeral ports: a client that polls one of those can end up connected to itself.
+# TCP ports below every system's ephemeral range: a client that polls an ephemeral port can connect to itself.
 _PORTS = range(20_000, 32_000)
 
 
 def command(program: Path) -> list[str]:
-    """The command line, to be run in the folder that holds machine.resc."""
+    """The command line, to be run in the folder with machine.resc."""
     return [str(program), "--console", "--disable-xwt", "--plain", "-e", "include @machine.resc"]
 
 
 def machine(elf: Path, settings: Mapping[str, str], port: int) -> dict[str, bytes]:
-    """The files Renode runs from, by name; all refer to each other by these names alone, so that the paths of this
-    machine, with whatever spaces and quotes, never enter a script.
+    """The files that Renode needs: name → contents. They refer to each other by these names only, so that no path of
+    this machine, with its spaces or quotes, gets into a script.
 
     ``settings``: platform (a .repl of templates/renode) and uart (a peripheral of it).
-    Raises TransportError when ``elf`` cannot be read or is no kerf firmware.
+    Raises TransportError if ``elf`` cannot be read or is not a kerf firmware.
     """
     for key in ("platform", "uart"):
         if not settings.get(key, "").isidentifier():
@@ -77,8 +77,8 @@ def machine(elf: Path, settings: Mapping[str, str], port: int) -> dict[str, byte
 
 @contextmanager
 def open(elf: Path, emulator: Emulator) -> Iterator[ChildTransport]:
-    """Runs ``elf`` and yields its UART; MissingTool without Renode, TransportError when it ends early or never
-    listens. What the firmware says before the client is connected is kept for it."""
+    """Runs ``elf`` and yields its UART; MissingTool without Renode, TransportError if Renode exits early or never
+    listens. Renode buffers the firmware's output until a client connects."""
     program = TOOL.require()
     port = _free_port()
     contents = machine(elf, emulator.settings, port)
@@ -97,7 +97,7 @@ def open(elf: Path, emulator: Emulator) -> Iterator[ChildTransport]:
 
 
 def _connect(stack: ExitStack, port: int, child: Child) -> serial.SerialTransport:
-    """The UART's socket, as soon as Renode listens on it."""
+    """Connects to the UART's socket as soon as Renode listens on it."""
     deadline = time.monotonic() + _START_SECONDS
     while True:
         try:
@@ -107,14 +107,14 @@ def _connect(stack: ExitStack, port: int, child: Child) -> serial.SerialTranspor
                 raise TransportError(death) from error
             if time.monotonic() >= deadline:
                 raise TransportError(
-                    f"Renode did not open the serial line within {_START_SECONDS:.0f} s; "
-                    f"it said: {child.last_words() or 'nothing'}"
+                    f"Renode did not open the serial port within {_START_SECONDS:.0f} s; "
+                    f"its output: {child.last_words() or 'none'}"
                 ) from error
             time.sleep(_POLL_SECONDS)
 
 
 def _free_port() -> int:
-    """A loopback port that nobody listens on now."""
+    """A loopback TCP port that is currently free."""
     for port in random.sample(_PORTS, 100):
         with socket.socket() as probe:
             try:
@@ -122,11 +122,11 @@ def _free_port() -> int:
             except OSError:
                 continue
             return port
-    raise TransportError("no free TCP port was found for Renode's serial line; end some programs and repeat")
+    raise TransportError("found no free TCP port for Renode's serial port: stop some programs and retry")
 
 
 def _addresses(elf: Path) -> dict[str, int]:
-    """Where the functions of CLOCK are, without the Thumb bit that symbols carry (AAELF32, "Symbol Values")."""
+    """The addresses of the CLOCK functions, without the symbols' Thumb bit (AAELF32, "Symbol Values")."""
     from elftools.common.exceptions import ELFError
     from elftools.elf.elffile import ELFFile
 
@@ -140,6 +140,6 @@ def _addresses(elf: Path) -> dict[str, int]:
     if missing:
         raise TransportError(
             f"{elf} has no function {missing[0]}, which Renode needs to count instructions; "
-            "only firmware on the port cortexm, with its symbols, can run there"
+            "it runs only firmware with the port cortexm and unstripped symbols"
         )
     return {symbol: symbols[symbol] & ~1 for symbol in CLOCK}

@@ -1,4 +1,4 @@
-"""Serial ports by pyserial's names: /dev/ttyACM0, COM5, socket://127.0.0.1:3456 are the same code."""
+"""Serial ports and pyserial URLs: the same code opens /dev/ttyACM0, COM5 and socket://127.0.0.1:3456."""
 
 import errno
 import socket
@@ -14,12 +14,12 @@ _SLICE_SECONDS = 0.05
 
 
 def is_url(name: str) -> bool:
-    """Whether it is a pyserial URL (socket://…) and no port of this machine."""
+    """Whether a name is a pyserial URL (socket://…) instead of a local serial port."""
     return "://" in name
 
 
 class SerialTransport:
-    """An open pyserial port."""
+    """An open pyserial port or URL."""
 
     emulated = False
 
@@ -40,7 +40,7 @@ class SerialTransport:
         try:
             while True:
                 if self._is_socket:
-                    # For a socket, in_waiting says 0 or 1, and a new timeout costs nothing.
+                    # For a socket, in_waiting is 0 or 1, and changing the timeout costs nothing.
                     self._port.timeout = max(0.0, min(_SLICE_SECONDS, deadline - self.now()))
                     data = bytes(self._port.read(1))
                     if data:
@@ -50,7 +50,7 @@ class SerialTransport:
                     data = bytes(self._port.read(max(1, self._port.in_waiting)))
                 if data or self.now() >= deadline:
                     return data
-        except Exception as error:  # of a URL's handler, or TypeError: pyserial on a port closed under it
+        except Exception as error:  # URL handlers raise anything; pyserial raises TypeError if the port is closed
             raise gone(self._name, error) from error
 
     def write(self, data: bytes) -> None:
@@ -61,16 +61,16 @@ class SerialTransport:
 
 
 def gone(name: str, error: Exception) -> TransportError:
-    """The sentence for an open port that fails."""
-    return TransportError(f"{name} went away ({_reason(error)}); plug the board in again and repeat")
+    """The error for an open serial port that fails."""
+    return TransportError(f"{name} was disconnected ({_reason(error)}): plug in the board again and retry")
 
 
 def connect(name: str, baud: int = 115200, low_control_lines: bool = True) -> serial.SerialBase:
-    """The open port; TransportError with a way out when it cannot be opened.
+    """Opens a serial port; TransportError with a remedy if that fails.
 
-    ``low_control_lines`` leaves DTR and RTS low without resetting the board. The auto-reset circuit of an ESP32 pulls
-    reset while RTS is high and DTR low; opening a port raises both, so RTS must fall first. A USB CDC device that waits
-    for DTR (Nano 33 BLE) needs False.
+    ``low_control_lines`` leaves DTR and RTS low without resetting the board. The auto-reset circuit of an ESP32 asserts
+    reset while RTS is high and DTR low; opening a serial port raises both, so RTS must be lowered first. A USB CDC
+    device that waits for DTR (Nano 33 BLE) needs False.
     """
     low = low_control_lines and not is_url(name)
     try:
@@ -78,13 +78,13 @@ def connect(name: str, baud: int = 115200, low_control_lines: bool = True) -> se
         if low:
             port.rts = False
         if name.startswith("socket://"):
-            # Opening empties the buffer, and with it what an emulated firmware said as soon as it was connected.
+            # Opening flushes the input buffer, which would discard an emulated firmware's first output.
             port.reset_input_buffer = lambda: None
         port.open()
         if low:
-            with suppress(OSError):  # a pseudo-terminal has no such line
+            with suppress(OSError):  # a pseudo-terminal has no control lines
                 port.dtr = False
-    except Exception as error:  # a URL's handler is a plug-in, and raises whatever its parser does
+    except Exception as error:  # URL handlers are plug-ins and raise anything
         raise TransportError(f"cannot open {name}: {_reason(error)}; {_remedy(error, name)}") from error
     return port
 
@@ -101,26 +101,26 @@ def _remedy(error: Exception, name: str) -> str:
             "(docs/boards.md has a udev rule instead)"
         )
     if code == errno.EBUSY:
-        return "another program has it open: close its serial monitor"
+        return "another program has it open: close any serial monitor"
     if is_url(name):
-        return "check the URL and what is behind it"
-    return "`inv doctor` lists the boards that are plugged in"
+        return "check the URL, and that a device is listening there"
+    return "`inv doctor` lists the connected boards"
 
 
 @contextmanager
 def open(
     name: str, baud: int = 115200, low_control_lines: bool = True, emulated: bool = False
 ) -> Iterator[SerialTransport]:
-    """Opens a port or a pyserial URL, as `connect` does, and closes it in the end."""
+    """Opens a serial port or pyserial URL with `connect`, and closes it on exit."""
     port = connect(name, baud, low_control_lines)
     connection = getattr(port, "_socket", None)
     try:
         if isinstance(connection, socket.socket):
-            # Small requests one by one: with Nagle's algorithm and delayed ACKs each would take 40 ms.
+            # With Nagle's algorithm and delayed ACKs, each small request would take 40 ms.
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         yield SerialTransport(port, name, emulated)
     finally:
-        with suppress(serial.SerialException, OSError):  # unplugged: there is nothing left to close
+        with suppress(serial.SerialException, OSError):  # unplugged: nothing left to close
             port.close()
         if isinstance(connection, socket.socket):
-            connection.close()  # pyserial forgets it when the other side hung up first
+            connection.close()  # pyserial leaks the socket if the other side closed first
