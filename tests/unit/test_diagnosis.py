@@ -92,7 +92,10 @@ class Case:
     within_seconds: float = 13.0
 
 
-NOISY = r"^the serial connection is noisy: [\d,]+ of [\d,]+ frames were damaged; check the cable, the ground and the baud rate"
+NOISY = (
+    r"^the serial connection is noisy: [\d,]+ of [\d,]+ frames were damaged; "
+    "check the cable, the ground and the baud rate"
+)
 CASES = [
     Case("silence", lambda: always(b""), TransportError, r"the device sent nothing within 12 s"),
     Case("noise after good frames", lambda: spoiled(FakeFirmware(), 0.05, 9), TransportError, NOISY),

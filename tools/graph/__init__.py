@@ -1,1 +1,1 @@
-"""The model as kerf sees it: ir.py (what it is), ops/ (each operator), read.py (from .tflite), plan.py (memory)."""
+"""The compiler: read.py (.tflite → Graph), ir.py (its values), ops/ (the operators), passes/, schedule.py, plan.py."""

@@ -1,6 +1,6 @@
-"""Fuses two neighbouring steps: kernels/chain.h computes the tensor between them row by row, so it never exists whole.
+"""Fuses two consecutive steps: kernels/chain.h computes the tensor between them row by row and never stores all of it.
 
-Both must be int8 convolutions of any kind, which can compute some rows as well as all of them (`KernelCall.by_rows`).
+Both must be int8 convolutions whose kernels can compute single rows of their output (`KernelCall.by_rows`).
 """
 
 import numpy as np
@@ -10,7 +10,7 @@ from .ops._order import parts
 
 
 def chain(schedule: Schedule, at: int) -> Schedule | None:
-    """The schedule with steps ``at`` and ``at + 1`` fused; None if that is impossible."""
+    """The schedule with steps ``at`` and ``at + 1`` fused; None if they cannot be fused."""
     first, second = schedule.steps[at : at + 2]
     between = first.output
     others = [step for step in schedule.steps if step is not second and between in step.call.reads]
@@ -44,8 +44,8 @@ def _call(schedule: Schedule, first: Step, second: Step) -> KernelCall:
 
 
 def _trails(first: Step, second: Step, source: Tensor, output: Tensor) -> dict[int, int]:
-    """How far the output must start below the input: while one of its rows is written, only those input rows are still
-    needed from which rows in between are yet to be computed."""
+    """How many bytes before the input the output must start. While an output row is written, the only input rows still
+    needed are those of intermediate rows that have not been computed yet."""
     a, b = first.call.fields, second.call.fields
     reach = (b["filter_height"] - 1) * b["dilation_height"] + 1
     held = np.minimum(np.arange(b["output_height"]) * b["stride_height"] - b["padding_top"] + reach, b["input_height"])

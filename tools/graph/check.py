@@ -1,4 +1,4 @@
-"""Checks that kerf has a kernel for every operator of a Graph, with the types and shapes it is used with."""
+"""Checks that kerf has a kernel for every operator of a Graph, for its types and shapes."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -10,23 +10,22 @@ from .ir import Graph, Op
 
 @dataclass(frozen=True)
 class Refusal:
-    """Why a runtime cannot run a model, in a sentence. ``position`` is the operator's in the file, None where the
-    reason is no single operator."""
+    """Why a runtime cannot run a model, in a sentence. ``position`` is that of the operator in the file, None if the
+    reason is not a single operator."""
 
     position: int | None
     reason: str
 
 
 def check(graph: Graph) -> None:
-    """Raises ModelError or UnsupportedModel for the first operator that cannot be compiled, or an output that is
-    constant."""
+    """Raises ModelError or UnsupportedModel for a constant output or the first operator that cannot be compiled."""
     _check_outputs(graph)
     for op in graph.ops:
         check_op(op, graph)
 
 
 def why_not(graph: Graph) -> tuple[Refusal, ...]:
-    """All that check() objects to; () where the model can be compiled."""
+    """Everything that check() rejects; () if the model can be compiled."""
     try:
         _check_outputs(graph)
     except ModelError as error:
@@ -35,7 +34,7 @@ def why_not(graph: Graph) -> tuple[Refusal, ...]:
 
 
 def refusals(graph: Graph, check_op: Callable[[Op, Graph], None]) -> tuple[Refusal, ...]:
-    """The operators that a check raises ModelError or UnsupportedModel for, and its words."""
+    """The operators for which a check raises ModelError or UnsupportedModel, with its message."""
     return tuple(_refusals(graph, check_op))
 
 

@@ -1,4 +1,4 @@
-"""Shared by the passes: dropping what nothing needs, and renumbering the rest."""
+"""Shared by the passes: removes dead operators and tensors, and renumbers the others."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -7,9 +7,9 @@ from .ir import Graph, Op
 
 
 def live(ops: Sequence[Op], outputs: Sequence[int]) -> tuple[Op, ...]:
-    """The operators whose outputs are read by a live operator or are outputs of the model, in the same order.
+    """The live operators, in the same order: an output is an output of the model or is read by a live operator.
 
-    Operators without outputs, which assign to variables, are live.
+    Operators without outputs, which assign to variables, are always live.
     """
     needed = set(outputs)
     found = []

@@ -1,7 +1,7 @@
-"""The values of the compiler: Graph (what a model is), Step (what will run), Plan (where its tensors are in memory).
+"""The values of the compiler: Graph (the model), Step (a kernel call), Plan (the addresses of tensors in the arena).
 
 Everything here is frozen. ``read.py`` makes a Graph, ``passes/`` rewrite it, ``schedule.py`` turns it into Steps,
-``plan.py`` places their tensors in the arena, and ``runtimes/`` print them.
+``plan.py`` assigns arena offsets to their tensors, and ``runtimes/`` print them.
 """
 
 from collections.abc import Mapping
@@ -69,9 +69,9 @@ class Quantization:
 class Tensor:
     """One tensor; ``index`` is its position in Graph.tensors.
 
-    ``data`` is set for constants, with the tensor's shape and its dtype's ``numpy``. ``initial`` is set for state: the
-    value before the first inference of a tensor that keeps its value from one inference to the next.
-    ``kept`` are the positions along the file's last dimension that pruning kept, None if it removed none.
+    ``data`` is set for constants: an array of the tensor's shape, of type ``dtype.numpy``. ``initial`` is set for
+    state, which keeps its value from one inference to the next: the value before the first inference. ``kept`` are the
+    channels (positions along the file's last dimension) that pruning kept, None if it removed none.
     """
 
     index: int
@@ -94,7 +94,7 @@ class Tensor:
 
     @property
     def scale(self) -> float:
-        """The per-tensor scale; operators check first that there is one."""
+        """The per-tensor scale; the operator's check ensures that there is one."""
         assert self.quantization is not None and not self.quantization.per_channel
         return self.quantization.scales[0]
 
@@ -108,9 +108,9 @@ class Tensor:
 class Op:
     """One operator. Tensor positions index Graph.tensors; an absent optional input is None.
 
-    ``kind`` is TFLite's name (``CONV_2D``), ``name`` the layer name a user recognises, ``attributes`` the
-    frozen dataclass that ops/<kind>.py parsed from the file. ``position`` is where it stands in the file, which no
-    pass changes; -1 for an operator that comes from no file.
+    ``kind`` is TFLite's name (``CONV_2D``), ``name`` the layer name that a user recognizes, ``attributes`` the frozen
+    dataclass that ops/<kind>.py parsed from the file. ``position`` is its position in the file, which no pass changes;
+    -1 for an operator that comes from no file.
     """
 
     index: int
@@ -123,14 +123,14 @@ class Op:
 
     @property
     def where(self) -> str:
-        """How errors name this operator: ``operator 3 CONV_2D 'block1/conv'``."""
+        """The operator as errors name it: ``operator 3 CONV_2D 'block1/conv'``."""
         return f"operator {self.index} {self.kind} {self.name!r}"
 
 
 @dataclass(frozen=True, eq=False)
 class Graph:
-    """A whole model, operators in execution order. ``subgraphs`` are the file's other subgraphs, which operators refer
-    to by number: the file's second is number 1. Their own ``subgraphs`` are empty."""
+    """A whole model, with its operators in execution order. ``subgraphs`` are the file's other subgraphs, which
+    operators refer to by number: the file's second subgraph is number 1. Their own ``subgraphs`` are empty."""
 
     name: str
     sha256: str
@@ -177,7 +177,7 @@ class Params:
 
 @dataclass(frozen=True)
 class Read:
-    """Kernel argument: a pointer to a tensor that the kernel reads; None is printed as nullptr."""
+    """Kernel argument: a pointer to a tensor that the kernel reads; None becomes nullptr."""
 
     tensor: int | None
 
@@ -186,9 +186,9 @@ class Read:
 class Write:
     """Kernel argument: a pointer to the tensor that the kernel writes.
 
-    ``trails`` says which of the tensors that the kernel reads may share their memory with it, and how: no element is
-    overwritten before its last use if this tensor begins at least so many bytes before that one. 0 allows both to
-    begin at the same place. ``in_place`` are others that may share it only by beginning at the same place.
+    ``trails`` maps the inputs that may overlap this tensor to a distance in bytes: if this tensor starts at least that
+    far before the input, no input element is overwritten before its last use. 0 allows both to start at the same
+    address. ``in_place`` are inputs that may overlap it only if both start at the same address.
     """
 
     tensor: int
@@ -200,7 +200,7 @@ class Write:
 class Constant:
     """Kernel argument: an array computed by the compiler (multipliers, tables, repacked weights), kept in flash.
 
-    ``replaces`` is the tensor whose values it holds in another form, None if there is none.
+    ``replaces`` is the tensor that it is a repacked form of, None if there is none.
     """
 
     suffix: str
@@ -210,10 +210,10 @@ class Constant:
 
 @dataclass(frozen=True)
 class Scratch:
-    """Kernel argument: a pointer to ``bytes`` of scratch memory, free again after the call.
+    """Kernel argument: a pointer to ``bytes`` of scratch memory, used only during the call.
 
-    ``needed`` is the constexpr function in the kernel's header that returns the number of bytes it needs. Its arguments
-    are those of the kernel before the pointers: the same template arguments and params.
+    ``needed`` is the constexpr function in the kernel's header that returns the number of bytes needed. It takes the
+    kernel's template arguments and params.
     """
 
     bytes: int
@@ -227,9 +227,9 @@ Argument = Read | Write | Constant | Scratch
 class KernelCall:
     """``function<template…>(params…, arguments…)`` from firmware/kernels/<header>.
 
-    With ``constexpr_params`` the params are the first template arguments instead, for kernels whose loops the compiler
-    should unroll. ``by_rows``: called with params for fewer output rows, the kernel computes just those, top to bottom.
-    ``headers`` are those of the kernels that it calls.
+    With ``constexpr_params``, the params are the first template arguments instead, so that the C++ compiler can unroll
+    the kernel's loops. ``by_rows``: with params for fewer output rows, the kernel computes only those, top to bottom.
+    ``headers`` are the headers of other kernels that it calls.
     """
 
     header: str
@@ -263,7 +263,7 @@ class KernelCall:
 
 @dataclass(frozen=True, eq=False)
 class Step:
-    """One kernel call and the operators it stands for, in execution order. ``variant`` names the chosen kernel."""
+    """One kernel call and the operators that it computes, in execution order. ``variant`` names the chosen kernel."""
 
     ops: tuple[Op, ...]
     call: KernelCall
@@ -281,7 +281,7 @@ class Step:
 
     @property
     def output(self) -> int:
-        """The tensor that is shown for the step: the first it writes."""
+        """The tensor that is captured for the step: the first that it writes."""
         return self.call.writes[0].tensor
 
 
@@ -289,7 +289,7 @@ class Step:
 class Schedule:
     """The steps of one inference in order.
 
-    ``views`` are tensors that share another tensor's memory under another shape: view → the tensor that is placed.
+    ``views`` maps a tensor that is another tensor with a different shape to that tensor, which has memory.
     """
 
     graph: Graph
@@ -297,7 +297,7 @@ class Schedule:
     views: Mapping[int, int] = field(default_factory=dict)
 
     def placed(self, tensor: int) -> int:
-        """The tensor whose memory a tensor uses: its own, unless it is a view."""
+        """The tensor whose memory a tensor uses: itself, unless it is a view."""
         return self.views.get(tensor, tensor)
 
     @property
@@ -311,7 +311,7 @@ class Schedule:
 
 @dataclass(frozen=True)
 class Placement:
-    """Where a buffer is in the arena, and the first and the last step (inclusive) in which it is live."""
+    """A buffer's offset in the arena, and the first and last step (inclusive) in which it is live."""
 
     offset: int
     bytes: int
@@ -323,7 +323,7 @@ class Placement:
 class Plan:
     """The static memory plan: a placement per arena tensor and per (step, scratch number).
 
-    ``lower_bound`` is the size below which no plan of the same steps is possible.
+    No plan for the same steps can be smaller than ``lower_bound``.
     """
 
     arena_bytes: int

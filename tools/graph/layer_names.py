@@ -13,10 +13,10 @@ _NOISE = re.compile(r"(Identity|StatefulPartitionedCall|PartitionedCall)(_int8)?
 def layer_names(layers: Sequence[tuple[str, Sequence[str]]]) -> list[str]:
     """A recognizable, unique layer name for each (operator kind, names of its tensors, most specific first).
 
-    TensorFlow fuses layers and joins their names into one tensor name, ``net/relu/Relu;net/conv/BiasAdd;…1``: of these
-    the part that belongs to the operator itself is used, without the leading model name, the trailing TensorFlow name,
-    and the ``_1`` that exporting a Keras 3 model appends to all of them. If a name says nothing (``Identity``, for a
-    model output), the next one is tried; if none remains, the kind is the name.
+    TensorFlow fuses layers and joins their names into one tensor name, ``net/relu/Relu;net/conv/BiasAdd;…1``. Of these,
+    the operator's own part is used, without the leading model name, the trailing TensorFlow name, and the ``_1`` that
+    exporting a Keras 3 model appends to all names. If a name is meaningless (``Identity``, for a model output), the
+    next one is tried; if none is left, the layer is named after its kind.
     """
     parts = [[[_VARIABLE.sub("", part) for part in name.split(";")] for name in names] for _, names in layers]
     heads = {part.partition("/")[0] for groups in parts for group in groups for part in group if "/" in part}
@@ -38,7 +38,7 @@ def layer_names(layers: Sequence[tuple[str, Sequence[str]]]) -> list[str]:
 
 
 def telling_names(op: Op, tensors: Sequence[Tensor]) -> list[str]:
-    """The tensor names that may identify the layer: that of the output, and that of constant weights (input 1)."""
+    """The tensor names that may identify the layer: those of its output and of constant weights (input 1)."""
     weights = [tensors[i].name for i in op.inputs[1:2] if i is not None and tensors[i].data is not None]
     return [*(tensors[i].name for i in op.outputs[:1]), *weights]
 

@@ -1,4 +1,4 @@
-"""What an operator module declares: everything that kerf knows about one operator, as one value.
+"""The interface of an operator module: everything that kerf knows about one operator, as one value.
 
 ``ops/<op>.py`` assigns an Operator to OPERATOR; ``ops/__init__.py`` finds it by file name. Reading, passes, scheduling,
 planning and reports use it, so that none of them needs a list of operator names.
@@ -24,10 +24,10 @@ def _always(op: Op, graph: Graph, core: Core) -> bool:
 
 @dataclass(frozen=True)
 class Variant:
-    """One kernel of an operator, and where it can be used.
+    """One kernel of an operator, and the condition for using it.
 
-    ``accepts`` may look at the operator (types, shapes, weights) and at the core; ``call`` comes after check(), and
-    computes exact numbers but no C++ text. Of an operator's variants the first that accepts is chosen.
+    ``accepts`` may depend on the operator (types, shapes, weights) and the core. ``call`` requires check(); it computes
+    exact numbers but no C++ text. The first of an operator's variants that accepts is chosen.
     """
 
     name: str
@@ -39,28 +39,28 @@ PORTABLE = "portable"
 
 
 def portable(call: Callable[[Op, Graph], KernelCall]) -> tuple[Variant]:
-    """The variants of an operator with a single kernel, which runs everywhere."""
+    """The variants of an operator with a single kernel, which runs on every core."""
     return (Variant(PORTABLE, call),)
 
 
 class Channels(Protocol):
-    """How an operator treats single channels (positions along the last dimension), for passes/prune.py."""
+    """How an operator treats individual channels (positions along the last dimension), for passes/prune.py."""
 
     def constant(self, op: Op, graph: Graph, source: Constants) -> Constants:
-        """Channels of the output that are constant whatever the input, if ``source`` are those of input 0."""
+        """The output's constant channels, given the constant channels ``source`` of input 0."""
 
     def spared(self, op: Op, graph: Graph, gone: set[int], source: Constants) -> set[int]:
-        """Which constant channels of input 0 it could do without if channels ``gone`` of its output were removed."""
+        """The constant channels of input 0 that it does not need if channels ``gone`` of its output are removed."""
 
     def carried(self, op: Op, graph: Graph, lost: set[int]) -> set[int]:
-        """Which channels of its output it could drop if channels ``lost`` of input 0 were removed."""
+        """The channels of its output that it can drop if channels ``lost`` of input 0 are removed."""
 
     def without(self, op: Op, graph: Graph, lost: Constants, gone: set[int]) -> Sequence[Tensor]:
         """Its constants, adapted to an input without channels ``lost`` and an output without channels ``gone``."""
 
 
 class NoChannels:
-    """The channels of an operator of which nothing is known: none is constant, and all are needed."""
+    """The default for an operator: no channel is constant, and all are needed."""
 
     def constant(self, op: Op, graph: Graph, source: Constants) -> Constants:
         return {}
@@ -76,7 +76,7 @@ class NoChannels:
 
 
 class StateRole(Enum):
-    """What an operator does with a variable: passes/variables.py turns variables into tensors that keep their value."""
+    """What an operator does with a variable. passes/variables.py turns variables into state tensors."""
 
     INITIALIZE = "runs a subgraph that assigns initial values, before the first inference"
     HANDLE = "makes the handle of a variable"
@@ -84,7 +84,7 @@ class StateRole(Enum):
     ASSIGN = "assigns to a variable"
 
 
-# What is wrong with an operator, as the end of a sentence; None if nothing is.
+# What is wrong with an operator, as the end of a sentence; None if it is fine.
 Objection = Callable[[Op, Graph], str | None]
 EVERY_INPUT = (-1,)
 
@@ -103,28 +103,28 @@ def _not_known(op: Op, tensors: Sequence[Tensor]) -> None:
 
 @dataclass(frozen=True)
 class Operator:
-    """All that kerf knows about one operator.
+    """Everything that kerf knows about one operator.
 
     summary         one line for `inv ops`
     types           type combinations that it has kernels for: "int8", "float32", …; () for none
     check           types, shapes, quantization; raises ModelError or UnsupportedModel for what no variant supports
-    variants        its kernels, the preferred first; the last accepts everything that passes check()
+    variants        its kernels in order of preference; the last one accepts everything that passes check()
     parse           the options of a tflite.Operator as a frozen dataclass, None without options; raises ModelError
-    roles           input position → "weights", "bias": what the constant there is called
+    roles           input position → the name of the constant there: "weights", "bias"
     channel_axis    dimension of the weights that runs over output channels
     macs            multiply-accumulates of one inference, 0 for operators without any
     keeps_range     its output has the quantization of its input
     converts        it changes how numbers are stored, not their values
     fixed_range     its integer output has the range 0 … 1, regardless of calibration
-    channels        how it treats single channels
+    channels        how it treats individual channels
     evaluate        the value of its only output if it follows from the inputs' values (or shapes), else None; raises
                     ValueError or IndexError if these contradict each other
     leaves          last components of TensorFlow's tensor names that identify it, in lower case; () for its own name
-    view            its output is input 0 under another shape or name: the same bytes in the same order
+    view            its output is input 0 with another shape or name: the same bytes in the same order
     vendor_scratch  the most bytes of scratch memory that TFLM's optimized kernels may request
     one_quantization  inputs that must have the output's quantization, as no kernel converts them; EVERY_INPUT for all
-    left_out_by_tflm  what TFLM's kernel omits, so that its integers are not what the file asks for, while LiteRT's are
-    litert_alone    only LiteRT's reference kernels have it, TFLM does not
+    left_out_by_tflm  what TFLM's kernel omits and LiteRT's does not, so that only LiteRT's integers match the file
+    litert_alone    LiteRT's reference kernels have it, but TFLM does not
     crash           why interpreters abort on it, as the end of a sentence that starts with the layer
     state           what it does with a variable, None for operators that do not use variables
     """
@@ -152,5 +152,5 @@ class Operator:
     state: StateRole | None = None
 
     def variant(self, op: Op, graph: Graph, core: Core) -> Variant:
-        """The first variant that takes the operator on this core; after check()."""
+        """The first variant that accepts the operator on this core; requires check()."""
         return next(variant for variant in self.variants if variant.accepts(op, graph, core))

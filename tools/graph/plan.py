@@ -1,10 +1,10 @@
-"""The static memory plan: where in the arena each tensor and each scratch buffer is, and for how long.
+"""The static memory plan: the arena offset and the lifetime of each tensor and scratch buffer.
 
 Nothing is allocated on the device: the offsets found here are compiled in. Finding the smallest arena is NP-hard, so
-greedy placement is tried in several orders and the smallest result is kept; `Plan.lower_bound` tells how good it is.
+greedy placement is tried in several orders and the smallest result is kept. `Plan.lower_bound` shows how good it is.
 
-An output may lie over the input that it is computed from where the kernel allows it: it then begins a few bytes below
-the input, so that what is written trails what is read (`Write.trails`), or where the input does (`Write.in_place`).
+If the kernel allows it, an output may overlap the input that it is computed from. It then starts a few bytes before the
+input, so that writes trail reads (`Write.trails`), or at the same offset (`Write.in_place`).
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from .ir import Placement, Plan, Schedule
 
 ALIGNMENT = 16  # one 128-bit vector (Helium, Neon, SSE), so that kernels may load whole vectors from any tensor's start
-MAX_IMPROVEMENTS = 64  # placements tried beyond the fixed orders while the lower bound is not reached
-MAX_VISITS = 200_000  # of constraints in the placements of one order: graphs with hundreds of live buffers get fewer
-MAX_APART = 4  # outputs that are tried beside their input instead of over it, those with the largest inputs
+MAX_IMPROVEMENTS = 64  # placements tried per order while the lower bound is not reached
+MAX_VISITS = 200_000  # constraints visited per order; limits the placements of graphs with hundreds of live buffers
+MAX_APART = 4  # in-place outputs, those with the largest inputs, that are also tried apart from their input
 
 TensorKey = int
 ScratchKey = tuple[int, int]
@@ -33,25 +33,24 @@ class _Buffer:
 
 
 _Offsets = dict[Key, int]
-# (input, output) → how many bytes the output may begin before the input, if they share memory: at least, at most.
+# (input, output) → the least and most bytes by which the output may start before the input if they overlap.
 _Trails = Mapping[tuple[Key, Key], tuple[int, int]]
 _ANY = 1 << 62
 
 
 def plan(schedule: Schedule) -> Plan:
-    """Places every tensor that is computed, every input, every state, and every Scratch argument of the steps.
+    """Assigns an offset to every computed tensor, input, state and Scratch argument of the steps.
 
-    Times are steps; -1 is before the first, when the inputs are filled, and ``len(steps)`` after the last, when the
-    outputs are read. State is always live. Offsets are multiples of ALIGNMENT, and so is ``arena_bytes``. Two buffers
-    that are live at the same time never overlap, except an output that trails an input which is not needed after that
-    step.
+    Times are step numbers; -1 is before the first step, when the inputs are filled, and ``len(steps)`` after the last,
+    when the outputs are read. State is always live. Offsets and ``arena_bytes`` are multiples of ALIGNMENT. Two buffers
+    that are live at the same time never overlap, except an output and an input whose last use is that step.
     """
     buffers = _lifetimes(schedule)
     trails = _trails(schedule, buffers)
     bound = max(_needed(buffers, trails).values(), default=0)
     orders = _orders(list(buffers.values()))
     best = _search(buffers, trails, bound, orders)
-    # The lowest place for an output is the input's, where it may lie; sometimes all fits better if it lies beside it.
+    # Placing an output in place gives it the lowest possible offset, but sometimes everything fits better without.
     in_place = [pair for pair, (_, most) in trails.items() if most == 0]
     for pair in sorted(in_place, key=lambda pair: -buffers[pair[0]].bytes)[:MAX_APART]:
         if _size(best, buffers) <= bound:
@@ -64,7 +63,7 @@ def plan(schedule: Schedule) -> Plan:
 
 
 def needed(schedule: Schedule) -> list[int]:
-    """The bytes needed at each time when a buffer becomes live, whatever the placement; largest first."""
+    """The bytes that any placement needs at each time when a buffer becomes live; largest first."""
     buffers = _lifetimes(schedule)
     return sorted(_needed(buffers, _trails(schedule, buffers)).values(), reverse=True)
 
@@ -104,7 +103,7 @@ def _lifetimes(schedule: Schedule) -> dict[Key, _Buffer]:
 
 
 def _trails(schedule: Schedule, buffers: Mapping[Key, _Buffer]) -> dict[tuple[Key, Key], tuple[int, int]]:
-    """The pairs that may share memory: the input's last use is the step that first writes the output."""
+    """The pairs that may overlap: the step that first writes the output is the input's last use."""
     found: dict[tuple[Key, Key], tuple[int, int]] = {}
     for time, step in enumerate(schedule.steps):
         for write in step.call.writes:
@@ -122,11 +121,11 @@ def _trails(schedule: Schedule, buffers: Mapping[Key, _Buffer]) -> dict[tuple[Ke
 
 
 def _needed(buffers: Mapping[Key, _Buffer], trails: _Trails) -> dict[int, int]:
-    """Time → the bytes it needs, whatever the placement.
+    """Time → the bytes that any placement needs.
 
-    Without trails, all live buffers need their own bytes, up to where the next one may begin. An output and the inputs
-    that it may overlap need at least the bytes of the inputs, and those of each input together with the output at its
-    distance below.
+    Without trails, this is the sum of the aligned sizes of all live buffers. An output and the inputs that it may
+    overlap need at least the inputs' bytes, and at least the span of each input and the output at its distance before
+    that input.
     """
     found, room = {}, {key: _aligned(buffer.bytes) for key, buffer in buffers.items()}
     for time in {buffer.first for buffer in buffers.values()}:
@@ -149,7 +148,7 @@ def _needed(buffers: Mapping[Key, _Buffer], trails: _Trails) -> dict[int, int]:
 def _search(
     buffers: Mapping[Key, _Buffer], trails: _Trails, bound: int, orders: Iterable[Sequence[_Buffer]]
 ) -> _Offsets:
-    """The best of several orders, each improved by moving the buffer that makes the arena large to the front."""
+    """The best of several orders, each improved by moving the buffer that ends highest to the front."""
     forbidden = _forbidden(buffers, trails)
     constraints = sum(map(len, forbidden.values()))
     tries = min(MAX_IMPROVEMENTS, 1 + MAX_VISITS // max(constraints, 1))
@@ -177,15 +176,15 @@ def _size(offsets: _Offsets, buffers: Mapping[Key, _Buffer]) -> int:
 
 
 def _forbidden(buffers: Mapping[Key, _Buffer], trails: _Trails) -> dict[Key, list[tuple[Key, int, int]]]:
-    """For each buffer its constraints (other, low, high): its offset minus the other's must not be strictly between low
-    and high."""
+    """Each buffer's constraints (other, low, high): its offset minus the other's must not be strictly between low and
+    high."""
     found: dict[Key, list[tuple[Key, int, int]]] = {key: [] for key in buffers}
     some = [buffer for buffer in buffers.values() if buffer.bytes]
     for i, a in enumerate(some):
         for b in some[:i]:
             if a.first <= b.last and b.first <= a.last:
-                gaps = [(-a.bytes, b.bytes)]  # of a's offset minus b's
-                if (b.key, a.key) in trails:  # a is written over b
+                gaps = [(-a.bytes, b.bytes)]  # a's offset minus b's
+                if (b.key, a.key) in trails:  # a may overwrite b
                     least, most = trails[b.key, a.key]
                     gaps = [(-a.bytes, -most), (-min(least, a.bytes), b.bytes)]
                 if (a.key, b.key) in trails:
@@ -199,8 +198,8 @@ def _forbidden(buffers: Mapping[Key, _Buffer], trails: _Trails) -> dict[Key, lis
 
 
 def _orders(buffers: Sequence[_Buffer]) -> Sequence[Sequence[_Buffer]]:
-    """Orders that are good on different graphs, the last two by time; ties keep the order of the graph, so the plan is
-    always the same."""
+    """Orders that suit different graphs, the last two by time. Ties keep the graph's order, so plans are
+    deterministic."""
     times = {buffer.first for buffer in buffers}
     busy = {t: sum(b.bytes for b in buffers if b.first <= t <= b.last) for t in times}
     return (
@@ -216,7 +215,7 @@ def _orders(buffers: Sequence[_Buffer]) -> Sequence[Sequence[_Buffer]]:
 def _place(
     order: Sequence[Key], buffers: Mapping[Key, _Buffer], forbidden: Mapping[Key, Sequence[tuple[Key, int, int]]]
 ) -> _Offsets:
-    """Places each buffer in turn at the lowest aligned offset that those placed before it allow."""
+    """Places each buffer in turn at the lowest aligned offset that the buffers placed so far allow."""
     offsets: _Offsets = {}
     for key in order:
         taken = sorted(

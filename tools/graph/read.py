@@ -1,8 +1,7 @@
-"""The import gate: the bytes of a .tflite become a Graph, or an error of one sentence that says why not.
+"""The import gate: the bytes of a .tflite → a Graph, or a one-sentence error.
 
-The file is read with the schema package `tflite` and nothing in it is trusted: every count, offset, length and index is
-checked before it is used, so that later stages can rely on the result. Whether kerf has kernels for it is not checked
-here.
+The file is read with the schema package `tflite`, and nothing in it is trusted: every count, offset, length and index
+is checked before it is used, so that later stages can rely on the result. Kernel support is not checked here.
 """
 
 import hashlib
@@ -26,14 +25,14 @@ IDENTIFIER = b"TFL3"  # file_identifier of the TFLite schema
 MAX_RANK = 8  # no TFLite kernel supports more
 MAX_TENSOR_BYTES = 1 << 31
 MAX_OPS = 0xFFFF  # the model facade counts operators in 16 bits …
-MAX_PORTS = 0xFF  # … and inputs and outputs in 8
+MAX_INPUTS = 0xFF  # … and inputs and outputs in 8 bits
 CUSTOM = 32  # BuiltinOperator of every operator that is not built in
 MAX_SUBGRAPHS = 1000
 
 _DTYPES = {number: DType[name] for name, number in vars(tflite.TensorType).items() if name in DType.__members__}
 _QUANTIZED = tuple(dtype for dtype in DType if np.issubdtype(dtype.numpy, np.integer))
 _TYPE_NAMES = {number: name for name, number in vars(tflite.TensorType).items() if name.isupper()}
-# What the flatbuffers runtime and numpy raise when an offset points outside the file.
+# The exceptions of the flatbuffers runtime and NumPy for an offset outside the file.
 _DAMAGE = (struct.error, IndexError, ValueError, TypeError, OverflowError, AttributeError, MemoryError)
 _T = TypeVar("_T")
 
@@ -41,15 +40,15 @@ _T = TypeVar("_T")
 def read(data: bytes, name: str) -> Graph:
     """The model in a .tflite, unchanged; constants are views into ``data``.
 
-    An open batch dimension is read as 1. Operators that kerf does not know get no attributes.
+    An open batch dimension is read as 1. Unknown operators get no attributes.
 
-    Raises ModelError for bytes that are not a .tflite or contradict themselves, UnsupportedModel for a valid model with
-    tensors that kerf cannot represent.
+    Raises ModelError for a file that is not a .tflite or inconsistent, UnsupportedModel for a valid model with tensors
+    that kerf cannot represent.
     """
     if len(data) < 8 or data[4:8] != IDENTIFIER:
         raise ModelError(
             f"model {name!r} is not a .tflite file ({len(data)} bytes without the identifier TFL3); "
-            f"pass the file that TensorFlow's converter wrote"
+            f"give --model a file written by TensorFlow's converter"
         )
     with _intact(name):
         model = tflite.Model.GetRootAsModel(data, 0)
@@ -79,7 +78,7 @@ def _graph(raw: Any, is_main: bool, buffers: Sequence[Any], codes: Sequence[Any]
     outputs = _indices(raw.OutputsLength, raw.OutputsAsNumpy, data, name)
     if len(raw_ops) > MAX_OPS:
         raise UnsupportedModel(f"model {name!r} has {len(raw_ops)} operators; kerf supports at most {MAX_OPS}")
-    _check_ports(raw_tensors, inputs, outputs, name, is_main)
+    _check_inputs_and_outputs(raw_tensors, inputs, outputs, name, is_main)
     tensors = tuple(_tensor(i, tensor, buffers) for i, tensor in enumerate(raw_tensors))
     graph_ops = _operators(raw_ops, codes, tensors, data)
     return Graph(name, hashlib.sha256(data).hexdigest(), len(data), tensors, graph_ops, inputs, outputs)
@@ -87,7 +86,7 @@ def _graph(raw: Any, is_main: bool, buffers: Sequence[Any], codes: Sequence[Any]
 
 @contextmanager
 def _intact(name: str) -> Iterator[None]:
-    """Turns what the flatbuffers runtime raises on a damaged file into a ModelError."""
+    """Converts the flatbuffers runtime's exceptions for a damaged file to a ModelError."""
     try:
         yield
     except _DAMAGE as damage:
@@ -98,14 +97,14 @@ def _intact(name: str) -> Iterator[None]:
 
 
 def _items(get: Callable[[int], _T], count: int, data: bytes, name: str) -> tuple[_T, ...]:
-    """All elements of a vector of tables, each of which takes an offset of at least 4 bytes."""
+    """All elements of a vector of tables, each of which takes at least 4 bytes for its offset."""
     if count > len(data) // 4:
         raise ModelError(f"model {name!r} is damaged: a list of {count} entries in {len(data)} bytes; convert it again")
     return tuple(get(i) for i in range(count))
 
 
 def _indices(length: Callable[[], int], values: Callable[[], Any], data: bytes, name: str) -> tuple[int, ...]:
-    """A vector of tensor positions; () when it is absent."""
+    """A vector of tensor positions; () if it is absent."""
     count = length()
     if count > len(data) // 4:
         raise ModelError(f"model {name!r} is damaged: a list of {count} entries in {len(data)} bytes; convert it again")
@@ -116,7 +115,7 @@ def _indices(length: Callable[[], int], values: Callable[[], Any], data: bytes, 
 
 
 def _text(raw: Any) -> str:
-    """A tensor's name as text; names are bytes in the file, not necessarily UTF-8."""
+    """A tensor's name as text; in the file, names are bytes and not necessarily UTF-8."""
     return (raw.Name() or b"").decode("utf-8", "replace")
 
 
@@ -164,7 +163,7 @@ def _tensor(index: int, raw: Any, buffers: Sequence[Any]) -> Tensor:
 def _initial(
     raw: Any, shape: tuple[int, ...], dtype: DType, quantization: Quantization | None
 ) -> npt.NDArray[Any] | None:
-    """The initial value of a tensor that keeps its value between inferences; None for others.
+    """The initial value of a state tensor, which keeps its value between inferences; None for other tensors.
 
     TFLM: MicroGraph::ResetVariableTensors fills int8 with the zero point and all other types with 0.
     """
@@ -177,7 +176,7 @@ def _initial(
 def _contents(
     raw: Any, buffers: Sequence[Any], dtype: DType, shape: tuple[int, ...], where: str
 ) -> npt.NDArray[Any] | None:
-    """A constant's values, None for a tensor that is computed."""
+    """A constant's values; None for a computed tensor."""
     number = raw.Buffer()
     if number >= len(buffers):
         raise ModelError(f"{where} refers to buffer {number} of {len(buffers)}; the file is damaged, convert it again")
@@ -197,13 +196,13 @@ def _contents(
         return np.zeros(shape, dtype.numpy)
     if dtype is DType.INT4:
         return unpack_int4(buffer.DataAsNumpy())[: math.prod(shape)].reshape(shape)
-    # Constants are little-endian in the file, whatever machine reads it.
+    # Constants are little-endian in the file on every machine.
     values: npt.NDArray[Any] = buffer.DataAsNumpy().view(np.dtype(dtype.value).newbyteorder("<"))
     return values.reshape(shape)
 
 
 def unpack_int4(packed: npt.NDArray[np.uint8]) -> npt.NDArray[np.int8]:
-    """Two numbers -8 … 7 from each byte, the lower half first."""
+    """Two numbers -8 … 7 from each byte, the low nibble first."""
     signed = packed.view(np.int8)
     return np.stack([signed << 4 >> 4, signed >> 4], -1).astype(np.int8).ravel()
 
@@ -213,19 +212,19 @@ def _quantization(raw: Any, shape: tuple[int, ...], dtype: DType, where: str) ->
     count = table.ScaleLength() if table is not None else 0
     if table is None or count == 0 or dtype not in _QUANTIZED:
         return None
-    # A bias has one dimension, so some converters leave nonsense here that no interpreter reads.
+    # For a bias, which has one dimension, some converters write an invalid value here, and no interpreter reads it.
     axis = 0 if len(shape) == 1 else int(table.QuantizedDimension())
     if count > 1 and (not 0 <= axis < len(shape) or shape[axis] != count):
         raise ModelError(
-            f"{where} of shape {shape} has {count} quantization scales along dimension {axis}; "
-            f"there must be one for the tensor or one per channel, so convert the model again"
+            f"{where} of shape {shape} has {count} quantization scales along dimension {axis}, but needs "
+            f"one per tensor or one per channel; convert the model again"
         )
     if table.ZeroPointLength() not in (0, count):
         raise ModelError(
             f"{where} has {count} quantization scales and {table.ZeroPointLength()} zero points; convert it again"
         )
     scales = tuple(float(s) for s in table.ScaleAsNumpy())
-    # In int16x8 the converter gives an all-zero filter the scale 0; this can only occur per channel.
+    # In int16x8, the converter gives an all-zero filter the scale 0; this occurs only in per-channel quantization.
     wrong = next((s for s in scales if not (math.isfinite(s) and (s > 0 or (s == 0 and count > 1)))), None)
     if wrong is not None:
         raise ModelError(
@@ -240,13 +239,13 @@ def _quantization(raw: Any, shape: tuple[int, ...], dtype: DType, where: str) ->
     return Quantization(scales, zero_points, axis if count > 1 else 0)
 
 
-def _check_ports(
+def _check_inputs_and_outputs(
     raw_tensors: Sequence[Any], inputs: Sequence[int], outputs: Sequence[int], name: str, is_main: bool
 ) -> None:
     """Checks that inputs and outputs exist, that the main graph has some, and that its inputs have a fixed shape."""
     for what, indices in (("inputs", inputs), ("outputs", outputs)):
-        if not is_main <= len(indices) <= MAX_PORTS:
-            raise ModelError(f"model {name!r} has {len(indices)} {what}; it needs 1 to {MAX_PORTS}, convert it again")
+        if not is_main <= len(indices) <= MAX_INPUTS:
+            raise ModelError(f"model {name!r} has {len(indices)} {what}; it needs 1 to {MAX_INPUTS}, convert it again")
         for index in indices:
             if not 0 <= index < len(raw_tensors):
                 raise ModelError(f"model {name!r} lists tensor {index} of {len(raw_tensors)} among its {what}")
@@ -295,7 +294,7 @@ def _operators(raw_ops: Sequence[Any], codes: Sequence[Any], tensors: Sequence[T
 
 
 def _needs_no_output(kind: str) -> bool:
-    """Whether an operator uses variables, and so may have an effect but no output."""
+    """Whether an operator uses variables and so may have an effect without an output."""
     operator = ops.lookup(kind)
     return operator is not None and operator.state is not None
 
@@ -329,7 +328,7 @@ def _attributes(op: Op, raw: Any) -> Any:
 
 
 def _check_order(graph: Graph) -> None:
-    """Checks that every tensor has one origin and that operators come after what they read, so there are no cycles."""
+    """Checks that every tensor is written once and before it is read, so that there are no cycles."""
     ready = {t.index for t in graph.tensors if t.data is not None}
     for index in graph.inputs:
         if index in ready:

@@ -1,6 +1,6 @@
-"""Graph, Core, goal → Schedule: which kernel runs each operator, and which operators become one call or none.
+"""Graph, Core, goal → Schedule: chooses a kernel for each operator, fuses operators, and removes views.
 
-It comes after the passes and before the plan. Every choice of kernels is made here; later stages only place and print.
+It runs after the passes and before the plan. All kernels are chosen here; later stages only plan memory and print.
 """
 
 from dataclasses import replace
@@ -18,9 +18,9 @@ GOALS = ("speed", "size", "ram")
 def schedule(graph: Graph, core: Core, goal: str = GOALS[0]) -> Schedule:
     """The kernel calls of a graph, for the goal.
 
-    Kernels for the core's extensions are fast, but their packed weights take flash and their scratch RAM. For ``size``
-    they are not used. For ``ram`` they are used where they do not raise the peak, after neighbours have been chained
-    where that lowers it.
+    Kernels for the core's extensions are fast, but their packed weights take flash and their scratch buffers take RAM.
+    ``size`` does not use them. ``ram`` first chains consecutive steps where that lowers the peak memory, then uses
+    these kernels where they do not raise it.
     """
     if goal == "speed":
         return _chosen(graph, core)
@@ -29,11 +29,11 @@ def schedule(graph: Graph, core: Core, goal: str = GOALS[0]) -> Schedule:
 
 
 def _chosen(graph: Graph, core: Core) -> Schedule:
-    """One step per operator; operators that only change a shape join the step next to them."""
+    """One step per operator; operators that only change a shape join an adjacent step."""
     views = _views(graph)
     steps: list[Step] = []
-    made_by: dict[int, int] = {}  # placed tensor → the step that computes it
-    waiting: list[Op] = []  # views of what no step computes; they join the next step
+    made_by: dict[int, int] = {}  # tensor → the step that computes it
+    waiting: list[Op] = []  # views of tensors that no step computes; they join the next step
     for op in graph.ops:
         if op.outputs[0] in views:
             source = views[op.outputs[0]]
@@ -53,10 +53,10 @@ def _chosen(graph: Graph, core: Core) -> Schedule:
 
 
 def _views(graph: Graph) -> dict[int, int]:
-    """Outputs of operators that only change a shape → the tensor that is placed in memory.
+    """Outputs of operators that only change a shape → the tensor whose memory they use.
 
-    Views of constants, which are not in the arena, and of state, which may be assigned to while the view is still
-    needed, are copies instead.
+    Constants are not in the arena, and state may be assigned to while a view is still in use: their views become copies
+    instead.
     """
     found: dict[int, int] = {}
     for op in graph.ops:
@@ -73,7 +73,7 @@ def _is_computed(tensor: Tensor) -> bool:
 
 
 def _chained(found: Schedule) -> Schedule:
-    """The schedule after chaining, again and again, those neighbours that reduce the peak memory the most."""
+    """Chains consecutive steps, each time those that reduce the peak memory most, until nothing reduces it."""
     best = needed(found)
     while True:
         tried = [chained for at in range(len(found.steps) - 1) if (chained := chain(found, at)) is not None]
@@ -84,7 +84,7 @@ def _chained(found: Schedule) -> Schedule:
 
 
 def _faster(small: Schedule, fast: Schedule) -> Schedule:
-    """``small`` with those steps of ``fast`` that do not raise the peak memory."""
+    """``small`` with every step of ``fast`` that does not raise the peak memory."""
     others = {step.ops: step for step in fast.steps}
     limit = needed(small)[:1]
     for at, step in enumerate(small.steps):

@@ -16,7 +16,7 @@ from .ops._specification import QUANTIZED, describe_quantized, same_quantization
 
 
 def check(op: Op, graph: Graph) -> None:
-    """Raises UnsupportedModel if the file asks for what no interpreter computes."""
+    """Raises UnsupportedModel if the file needs something that no interpreter computes."""
     activation = getattr(op.attributes, "activation", "NONE")
     if activation not in ACTIVATIONS:
         raise UnsupportedModel(
@@ -39,9 +39,9 @@ def check(op: Op, graph: Graph) -> None:
 
 
 def left_out_by_tflm(op: Op, graph: Graph) -> str | None:
-    """What TFLM's kernel omits, as the end of a sentence that starts with the kernel; None for nothing.
+    """What TFLM's kernel omits, as the end of a sentence that starts with the kernel; None if it omits nothing.
 
-    Its result then differs from what the file asks for, by up to the whole range of the output.
+    If it does, its result may be wrong by up to the whole range of the output.
     """
     operator = ops.lookup(op.kind)
     if operator is None or operator.left_out_by_tflm is None or graph.output(op).dtype not in QUANTIZED:

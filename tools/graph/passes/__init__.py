@@ -1,4 +1,4 @@
-"""Graph → Graph: one rewrite per module, each bit-exact and testable by itself, in the order of PASSES."""
+"""Graph → Graph: one rewrite per module, each bit-exact and testable by itself."""
 
 from collections.abc import Callable
 
@@ -11,13 +11,13 @@ from .variables import resolve
 
 Pass = Callable[[Graph], Graph]
 
-# Some run before the kernel check, because what they remove needs no kernel, others after it, because they rely on it.
+# Some run before the kernel check, since they remove operators without kernels; others after it, since they rely on it.
 BEFORE_CHECK: tuple[Pass, ...] = (fold, resolve, rename)
 AFTER_CHECK: tuple[Pass, ...] = (prune,)
 
 
 def run(graph: Graph) -> Graph:
-    """The model as it will be compiled. Raises UnsupportedModel if an operator has no kernel."""
+    """Applies all passes. Raises UnsupportedModel if an operator has no kernel."""
     graph = simplify(graph)
     check(graph)
     for rewrite in AFTER_CHECK:
@@ -26,7 +26,7 @@ def run(graph: Graph) -> Graph:
 
 
 def simplify(graph: Graph) -> Graph:
-    """The model without what is known before it runs; operators without a kernel are kept."""
+    """Folds known values and resolves variables; operators without a kernel are kept."""
     for rewrite in BEFORE_CHECK:
         graph = rewrite(graph)
     return graph

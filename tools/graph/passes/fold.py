@@ -1,8 +1,8 @@
-"""Graph → Graph without the operators whose result is known before the model runs.
+"""Graph → Graph without the operators whose result is known at compile time.
 
 With an open batch dimension, Keras' Flatten adds SHAPE, STRIDED_SLICE and PACK, which compute the constant shape of a
 RESHAPE. They are evaluated here, so that no runtime needs kernels for them. So is DEQUANTIZE of float16 constants,
-except where a kernel reads the float16 weights themselves, which have half the size.
+except where a kernel can read the float16 weights directly, which take half the flash.
 """
 
 from dataclasses import replace
@@ -19,21 +19,21 @@ from ..ir import DType, Graph, Op, Tensor
 def fold(graph: Graph) -> Graph:
     """The same model without operators whose values are known, and without unused operators and tensors.
 
-    Operators and tensors are renumbered. Raises ModelError when a folded value does not have the shape that the file
-    gives its tensor.
+    Operators and tensors are renumbered. Raises ModelError if a folded value's shape differs from its tensor's in the
+    file.
     """
     tensors = list(graph.tensors)
-    narrow: dict[int, int] = {}  # float32 tensor → the float16 constant that it is
+    narrow: dict[int, int] = {}  # float32 tensor → the float16 constant that it was converted from
     kept = []
     for op in graph.ops:
-        value = None if set(op.outputs) & set(graph.outputs) else _evaluate(op, tensors)  # an output is computed
+        value = None if set(op.outputs) & set(graph.outputs) else _evaluate(op, tensors)  # model outputs stay computed
         if value is None:
             kept.append(_with_narrow_weights(op, narrow))
             continue
         output = tensors[op.outputs[0]]
         if value.shape != output.shape:
             raise ModelError(
-                f"{op.where} has an output of shape {value.shape}, but the file says {output.shape}; convert it again"
+                f"{op.where} has an output of shape {value.shape}, but {output.shape} in the file; convert it again"
             )
         if op.inputs[0] is not None and tensors[op.inputs[0]].dtype is DType.FLOAT16:
             narrow[output.index] = op.inputs[0]
@@ -53,7 +53,7 @@ def _evaluate(op: Op, tensors: list[Tensor]) -> npt.NDArray[Any] | None:
 
 
 def _with_narrow_weights(op: Op, narrow: dict[int, int]) -> Op:
-    """The operator with float16 constants as weights, if all of them are float16 and it has a kernel for that."""
+    """The operator with float16 weights, if all its weights are float16 and it has a kernel for them."""
     operator = ops.lookup(op.kind)
     weights = op.inputs[1:]
     if operator is None or "float16" not in operator.types or not operator.roles:

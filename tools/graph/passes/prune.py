@@ -1,9 +1,9 @@
-"""Graph → Graph without channels that are constant whatever the input, with the same outputs to the last bit.
+"""Graph → Graph without channels that are constant for every input, with bit-exact outputs.
 
-An all-zero filter, as left by pruning, outputs just its bias. If everything that reads such a channel can do without it
-(pools, RELU, MEAN, RESHAPE and depthwise convolutions pass it on; convolutions and dense layers absorb it), its weights
-are removed on both sides, and its contribution to later sums is added to their bias. How each operator treats channels
-is declared in its module.
+An all-zero filter, as left by pruning, outputs just its bias. If no reader needs such a channel (pools, RELU, MEAN,
+RESHAPE and depthwise convolutions pass it on; convolutions and dense layers absorb it), its weights are removed on both
+sides, and its contribution to later sums is added to their bias. Each operator's module declares how it treats
+channels.
 """
 
 from collections.abc import Mapping
@@ -37,9 +37,9 @@ def _constants(graph: Graph) -> dict[int, Constants]:
 
 
 def _removable(graph: Graph, constants: Mapping[int, Constants]) -> dict[int, set[int]]:
-    """The constant channels that no operator needs: the set shrinks until every operator agrees."""
-    ports = {*graph.inputs, *graph.outputs}
-    remove = {t: set(c) for t, c in constants.items() if t not in ports}
+    """The constant channels that no operator needs: the sets shrink until every operator agrees."""
+    fixed = {*graph.inputs, *graph.outputs}
+    remove = {t: set(c) for t, c in constants.items() if t not in fixed}
     changed = True
     while changed:
         before = {t: set(c) for t, c in remove.items()}

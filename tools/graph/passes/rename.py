@@ -1,4 +1,4 @@
-"""Graph → Graph with layer names that are unique among the remaining operators."""
+"""Graph → Graph with unique layer names for the remaining operators."""
 
 from dataclasses import replace
 
@@ -7,6 +7,6 @@ from ..layer_names import layer_names, telling_names
 
 
 def rename(graph: Graph) -> Graph:
-    """The same model; only names of operators change."""
+    """The same model; only operator names change."""
     names = layer_names([(op.kind, telling_names(op, graph.tensors)) for op in graph.ops])
     return replace(graph, ops=tuple(replace(op, name=name) for op, name in zip(graph.ops, names, strict=True)))

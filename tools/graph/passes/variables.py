@@ -1,8 +1,8 @@
-"""Graph → Graph in which every variable is a tensor that keeps its value from one inference to the next.
+"""Graph → Graph in which every variable is a state tensor, which keeps its value from one inference to the next.
 
-In the file a variable is a name. Operators refer to it by handles, a subgraph that is called once assigns its initial
-value, and other operators read it or assign to it. Here it becomes a tensor with ``initial`` set: reading copies from
-it, or uses the tensor itself if nothing is assigned to it before the last use; assigning copies into it.
+In the file, a variable is a name. Operators refer to it by handles, a subgraph that is called once assigns its initial
+value, and other operators read it or assign to it. Here it becomes a tensor with ``initial`` set. Assigning copies into
+it; reading copies from it, or uses the tensor itself if nothing is assigned to it before the last use.
 """
 
 from collections.abc import Iterator, Mapping
@@ -23,8 +23,8 @@ from .fold import fold
 def resolve(graph: Graph) -> Graph:
     """The same model without handles and initialization, or ``graph`` itself if there are no variables.
 
-    Raises ModelError if the file contradicts itself about a variable, UnsupportedModel for an initial value that is not
-    a constant.
+    Raises ModelError if the file is inconsistent about a variable, UnsupportedModel if an initial value is not a
+    constant.
     """
     if not any(_role(op) for op in graph.ops):
         return graph
@@ -36,7 +36,7 @@ def resolve(graph: Graph) -> Graph:
 
 
 def variables(graph: Graph) -> frozenset[Any]:
-    """The variables for which a file's graph and its subgraphs have handles."""
+    """The variables that have handles in a file's graph or its subgraphs."""
     found = {op.attributes for each in (graph, *graph.subgraphs) for op in each.ops if _role(op) is StateRole.HANDLE}
     return frozenset(found)
 
@@ -52,7 +52,7 @@ def _role(op: Op) -> StateRole | None:
 
 
 def _kept_alive(graph: Graph, tensors: tuple[Tensor, ...]) -> tuple[int, ...]:
-    """What must be computed: the outputs, and the state for the next inference."""
+    """The tensors that must be computed: the outputs, and the state for the next inference."""
     return (*graph.outputs, *(t.index for t in tensors if t.initial is not None))
 
 
@@ -96,33 +96,33 @@ class _Variables:
     initial: Mapping[Any, Tensor]
     tensors: list[Tensor] = field(init=False)
     handles: dict[int, Any] = field(default_factory=dict)  # resource tensor → variable
-    places: dict[Any, int] = field(default_factory=dict)  # variable → its tensor
+    state: dict[Any, int] = field(default_factory=dict)  # variable → its tensor
 
     def __post_init__(self) -> None:
         self.tensors = list(self.graph.tensors)
 
     def rewrite(self, op: Op) -> Op | None:
-        """The operator on tensors instead of variables; None for one that is no longer needed."""
+        """The operator with tensors instead of variables; None if it is no longer needed."""
         role = _role(op)
         if role is StateRole.HANDLE:
             self.handles[op.outputs[0]] = op.attributes
         elif role is StateRole.READ:
             if len(op.inputs) != 1 or len(op.outputs) != 1:
                 raise ModelError(f"{op.where} must have one input and one output; convert the model again")
-            return replace(op, inputs=(self._place(op, self.graph.output(op)),))
+            return replace(op, inputs=(self._state_of(op, self.graph.output(op)),))
         elif role is StateRole.ASSIGN:
             if not _has_two_inputs(op) or op.outputs:
                 raise ModelError(f"{op.where} must have two inputs and no output; convert the model again")
-            return replace(op, inputs=op.inputs[1:], outputs=(self._place(op, self.graph.input(op, 1)),))
+            return replace(op, inputs=op.inputs[1:], outputs=(self._state_of(op, self.graph.input(op, 1)),))
         return op if role is None else None
 
-    def _place(self, op: Op, value: Tensor) -> int:
-        """The tensor of the variable that an operator refers to, with the type of ``value``, which is read from or
-        assigned to it."""
+    def _state_of(self, op: Op, value: Tensor) -> int:
+        """The state tensor of an operator's variable. It has the type of ``value``, which the operator reads from or
+        assigns to the variable."""
         variable = self.handles.get(op.inputs[0] or 0) if op.inputs[0] is not None else None
         if variable is None:
             raise ModelError(f"{op.where} has no variable handle as its first input; convert the model again")
-        if variable not in self.places:
+        if variable not in self.state:
             initial = self.initial.get(variable)
             data = _zero(value) if initial is None else initial.data
             assert data is not None
@@ -131,21 +131,21 @@ class _Variables:
                     f"{op.where}: its variable is a {value.dtype.value} of shape {value.shape}, but its initial value "
                     f"is a {initial.dtype.value} of shape {initial.shape}; convert the model again"
                 )
-            self.places[variable] = len(self.tensors)
-            name = variable.name or f"variable {len(self.places)}"
+            self.state[variable] = len(self.tensors)
+            name = variable.name or f"variable {len(self.state)}"
             self.tensors.append(
                 Tensor(len(self.tensors), name, value.shape, value.dtype, value.quantization, initial=data)
             )
-        return self.places[variable]
+        return self.state[variable]
 
 
 def _zero(value: Tensor) -> npt.NDArray[Any]:
-    """The initial value of a variable without one in the file: zero bytes."""
+    """The initial value of a variable that has none in the file: zeros."""
     return np.zeros(value.shape, value.dtype.numpy)
 
 
 def _without_copies(kept: list[Op], tensors: tuple[Tensor, ...], outputs: tuple[int, ...]) -> Iterator[Op]:
-    """The operators without the copies of a variable that are only used before anything is assigned to it."""
+    """Removes the copies of a variable whose last use comes before any assignment to it."""
     same: dict[int, int] = {}  # copy → the variable's tensor
     for at, op in enumerate(kept):
         if _role(op) is not StateRole.READ or op.outputs[0] in outputs:
@@ -154,7 +154,7 @@ def _without_copies(kept: list[Op], tensors: tuple[Tensor, ...], outputs: tuple[
         assert variable is not None
         users = [i for i, other in enumerate(kept) if op.outputs[0] in other.inputs]
         assigned = [i for i, other in enumerate(kept) if variable in other.outputs and i > at]
-        # A view would still refer to the variable's memory when it is used.
+        # A view shares the variable's memory, so its later uses would see the new value.
         views = any((found := ops.lookup(kept[i].kind)) and found.view for i in users)
         if not views and (not users or not assigned or max(users) <= min(assigned)):
             same[op.outputs[0]] = variable
