@@ -53,5 +53,5 @@ def test_other_operators_get_float32() -> None:
 def test_refuses_what_is_no_number(wrong: float) -> None:
     weights = WEIGHTS.copy()
     weights[1, 1] = wrong
-    with pytest.raises(ModelError, match=r"must be a constant of finite numbers; a weight beyond 65,504"):
+    with pytest.raises(ModelError, match=r"must be a constant without infinities or NaNs; weights beyond 65,504"):
         passes.run(read.read(build(with_float16_widened(dense(weights, BIAS))), "m"))

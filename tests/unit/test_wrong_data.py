@@ -78,7 +78,7 @@ def test_a_softmax_of_nothing_but_zeros(tmp_path: Path) -> None:
     """TFLM and LiteRT abort on it, without a word."""
     path = tmp_path / "dead.tflite"
     path.write_bytes(dying(7.843137e-09))
-    with pytest.raises(QuantizeError, match=r"layer 'scores' of dead\.tflite gets the same numbers from every sample"):
+    with pytest.raises(QuantizeError, match=r"layer 'scores' of dead\.tflite gets the same input for every sample"):
         quantize.quantize(Trained("dead", path, None), None, None, tmp_path / "out")
     quantize._check_crashes(dying(2e-8), "alive")
     quantize._check_crashes(dying(7.843137e-09, tflite.TensorType.INT16), "alive")

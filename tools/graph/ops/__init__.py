@@ -1,7 +1,7 @@
-"""One module per operator, found by file name: CONV_2D is ops/conv_2d.py, and holds all that kerf knows of it.
+"""One module per operator, found by file name: ops/conv_2d.py holds everything that kerf knows about CONV_2D.
 
-Each assigns an Operator (graph/operator.py) to OPERATOR, and nothing else of kerf imports one by name. Modules that
-start with _ are what several of them share.
+Each module assigns an Operator (graph/operator.py) to OPERATOR, and no other code imports one by name. Modules that
+start with _ are shared by several operators.
 """
 
 from functools import cache
@@ -13,13 +13,13 @@ from . import _without_kernel
 
 
 def known() -> tuple[str, ...]:
-    """TFLite names of all operators there is a module for, sorted."""
+    """TFLite names of all operators that have a module, sorted."""
     return tuple(name.upper() for name in registry.names("graph.ops"))
 
 
 @cache
 def find(kind: str) -> Operator:
-    """What kerf knows of an operator; KeyError when there is no module (ask `known()` first)."""
+    """The Operator of a kind that has a module; KeyError for other kinds (see `known()`)."""
     if kind not in known():
         raise KeyError(kind)
     operator: Operator = import_module(f"{__name__}.{kind.lower()}").OPERATOR
@@ -27,7 +27,7 @@ def find(kind: str) -> Operator:
 
 
 def lookup(kind: str) -> Operator | None:
-    """What kerf knows of an operator, with or without a kernel; None for one it does not know at all."""
+    """The Operator of a kind, with or without a kernel; None for an unknown kind."""
     return find(kind) if kind in known() else _without_kernel.OPERATORS.get(kind)
 
 

@@ -1,4 +1,4 @@
-"""What operators on two tensors share that are broadcast against each other: at most five loops of a kernel."""
+"""Shared by operators that broadcast two tensors against each other: at most five kernel loops."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -20,7 +20,7 @@ LOOPS = 5  # of firmware/kernels/broadcast.h
 
 
 def check_operands(op: Op, graph: Graph) -> tuple[Tensor, Tensor, Tensor]:
-    """Both inputs and the output. Raises ModelError or UnsupportedModel for what no kernel of this kind takes."""
+    """Checks and returns both inputs and the output. Raises ModelError or UnsupportedModel if no kernel takes them."""
     check_arity(op, (2,))
     check_present(op, 0, 1)
     first, second, output = graph.input(op, 0), graph.input(op, 1), graph.output(op)
@@ -33,7 +33,7 @@ def check_operands(op: Op, graph: Graph) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def _check_shapes(op: Op, first: Tensor, second: Tensor, output: Tensor) -> None:
-    """Raises ModelError unless two shapes give the output's, UnsupportedModel where that takes more than LOOPS."""
+    """Raises ModelError unless the shapes broadcast to the output's, UnsupportedModel if that takes more than LOOPS."""
     rank = max(len(first.shape), len(second.shape))
     pairs = list(zip(pad_front(first.shape, rank, 1), pad_front(second.shape, rank, 1), strict=True))
     if any(a != b and 1 not in (a, b) for a, b in pairs):
@@ -41,13 +41,13 @@ def _check_shapes(op: Op, first: Tensor, second: Tensor, output: Tensor) -> None
     check_shape(op, output, [b if a == 1 else a for a, b in pairs])
     if len(broadcast_loops(first.shape, second.shape)) > LOOPS:
         raise UnsupportedModel(
-            f"{op.where}: broadcasting {describe(first)} and {describe(second)} takes more than {LOOPS} loops; make "
-            f"it two steps in the Keras model"
+            f"{op.where}: broadcasting {describe(first)} and {describe(second)} takes more than {LOOPS} loops; split "
+            f"it into two layers in the Keras model"
         )
 
 
 def loop_params(first: Tensor, second: Tensor) -> dict[str, Any]:
-    """``shape``, ``strides1`` and ``strides2`` of a kernel, after check_operands()."""
+    """A kernel's ``shape``, ``strides1`` and ``strides2``; requires check_operands()."""
     loops = broadcast_loops(first.shape, second.shape)
     shape, strides1, strides2 = zip(*loops, strict=True) if loops else ((), (), ())
     return {
@@ -60,12 +60,12 @@ def loop_params(first: Tensor, second: Tensor) -> dict[str, Any]:
 def broadcast_loops(first: Sequence[int], second: Sequence[int]) -> list[tuple[int, int, int]]:
     """The fewest loops over two broadcast shapes: (count, stride of first, stride of second), outermost first.
 
-    Strides are in elements, 0 where an operand is repeated. Dimensions of 1 vanish; neighbours that repeat the same
-    operand, or none, are one loop.
+    Strides are in elements, 0 where an operand is repeated. Dimensions of 1 are dropped; adjacent dimensions that
+    repeat the same operand, or none, become one loop.
     """
     rank = max(len(first), len(second))
     loops: list[tuple[int, int, int]] = []  # innermost first
-    size1 = size2 = 1  # elements of each operand inside of the current dimension
+    size1 = size2 = 1  # each operand's elements inside the current dimension
     for a, b in zip(reversed(pad_front(first, rank, 1)), reversed(pad_front(second, rank, 1)), strict=True):
         if a == b == 1:
             continue

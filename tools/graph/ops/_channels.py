@@ -1,4 +1,4 @@
-"""How the operators treat single channels, for passes/prune.py: see Channels in graph/operator.py."""
+"""How operators treat individual channels, for passes/prune.py: see Channels in graph/operator.py."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -15,7 +15,7 @@ from ._window import window_axes
 
 
 class KeepsZeros(NoChannels):
-    """Each output channel comes from the input's channel of the same number, and zeros stay zeros."""
+    """Each output channel comes from the input channel of the same number, and zeros stay zeros."""
 
     def constant(self, op: Op, graph: Graph, source: Constants) -> Constants:
         before, after = graph.input(op, 0), graph.output(op)
@@ -29,17 +29,17 @@ class KeepsZeros(NoChannels):
 
 
 class Clamps(KeepsZeros):
-    """The same, and any number stays itself within the fused activation."""
+    """Like KeepsZeros, and other values are only clamped to the fused activation."""
 
     def constant(self, op: Op, graph: Graph, source: Constants) -> Constants:
         return {c: clamped(op, graph, value) for c, value in source.items()}
 
 
 class Renumbers(NoChannels):
-    """Each output channel is one of the input's: of which, says ``origins``."""
+    """Each output channel is an input channel, given by ``origins``."""
 
     def origins(self, op: Op, graph: Graph) -> Constants:
-        """Output channel → the input channel it is; {} where they do not correspond."""
+        """Output channel → its input channel; {} if they do not correspond."""
         raise NotImplementedError
 
     def constant(self, op: Op, graph: Graph, source: Constants) -> Constants:
@@ -65,7 +65,7 @@ class Sums(NoChannels):
         self.axis = axis
 
     def constant(self, op: Op, graph: Graph, source: Constants) -> Constants:
-        """Channels whose weights are all zero; one channel has to stay."""
+        """Channels whose weights are all zero, except one if all are, since one channel has to stay."""
         weights, output = graph.input(op, 1), graph.output(op)
         bias = graph.optional_input(op, 2)
         if weights.data is None or (bias is not None and bias.data is None) or not self.is_whole(op, graph):
@@ -75,17 +75,17 @@ class Sums(NoChannels):
         dead |= self.sums_nothing(op, graph, source)
         scales = () if weights.quantization is None else weights.quantization.scales
         if output.dtype is DType.FLOAT32 and len({*scales}) > 1 and len({*np.array(scales)[~dead]}) < 2:
-            return {}  # one scale left would make another hybrid convolution of it
+            return {}  # a single remaining scale would select another kind of hybrid convolution
         values = {int(c): _bias_alone(op, graph, bias, int(c)) for c in np.flatnonzero(dead)}
         known = {c: value for c, value in values.items() if value is not None}
         return known if len(known) < output.shape[-1] else dict(list(known.items())[1:])
 
     def sums_nothing(self, op: Op, graph: Graph, source: Constants) -> npt.NDArray[np.bool_]:
-        """Output channels that are zero because all they read is."""
+        """Output channels that are zero because all their inputs are."""
         return np.zeros(graph.output(op).shape[-1], bool)
 
     def is_whole(self, op: Op, graph: Graph) -> bool:
-        """Whether every output channel reads all input channels, by themselves."""
+        """Whether every output channel reads all input channels, each as a channel of its own."""
         return graph.input(op, 0).shape[-1] == graph.input(op, 1).shape[-1]
 
     def spared(self, op: Op, graph: Graph, gone: set[int], source: Constants) -> set[int]:
@@ -100,7 +100,7 @@ class Sums(NoChannels):
         return set(range(graph.output(op).shape[-1])) if self.can_shrink(op, graph) else set()
 
     def can_shrink(self, op: Op, graph: Graph) -> bool:
-        """Whether a layer's weights and bias are constants that no other operator reads, over all input channels."""
+        """Whether the weights and bias are constants that no other operator reads and cover all input channels."""
         own = {i for i in op.inputs[1:] if i is not None}
         shared = any(own & set(other.inputs) for other in graph.ops if other.index != op.index)
         constant = all(graph.tensors[i].data is not None for i in own)
@@ -117,7 +117,7 @@ class Sums(NoChannels):
 
 
 class DepthwiseSums(Sums):
-    """Every output channel is a weighted sum over one input channel, and each input channel makes several."""
+    """Every output channel is a weighted sum over one input channel, which may be read by several output channels."""
 
     reads_one_channel = True
 
@@ -142,7 +142,8 @@ class DepthwiseSums(Sums):
 
 
 def clamped(op: Op, graph: Graph, value: int) -> int:
-    """A stored number within the fused activation; the zero of other types than int8 is within every one."""
+    """A stored number clamped to the fused activation. Types other than int8 hold only zeros, which every activation
+    keeps."""
     output = graph.output(op)
     if output.dtype is not DType.INT8:
         return value
@@ -151,7 +152,7 @@ def clamped(op: Op, graph: Graph, value: int) -> int:
 
 
 def cut(tensor: Tensor, axis: int, lost: set[int]) -> Tensor:
-    """A constant without some positions along a dimension, their scales included."""
+    """A constant without the positions ``lost`` along ``axis``, and without their scales."""
     if not lost:
         return tensor
     assert tensor.data is not None
@@ -166,7 +167,7 @@ def cut(tensor: Tensor, axis: int, lost: set[int]) -> Tensor:
 
 
 def _flat(bias: Tensor) -> Tensor:
-    """A bias along one dimension; a file may give it others of size 1 in any place."""
+    """A bias with one dimension; in the file, it may have additional dimensions of size 1."""
     assert bias.data is not None
     return replace(bias, shape=(bias.elements,), data=bias.data.ravel())
 
@@ -178,9 +179,9 @@ def _multiplied(op: Op, channel: int) -> list[int]:
 
 
 def _bias_alone(op: Op, graph: Graph, bias: Tensor | None, channel: int) -> int | None:
-    """The output element that a sum of nothing but the bias becomes; None where that is not worked out.
+    """The output value of a sum that consists of the bias alone; None if it is not determined.
 
-    For other types than int8 it is only worked out for zero: the one float that adds nothing wherever it stands.
+    For types other than int8 it is determined only if it is zero: the only float whose removal never changes a sum.
     """
     source, weights, output = graph.input(op, 0), graph.input(op, 1), graph.output(op)
     alone = 0 if bias is None else bias.data.ravel()[channel]  # type: ignore[union-attr]
@@ -197,7 +198,7 @@ def _bias_alone(op: Op, graph: Graph, bias: Tensor | None, channel: int) -> int 
 
 
 def _pads(op: Op, graph: Graph) -> bool:
-    """Whether a window of a convolution can reach outside of the image, where nothing is added."""
+    """Whether a window of a convolution extends into the padding, which adds nothing to the sum."""
     attributes, source, weights = op.attributes, graph.input(op, 0), graph.input(op, 1)
     if not hasattr(attributes, "padding"):
         return False
@@ -207,7 +208,7 @@ def _pads(op: Op, graph: Graph) -> bool:
 
 
 def _with_sums(op: Op, graph: Graph, bias: Tensor, known: Constants) -> Tensor:
-    """The bias with what constant input channels add to every int8 sum (modulo 2^32)."""
+    """The bias plus the contribution of constant input channels to every int8 sum (modulo 2^32)."""
     source, weights = graph.input(op, 0), graph.input(op, 1)
     assert weights.data is not None and bias.data is not None
     added = np.zeros(weights.shape[0], np.int64)

@@ -1,4 +1,4 @@
-"""The kernels with weights for the DSP extension, firmware/kernels/*_dsp.h: which layers they take, and their calls."""
+"""The DSP extension's kernels with weights, firmware/kernels/*_dsp.h: the layers that they accept, and their calls."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -14,7 +14,7 @@ from . import _packed_dsp as packed
 from ._extension import Kernel, Maker, layer_of
 from ._order import parts
 
-POSITIONS = 3  # of the output that conv_2d_dsp.h computes together
+POSITIONS = 3  # output positions that conv_2d_dsp.h computes together
 PLANES = 4  # channels that depthwise_conv_2d_3x3_dsp.h prepares together
 
 
@@ -24,9 +24,9 @@ def variant(portable_call: Callable[[Op, Graph], KernelCall], makers: Mapping[DT
 
 
 def _wide_layer(op: Op, graph: Graph) -> packed.WideLayer:
-    """The same for int16. Raises ValueError where TFLM adds in 32 bits: its rescaling is another one there."""
+    """layer_of() for int16. Raises ValueError if TFLM sums in 32 bits, since it then rescales differently."""
     if macs.sums_32_bits(op, graph.optional_input(op, 2)):
-        raise ValueError("sums of 32 bits")
+        raise ValueError("32-bit sums")
     narrow = layer_of(op, graph)
     multipliers, right_shifts = macs.int16_multipliers(narrow.multipliers, narrow.shifts)
     return packed.WideLayer(narrow.weights, narrow.bias, multipliers, right_shifts)
@@ -48,12 +48,12 @@ def _conv_2d_int16(op: Op, graph: Graph, plain: KernelCall) -> Kernel:
 
 
 def _convolved(op: Op, graph: Graph, plain: KernelCall, header: str, function: str, words: packed.Array) -> Kernel:
-    """A kernel with the walk of kernels/conv_2d_dsp.h."""
+    """A kernel that iterates over the image as kernels/conv_2d_dsp.h does."""
     p, source, output = plain.fields, graph.input(op, 0), graph.output(op)
     if p["filter_depth"] != p["input_depth"] or p["output_depth"] < 2:
         raise ValueError("groups, or one channel")
     if 2 * p["input_height"] * p["input_width"] < p["filter_height"] * p["filter_width"]:
-        raise ValueError("more padding than image: the portable kernel leaves that out")
+        raise ValueError("more padding than image, which the portable kernel skips")
     runs, length = p["filter_height"], p["filter_width"] * p["input_depth"]
     if p["dilation_width"] != 1:
         runs, length = runs * p["filter_width"], p["input_depth"]
@@ -68,7 +68,7 @@ def _convolved(op: Op, graph: Graph, plain: KernelCall, header: str, function: s
 
 
 def _depthwise_conv_2d(op: Op, graph: Graph, plain: KernelCall) -> Kernel:
-    """kernels/depthwise_conv_2d_3x3_dsp.h where it can be, else kernels/depthwise_conv_2d_dsp.h."""
+    """kernels/depthwise_conv_2d_3x3_dsp.h if possible, else kernels/depthwise_conv_2d_dsp.h."""
     p, source, output = plain.fields, graph.input(op, 0), graph.output(op)
     smaller = p["output_height"] <= p["input_height"] and p["output_width"] <= p["input_width"]
     write = Write(output.index, in_place=(source.index,) if smaller and p["depth_multiplier"] == 1 else ())
@@ -94,13 +94,13 @@ def _depthwise_conv_2d(op: Op, graph: Graph, plain: KernelCall) -> Kernel:
 
 def _pays(p: Mapping[str, int]) -> bool:
     """Whether kernels/depthwise_conv_2d_dsp.h, which computes two columns together and reads taps in pairs along a row,
-    takes fewer instructions than the portable kernel; measured over 98 layers in docs/performance.md."""
+    takes fewer instructions than the portable kernel. docs/performance.md measures 98 layers."""
     return p["output_width"] >= 4 and (p["stride_width"] == 1 or p["filter_width"] >= 4)
 
 
 def sideways(portable_call: Callable[[Op, Graph], KernelCall]) -> Callable[[Op, Graph], KernelCall]:
-    """The call of a depthwise layer, where image and filter are one column wide that of the same layer as one row: what
-    follows in memory is the same, and the kernels for extensions work along rows."""
+    """The call of a depthwise layer. An image and filter of a single column are turned into a single row, which has the
+    same memory layout, because the kernels for extensions work along rows."""
 
     def call(op: Op, graph: Graph) -> KernelCall:
         plain = portable_call(op, graph)
@@ -129,7 +129,7 @@ def _fully_connected(op: Op, graph: Graph, plain: KernelCall) -> Kernel:
 
 
 def _fully_connected_int16(op: Op, graph: Graph, plain: KernelCall) -> Kernel:
-    """kernels/fully_connected_int16_dsp.h, which reads a row where it lies unless its end must be filled up."""
+    """kernels/fully_connected_int16_dsp.h, which copies a row only if it needs padding at its end."""
     unit, depth = 2 * packed.DENSE_UNIT, plain.fields["input_depth"]
     words = packed.pack_fully_connected_int16(_wide_layer(op, graph))
     scratch = 2 * (-(-depth // unit) * unit) if depth % unit else 0
@@ -147,7 +147,7 @@ def _reach(p: Mapping[str, int], axis: str) -> int:
 
 
 def _stays_inside(p: Mapping[str, int]) -> bool:
-    """Whether no window leaves the input."""
+    """Whether every window is inside the input."""
     ends = {axis: (p[f"output_{axis}"] - 1) * p[f"stride_{axis}"] + _reach(p, axis) for axis in ("height", "width")}
     padded = p["padding_top"] or p["padding_left"]
     return not padded and all(end <= p[f"input_{axis}"] for axis, end in ends.items())
@@ -159,14 +159,14 @@ def _padded_width(p: Mapping[str, int]) -> int:
 
 
 def _rows_needed(p: Mapping[str, int]) -> npt.NDArray[np.int64]:
-    """For each row of the output the first element of the input that is read later than this row is begun."""
+    """For each output row, the first input element that is still read after this row has been started."""
     ends = np.arange(p["output_height"]) * p["stride_height"] - p["padding_top"] + _reach(p, "height")
     rows = np.minimum(ends, p["input_height"]) + p["input_height"] * np.arange(p["batches"])[:, np.newaxis]
     return rows.ravel() * p["input_width"] * p["input_depth"]
 
 
 def _planes(p: Mapping[str, int]) -> int:
-    """Bytes of the planes that hold PLANES channels of some rows, two rows in a word."""
+    """Bytes of the planes for PLANES channels of some rows, two rows per word."""
     width, stride = p["output_width"], p["stride_width"]
     columns = width + 2 if stride == 1 else 2 * (width + width % 2) + 1
     return 4 * PLANES * columns * 2

@@ -1,4 +1,4 @@
-"""What the operators that keep, move or rescale single elements share."""
+"""Shared by operators that keep, move or rescale individual elements."""
 
 import math
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from ._quantized import INTEGER_LIMITS, describe, multiplier_and_shift
 
 
 def check_quantized(op: Op, tensor: Tensor) -> None:
-    """Raises ModelError unless an integer tensor has one positive scale and a zero point that its type holds."""
+    """Raises ModelError unless an integer tensor has one positive scale and a zero point in the range of its type."""
     low, high = INTEGER_LIMITS[tensor.dtype]
     quantization = tensor.quantization
     if (
@@ -32,35 +32,34 @@ def check_not_empty(op: Op, *tensors: Tensor) -> None:
 
 
 def check_probability_quantization(op: Op, output: Tensor) -> None:
-    """Raises UnsupportedModel unless an output has the quantization that kernels for 0 … 1 give.
+    """Raises UnsupportedModel unless an output has the quantization of kernels with results in 0 … 1.
 
-    That is scale 1/256 and zero point -128 for int8, 1/32768 and 0 for int16.
+    That is scale 1/256 and zero point -128 for int8, scale 1/32768 and zero point 0 for int16.
     """
     steps, zero_point = (256, -128) if output.dtype is DType.INT8 else (32768, 0)
     if output.scale != 1 / steps or output.zero_point != zero_point:
         raise UnsupportedModel(
-            f"{op.where}: {describe(output)} has scale {output.scale:.6g} and zero point {output.zero_point} where the "
-            f"kernel gives 1/{steps} and {zero_point}, as TFLite's quantization specification says; convert the model "
-            f"again"
+            f"{op.where}: {describe(output)} has scale {output.scale:.6g} and zero point {output.zero_point}, but "
+            f"TFLite's quantization specification requires 1/{steps} and {zero_point}; convert the model again"
         )
 
 
 def rescale(op: Op, real: float, largest: int) -> tuple[int, int]:
     """Multiplier and shift for the factor ``real`` on integers of at most ``largest`` in magnitude.
 
-    Raises UnsupportedModel where the kernel's 32 bits would overflow.
+    Raises UnsupportedModel if the kernel's 32-bit arithmetic would overflow.
     """
     multiplier, shift = multiplier_and_shift(op, real)
     if largest << max(shift, 0) >= 2**31:
         raise UnsupportedModel(
-            f"{op.where}: its input scale is {real:.3g} times its output scale, more than 32-bit arithmetic holds; "
-            f"convert the model again with a representative data set that has the range of real inputs"
+            f"{op.where}: its input scale is {real:.3g} times its output scale, too much for 32-bit arithmetic; "
+            f"convert the model again with a representative data set that covers the range of real inputs"
         )
     return multiplier, shift
 
 
 def resolve_axis(op: Op, axis: int, rank: int) -> int:
-    """A dimension number, where negative ones count from the end, as 0 … rank-1; raises ModelError outside of them."""
+    """A dimension as 0 … rank-1; a negative ``axis`` counts from the end. Raises ModelError if it is out of range."""
     if not -rank <= axis < rank:
         raise ModelError(
             f"{op.where}: axis {axis} does not exist in a tensor of {rank} dimensions; convert the model again"
@@ -69,16 +68,15 @@ def resolve_axis(op: Op, axis: int, rank: int) -> int:
 
 
 def constant_int32(op: Op, tensor: Tensor, what: str) -> list[int]:
-    """The elements of a constant int32 tensor, flat; raises UnsupportedModel if it is computed or of another type."""
+    """The flattened elements of a constant int32 tensor; UnsupportedModel if it is computed or of another type."""
     if tensor.data is None or tensor.dtype is not DType.INT32:
         state = "computed while the model runs" if tensor.data is None else "not int32"
         raise UnsupportedModel(
-            f"{op.where}: its {what} {describe(tensor)} are {state}; make them constant int32 numbers in "
-            f"the Keras model"
+            f"{op.where}: its {what} {describe(tensor)} are {state}; make them int32 constants in the Keras model"
         )
     return [int(value) for value in tensor.data.flat]
 
 
 def pad_front(values: Sequence[int], length: int, fill: int) -> tuple[int, ...]:
-    """``values`` with ``fill`` in front until there are ``length``."""
+    """``values``, padded with ``fill`` in front to ``length``."""
     return (fill,) * (length - len(values)) + tuple(values)

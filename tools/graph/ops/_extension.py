@@ -1,7 +1,7 @@
-"""Variants of the operators with weights for what only some cores have, such as the DSP extension or Helium.
+"""Variants of operators with weights for core extensions such as DSP or Helium.
 
-Their kernels have the params of the portable kernels, known at compile time, and one run of packed constants in place
-of weights, bias, multipliers and shifts.
+Their kernels take the portable kernels' params as template arguments, and one array of packed constants instead of
+weights, bias, multipliers and shifts.
 """
 
 from collections.abc import Callable, Mapping
@@ -20,11 +20,11 @@ from ._packed_dsp import Layer
 
 @dataclass(frozen=True, eq=False)
 class Kernel:
-    """What a kernel takes in place of the portable one's constants, for one layer.
+    """A kernel for one layer, and its arguments.
 
-    ``header`` and ``function`` are its names without the variant's. ``constants`` are packed, ``write`` is the output,
-    ``scratch_bytes`` what its header computes. With ``chooses_scratch`` it works with as many bytes as it is given, and
-    takes their number as a template argument.
+    ``header`` and ``function`` are its names without the variant's suffix. ``constants`` are packed, ``write`` is the
+    output, ``scratch_bytes`` equals the size that its header computes. With ``chooses_scratch``, the kernel works with
+    any size, which it takes as a template argument.
     """
 
     header: str
@@ -35,7 +35,7 @@ class Kernel:
     chooses_scratch: bool = False
 
 
-# (operator, graph, call of the portable kernel) → kernel; raises ValueError for a layer that it does not take.
+# (operator, graph, call of the portable kernel) → kernel; raises ValueError for a layer that it does not accept.
 Maker = Callable[[Op, Graph, KernelCall], Kernel]
 
 
@@ -45,9 +45,9 @@ def variant(
     portable_call: Callable[[Op, Graph], KernelCall],
     makers: Mapping[DType, Maker],
 ) -> Variant:
-    """The variant for cores that ``has`` accepts; its weights are int8 constants, ``makers`` go by activation type.
+    """The variant for cores that ``has`` accepts and for constant int8 weights. ``makers`` are by activation type.
 
-    Headers and functions end in ``_<name>``.
+    Header and function names end in ``_<name>``.
     """
 
     def accepts(op: Op, graph: Graph, core: Core) -> bool:
@@ -83,14 +83,14 @@ def variant(
 
 
 def _is_constant(op: Op, graph: Graph) -> bool:
-    """Whether weights and bias are constants, the weights symmetric and int8."""
+    """Whether weights and bias are constants and the weights are symmetric int8."""
     weights, bias = graph.input(op, 1), graph.optional_input(op, 2)
     constant = weights.data is not None and (bias is None or bias.data is not None)
     return constant and weights.dtype is DType.INT8 and weights.zero_point == 0
 
 
 def layer_of(op: Op, graph: Graph, channel_axis: int = 0) -> Layer:
-    """What pack functions read of a layer; its weights with the output channels first."""
+    """The input of the pack functions; the weights' output channels come first."""
     source, weights, output = graph.input(op, 0), graph.input(op, 1), graph.output(op)
     bias = graph.optional_input(op, 2)
     assert weights.data is not None

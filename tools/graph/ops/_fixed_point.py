@@ -1,7 +1,7 @@
-"""The fixed-point arithmetic of firmware/kernels/fixed_point.h, for tables that are computed once at lowering.
+"""The fixed-point arithmetic of firmware/kernels/fixed_point.h, for tables that are computed at compile time.
 
-32-bit integers in Python's ints. Must equal gemmlowp/fixedpoint/fixedpoint.h and MultiplyByQuantizedMultiplier in
-tensorflow/lite/kernels/internal/common.cc (double rounding), within the ranges given here.
+Computes with 32-bit integers, as Python ints. Must equal gemmlowp/fixedpoint/fixedpoint.h and
+MultiplyByQuantizedMultiplier in tensorflow/lite/kernels/internal/common.cc (double rounding) in the ranges given here.
 """
 
 INT32_MIN, INT32_MAX = -(2**31), 2**31 - 1
@@ -12,7 +12,7 @@ EXP_OF_DIGIT = {-2: 1672461947, -1: 1302514674, 0: 790015084, 1: 290630308, 2: 3
 
 
 def saturating_rounding_doubling_high_mul(a: int, b: int) -> int:
-    """The high 32 bits of 2ab, rounded to nearest, ties towards plus infinity; not both arguments are -2^31."""
+    """The high 32 bits of 2ab, rounded to nearest, ties towards plus infinity; a and b must not both be -2^31."""
     return (a * b + (1 << 30)) >> 31
 
 

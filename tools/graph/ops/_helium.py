@@ -1,4 +1,4 @@
-"""The int8 kernels for Helium, firmware/kernels/*_helium.h: which layers they take, and their calls."""
+"""The int8 kernels for Helium, firmware/kernels/*_helium.h: the layers that they accept, and their calls."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -12,11 +12,11 @@ from . import _packed_helium as packed
 from ._extension import Kernel, Maker, layer_of
 from ._order import parts
 
-POSITIONS = 4  # of the output that conv_2d_helium.h computes together
-BLOCK = 4  # columns of the output that depthwise_conv_2d_3x3_helium.h computes together
-STRIP = {1: 16, 2: 8}  # stride → columns of the output whose planes it holds
+POSITIONS = 4  # output positions that conv_2d_helium.h computes together
+BLOCK = 4  # output columns that depthwise_conv_2d_3x3_helium.h computes together
+STRIP = {1: 16, 2: 8}  # stride → output columns whose planes it holds
 PLANE_ROWS = 4
-LARGEST_OFFSET = (1 << 16) - 1  # of a scattered store
+LARGEST_OFFSET = (1 << 16) - 1  # of a scatter store
 
 
 def variant(portable_call: Callable[[Op, Graph], KernelCall], makers: Mapping[DType, Maker]) -> Variant:
@@ -36,7 +36,7 @@ def _conv_2d(op: Op, graph: Graph, plain: KernelCall) -> Kernel:
         raise ValueError("positions too far apart")
     window = packed.LANES * _chunks(p["filter_height"] * p["filter_width"] * p["input_depth"])
     fills_tile = p["input_depth"] % packed.LANES == 0 or p["filter_height"] == p["filter_width"] == 1
-    # Four positions are read before the first of them is written: no more than the portable kernel needs.
+    # The inputs of four positions are read before the first is written, which needs no more than the portable kernel.
     write = Write(graph.output(op).index, plain.writes[0].trails)
     return Kernel(
         "conv_2d",
@@ -56,7 +56,7 @@ def _depthwise_conv_2d(op: Op, graph: Graph, plain: KernelCall) -> Kernel:
         raise ValueError("not 3x3")
     if (p["output_width"] + BLOCK - 1) * p["input_depth"] > LARGEST_OFFSET:
         raise ValueError("rows too far apart")
-    # Two rows are made together: both while all is needed from the first one's window on.
+    # Two rows are computed together: while either is written, the input is needed from the first row's window on.
     tops = np.arange(p["output_height"]) // 2 * 2 * p["stride_height"] - p["padding_top"]
     rows = np.clip(tops, 0, p["input_height"]) + p["input_height"] * np.arange(p["batches"])[:, np.newaxis]
     trails = parts(source, output, rows.ravel() * p["input_width"] * p["input_depth"])

@@ -1,4 +1,4 @@
-"""The tables of the int16 kernels of SOFTMAX and LOGISTIC; all arithmetic is TFLM's, in float32."""
+"""The tables of the int16 kernels of SOFTMAX and LOGISTIC, computed with TFLM's float32 arithmetic."""
 
 import math
 from collections.abc import Callable
@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 STEPS = 512
-# TFLM's table of the logistic function is not rounded the same way throughout: at these entries it is one step above
-# the nearest number (sigmoid_table_uint16 in tensorflow/lite/kernels/internal/common.h).
+# TFLM's table of the logistic function is not rounded consistently: these entries are one step above the nearest value
+# (sigmoid_table_uint16 in tensorflow/lite/kernels/internal/common.h).
 ONE_ABOVE = (
     *(4, 8, 12, 14, 15, 16, 17, 19, 20, 21, 22, 25, 27, 28, 29, 30, 31, 33, 34, 35, 37, 39, 40, 41, 43, 44, 45, 46, 49),
     *(50, 54, 62, 63, 64, 66, 82, 86, 93, 100, 103, 112, 116, 135, 255),
@@ -23,20 +23,20 @@ def sigmoids() -> npt.NDArray[np.uint16]:
 
 
 def exponentials() -> npt.NDArray[np.int16]:
-    """exp(x) in Q0.15 for 513 x from -10 to 0."""
+    """exp(x) in Q0.15 for 513 values of x from -10 to 0."""
     return table(math.exp, 10.0, 32767)
 
 
 def reciprocals() -> npt.NDArray[np.int16]:
-    """1 / (1 + x) in Q0.15 for 513 x from 0 to 1."""
+    """1 / (1 + x) in Q0.15 for 513 values of x from 0 to 1."""
     return table(lambda x: 1 / (1 + x), 1.0, -32768)
 
 
 def table(function: Callable[[float], float], width: float, zero_point: int) -> npt.NDArray[np.int16]:
-    """513 values in Q0.15, nudged so that the lines between them err little.
+    """513 values in Q0.15, adjusted to reduce the error of linear interpolation.
 
-    ``width`` is what 65,535 steps of an int16 argument span, ``zero_point`` the step that is 0. TFLM: LUTPopulateInt16
-    in tensorflow/lite/kernels/internal/common.h.
+    ``width`` is the range of the 65,535 steps of an int16 argument, ``zero_point`` the step that means 0. TFLM:
+    LUTPopulateInt16 in tensorflow/lite/kernels/internal/common.h.
     """
     f32 = np.float32
     full = f32(65535)

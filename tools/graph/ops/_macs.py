@@ -1,6 +1,6 @@
-"""What CONV_2D, DEPTHWISE_CONV_2D and FULLY_CONNECTED share: the types they compute in and the end of their calls.
+"""Shared by CONV_2D, DEPTHWISE_CONV_2D and FULLY_CONNECTED: their types, and their kernels' type-specific arguments.
 
-A kernel's arguments are input, weights, bias, whatever its types ask for, output.
+A kernel's arguments are input, weights, bias, the type-specific ones, output.
 """
 
 import math
@@ -25,8 +25,9 @@ TYPES = {
     (DType.INT8, DType.INT4): "int4",
     (DType.FLOAT32, DType.INT4): "dynamic int4",
 }
-MAX_BIAS = 1 << 46  # with the sum of products it stays inside the 48 bits that TFLM's rescaling takes
-MAX_INT16_SHIFT = 7  # so does the multiplier: MultiplyByQuantizedMultiplier for int64_t in TFLM's common.cc
+# Limits of TFLM's rescaling of 48-bit sums: MultiplyByQuantizedMultiplier for int64_t in TFLM's common.cc.
+MAX_BIAS = 1 << 46
+MAX_INT16_SHIFT = 7
 NAMES = tuple(TYPES.values())
 WITHOUT_INT4 = tuple(name for (_, weights), name in TYPES.items() if weights is not DType.INT4)
 BIAS = {
@@ -41,23 +42,23 @@ BIAS = {
 
 
 def types(op: Op, graph: Graph, allowed: Sequence[str] = NAMES) -> str:
-    """Which of TYPES an operator computes in. Raises UnsupportedModel for any that is not among ``allowed``."""
+    """The operator's entry of TYPES. Raises UnsupportedModel if it is not among ``allowed``."""
     source, weights, output = graph.input(op, 0), graph.input(op, 1), graph.output(op)
     q.check_types(op, source, output, allowed={activation for activation, _ in TYPES})
     q.check_types(op, weights, allowed=dict.fromkeys(weights for _, weights in TYPES))
     found = TYPES.get((source.dtype, weights.dtype))
     if found is None or found not in allowed:
         raise UnsupportedModel(
-            f"{op.where}: there is no kernel for the input {q.describe(source)} with the weights "
+            f"{op.where}: no kernel combines the input {q.describe(source)} with the weights "
             f"{q.describe(weights)}; try --mode int8 or --mode float32"
         )
     return found
 
 
 def check(op: Op, graph: Graph, channels: int, *, axis: int, symmetric: bool = True) -> None:
-    """Types, bias and quantization; raises ModelError or UnsupportedModel.
+    """Checks types, bias and quantization; raises ModelError or UnsupportedModel.
 
-    ``axis`` is the weights' dimension of output channels. ``symmetric``: int8 weights have no zero point.
+    ``axis`` is the weights' dimension of output channels. ``symmetric``: int8 weights must have zero point 0.
     """
     source, weights, output = graph.input(op, 0), graph.input(op, 1), graph.output(op)
     bias = graph.optional_input(op, 2)
@@ -82,45 +83,45 @@ def check(op: Op, graph: Graph, channels: int, *, axis: int, symmetric: bool = T
 
 
 def _check_wide(op: Op, source: Tensor, weights: Tensor, bias: Tensor | None, output: Tensor, channels: int) -> None:
-    """Raises UnsupportedModel where an int16 layer leaves the 64-bit arithmetic of TFLM."""
+    """Raises UnsupportedModel if an int16 layer exceeds TFLM's 64-bit arithmetic."""
     _, shifts = q.channel_multipliers(op, source, weights, output, channels)
     if not sums_32_bits(op, bias) and shifts.max() > MAX_INT16_SHIFT:
         raise UnsupportedModel(
-            f"{op.where}: its input and weights have scales more than {1 << MAX_INT16_SHIFT} times its output's, "
-            f"beyond what int16 kernels compute; convert the model again with a representative data set"
+            f"{op.where}: input scale times weight scale is more than {1 << MAX_INT16_SHIFT} times the output scale, "
+            f"too much for int16 kernels; convert the model again with a representative data set"
         )
     if bias is None or bias.dtype is DType.INT32:
         return
     if bias.data is None or np.abs(bias.data).max(initial=0) >= MAX_BIAS:
         raise UnsupportedModel(
-            f"{op.where}: bias {q.describe(bias)} must be a constant below 2^46 in size; convert the model again with "
-            f"a representative data set"
+            f"{op.where}: bias {q.describe(bias)} must be a constant below 2^46 in magnitude; convert the model again "
+            f"with a representative data set"
         )
 
 
 def sums_32_bits(op: Op, bias: Tensor | None) -> bool:
-    """Whether TFLM adds the products of an int16 layer in 32 bits: with such a bias, or none where it would be one."""
+    """Whether TFLM sums an int16 layer in 32 bits: its bias is int32, or would be if it had one."""
     if bias is not None:
         return bias.dtype is DType.INT32
     return bool(getattr(op.attributes, "bias_is_int32", False))
 
 
 def _check_finite(op: Op, tensor: Tensor | None) -> None:
-    """Raises ModelError for float16 constants with an infinity or NaN, which the kernels take for numbers."""
+    """Raises ModelError for float16 constants with infinities or NaNs, which the kernels would treat as numbers."""
     if tensor is not None and (tensor.data is None or not np.all(np.isfinite(tensor.data))):
         raise ModelError(
-            f"{op.where}: {q.describe(tensor)} must be a constant of finite numbers; a weight beyond 65,504 becomes "
-            f"infinite in float16, so try --mode float32"
+            f"{op.where}: {q.describe(tensor)} must be a constant without infinities or NaNs; weights beyond 65,504 "
+            f"become infinite in float16, so try --mode float32"
         )
 
 
 def check_scale_per_channel(op: Op, weights: Tensor, channels: int) -> None:
-    """Raises UnsupportedModel for one weight scale where LiteRT's hybrid kernel reads one per output channel."""
+    """Raises UnsupportedModel for per-tensor weights, where LiteRT's hybrid kernel reads a scale per channel."""
     assert weights.quantization is not None
     if len(weights.quantization.scales) != channels:
         raise UnsupportedModel(
-            f"{op.where}: weights {q.describe(weights)} have one scale where LiteRT's hybrid kernel reads "
-            f"{channels}; convert the model again with TensorFlow 2.21, which quantizes them per channel"
+            f"{op.where}: weights {q.describe(weights)} have one scale, but LiteRT's hybrid kernel reads {channels}; "
+            f"convert the model again with TensorFlow 2.21, which quantizes them per channel"
         )
 
 
@@ -136,11 +137,11 @@ def call(
     row_is_symmetric: bool = False,
     offsets: Mapping[str, int] | None = None,
 ) -> KernelCall:
-    """The call of the portable kernel; after check().
+    """The call of the portable kernel; requires check().
 
-    ``struct`` is the name of the C++ params without the type and ``Params``, ``geometry`` its first fields. ``trails``
-    is the output's. ``row`` is how many input elements a hybrid kernel quantizes together, and whether symmetrically.
-    ``offsets`` go between an int8 kernel's input and output offset.
+    ``struct`` is the name of the C++ params struct without its type and the suffix ``Params``, ``geometry`` its first
+    fields. ``trails`` is the output's. ``row`` is the number of input elements that a hybrid kernel quantizes together.
+    ``offsets`` are inserted between an int8 kernel's input and output offset.
     """
     source, weights, output = graph.input(op, 0), graph.input(op, 1), graph.output(op)
     bias = graph.optional_input(op, 2)
@@ -192,16 +193,16 @@ def call(
 
 
 def int16_multipliers(multipliers: Any, shifts: Any) -> tuple[Any, Any]:
-    """What TFLM makes of multipliers and shifts for a 64-bit sum: 15 bits of each multiplier, and a right shift.
+    """The multipliers, reduced to 15 bits, and right shifts that TFLM uses for 64-bit sums; int16 and int8 arrays.
 
-    int16 and int8 arrays. MultiplyByQuantizedMultiplier for int64_t in tensorflow/lite/kernels/internal/common.cc.
+    TFLM: MultiplyByQuantizedMultiplier for int64_t in tensorflow/lite/kernels/internal/common.cc.
     """
     reduced = np.where(multipliers < 0x7FFF0000, (multipliers.astype(np.int64) + (1 << 15)) >> 16, 0x7FFF)
     return reduced.astype(np.int16), (15 - shifts).astype(np.int8)
 
 
 def pack_int4(values: Any) -> Any:
-    """Numbers -8 … 7 two to the byte, the first in the lower half, as a .tflite has them; uint8."""
+    """Numbers -8 … 7, two per byte, the first in the low nibble, as in a .tflite; uint8."""
     halves = np.append(values.ravel(), np.zeros(values.size % 2, np.int8)).view(np.uint8) & 15
     return halves[::2] | halves[1::2] << 4
 
@@ -222,10 +223,10 @@ def operator(
     channels: Sums,
     leaves: tuple[str, ...],
 ) -> Operator:
-    """What the three declare in common."""
+    """The Operator of any of the three, with what they have in common filled in."""
 
     def macs(op: Op, graph: Graph) -> int:
-        """Each output element is a dot product with as many weights as one output channel has; 0 without weights."""
+        """Each output element is a dot product with the weights of one output channel; 0 without weights."""
         return graph.output(op).elements * filter_elements(op, graph)
 
     def filter_elements(op: Op, graph: Graph) -> int:
@@ -236,13 +237,13 @@ def operator(
         return weights.elements // max(count, 1)
 
     def vendor_scratch(op: Op, graph: Graph) -> int:
-        """Two columns of the input as 16-bit numbers and a sum per output channel (CMSIS-NN), or a copy of input and
-        weights (ESP-NN)."""
+        """Two columns of 16-bit inputs and a sum per output channel (CMSIS-NN), or a copy of the input and the weights
+        (ESP-NN)."""
         source, weights, output = graph.optional_input(op, 0), graph.optional_input(op, 1), graph.output(op)
         if source is None or weights is None:
             return 0
         per_channel = weights.elements if channels.reads_one_channel else filter_elements(op, graph)
-        sums = 4 * math.prod(output.shape[-1:])  # 4 of a scalar
+        sums = 4 * math.prod(output.shape[-1:])  # 4 bytes for a scalar
         return max(2 * 2 * per_channel + sums, 2 * (source.bytes + weights.bytes))
 
     return Operator(

@@ -1,7 +1,6 @@
-"""Where an output may share memory with its input: how far the writes of a kernel trail its reads.
+"""How far a kernel's writes must trail its reads for its output to overlap its input.
 
-All of it is for kernels that compute their output in memory order. Distances are in bytes; `Write.trails` says what
-they mean.
+All functions are for kernels that compute their output in memory order. Distances are in bytes; see `Write.trails`.
 """
 
 from collections.abc import Iterable, Mapping
@@ -14,10 +13,10 @@ from ._window import Axis
 
 
 def elementwise(op: Op, graph: Graph, positions: Iterable[int] = (0,)) -> Mapping[int, int]:
-    """For a kernel that reads element i of its inputs, if not later ones, before it writes element i.
+    """For a kernel that writes element i after its last read of input elements 0 … i.
 
-    ``positions`` are the inputs it holds for; constants are left out, and inputs smaller than the output, which are
-    read more than once.
+    ``positions`` are the inputs for which this holds. Constants are left out, and so are inputs smaller than the
+    output, since their elements are read repeatedly.
     """
     output = graph.output(op)
     sources = [graph.input(op, position) for position in positions]
@@ -25,29 +24,29 @@ def elementwise(op: Op, graph: Graph, positions: Iterable[int] = (0,)) -> Mappin
 
 
 def parts(source: Tensor, output: Tensor, starts: npt.NDArray[np.int64]) -> Mapping[int, int]:
-    """For a kernel that makes its output in equal parts, and needs the input from element starts[i] on for part i."""
+    """For a kernel that computes its output in equal parts and needs input elements from starts[i] on for part i."""
     if (np.diff(starts) < 0).any():
         return {}
     return _trails(source, output, _distance(starts, source, output))
 
 
 def rows(op: Op, graph: Graph, count: int) -> Mapping[int, int]:
-    """For a kernel that makes ``count`` rows of output, each of a row of input 0 of which it needs all to the end."""
+    """For a kernel that computes ``count`` output rows, each from one whole row of input 0."""
     source, output = graph.input(op, 0), graph.output(op)
     starts = np.arange(count) * (source.elements // count)
     return _trails(source, output, _distance(starts, source, output))
 
 
 def window(op: Op, graph: Graph, vertical: Axis, horizontal: Axis, *, channelwise: bool = False) -> Mapping[int, int]:
-    """For a kernel that slides a window over NHWC input 0 and makes all channels of a position before the next.
+    """For a kernel that slides a window over NHWC input 0 and computes all channels of a position before the next.
 
-    ``channelwise``: output channel i needs input channel i alone, and there are as many.
+    ``channelwise``: output channel i needs only input channel i, and both have the same number of channels.
     """
     source, output = graph.input(op, 0), graph.output(op)
     tops, lefts = (
         np.clip(np.arange(axis.output) * axis.stride - axis.padding, 0, axis.input) for axis in (vertical, horizontal)
     )
-    # The first pixel that a position or a later one reads: the next row begins further left.
+    # The first pixel that this position or a later one reads: the next row starts further left.
     pixels = tops[:, np.newaxis] * horizontal.input + lefts
     next_rows = np.append(tops[1:] * horizontal.input, vertical.input * horizontal.input)
     pixels = np.minimum(pixels, next_rows[:, np.newaxis]).ravel()
@@ -58,14 +57,14 @@ def window(op: Op, graph: Graph, vertical: Axis, horizontal: Axis, *, channelwis
         return _trails(source, output, _distance(starts * source.shape[3], source, output))
     positions = np.arange(len(starts))
     following = np.append(starts[1:], source.shape[0] * image)
-    # Within a position a channel is behind by as much as the position; its last channel must leave what comes next.
-    pixels_behind = max(int((positions - starts).max()), int((positions + 1 - following).max()), 0)
-    return _trails(source, output, pixels_behind * source.shape[3] * source.dtype.bytes)
+    # All channels of a position need its distance; the last one must also keep the next position's first pixel.
+    distance_pixels = max(int((positions - starts).max()), int((positions + 1 - following).max()), 0)
+    return _trails(source, output, distance_pixels * source.shape[3] * source.dtype.bytes)
 
 
 def _distance(starts: npt.NDArray[np.int64], source: Tensor, output: Tensor) -> int:
-    """For an output of ``len(starts)`` equal parts: part i is written while input elements from ``starts[i]`` on are
-    needed, none if that is all of them; it must not decrease."""
+    """The distance for an output of ``len(starts)`` equal parts. While part i is written, input elements from
+    ``starts[i]`` on are needed (none if that is the number of elements). ``starts`` must not decrease."""
     part = output.bytes // len(starts)
     ends = (np.arange(len(starts)) + 1) * part
     return int((ends - starts * source.dtype.bytes).max(initial=0, where=starts < source.elements))
@@ -76,5 +75,5 @@ def _trails(source: Tensor, output: Tensor, distance: int) -> Mapping[int, int]:
 
 
 def _may_alias(source: Tensor, output: Tensor) -> bool:
-    """Whether C++ keeps the order of reads and writes: it does for one type, and for bytes beside any other."""
+    """Whether C++ keeps the order of reads and writes: it does for equal types, and if one of them is a byte type."""
     return source.dtype is output.dtype or 1 in (source.dtype.bytes, output.dtype.bytes)

@@ -1,7 +1,7 @@
-"""Constants as the kernels of firmware/kernels/*_dsp.h read them: one run of int32 for each call.
+"""Packs the constants of the kernels in firmware/kernels/*_dsp.h: one int32 array per call.
 
-Pure functions from a layer's weights, bias and requantization to packed words; the layouts are the kernels' own and
-described in those headers. A layer whose numbers have no packed form raises ValueError: it keeps its portable kernel.
+Pure functions from a layer's weights, bias and requantization to packed words. The kernels' headers describe their
+layouts. A layer that cannot be packed raises ValueError and keeps its portable kernel.
 """
 
 from collections.abc import Sequence
@@ -14,14 +14,14 @@ import numpy.typing as npt
 Array = npt.NDArray[Any]
 
 DENSE_UNIT = 4  # pairs: fully_connected_dsp.h
-SECOND_SUM = 1 << 16  # what the magnitudes of a second channel's weights must stay below: conv_2d_dsp.h
+SECOND_SUM = 1 << 16  # limit of the sum of the magnitudes of a second channel's weights: conv_2d_dsp.h
 
 
 @dataclass(frozen=True, eq=False)
 class Layer:
-    """int8 ``weights`` with the output channels first, and int32 arrays with one number for each of them.
+    """int8 ``weights`` with the output channels first, and int32 arrays with one number per output channel.
 
-    ``bias`` is the file's; ``shifts`` are those of MultiplyByQuantizedMultiplier, negative to the right.
+    ``bias`` is the file's; ``shifts`` are those of MultiplyByQuantizedMultiplier, negative for right shifts.
     """
 
     weights: Array
@@ -33,20 +33,20 @@ class Layer:
 
 
 def folded_bias(layer: Layer) -> Array:
-    """int32: the bias with the input's zero point in it, modulo 2^32."""
+    """int32: the bias including the input zero point's contribution, modulo 2^32."""
     sums = layer.weights.reshape(len(layer.weights), -1).astype(np.int64).sum(1)
     bias = np.where(layer.multipliers == 0, 0, layer.bias.astype(np.int64) - layer.input_zero_point * sums)
     return bias.astype(np.uint64).astype(np.uint32).view(np.int32)
 
 
 def live_weights(layer: Layer) -> Array:
-    """The weights, zeros where the multiplier is 0: such a channel is its zero point whatever its sum."""
+    """The weights, zeroed where the multiplier is 0: such a channel's output is always its zero point."""
     dead = (layer.multipliers == 0).reshape(-1, *[1] * (layer.weights.ndim - 1))
     return np.where(dead, np.int8(0), layer.weights)
 
 
 def requantization(layer: Layer) -> tuple[Array, Array]:
-    """int32 arrays (multipliers, powers), dsp.h's 2m - 2^32 and -2^(32-n).
+    """int32 arrays (multipliers, powers): 2m - 2^32 and -2^(32-n), as in dsp.h.
 
     Raises ValueError unless every shift is -31 … -1.
     """
@@ -59,14 +59,14 @@ def requantization(layer: Layer) -> tuple[Array, Array]:
 
 
 def pairs_of_run(length: int) -> Array:
-    """[pairs][2]: which elements of a run make its pairs, -1 where there is none, as Interleave() orders them."""
+    """[pairs][2]: the elements of each pair of a run, in the order of Interleave(); -1 for a missing element."""
     fours = [pair for k in range(0, length // 4 * 4, 4) for pair in ((k, k + 2), (k + 1, k + 3))]
     rest = range(length // 4 * 4, length)
     return np.array([*fours, *((k, k + 1 if k + 1 in rest else -1) for k in rest[::2])]).reshape(-1, 2)
 
 
 def pairs_of_runs(count: int, length: int) -> Array:
-    """[pairs][2]: the same for ``count`` runs, one after the other, filled up to an even number of pairs."""
+    """[pairs][2]: the same for ``count`` consecutive runs, padded to an even number of pairs."""
     run = pairs_of_run(length)
     starts = length * np.arange(count).reshape(-1, 1, 1)
     pairs = np.where(run < 0, -1, run + starts).reshape(-1, 2)
@@ -76,7 +76,7 @@ def pairs_of_runs(count: int, length: int) -> Array:
 def pack_conv_2d(layer: Layer, dilation_width: int = 1) -> Array:
     """int32 words for conv_2d_int8_dsp(); weights are [channels][height][width][depth], at least two channels.
 
-    Raises ValueError where a channel's shift or sum has no room.
+    Raises ValueError if a shift or sum is out of range.
     """
     channels, height, width, depth = layer.weights.shape
     weights = live_weights(layer).astype(np.int32)
@@ -90,7 +90,7 @@ def pack_conv_2d(layer: Layer, dilation_width: int = 1) -> Array:
 def pack_fully_connected(layer: Layer) -> Array:
     """int32 words for fully_connected_int8_dsp(); weights are [channels][depth].
 
-    Raises ValueError where a channel's shift has no room.
+    Raises ValueError if a shift is out of range.
     """
     pairs = pairs_of_run(layer.weights.shape[1])
     pairs = np.concatenate([pairs, np.full((-len(pairs) % DENSE_UNIT, 2), -1)])
@@ -98,9 +98,10 @@ def pack_fully_connected(layer: Layer) -> Array:
 
 
 def _two_by_two(layer: Layer, flat: Array, pairs: Array, limit: int | None = None) -> Array:
-    """Channels two by two as ConvBlock and DenseBlock read them. ``flat`` are the weights, [channels][elements].
+    """Pairs of channels, as ConvBlock and DenseBlock read them. ``flat`` are the weights, [channels][elements].
 
-    An odd number of channels ends with the last two if there is a sum's ``limit`` (CONV_2D), else with the last twice.
+    For an odd number of channels, the last pair is the last two with a ``limit`` of the sum (CONV_2D), else the last
+    one twice.
     """
     bias, (multipliers, powers) = folded_bias(layer), requantization(layer)
     couples = [(c, c + 1) for c in range(0, len(flat) - 1, 2)]
@@ -123,7 +124,7 @@ def _two_by_two(layer: Layer, flat: Array, pairs: Array, limit: int | None = Non
 def pack_depthwise_conv_2d_3x3(layer: Layer) -> Array:
     """int32 words for depthwise_conv_2d_3x3_int8_dsp(); weights are [channels][3][3].
 
-    Raises ValueError where a channel's shift has no room.
+    Raises ValueError if a shift is out of range.
     """
     weights = live_weights(layer).astype(np.int16).transpose(0, 2, 1)  # [channels][column][row]
     columns = _words(np.concatenate([weights[:, :, 0:2], weights[:, :, 1:3]], axis=1))
@@ -133,7 +134,7 @@ def pack_depthwise_conv_2d_3x3(layer: Layer) -> Array:
 def pack_depthwise_conv_2d(layer: Layer, dilation_width: int = 1) -> Array:
     """int32 words for depthwise_conv_2d_int8_dsp(); weights are [channels][height][width].
 
-    Raises ValueError where a channel's shift has no room.
+    Raises ValueError if a shift is out of range.
     """
     channels, height, width = layer.weights.shape
     columns = (width - 1) * dilation_width + 1
@@ -144,9 +145,9 @@ def pack_depthwise_conv_2d(layer: Layer, dilation_width: int = 1) -> Array:
 
 @dataclass(frozen=True, eq=False)
 class WideLayer:
-    """int16 activations: int8 ``weights`` with the output channels first, and one number for each of them.
+    """A layer with int16 activations: int8 ``weights`` with the output channels first, and one number per channel.
 
-    ``bias`` is the file's, of 64 bits; ``multipliers`` of 15 bits and ``right_shifts`` are those of
+    ``bias`` is the file's, in 64 bits; the 15-bit ``multipliers`` and the ``right_shifts`` are those of
     MultiplyByQuantizedMultiplier for int64_t.
     """
 
@@ -157,13 +158,13 @@ class WideLayer:
 
 
 def _wide_numbers(layer: WideLayer) -> tuple[list[int], list[int]]:
-    """(bias, m * 2^(32-r)) of every channel, as conv_2d_int16_dsp.h has them.
+    """(bias, m * 2^(32-r)) of every channel, as in conv_2d_int16_dsp.h.
 
-    Raises ValueError unless all sums stay inside 32 bits and all shifts inside 17 … 32.
+    Raises ValueError unless all sums fit in 32 bits and all shifts are 17 … 32.
     """
     sums = np.abs(layer.weights.astype(np.int64)).reshape(len(layer.weights), -1).sum(1) << 15
     if (sums + np.abs(layer.bias.astype(np.int64))).max() >= 1 << 31:
-        raise ValueError("the sums of a channel leave 32 bits")
+        raise ValueError("the sums of a channel exceed 32 bits")
     shifts = np.where(layer.multipliers == 0, 32, layer.right_shifts).astype(np.int64)
     if shifts.min() < 17 or shifts.max() > 32:
         raise ValueError(f"right shifts of {shifts.min()} … {shifts.max()}")
@@ -173,7 +174,7 @@ def _wide_numbers(layer: WideLayer) -> tuple[list[int], list[int]]:
 def pack_conv_2d_int16(layer: WideLayer, dilation_width: int = 1) -> Array:
     """int32 words for conv_2d_int16_dsp(); weights are [channels][height][width][depth], at least two channels.
 
-    Raises ValueError where a channel's shift or sum has no room.
+    Raises ValueError if a shift or sum is out of range.
     """
     channels, height, width, depth = layer.weights.shape
     if dilation_width == 1:
@@ -194,7 +195,7 @@ def pack_conv_2d_int16(layer: WideLayer, dilation_width: int = 1) -> Array:
 def pack_fully_connected_int16(layer: WideLayer) -> Array:
     """int32 words for fully_connected_int16_dsp(); weights are [channels][depth].
 
-    Raises ValueError where a channel's shift or sum has no room.
+    Raises ValueError if a shift or sum is out of range.
     """
     channels, depth = layer.weights.shape
     flat = np.pad(layer.weights.astype(np.int32), ((0, 0), (0, -depth % (2 * DENSE_UNIT))))
@@ -213,11 +214,11 @@ def pack_fully_connected_int16(layer: WideLayer) -> Array:
 def add_params(
     zero_points: Sequence[int], inputs: Sequence[tuple[int, int]], output: tuple[int, int]
 ) -> tuple[bool, dict[str, int]]:
-    """(swapped, numbers) of add_int8_dsp(); ``swapped`` if its first operand is the second.
+    """(swapped, numbers) for add_int8_dsp(); ``swapped`` if its first operand is the operator's second.
 
-    ``zero_points`` of both operands and the output; ``inputs`` and ``output`` are TFLM's multipliers and shifts, of
-    which the one of the operand with the larger scale is exactly 1/2.
-    Raises ValueError where a multiplier is 0 or the output's shift has no room.
+    ``zero_points`` are those of both operands and the output. ``inputs`` and ``output`` are TFLM's multipliers and
+    shifts; the multiplier of the operand with the larger scale is exactly 1/2.
+    Raises ValueError if a multiplier is 0 or a shift is out of range.
     """
     half = (1 << 30, 0)
     swapped = inputs[0] != half
@@ -243,5 +244,5 @@ def add_params(
 
 
 def _words(pairs: Array) -> Array:
-    """int16 of any shape [channels]… as [channels][words]."""
+    """An int16 array [channels][…] as [channels][words]."""
     return np.ascontiguousarray(pairs).reshape(len(pairs), -1).view(np.int32)

@@ -1,7 +1,7 @@
-"""Constants as the kernels of firmware/kernels/*_helium.h read them: one run of bytes for each call.
+"""Packs the constants of the kernels in firmware/kernels/*_helium.h: one array of bytes per call.
 
-Pure functions; the layouts are the kernels' own and described in those headers. A layer whose numbers have no packed
-form raises ValueError: it keeps another kernel.
+Pure functions. The kernels' headers describe their layouts. A layer that cannot be packed raises ValueError and keeps
+another kernel.
 """
 
 from collections.abc import Iterable
@@ -14,7 +14,7 @@ LANES = 16
 
 
 def requantization(layer: Layer) -> Array:
-    """int32 [channels][3]: bias with the input's zero point in it, multiplier, shift.
+    """int32 [channels][3]: bias including the input zero point's contribution, multiplier, shift.
 
     Raises ValueError unless every shift is -31 … -1.
     """
@@ -51,7 +51,7 @@ def pack_depthwise_conv_2d_3x3(layer: Layer) -> Array:
 
 
 def _chunks(layer: Layer) -> Array:
-    """The weights as [chunks][channels][LANES], filled up with zeros."""
+    """The weights as [chunks][channels][LANES], padded with zeros."""
     channels = len(layer.weights)
     flat = layer.weights.reshape(channels, -1)
     flat = np.pad(flat, ((0, 0), (0, -flat.shape[1] % LANES)))
@@ -60,5 +60,5 @@ def _chunks(layer: Layer) -> Array:
 
 
 def _bytes(parts: Iterable[Array]) -> Array:
-    """The arrays' bytes one after the other, as int8."""
+    """The arrays' bytes, concatenated, as int8."""
     return np.concatenate([np.ascontiguousarray(part).reshape(-1).view(np.int8) for part in parts])

@@ -1,4 +1,4 @@
-"""What MAX_POOL_2D and AVERAGE_POOL_2D share: everything except the kernel."""
+"""Shared by MAX_POOL_2D and AVERAGE_POOL_2D: everything except the kernel."""
 
 import math
 from dataclasses import dataclass, replace
@@ -53,7 +53,7 @@ def check(op: Op, graph: Graph) -> None:
 
 
 def call(kernel: str, op: Op, graph: Graph) -> KernelCall:
-    """The call of kernels/<kernel>.h; after check()."""
+    """The call of kernels/<kernel>.h; requires check()."""
     source, output = graph.input(op, 0), graph.output(op)
     attributes: Attributes = op.attributes
     vertical, horizontal = window_axes(attributes.padding, source, attributes.filter, attributes.stride)
@@ -85,7 +85,7 @@ def call(kernel: str, op: Op, graph: Graph) -> KernelCall:
 
 
 def _accepts_dsp(op: Op, graph: Graph, core: Core) -> bool:
-    """int8 windows whose sums fit 32 bits."""
+    """int8 windows whose sums fit in 32 bits."""
     return core.dsp and graph.input(op, 0).dtype is DType.INT8 and math.prod(op.attributes.filter) <= 1 << 23
 
 
@@ -95,7 +95,7 @@ def dsp_call(kernel: str, op: Op, graph: Graph) -> KernelCall:
 
 
 def pool_operator(kernel: str, *, summary: str) -> Operator:
-    """The operator whose kernel is this one, of kernels/<kernel>.h."""
+    """The Operator with the kernel kernels/<kernel>.h."""
     return Operator(
         summary=summary,
         types=("int8", "int16", "float32"),

@@ -1,7 +1,7 @@
-"""Arithmetic and checks that the operator modules share, between the graph that was read and its kernel calls.
+"""Shared by the operator modules: checks of quantized tensors, and the numbers in kernel calls.
 
-The numbers must equal TensorFlow Lite Micro's, so every formula names its source there. Quantization itself is
-TFLite's: real = scale * (quantized - zero_point), see https://ai.google.dev/edge/litert/models/quantization_spec.
+The numbers must equal TensorFlow Lite Micro's, so every formula names its source there. Quantization is TFLite's:
+real = scale * (quantized - zero_point), see https://ai.google.dev/edge/litert/models/quantization_spec.
 """
 
 import math
@@ -21,13 +21,13 @@ FLOAT32_MAX = float(np.finfo(np.float32).max)
 ACTIVATIONS = ("NONE", "RELU", "RELU6", "RELU_N1_TO_1")
 
 
-# --- what parse() needs -----------------------------------------------------------------------------------------------
+# --- for parse() ------------------------------------------------------------------------------------------------------
 
 
 def options(operator: Any, table_class: Any) -> Any:
     """The operator's options as an instance of a schema class (``tflite.Conv2DOptions``).
 
-    Raises ModelError if the file has none of that kind; the caller's caller knows where.
+    Raises ModelError if the file has no options of this class; read.py adds the operator to the message.
     """
     kind = table_class.__name__
     table = operator.BuiltinOptions()
@@ -47,7 +47,7 @@ def enum_name(enum: Any, value: int) -> str:
 
 
 def activation_name(value: int) -> str:
-    """Name of a fused activation; check_activation() later refuses what has no kernel."""
+    """Name of a fused activation; check_activation() later rejects unsupported ones."""
     return enum_name(tflite.ActivationFunctionType, value)
 
 
@@ -65,9 +65,9 @@ def check_arity(op: Op, inputs: Iterable[int], outputs: int = 1) -> None:
     allowed = tuple(inputs)
     if len(op.inputs) not in allowed:
         wanted = " or ".join(map(str, allowed))
-        raise ModelError(f"{op.where}: has {len(op.inputs)} inputs where {wanted} are allowed; convert the model again")
+        raise ModelError(f"{op.where}: has {len(op.inputs)} inputs, but needs {wanted}; convert the model again")
     if len(op.outputs) != outputs:
-        raise ModelError(f"{op.where}: has {len(op.outputs)} outputs where it needs {outputs}; convert the model again")
+        raise ModelError(f"{op.where}: has {len(op.outputs)} outputs, but needs {outputs}; convert the model again")
 
 
 def check_present(op: Op, *positions: int) -> None:
@@ -81,7 +81,7 @@ def check_rank(op: Op, tensor: Tensor, rank: int) -> None:
     """Raises UnsupportedModel unless a tensor has ``rank`` dimensions."""
     if len(tensor.shape) != rank:
         raise UnsupportedModel(
-            f"{op.where}: tensor {describe(tensor)} has {len(tensor.shape)} dimensions where the kernel takes {rank}; "
+            f"{op.where}: tensor {describe(tensor)} has {len(tensor.shape)} dimensions, but the kernel takes {rank}; "
             f"reshape it in the Keras model"
         )
 
@@ -94,7 +94,7 @@ def check_not_empty(op: Op, *tensors: Tensor) -> None:
 
 
 def check_shape(op: Op, tensor: Tensor, expected: Sequence[int]) -> None:
-    """Raises ModelError unless a tensor has the shape that its operator gives it."""
+    """Raises ModelError unless a tensor has the shape that its operator computes."""
     if tensor.shape != tuple(expected):
         wanted = "x".join(map(str, expected))
         raise ModelError(f"{op.where}: tensor {describe(tensor)} should be {wanted}; convert the model again")
@@ -112,7 +112,7 @@ def check_types(op: Op, *tensors: Tensor, allowed: Iterable[DType] = COMPUTED) -
     for tensor in tensors:
         if tensor.dtype is not first.dtype:
             raise UnsupportedModel(
-                f"{op.where}: mixes {describe(first)} with {describe(tensor)}, a hybrid no kernel covers; "
+                f"{op.where}: mixes {describe(first)} with {describe(tensor)}, a combination without a kernel; "
                 f"try --mode int8 or --mode float32"
             )
     return first.dtype
@@ -122,7 +122,7 @@ def check_activation(op: Op, activation: str) -> None:
     """Raises UnsupportedModel for a fused activation other than NONE, RELU, RELU6 and RELU_N1_TO_1."""
     if activation not in ACTIVATIONS:
         raise UnsupportedModel(
-            f"{op.where}: the fused activation {activation} has no kernel (there are {', '.join(ACTIVATIONS)}); "
+            f"{op.where}: the fused activation {activation} has no kernel (supported: {', '.join(ACTIVATIONS)}); "
             f"make it a layer of its own in the Keras model"
         )
 
@@ -138,7 +138,7 @@ def _check_scale(op: Op, tensor: Tensor, scale: float) -> None:
 def check_per_tensor(op: Op, *tensors: Tensor) -> None:
     """Raises unless each tensor has one positive finite scale and a zero point of -128 … 127 for int8, 0 for int16.
 
-    ModelError for missing or impossible numbers, UnsupportedModel for per-channel quantization of an activation.
+    ModelError for missing or invalid numbers, UnsupportedModel for per-channel quantization of an activation.
     """
     for tensor in tensors:
         quantization = tensor.quantization
@@ -149,14 +149,14 @@ def check_per_tensor(op: Op, *tensors: Tensor) -> None:
             )
         if quantization.per_channel:
             raise UnsupportedModel(
-                f"{op.where}: tensor {describe(tensor)} is quantized per channel where kernels take one scale; "
+                f"{op.where}: tensor {describe(tensor)} is quantized per channel, but kernels take one scale; "
                 f"quantize activations per tensor"
             )
         _check_scale(op, tensor, quantization.scales[0])
         if tensor.dtype is DType.INT16 and quantization.zero_points[0] != 0:
             raise UnsupportedModel(
-                f"{op.where}: tensor {describe(tensor)} has the zero point {quantization.zero_points[0]}, but int16 "
-                f"kernels take 0 alone, as TFLite's quantization specification says; convert the model again"
+                f"{op.where}: tensor {describe(tensor)} has the zero point {quantization.zero_points[0]}, but TFLite's "
+                f"quantization specification requires 0 for int16; convert the model again"
             )
         if not INT8_MIN <= quantization.zero_points[0] <= INT8_MAX:
             raise ModelError(
@@ -168,21 +168,21 @@ def check_per_tensor(op: Op, *tensors: Tensor) -> None:
 def check_filter(op: Op, weights: Tensor, axis: int, *, symmetric: bool = True) -> None:
     """Raises unless int8 weights are quantized per tensor or per channel along ``axis``.
 
-    With ``symmetric`` every zero point must be 0, as TFLite's quantization specification says and TFLM's kernels
-    assume without looking; without it a per-tensor zero point may be any int8.
+    With ``symmetric``, every zero point must be 0, as TFLite's quantization specification requires and TFLM's kernels
+    assume without a check. Otherwise, a per-tensor zero point may be any int8.
     """
     quantization = weights.quantization
     if quantization is None or not quantization.scales:
         raise ModelError(f"{op.where}: weights {describe(weights)} have no quantization parameters; convert again")
     for scale in quantization.scales:
-        if scale != 0 or not quantization.per_channel:  # the scale of a filter of zeros: its multiplier is 0
+        if scale != 0 or not quantization.per_channel:  # an all-zero filter may have scale 0: its multiplier is 0
             _check_scale(op, weights, scale)
     if quantization.per_channel:
         channels = weights.shape[axis]
         if quantization.axis % len(weights.shape) != axis or len(quantization.scales) != channels:
             raise ModelError(
                 f"{op.where}: weights {describe(weights)} have {len(quantization.scales)} scales along axis "
-                f"{quantization.axis}, not one for each of the {channels} output channels (axis {axis}); convert again"
+                f"{quantization.axis}, not one per output channel ({channels} along axis {axis}); convert again"
             )
     if (symmetric or quantization.per_channel) and any(quantization.zero_points):
         raise UnsupportedModel(
@@ -194,16 +194,16 @@ def check_filter(op: Op, weights: Tensor, axis: int, *, symmetric: bool = True) 
 
 
 def check_bias(op: Op, bias: Tensor | None, channels: int, *dtypes: DType) -> None:
-    """Raises unless the bias is absent or one value per output channel, of one of ``dtypes``.
+    """Raises unless the bias is absent or has one value per output channel, of one of ``dtypes``.
 
-    ModelError for their number, UnsupportedModel for their type.
+    ModelError for the number of values, UnsupportedModel for their type.
     """
     if bias is None:
         return
     check_types(op, bias, allowed=dtypes)
     if bias.elements != channels:
         raise ModelError(
-            f"{op.where}: bias {describe(bias)} does not have one value for each of the {channels} output channels; "
+            f"{op.where}: bias {describe(bias)} does not have one value per output channel ({channels}); "
             f"convert the model again"
         )
 
@@ -212,12 +212,12 @@ def check_bias(op: Op, bias: Tensor | None, channels: int, *dtypes: DType) -> No
 
 
 def round_half_away(value: float) -> int:
-    """std::round, TFLM's TfLiteRound: to nearest, ties away from zero. Exact where |value| + 0.5 is (below 2^52)."""
+    """std::round, TFLM's TfLiteRound: to nearest, ties away from zero. Exact for |value| below 2^52."""
     return int(math.copysign(math.floor(abs(value) + 0.5), value))
 
 
 def quantize_multiplier(real: float) -> tuple[int, int]:
-    """``real`` (finite, not negative) as (multiplier, shift): real = multiplier * 2^(shift - 31) as nearly as it goes.
+    """``real`` (finite, not negative) as the nearest multiplier * 2^(shift - 31), returned as (multiplier, shift).
 
     multiplier is 0 or 2^30 … 2^31-1; below about 2^-32 both are 0. TFLM: QuantizeMultiplier in
     tensorflow/lite/kernels/internal/quantization_util.cc.
@@ -232,22 +232,22 @@ def quantize_multiplier(real: float) -> tuple[int, int]:
 
 
 def multiplier_and_shift(op: Op, real: float) -> tuple[int, int]:
-    """quantize_multiplier() for a kernel: shift is -31 … 30, what MultiplyByQuantizedMultiplier takes.
+    """quantize_multiplier() for a kernel: shift is -31 … 30, as MultiplyByQuantizedMultiplier requires.
 
-    Raises UnsupportedModel when the scales of the operator are further apart.
+    Raises UnsupportedModel if the operator's scales are too far apart.
     """
     if 0 <= real < 2**31:
         multiplier, shift = quantize_multiplier(real)
         if shift <= 30:
             return multiplier, shift
     raise UnsupportedModel(
-        f"{op.where}: its quantization scales ask for a multiplication by {real:.3g}, beyond 2^30; convert the "
-        f"model again with a representative data set that has the range of real inputs"
+        f"{op.where}: its quantization scales require a multiplication by {real:.3g}, beyond 2^30; convert the "
+        f"model again with a representative data set that covers the range of real inputs"
     )
 
 
 def channel_multiplier(op: Op, source: Tensor, scale: float, output: Tensor) -> tuple[int, int]:
-    """(multiplier, shift) of an output channel whose weights have this scale. Raises as multiplier_and_shift() does."""
+    """(multiplier, shift) of an output channel whose weights have this scale. Raises like multiplier_and_shift()."""
     return multiplier_and_shift(op, source.scale * scale / output.scale)
 
 
@@ -255,7 +255,7 @@ def channel_multipliers(op: Op, source: Tensor, weights: Tensor, output: Tensor,
     """int32 arrays (multipliers, shifts), one per output channel: input scale * weight scale / output scale.
 
     TFLM: PopulateConvolutionQuantizationParams in tensorflow/lite/kernels/kernel_util.cc, in double precision; a
-    single weight scale is broadcast. Raises UnsupportedModel as multiplier_and_shift() does.
+    single weight scale is broadcast. Raises like multiplier_and_shift().
     """
     assert weights.quantization is not None
     scales = weights.quantization.scales
@@ -268,8 +268,8 @@ def channel_multipliers(op: Op, source: Tensor, weights: Tensor, output: Tensor,
 def integer_activation_range(op: Op, output: Tensor, activation: str) -> tuple[int, int]:
     """Smallest and largest int8 or int16 output under a fused activation.
 
-    TFLM: CalculateActivationRangeQuantized in tensorflow/lite/kernels/kernel_util.cc, where the division is one of
-    float32. Raises ModelError where the output scale is so small that a bound leaves 32 bits.
+    TFLM: CalculateActivationRangeQuantized in tensorflow/lite/kernels/kernel_util.cc, which divides in float32. Raises
+    ModelError if the output scale is so small that a bound exceeds 32 bits.
     """
     limits: tuple[float | None, float | None] = {
         "NONE": (None, None),
@@ -282,7 +282,7 @@ def integer_activation_range(op: Op, output: Tensor, activation: str) -> tuple[i
     def quantized(real: float) -> int:
         with np.errstate(over="ignore"):
             steps = float(np.float32(real) / np.float32(output.scale))
-        if abs(steps) >= 2**31 - 256:  # with the zero point added it would leave 32 bits
+        if abs(steps) >= 2**31 - 256:  # would overflow 32 bits with the zero point added
             raise ModelError(
                 f"{op.where}: tensor {describe(output)} has the scale {output.scale:.3g}, too small for the activation "
                 f"{activation}; convert the model again with a representative data set"

@@ -1,7 +1,7 @@
-"""What RELU, RELU6, RELU_N1_TO_1 and RELU_0_TO_1 share as operators of their own: everything except their bounds.
+"""Shared by the standalone operators RELU, RELU6, RELU_N1_TO_1 and RELU_0_TO_1: everything except their bounds.
 
-Integers are rescaled from the input's quantization to the output's. For RELU that is TFLM's kernel. TFLM's RELU6 leaves
-the conversion out, and TFLM does not have the other two: these are LiteRT's (graph/specification.py).
+Integers are rescaled from the input's quantization to the output's, as TFLM's RELU does. TFLM's RELU6 omits the
+conversion, and TFLM lacks the other two, so these three are LiteRT's (graph/specification.py).
 """
 
 import math
@@ -31,7 +31,7 @@ def check(op: Op, graph: Graph) -> None:
 
 
 def call(op: Op, graph: Graph) -> KernelCall:
-    """The call of kernels/relu.h; after check()."""
+    """The call of kernels/relu.h; requires check()."""
     source, output = graph.input(op, 0), graph.output(op)
     fields: dict[str, Any] = {"count": source.elements}
     arguments = (Read(source.index), Write(output.index, elementwise(op, graph)))
@@ -59,18 +59,18 @@ def call(op: Op, graph: Graph) -> KernelCall:
 
 
 def _factor(op: Op, graph: Graph) -> float:
-    """Input scale / output scale, rounded as the kernel that defines the result rounds it, which shows where it ties.
+    """Input scale / output scale in the precision of the kernel that defines the result, which matters for exact ties.
 
-    TFLM's RELU divides in double precision as of October 2026 (in its sources of August 2026 CalculateReluOpData in
-    micro/kernels/activations_common.cc does so in float32); LiteRT, which defines the others, in float32 (ReluPrepare
-    in kernels/activations.cc).
+    TFLM's RELU of October 2026 divides in double precision; in August 2026 CalculateReluOpData in
+    micro/kernels/activations_common.cc still divided in float32. LiteRT, which defines the others, divides in float32
+    (ReluPrepare in kernels/activations.cc).
     """
     source, output = graph.input(op, 0).scale, graph.output(op).scale
     if op.kind == "RELU":
         return source / output
     with np.errstate(over="ignore", under="ignore"):
         factor = float(np.float32(source) / np.float32(output))
-    return factor if math.isfinite(factor) else source / output  # which rescale() refuses
+    return factor if math.isfinite(factor) else source / output  # which rescale() rejects
 
 
 def _largest(dtype: DType) -> int:
@@ -81,7 +81,7 @@ def _largest(dtype: DType) -> int:
 def relu_operator(
     summary: str, *, types: tuple[str, ...], litert_alone: bool = False, left_out: Objection | None = None
 ) -> Operator:
-    """The operator of one of these names."""
+    """The Operator of one of the four."""
     return Operator(
         summary=summary,
         types=types,

@@ -1,4 +1,4 @@
-"""Weights that are mostly zero, stored as one bit each and the values of the others: kernels/sparse.h."""
+"""Weights that are mostly zero, stored as a bitmap and the nonzero values: kernels/sparse.h."""
 
 from collections.abc import Callable
 from typing import Any
@@ -10,24 +10,24 @@ from ...cores import Core
 from ..ir import Constant, DType, Graph, KernelCall, Op, Params, Scratch, Tensor, Write
 from ..operator import Variant
 
-# Of the dense weights' bytes that sparse ones may take, which is near where they cost no time either. ResNet8 (12.5 M
-# multiplications, mostly 3x3) with 50, 80 and 90 % of its weights at zero stores 62, 33 and 23 % of their bytes and
-# executes 38.0, 21.7 and 16.1 M instructions on a Cortex-M4 (GCC 12.2 -O2), against 43.4 M over dense ones.
+# The largest size of sparse weights, as a share of the dense ones'; about where both take the same time. ResNet8
+# (12.5 M multiplications, mostly 3x3) with 50, 80 and 90 % zeros stores 62, 33 and 23 % of the bytes and executes 38.0,
+# 21.7 and 16.1 M instructions on a Cortex-M4 (GCC 12.2 -O2), compared with 43.4 M for dense weights.
 LARGEST_SHARE = 0.65
 
 
 def pack(weights: npt.NDArray[np.int8]) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int8]]:
-    """(bitmap, values) of weights [out][height][width][depth]: each row of width * depth bits starts at a byte."""
+    """(bitmap, values) of weights [out][height][width][depth]. Each bitmap row (width * depth bits) starts a byte."""
     channels, height, width, depth = weights.shape
     rows = weights.reshape(channels * height, width * depth)
     return np.packbits(rows != 0, axis=1, bitorder="little").ravel(), rows[rows != 0]
 
 
 def sparse_variant(portable_call: Callable[[Op, Graph], KernelCall]) -> Variant:
-    """The variant of CONV_2D or FULLY_CONNECTED for int8 weights that are enough smaller in this form.
+    """The variant of CONV_2D or FULLY_CONNECTED for int8 weights that are sufficiently smaller in this form.
 
-    It saves multiplications. With the DSP extension these cost too little for that: even at 90 % zeros, dense weights
-    take two thirds of the instructions, so its variant comes before this one.
+    It saves multiplications, which are too cheap with the DSP extension: even at 90 % zeros, its dense kernels take two
+    thirds of the instructions, so the DSP variant comes first.
     """
 
     def accepts(op: Op, graph: Graph, core: Core) -> bool:
@@ -48,7 +48,7 @@ def sparse_variant(portable_call: Callable[[Op, Graph], KernelCall]) -> Variant:
             Constant("values", values),
             *others,
             _rows(fields),
-            Write(output.tensor),  # several positions are made at once
+            Write(output.tensor),  # computes several positions at once, so it cannot overlap the input
         )
         return KernelCall("sparse.h", "conv_2d_int8_sparse", (Params("Conv2DInt8Params", fields),), arguments)
 
@@ -56,8 +56,8 @@ def sparse_variant(portable_call: Callable[[Op, Graph], KernelCall]) -> Variant:
 
 
 def _is_sparse(op: Op, graph: Graph) -> bool:
-    """Whether the weights are int8 constants that take LARGEST_SHARE of their bytes or less, in a filter whose rows
-    read neighbouring input."""
+    """Whether the weights are int8 constants that shrink to LARGEST_SHARE or less, in a filter whose rows read
+    contiguous input."""
     source, weights = graph.input(op, 0), graph.input(op, 1)
     if weights.data is None or weights.zero_point != 0 or {source.dtype, weights.dtype} != {DType.INT8}:
         return False
@@ -71,13 +71,13 @@ def _is_sparse(op: Op, graph: Graph) -> bool:
 
 
 def _filters(weights: Tensor) -> npt.NDArray[np.int8]:
-    """Weights as those of a convolution, [out][height][width][depth]."""
+    """Weights in a convolution's shape, [out][height][width][depth]."""
     assert weights.data is not None
     return weights.data if weights.data.ndim == 4 else weights.data[:, np.newaxis, np.newaxis, :]
 
 
 def _rows(params: dict[str, Any]) -> Scratch:
-    """Room for the image rows below one row of the output, padded; none where nothing is."""
+    """Scratch for the padded input rows of one output row; empty without padding."""
     height, width = (
         (params[f"output_{axis}"] - 1) * params[f"stride_{axis}"]
         + (params[f"filter_{axis}"] - 1) * params[f"dilation_{axis}"]
@@ -92,7 +92,7 @@ def _rows(params: dict[str, Any]) -> Scratch:
 
 
 def _as_convolution(params: dict[str, Any]) -> dict[str, Any]:
-    """The params of a dense layer as those of a 1x1 convolution of as many 1x1 images."""
+    """A dense layer's params as those of a 1x1 convolution over 1x1 images."""
     geometry = {
         "batches": params["batches"],
         **dict.fromkeys(("input_height", "input_width"), 1),

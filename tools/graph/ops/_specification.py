@@ -1,4 +1,4 @@
-"""Where tensors mean the same numbers, and what TFLM's kernels leave out of TFLite's specification.
+"""Checks for equal quantization, and the parts of TFLite's specification that TFLM's kernels omit.
 
 real = scale * (quantized - zero point), https://ai.google.dev/edge/litert/models/quantization_spec
 """
@@ -9,11 +9,11 @@ from ..ir import DType, Graph, Op, Tensor
 from ..operator import Objection
 
 QUANTIZED = (DType.INT8, DType.UINT8, DType.INT16)
-SCALE_TOLERANCE = 1e-6  # relative: 0.03 steps at the far end of int16, where scales went through another float32
+SCALE_TOLERANCE = 1e-6  # relative: 0.03 steps at the limits of int16, for scales that were rounded to float32 twice
 
 
 def same_quantization(first: Tensor, second: Tensor) -> bool:
-    """Whether two tensors mean the same numbers, as far as both are quantized at all."""
+    """Whether two tensors have the same quantization; True if either is not quantized."""
     a, b = first.quantization, second.quantization
     if first.dtype not in QUANTIZED or a is None or b is None:
         return True
@@ -34,7 +34,7 @@ def describe_quantized(tensor: Tensor) -> str:
 
 
 def does_not_convert(op: Op, graph: Graph) -> str | None:
-    """The kernel copies numbers from one quantization to another."""
+    """Objects if the kernel copies integers although input and output differ in quantization."""
     source, output = graph.optional_input(op, 0), graph.output(op)
     if source is None or same_quantization(source, output):
         return None
@@ -42,20 +42,20 @@ def does_not_convert(op: Op, graph: Graph) -> str | None:
 
 
 def ignores_zero_points(op: Op, graph: Graph) -> str | None:
-    """The kernel takes every zero point for 0."""
+    """Objects if a zero point differs from 0, which the kernel assumes."""
     tensors = [graph.optional_input(op, i) for i in range(len(op.inputs))] + [graph.output(op)]
     quantized: Sequence[Tensor] = [t for t in tensors if t is not None and t.dtype in QUANTIZED and t.quantization]
     return next((f"does not apply the zero point of {describe_quantized(t)}" for t in quantized if t.zero_point), None)
 
 
 def gives(steps: Mapping[DType, float]) -> Objection:
-    """The kernel writes one quantization, whatever the output's is."""
+    """Objects if the output's quantization differs from the fixed one that the kernel uses."""
 
     def rule(op: Op, graph: Graph) -> str | None:
         output = graph.output(op)
         count, own = steps.get(output.dtype), output.quantization
         if count is None or own is None or (own.scales, own.zero_points) == ((1 / count,), (0,)):
             return None
-        return f"gives the scale 1/{count:g} and zero point 0 whatever its output {describe_quantized(output)} has"
+        return f"uses the scale 1/{count:g} and zero point 0, but its output is {describe_quantized(output)}"
 
     return rule

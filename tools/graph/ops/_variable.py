@@ -1,4 +1,4 @@
-"""What the operators on variables share. passes/variables.py replaces a variable by a tensor that keeps its value."""
+"""Shared by the operators on variables, which passes/variables.py turns into state tensors."""
 
 from dataclasses import dataclass
 
@@ -9,14 +9,14 @@ from ._quantized import check_arity, check_present, check_shape, describe
 
 @dataclass(frozen=True)
 class Name:
-    """What two handles of one variable have in common."""
+    """Identifies a variable: equal for all its handles."""
 
     container: str
     name: str
 
 
 def check_copied(op: Op, graph: Graph) -> None:
-    """Raises unless input and output are the same kind of tensor: one of them is a variable's."""
+    """Raises unless input and output, one of which is a variable, have the same type and shape."""
     check_arity(op, (1,))
     check_present(op, 0)
     source, output = graph.input(op, 0), graph.output(op)
@@ -26,5 +26,5 @@ def check_copied(op: Op, graph: Graph) -> None:
 
 
 def check_replaced(op: Op, graph: Graph) -> None:
-    """Raises UnsupportedModel: passes/variables.py replaces these operators wherever it can."""
+    """Raises UnsupportedModel, because passes/variables.py could not replace the operator."""
     raise UnsupportedModel(f"{op.where}: its variable could not be resolved; convert the model again")

@@ -1,4 +1,4 @@
-"""Sliding windows: sizes and padding as TFLite computes them, for the convolutions and the pools."""
+"""Sliding windows of convolutions and pools: output sizes and padding as TFLite computes them."""
 
 from dataclasses import dataclass
 
@@ -13,7 +13,7 @@ PADDINGS = ("SAME", "VALID")
 
 @dataclass(frozen=True)
 class Axis:
-    """One spatial axis of a sliding window: sizes in elements, ``padding`` the elements before the first input."""
+    """One spatial axis of a sliding window. Sizes are in elements; ``padding`` is that before the first input."""
 
     input: int
     filter: int
@@ -29,15 +29,16 @@ class Axis:
 
 
 def padding_name(value: int) -> str:
-    """SAME or VALID; check_window() later refuses what is neither."""
+    """SAME or VALID; check_window() later rejects any other value."""
     return enum_name(tflite.Padding, value)
 
 
 def window_axis(padding: str, size: int, filter_size: int, stride: int, dilation: int = 1) -> Axis:
     """Output size and leading padding of one axis.
 
-    TFLite: ComputeOutSize and ComputePadding in tensorflow/lite/kernels/padding.h; of an odd total padding the smaller
-    half comes first. ``padding`` is SAME or VALID; the output is below 1 when VALID's filter is larger than the input.
+    TFLite: ComputeOutSize and ComputePadding in tensorflow/lite/kernels/padding.h; if the total padding is odd, the
+    smaller half comes first. ``padding`` is SAME or VALID. With VALID, the output size is below 1 if the filter is
+    larger than the input.
     """
     reach = (filter_size - 1) * dilation + 1
     output = -(-size // stride) if padding == "SAME" else (size + stride - reach) // stride
@@ -68,8 +69,8 @@ def check_window(
 ) -> tuple[Axis, Axis]:
     """window_axes(), checked.
 
-    Raises ModelError for sizes below 1, an unknown padding and a filter that does not fit under VALID;
-    UnsupportedModel for an input that is not NHWC and a window whose reach leaves 32-bit offsets.
+    Raises ModelError for sizes below 1, an unknown padding, and a filter larger than the input with VALID;
+    UnsupportedModel for an input that is not NHWC, and a window too large for 32-bit offsets.
     """
     check_rank(op, source, 4)
     check_not_empty(op, source)

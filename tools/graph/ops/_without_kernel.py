@@ -1,4 +1,4 @@
-"""What kerf knows of operators that it has no kernel for: how they treat quantization, which concerns tflm as well."""
+"""Operators without a kernel in runtime aot: how they treat quantization, which tflm also needs to know."""
 
 from ...errors import UnsupportedModel
 from ..ir import DType, Graph, Op
@@ -8,7 +8,8 @@ from ._specification import gives, ignores_zero_points
 
 def _check(op: Op, graph: Graph) -> None:
     raise UnsupportedModel(
-        f"{op.where} has no kernel in runtime aot; replace the layer in the Keras model (`inv ops` lists what there is)"
+        f"{op.where} has no kernel in runtime aot; replace the layer in the Keras model "
+        "(`inv ops` lists the supported operators)"
     )
 
 

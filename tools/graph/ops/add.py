@@ -1,4 +1,4 @@
-"""ADD: two tensors, broadcast against each other, become one kernel call over at most five loops."""
+"""ADD: broadcasts two tensors against each other in one kernel call of at most five loops."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -24,8 +24,8 @@ from ._quantized import (
 SUM_BITS = {DType.INT8: 20, DType.INT16: 15}  # fractional bits of the common scale, TFLM's left_shift
 
 
-# (operator, graph) → whether the kernel's first operand is the second, and its numbers; raises ValueError for a layer
-# that it does not take.
+# (operator, graph) → whether the kernel's first operand is the operator's second, and its params; raises ValueError for
+# a layer that the kernel does not accept.
 _Numbers = Callable[[Op, Graph], tuple[bool, Mapping[str, int]]]
 
 
@@ -44,8 +44,8 @@ def check(op: Op, graph: Graph) -> None:
         _, (_, shift) = _multipliers(first, second, output)
         if shift > 0:
             raise UnsupportedModel(
-                f"{op.where}: the scales {first.scale:.3g} and {second.scale:.3g} of its inputs are too far above its "
-                f"output's {output.scale:.3g}; convert the model again with a representative data set that has the "
+                f"{op.where}: the input scales {first.scale:.3g} and {second.scale:.3g} are too far above the output "
+                f"scale {output.scale:.3g}; convert the model again with a representative data set that covers the "
                 f"range of real inputs"
             )
 
@@ -80,17 +80,17 @@ def call(op: Op, graph: Graph) -> KernelCall:
 
 
 def _dsp_params(op: Op, graph: Graph) -> tuple[bool, Mapping[str, int]]:
-    """(swapped, numbers) of add_params(), which raises ValueError for a layer that add_int8_dsp() does not take."""
+    """(swapped, numbers) of add_params(), which raises ValueError for a layer that add_int8_dsp() does not accept."""
     first, second, output = graph.input(op, 0), graph.input(op, 1), graph.output(op)
     inputs, of_output = _multipliers(first, second, output)
     return add_params([tensor.zero_point for tensor in (first, second, output)], inputs, of_output)
 
 
 def _helium_params(op: Op, graph: Graph) -> tuple[bool, Mapping[str, int]]:
-    """(swapped, numbers) of add_int8_helium(); ``swapped`` if its first operand is the second.
+    """(swapped, numbers) for add_int8_helium(); ``swapped`` if its first operand is the operator's second.
 
-    Of the operand with the larger scale the multiplier is exactly 1/2. Raises ValueError where it is neither's, or the
-    output's shift has no room.
+    The multiplier of the operand with the larger scale is exactly 1/2. Raises ValueError if neither multiplier is, or
+    if a shift is out of range.
     """
     tensors = (graph.input(op, 0), graph.input(op, 1))
     output = graph.output(op)
@@ -112,7 +112,7 @@ def _helium_params(op: Op, graph: Graph) -> tuple[bool, Mapping[str, int]]:
 
 
 def _variant(name: str, has: Callable[[Core], bool], numbers: _Numbers) -> Variant:
-    """The variant for cores that have an extension: kernels/add_<name>.h, for int8 operands of one shape."""
+    """The variant for cores with an extension: kernels/add_<name>.h, for int8 operands of equal shape."""
 
     def accepts(op: Op, graph: Graph, core: Core) -> bool:
         first, second, output = graph.input(op, 0), graph.input(op, 1), graph.output(op)

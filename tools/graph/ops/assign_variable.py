@@ -1,4 +1,4 @@
-"""ASSIGN_VARIABLE: a new value for a variable; passes/variables.py gives it the variable's tensor as its output."""
+"""ASSIGN_VARIABLE: assigns to a variable, whose tensor passes/variables.py makes its output."""
 
 from ..operator import Operator, StateRole, portable
 from ._copy import call

@@ -2,4 +2,4 @@
 
 from ._pool_2d import pool_operator
 
-OPERATOR = pool_operator("average_pool_2d", summary="average of a sliding window: fused activation")
+OPERATOR = pool_operator("average_pool_2d", summary="average of a sliding window, with fused activation")

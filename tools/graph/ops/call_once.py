@@ -1,4 +1,4 @@
-"""CALL_ONCE: a subgraph that assigns initial values to variables. It is read, and never run on the device."""
+"""CALL_ONCE: runs a subgraph that assigns initial values to variables. kerf evaluates it at compile time."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +12,7 @@ from ._variable import check_replaced
 
 @dataclass(frozen=True)
 class Attributes:
-    """``subgraph`` is its number in the file."""
+    """``subgraph`` is the number of the called subgraph in the file."""
 
     subgraph: int
 

@@ -1,4 +1,4 @@
-"""CONCATENATION along any dimension: the rows of all inputs, one behind the other."""
+"""CONCATENATION along any dimension: copies the rows of all inputs one after another."""
 
 import math
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ from ._quantized import (
 )
 
 TYPES = ("int8", "int16", "float32", "int32", "int64", "bool")
-LARGEST = 10  # inputs of the kernel and of TFLM's
+LARGEST = 10  # number of inputs of the kernel and of TFLM's
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ def parse(operator: Any) -> Attributes:
 def check(op: Op, graph: Graph) -> None:
     if len(op.inputs) > LARGEST:
         raise UnsupportedModel(
-            f"{op.where}: concatenates {len(op.inputs)} tensors where the kernel takes at most {LARGEST}; concatenate "
+            f"{op.where}: concatenates {len(op.inputs)} tensors, but the kernel takes at most {LARGEST}; concatenate "
             f"them in two steps"
         )
     check_arity(op, range(1, LARGEST + 1))
@@ -50,8 +50,8 @@ def check(op: Op, graph: Graph) -> None:
     check_not_empty(op, *sources, output)
     if op.attributes.activation != "NONE":
         raise UnsupportedModel(
-            f"{op.where}: the fused activation {op.attributes.activation} has no kernel here; make it a layer of its "
-            f"own in the Keras model"
+            f"{op.where}: CONCATENATION has no kernel with the fused activation {op.attributes.activation}; make it a "
+            f"layer of its own in the Keras model"
         )
     axis = resolve_axis(op, op.attributes.axis, len(output.shape))
     for source in sources:
@@ -73,7 +73,7 @@ def call(op: Op, graph: Graph) -> KernelCall:
 
 
 OPERATOR = Operator(
-    summary="up to ten tensors side by side",
+    summary="up to ten tensors joined along a dimension",
     types=TYPES,
     check=check,
     variants=portable(call),

@@ -1,4 +1,4 @@
-"""CONV_2D, also grouped: graph operator → call of kernels/conv_2d.h."""
+"""CONV_2D, including grouped convolution: graph operator → call of kernels/conv_2d.h."""
 
 import math
 from dataclasses import dataclass, replace
@@ -19,7 +19,7 @@ from ._order import window
 from ._sparse import sparse_variant
 from ._window import Axis, check_window, padding_name, window_axes
 
-# Weights that are widened together, at least: enough of them to hide what a walk over the image costs.
+# The least number of weights that are widened together: enough to hide the cost of iterating over the image.
 WIDENED = 256
 
 
@@ -31,7 +31,7 @@ class Attributes:
     stride: tuple[int, int]
     dilation: tuple[int, int]
     activation: str
-    bias_is_int32: bool = False  # of an int16 layer, should it have one
+    bias_is_int32: bool = False  # the type of an int16 layer's bias, even if it has none
 
 
 def parse(operator: Any) -> Attributes:
@@ -63,8 +63,8 @@ def check(op: Op, graph: Graph) -> None:
     depth = source.shape[3]
     if depth % filter_depth or channels % (depth // filter_depth):
         raise ModelError(
-            f"{op.where}: weights {q.describe(weights)} do not divide the {depth} input channels and the {channels} "
-            f"output channels into equal groups; convert the model again"
+            f"{op.where}: weights {q.describe(weights)} do not divide {depth} input channels and {channels} output "
+            f"channels into equal groups; convert the model again"
         )
     q.check_shape(op, output, (source.shape[0], vertical.output, horizontal.output, channels))
     macs.check(op, graph, channels, axis=0)
@@ -73,7 +73,7 @@ def check(op: Op, graph: Graph) -> None:
 
 
 def call(op: Op, graph: Graph) -> KernelCall:
-    """The portable kernel; after check()."""
+    """The call of the portable kernel; requires check()."""
     source, weights = graph.input(op, 0), graph.input(op, 1)
     batches, _, _, depth = source.shape
     channels, _, _, filter_depth = weights.shape
@@ -96,7 +96,7 @@ def call(op: Op, graph: Graph) -> KernelCall:
         "padding_top": vertical.padding,
         "padding_left": horizontal.padding,
     }
-    # LiteRT's hybrid convolution quantizes its input symmetrically where one scale does for all weights
+    # LiteRT's hybrid convolution quantizes its input symmetrically if all weights have the same scale
     # (is_hybrid_per_channel in tensorflow/lite/kernels/conv.cc).
     one_scale = weights.quantization is not None and len(set(weights.quantization.scales)) == 1
     return macs.call(
@@ -105,16 +105,16 @@ def call(op: Op, graph: Graph) -> KernelCall:
         "Conv2D",
         geometry,
         channels,
-        trails=window(op, graph, vertical, horizontal) if filter_depth == depth else {},  # else group after group
+        trails=window(op, graph, vertical, horizontal) if filter_depth == depth else {},  # else one group after another
         row=source.elements // batches,
         row_is_symmetric=one_scale and filter_depth == depth,
     )
 
 
 def widened_call(op: Op, graph: Graph) -> KernelCall:
-    """Weights of float16 or int4, of which some filters are widened at once, for all positions: see WIDENED.
+    """float16 or int4 weights: some filters are widened together, then applied to all positions; see WIDENED.
 
-    One by one where four would take more memory than the layer's activations, which then are few.
+    Filters are widened one at a time if four would take more memory than the layer's activations.
     """
     plain, weights = call(op, graph), graph.input(op, 1)
     channels = weights.shape[0]
@@ -128,7 +128,7 @@ def widened_call(op: Op, graph: Graph) -> KernelCall:
     return replace(
         plain,
         template=(at_once,),
-        arguments=(*arguments, room, Write(graph.output(op).index)),  # filter after filter: all of the input is needed
+        arguments=(*arguments, room, Write(graph.output(op).index)),  # the whole input is read again for each group
         by_rows=False,
     )
 
@@ -147,7 +147,7 @@ def _is_narrow(op: Op, graph: Graph, core: Core) -> bool:
 
 
 OPERATOR = macs.operator(
-    "2D convolution: groups, dilation, fused activation; weights per tensor or per channel",
+    "2D convolution with groups, dilation, fused activation; per-tensor or per-channel weights",
     types=macs.NAMES,
     check=check,
     variants=(

@@ -66,13 +66,13 @@ def check(op: Op, graph: Graph) -> None:
     macs.check(op, graph, channels, axis=3)
     bias = graph.optional_input(op, 2)
     if kind == "int16x8" and bias is not None:
-        q.check_types(op, bias, allowed=(DType.INT64,))  # TFLM reads no other
+        q.check_types(op, bias, allowed=(DType.INT64,))  # the only type that TFLM reads
     if kind == "dynamic":
         macs.check_scale_per_channel(op, weights, channels)
 
 
 def call(op: Op, graph: Graph) -> KernelCall:
-    """The portable kernel; after check()."""
+    """The call of the portable kernel; requires check()."""
     source, weights = graph.input(op, 0), graph.input(op, 1)
     attributes: Attributes = op.attributes
     batches, _, _, depth = source.shape
@@ -109,7 +109,7 @@ def call(op: Op, graph: Graph) -> KernelCall:
 
 
 OPERATOR = macs.operator(
-    "2D convolution of each channel by itself: depth multiplier, dilation, fused activation",
+    "2D convolution per channel with depth multiplier, dilation, fused activation",
     types=TYPES,
     check=check,
     variants=(

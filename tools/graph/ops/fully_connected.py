@@ -25,7 +25,7 @@ class Attributes:
     weights_format: str
     keep_num_dims: bool
     asymmetric_inputs: bool = False  # how a hybrid layer quantizes its input
-    bias_is_int32: bool = False  # of an int16 layer, should it have one
+    bias_is_int32: bool = False  # the type of an int16 layer's bias, even if it has none
 
 
 def parse(operator: Any) -> Attributes:
@@ -51,7 +51,7 @@ def check(op: Op, graph: Graph) -> None:
     q.check_activation(op, attributes.activation)
     if attributes.weights_format != "DEFAULT":
         raise UnsupportedModel(
-            f"{op.where}: weights in the format {attributes.weights_format} have no kernel; convert the model again "
+            f"{op.where}: the weights format {attributes.weights_format} has no kernel; convert the model again "
             f"for plain TFLite"
         )
     q.check_rank(op, weights, 2)
@@ -73,10 +73,10 @@ def check(op: Op, graph: Graph) -> None:
 
 
 def _check_bias_scale(op: Op, source: Tensor, weights: Tensor, bias: Tensor | None, output: Tensor) -> None:
-    """The bias is added to the sum of products, so it must have their scale.
+    """Raises ModelError unless the bias has the scale of the sum of products that it is added to.
 
-    TFLM refuses more than 0.02 output steps per bias step: GetQuantizedConvolutionMultipler in
-    tensorflow/lite/kernels/kernel_util.cc, for per-tensor weights.
+    TFLM allows a difference of 0.02 output steps per bias step, for per-tensor weights:
+    GetQuantizedConvolutionMultipler in tensorflow/lite/kernels/kernel_util.cc.
     """
     assert weights.quantization is not None
     if bias is None or bias.quantization is None or not bias.quantization.scales or weights.quantization.per_channel:
@@ -84,16 +84,16 @@ def _check_bias_scale(op: Op, source: Tensor, weights: Tensor, bias: Tensor | No
     product = source.scale * weights.scale
     if abs(product - bias.quantization.scales[0]) / output.scale > 0.02:
         raise ModelError(
-            f"{op.where}: bias {q.describe(bias)} has the scale {bias.quantization.scales[0]:.3g} where input times "
-            f"weights have {product:.3g}; convert the model again"
+            f"{op.where}: bias {q.describe(bias)} has the scale {bias.quantization.scales[0]:.3g}, but input scale "
+            f"times weight scale is {product:.3g}; convert the model again"
         )
 
 
 def call(op: Op, graph: Graph) -> KernelCall:
-    """The portable kernel; after check().
+    """The call of the portable kernel; requires check().
 
-    TFLM of October 2026, like q.channel_multipliers(), multiplies the scales in double precision. Earlier TFLM did so
-    in float32 for per-tensor weights (GetQuantizedConvolutionMultipler), which can differ by a step at exact ties.
+    TFLM of October 2026, like q.channel_multipliers(), multiplies the scales in double precision. Earlier versions did
+    so in float32 for per-tensor weights (GetQuantizedConvolutionMultipler), which can differ by a step at exact ties.
     """
     source, weights = graph.input(op, 0), graph.input(op, 1)
     attributes: Attributes = op.attributes
@@ -117,7 +117,7 @@ def call(op: Op, graph: Graph) -> KernelCall:
 
 
 OPERATOR = macs.operator(
-    "dense layer over the last axis: fused activation; weights per tensor or per channel",
+    "dense layer over the last axis with fused activation; per-tensor or per-channel weights",
     types=macs.NAMES,
     check=check,
     variants=(

@@ -1,7 +1,7 @@
-"""LOGISTIC (sigmoid); the int8 kernel is a look-up in a table of all 256 outputs.
+"""LOGISTIC (sigmoid); the int8 kernel looks up its outputs in a table of all 256.
 
-256 bytes of flash, less than the code of the computation takes, and three instructions per element instead of some 25
-multiplications of 32 by 32 bits.
+The table takes 256 bytes of flash, less than the code of the computation, and three instructions per element instead of
+about 25 multiplications of 32 by 32 bits.
 """
 
 import math
@@ -27,7 +27,7 @@ from ._quantized import (
 
 INPUT_BITS = 4  # integer bits of a scaled input: Q4.27
 OUTPUT_BITS = 8
-THREE_QUARTERS = 3 << 12  # steps of 1 / (24 * 2^9) in 1, of which the int16 table has one entry per 2^9
+THREE_QUARTERS = 3 << 12  # steps of 1 / (24 * 2^9) per 1.0; the int16 table has one entry per 2^9 steps
 
 
 def check(op: Op, graph: Graph) -> None:
@@ -41,13 +41,13 @@ def check(op: Op, graph: Graph) -> None:
         check_probability_quantization(op, output)
     if dtype is DType.INT16 and source.scale * THREE_QUARTERS >= 32768:
         raise UnsupportedModel(
-            f"{op.where}: {describe(source)} has the scale {source.scale:.3g}, so that a step of it is more than the "
-            f"whole range of a sigmoid; convert the model again with a representative data set"
+            f"{op.where}: {describe(source)} has the scale {source.scale:.3g}, so that one step exceeds the whole "
+            f"range of a sigmoid; convert the model again with a representative data set"
         )
     if dtype is DType.INT8 and not 2.0**-28 <= source.scale < 2.0**35:
         raise UnsupportedModel(
-            f"{op.where}: {describe(source)} has the scale {source.scale:.3g}, beyond what the kernel's fixed "
-            f"point holds; convert the model again with a representative data set"
+            f"{op.where}: {describe(source)} has the scale {source.scale:.3g}, out of range for the kernel's "
+            f"fixed-point arithmetic; convert the model again with a representative data set"
         )
 
 
@@ -69,8 +69,8 @@ def call(op: Op, graph: Graph) -> KernelCall:
 def int16_multiplier(scale: float) -> tuple[int, int]:
     """(multiplier, right shift) from an int16 input to the table's steps; scale * 3 * 2^12 below 2^15.
 
-    TFLM: CalculateArithmeticOpDataLogistic in micro/kernels/logistic_common.cc, where scales near 2^-12 are a case of
-    their own.
+    TFLM: CalculateArithmeticOpDataLogistic in micro/kernels/logistic_common.cc, which treats scales near 2^-12
+    separately.
     """
     logarithm = np.log(np.float32(scale)) * (np.float32(1) / np.log(np.float32(2)))
     if abs(logarithm + 12) < 1e-3:

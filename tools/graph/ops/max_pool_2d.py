@@ -2,4 +2,4 @@
 
 from ._pool_2d import pool_operator
 
-OPERATOR = pool_operator("max_pool_2d", summary="largest value of a sliding window: fused activation")
+OPERATOR = pool_operator("max_pool_2d", summary="maximum of a sliding window, with fused activation")

@@ -1,4 +1,4 @@
-"""MEAN over constant axes: kept and reduced dimensions become two nests of up to three loops."""
+"""MEAN over constant axes: kept and reduced dimensions become two nests of at most three loops."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ from ._quantized import (
     options,
 )
 
-LOOPS = 3  # of the kernel, for each nest
+LOOPS = 3  # of the kernel, in each nest
 
 
 @dataclass(frozen=True)
@@ -50,8 +50,8 @@ def check(op: Op, graph: Graph) -> None:
         )
     if max(len(nest) for nest in reduction_loops(source.shape, axes)) > LOOPS:
         raise UnsupportedModel(
-            f"{op.where}: {describe(source)} alternates more than {LOOPS} times between dimensions that are averaged "
-            f"and others; average them in two steps"
+            f"{op.where}: {describe(source)} alternates more than {LOOPS} times between averaged and kept dimensions; "
+            f"average them in two steps"
         )
     if dtype is not DType.FLOAT32:
         check_per_tensor(op, source, output)
@@ -92,7 +92,7 @@ def call(op: Op, graph: Graph) -> KernelCall:
 
 
 def _positions(op: Op, graph: Graph) -> tuple[int, int, int] | None:
-    """(batches, positions, channels) where all positions are averaged, channel by channel; None elsewhere."""
+    """(batches, positions, channels) if all positions are averaged channel by channel, else None."""
     kept, reduced = reduction_loops(graph.input(op, 0).shape, _axes(op, graph))
     if len(reduced) != 1 or not kept or len(kept) > 2:
         return None
@@ -116,7 +116,7 @@ def dsp_call(op: Op, graph: Graph) -> KernelCall:
 
 
 class Channels(KeepsZeros):
-    """A channel of zeros stays one where channels are not averaged with each other."""
+    """A channel of zeros stays zero unless channels are averaged with each other."""
 
     def constant(self, op: Op, graph: Graph, source: Constants) -> Constants:
         before, after = graph.input(op, 0), graph.output(op)
@@ -134,7 +134,7 @@ def _axes(op: Op, graph: Graph) -> set[int]:
 
 
 def _divide(scale: tuple[int, int], count: int) -> tuple[int, int]:
-    """(multiplier, shift) with a division by ``count`` > 0 built in; TFLM: QuantizedMeanOrSum in reference/reduce.h."""
+    """(multiplier, shift) divided by ``count`` > 0; TFLM: QuantizedMeanOrSum in reference/reduce.h."""
     multiplier, shift = scale
     extra = min(count.bit_length() - 1, 32, 31 + shift)
     return (multiplier << extra) // count, shift - extra
@@ -143,7 +143,7 @@ def _divide(scale: tuple[int, int], count: int) -> tuple[int, int]:
 def reduction_loops(shape: Sequence[int], axes: set[int]) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
     """The fewest loops over the kept and over the reduced dimensions: (count, stride in elements), outermost first.
 
-    Dimensions of 1 vanish, and neighbours of one kind are one loop.
+    Dimensions of 1 are dropped; adjacent dimensions of one kind become one loop.
     """
     nests: tuple[list[tuple[int, int]], list[tuple[int, int]]] = ([], [])  # innermost first
     stride, previous = 1, None

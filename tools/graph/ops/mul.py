@@ -1,4 +1,4 @@
-"""MUL: two tensors, broadcast against each other, become one kernel call over at most five loops."""
+"""MUL: broadcasts two tensors against each other in one kernel call of at most five loops."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -18,7 +18,7 @@ from ._quantized import (
     quantize_multiplier,
 )
 
-LARGEST_PRODUCT = {DType.INT8: 255**2, DType.INT16: 2**30}  # of two elements without their zero points
+LARGEST_PRODUCT = {DType.INT8: 255**2, DType.INT16: 2**30}  # of two elements minus their zero points
 
 
 @dataclass(frozen=True)
@@ -36,9 +36,9 @@ def check(op: Op, graph: Graph) -> None:
         _, shift = _multiplier(first, second, output)
         if LARGEST_PRODUCT[output.dtype] << max(shift, 0) > 2**30:  # one bit is left for the output's zero point
             raise UnsupportedModel(
-                f"{op.where}: the product of its inputs' scales {first.scale:.3g} and {second.scale:.3g} is too far "
-                f"above its output's {output.scale:.3g} for 32-bit arithmetic; convert the model again with a "
-                f"representative data set that has the range of real inputs"
+                f"{op.where}: the product of the input scales {first.scale:.3g} and {second.scale:.3g} is too far "
+                f"above the output scale {output.scale:.3g} for 32-bit arithmetic; convert the model again with a "
+                f"representative data set that covers the range of real inputs"
             )
 
 

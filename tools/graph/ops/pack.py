@@ -1,4 +1,4 @@
-"""PACK: tensors stacked along a new dimension; here only of constants, which passes/fold.py computes."""
+"""PACK: stacks tensors along a new dimension; supported only for constants, which passes/fold.py evaluates."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ def parse(operator: Any) -> Attributes:
 
 
 def evaluate(op: Op, tensors: Sequence[Tensor]) -> npt.NDArray[Any] | None:
-    """The stack of constants that are all known."""
+    """The stacked inputs if all are constants, else None."""
     *sources, output = tensors
     values = [tensor.data for tensor in sources if tensor.data is not None]
     if not is_index(output) or len(values) != len(sources):
@@ -35,7 +35,7 @@ def evaluate(op: Op, tensors: Sequence[Tensor]) -> npt.NDArray[Any] | None:
 
 
 OPERATOR = Operator(
-    summary="constants stacked along a new dimension, before the model runs",
+    summary="constants stacked along a new dimension, at compile time",
     types=(),
     check=check,
     variants=(),

@@ -1,4 +1,4 @@
-"""PAD with constant paddings: zeros around a tensor, which in integers are its zero point."""
+"""PAD with constant paddings: surrounds a tensor with zeros (in integers, with its zero point)."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,7 +9,7 @@ from ..operator import Operator, portable
 from ._elementwise import constant_int32, pad_front
 from ._quantized import check_arity, check_per_tensor, check_present, check_shape, check_types, describe
 
-DIMENSIONS = 5  # of the kernel and of TFLM's
+DIMENSIONS = 5  # most dimensions of the kernel and of TFLM's
 
 
 def check(op: Op, graph: Graph) -> None:
@@ -20,13 +20,13 @@ def check(op: Op, graph: Graph) -> None:
     rank = len(source.shape)
     if rank > DIMENSIONS:
         raise UnsupportedModel(
-            f"{op.where}: {describe(source)} has {rank} dimensions where the kernel takes {DIMENSIONS}; reshape it "
-            f"before padding"
+            f"{op.where}: {describe(source)} has {rank} dimensions, but the kernel takes at most {DIMENSIONS}; reshape "
+            f"it before padding"
         )
     paddings = constant_int32(op, graph.input(op, 1), "paddings")
     if len(paddings) != 2 * rank or any(padding < 0 for padding in paddings):
         raise ModelError(
-            f"{op.where}: the paddings {paddings} of {describe(source)} are not two numbers of at least 0 per "
+            f"{op.where}: the paddings {paddings} of {describe(source)} are not two nonnegative numbers per "
             f"dimension; convert the model again"
         )
     check_shape(op, output, [b + n + a for n, b, a in zip(source.shape, paddings[::2], paddings[1::2], strict=True)])
@@ -50,9 +50,9 @@ def call(op: Op, graph: Graph) -> KernelCall:
 
 
 def fold(shape: Sequence[int], before: Sequence[int], after: Sequence[int]) -> tuple[list[int], list[int], list[int]]:
-    """The same padding with every dimension that has none folded into its outer neighbour: longer rows, fewer loops."""
+    """The same padding in fewer loops: dimensions without padding are merged into the next outer dimension."""
     folded: list[tuple[int, int, int]] = []  # innermost first
-    inner = 1  # elements of the unpadded dimensions inside of the current one
+    inner = 1  # elements of the unpadded dimensions inside the current one
     for size, low, high in zip(reversed(shape), reversed(before), reversed(after), strict=True):
         if low == high == 0:
             inner *= size

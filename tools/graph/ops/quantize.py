@@ -27,8 +27,8 @@ def check(op: Op, graph: Graph) -> None:
     source, output = graph.input(op, 0), graph.output(op)
     if _types(source.dtype, output.dtype) not in TYPES:
         raise UnsupportedModel(
-            f"{op.where}: there is no kernel from {describe(source)} to {describe(output)}, only "
-            f"{', '.join(TYPES)}; try --mode int8"
+            f"{op.where}: no kernel converts {describe(source)} to {describe(output)} (supported: "
+            f"{', '.join(TYPES)}); try --mode int8"
         )
     check_shape(op, output, source.shape)
     check_quantized(op, output)
@@ -39,7 +39,7 @@ def check(op: Op, graph: Graph) -> None:
 
 def call(op: Op, graph: Graph) -> KernelCall:
     source, output = graph.input(op, 0), graph.output(op)
-    # Outputs wider than inputs would overwrite what is not read yet.
+    # Outputs wider than inputs would overwrite elements that have not been read yet.
     trails = elementwise(op, graph) if output.dtype.bytes == 1 else {}
     arguments = (Read(source.index), Write(output.index, trails))
     fields: dict[str, Any] = {"count": source.elements}

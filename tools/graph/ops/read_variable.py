@@ -1,11 +1,11 @@
-"""READ_VARIABLE: a copy of a variable, made where the variable is assigned to before the copy is used."""
+"""READ_VARIABLE: copies a variable, if the variable is assigned to before the last use of its value."""
 
 from ..operator import Operator, StateRole, portable
 from ._copy import call
 from ._variable import check_copied
 
 OPERATOR = Operator(
-    summary="value of a variable, kept from the inference before",
+    summary="value of a variable, kept from the previous inference",
     types=("any",),
     check=check_copied,
     variants=portable(call),

@@ -1,4 +1,4 @@
-"""RELU as an operator of its own."""
+"""RELU as a standalone operator."""
 
 from ._relu import relu_operator
 

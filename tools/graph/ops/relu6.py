@@ -1,4 +1,4 @@
-"""RELU6 as an operator of its own."""
+"""RELU6 as a standalone operator."""
 
 from ._relu import relu_operator
 from ._specification import does_not_convert

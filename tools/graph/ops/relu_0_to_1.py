@@ -1,4 +1,4 @@
-"""RELU_0_TO_1 as an operator of its own; LiteRT has no int16 kernel."""
+"""RELU_0_TO_1 as a standalone operator; LiteRT has no int16 kernel."""
 
 from ._relu import relu_operator
 

@@ -1,4 +1,4 @@
-"""RESHAPE: the same elements under another shape, which costs nothing where both can be one piece of memory."""
+"""RESHAPE: the same elements with another shape; free if input and output can share their memory."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -23,18 +23,19 @@ def check(op: Op, graph: Graph) -> None:
     check_types(op, source, output, allowed=[DType(name) for name in TYPES])
     if source.elements != output.elements:
         raise ModelError(
-            f"{op.where}: {describe(source)} has not as many elements as {describe(output)}; convert the model again"
+            f"{op.where}: {describe(source)} and {describe(output)} differ in number of elements; convert the model "
+            f"again"
         )
 
 
 def evaluate(op: Op, tensors: Sequence[Tensor]) -> npt.NDArray[Any] | None:
-    """A constant under the output's shape."""
+    """A constant input with the output's shape."""
     source, output = tensors[0], tensors[-1]
     return None if source.data is None or source.dtype is not output.dtype else source.data.reshape(output.shape)
 
 
 class Channels(Renumbers):
-    """Where a new last dimension consists of whole old ones, each of its positions is one of the old."""
+    """If the new last dimension is a multiple of the old one, each new channel is an old one."""
 
     def origins(self, op: Op, graph: Graph) -> Constants:
         before, after = graph.input(op, 0).shape, graph.output(op).shape
@@ -44,7 +45,7 @@ class Channels(Renumbers):
 
 
 OPERATOR = Operator(
-    summary="another shape for the same elements; costs nothing",
+    summary="another shape for the same elements; free",
     types=TYPES,
     check=check,
     variants=portable(call),

@@ -1,4 +1,4 @@
-"""SHAPE: the dimensions of a tensor, which are known before the model runs; passes/fold.py replaces it."""
+"""SHAPE: the dimensions of a tensor, which are known at compile time; passes/fold.py evaluates it."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -12,13 +12,13 @@ from ._folded import check, is_index
 
 
 def evaluate(op: Op, tensors: Sequence[Tensor]) -> npt.NDArray[Any] | None:
-    """The input's shape; its one option, the element type, is the output tensor's."""
+    """The input's shape, in the output's type."""
     source, output = tensors
     return np.array(source.shape, output.dtype.value) if is_index(output) else None
 
 
 OPERATOR = Operator(
-    summary="dimensions of a tensor, known before the model runs",
+    summary="dimensions of a tensor, at compile time",
     types=(),
     check=check,
     variants=(),

@@ -1,9 +1,9 @@
-"""SOFTMAX along the last dimension; the int8 kernel gets its exponentials as a table.
+"""SOFTMAX along the last dimension; the int8 kernel looks up its exponentials in a table.
 
-An element of a row differs from the row's maximum by 0 … 255 steps, so there are at most 256 exponentials, and the
-table ends where they no longer count: 93 entries for an input scale of 0.15, all 256 below about 0.054. Measured on a
-Cortex-M4 (GCC 12.2 -O2, 10 classes, scale 0.15): 683 instructions and 992 bytes of code and table, against 3,542
-instructions and 1,060 bytes of code with the exponentials computed, twice per element, as TFLM does.
+An element of a row differs from the row's maximum by 0 … 255 steps, so there are at most 256 exponentials. The table
+ends where they become negligible: 93 entries for an input scale of 0.15, all 256 below about 0.054. Measured on a
+Cortex-M4 (GCC 12.2 -O2, 10 classes, scale 0.15): 683 instructions and 992 bytes of code and table, compared with 3,542
+instructions and 1,060 bytes of code for TFLM's method, which computes each exponential twice.
 """
 
 import math
@@ -35,7 +35,7 @@ from ._quantized import (
 DIFFERENCE_BITS = 5  # integer bits of a scaled difference: Q5.26
 LARGEST_DEPTH = {DType.INT8: 4095, DType.INT16: 65535}  # a row's sum is Q12.19, Q16.15
 INT16_STEP = 10.0 / 65535.0  # of a difference in the int16 table
-LEAST = 1 << 11  # smallest exponential in Q0.31 that adds to a row's sum, of which Q12.19 keeps 19 bits
+LEAST = 1 << 11  # smallest exponential in Q0.31 that changes a row's sum in Q12.19
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ def check(op: Op, graph: Graph) -> None:
     beta = op.attributes.beta
     if not math.isfinite(beta) or (dtype is not DType.FLOAT32 and beta <= 0):
         needed = "finite" if dtype is DType.FLOAT32 else "finite and above 0"
-        raise ModelError(f"{op.where}: its beta is {beta:.3g}, which must be {needed}; convert the model again")
+        raise ModelError(f"{op.where}: its beta is {beta:.3g}, but must be {needed}; convert the model again")
     if dtype is not DType.FLOAT32:
         check_per_tensor(op, source, output)
         check_probability_quantization(op, output)
@@ -69,7 +69,7 @@ def check(op: Op, graph: Graph) -> None:
         largest = LARGEST_DEPTH[dtype]
         if source.shape[-1] > largest:
             raise UnsupportedModel(
-                f"{op.where}: {describe(source)} has {source.shape[-1]} classes where the {dtype.value} kernel takes "
+                f"{op.where}: {describe(source)} has {source.shape[-1]} classes, but the {dtype.value} kernel takes "
                 f"at most {largest}; try --mode float32"
             )
     if dtype is DType.INT8 and not beta * source.scale * 2 ** (31 - DIFFERENCE_BITS) > 1:
@@ -100,9 +100,9 @@ def call(op: Op, graph: Graph) -> KernelCall:
 
 
 def crash(op: Op, graph: Graph) -> str | None:
-    """Interpreters multiply by 2^26 times the input's scale, and abort where that is below 1.
+    """Interpreters multiply by 2^26 times the input's scale, and abort if that is not above 1.
 
-    The converter gives a scale of about 2^-27 to what is zero for every sample.
+    The converter gives a scale of about 2^-27 to a tensor that is zero for every sample.
     """
     source = graph.optional_input(op, 0)
     if source is None or source.dtype not in (DType.INT8, DType.UINT8) or source.quantization is None:
@@ -110,11 +110,11 @@ def crash(op: Op, graph: Graph) -> str | None:
     scale = source.quantization.scales[0]
     if not 0 < scale * 2**26 <= 1:
         return None
-    return f"gets the same numbers from every sample (its input has the scale {scale:.3g})"
+    return f"gets the same input for every sample (its input has the scale {scale:.3g})"
 
 
 def exponentials(scale: float, beta: float) -> npt.NDArray[np.int32]:
-    """exp(-d * scale * beta) in Q0.31 for d = 0, 1, … up to the last that counts, 1 … 256 int32 values.
+    """exp(-d * scale * beta) in Q0.31 for d = 0, 1, … as long as it is at least LEAST: 1 … 256 int32 values.
 
     scale * beta must be above 2^-26. TFLM: PreprocessSoftmaxScaling and CalculateInputRadius in
     kernels/internal/quantization_util.cc, then the loop over a row of Softmax in reference/softmax.h.

@@ -17,12 +17,12 @@ from ._order import parts
 from ._quantized import check_arity, check_present, check_types, describe, options
 
 TYPES = ("int8", "int16", "float32", "int32", "int64", "bool")
-LOOPS = 4  # of the kernel, around runs of neighbouring bytes
+LOOPS = 4  # of the kernel, around runs of contiguous bytes
 
 
 @dataclass(frozen=True)
 class Attributes:
-    """Bit i of a mask speaks about dimension i, as in tf.strided_slice."""
+    """Bit i of a mask applies to dimension i, as in tf.strided_slice."""
 
     begin_mask: int
     end_mask: int
@@ -74,7 +74,7 @@ def call(op: Op, graph: Graph) -> KernelCall:
 
 
 def evaluate(op: Op, tensors: Sequence[Tensor]) -> npt.NDArray[Any] | None:
-    """The slice of constant indices; other constants are left to the kernel."""
+    """The slice of a constant of an index type; other constants are left to the kernel."""
     output, values = tensors[-1], [tensor.data for tensor in tensors[:-1]]
     if not is_index(output) or len(values) != 4 or any(value is None for value in values):
         return None
@@ -84,7 +84,7 @@ def evaluate(op: Op, tensors: Sequence[Tensor]) -> npt.NDArray[Any] | None:
 
 
 def slices(a: Attributes, begin: Any, end: Any, strides: Any) -> tuple[Any, ...]:
-    """NumPy's index for begin, end and strides, which mean what Python's slices mean. ValueError if their lengths
+    """begin, end and strides as a NumPy index: they have the meaning of Python slices. ValueError if their lengths
     differ."""
     if not len(begin.ravel()) == len(end.ravel()) == len(strides.ravel()):
         raise ValueError("begin, end and strides differ in length")
@@ -112,8 +112,8 @@ def _index(op: Op, graph: Graph) -> tuple[Any, ...]:
 
 
 def _loops(op: Op, graph: Graph) -> tuple[list[tuple[int, int]], int, int]:
-    """The fewest loops (count, step in elements), outermost first, around runs of neighbouring elements; the position
-    of the first element, and the length of a run."""
+    """The fewest loops (count, step in elements), outermost first, around runs of contiguous elements; the position of
+    the first element; and the length of a run."""
     source = graph.input(op, 0)
     index = [i for i in _index(op, graph) if i is not None]
     if ... in index:
@@ -121,7 +121,7 @@ def _loops(op: Op, graph: Graph) -> tuple[list[tuple[int, int]], int, int]:
         index[at : at + 1] = [slice(None)] * (len(source.shape) - len(index) + 1)
     index += [slice(None)] * (len(source.shape) - len(index))
     loops: list[tuple[int, int]] = []  # innermost first
-    first, run, size = 0, 1, 1  # size: elements of the source inside of the current dimension
+    first, run, size = 0, 1, 1  # size: elements of the source inside the current dimension
     for which, length in zip(reversed(index), reversed(source.shape), strict=True):
         positions = range(length)[which] if isinstance(which, slice) else [range(length)[which]]
         count, step = len(positions), size * (positions[1] - positions[0] if len(positions) > 1 else 1)
@@ -137,7 +137,7 @@ def _loops(op: Op, graph: Graph) -> tuple[list[tuple[int, int]], int, int]:
 
 
 OPERATOR = Operator(
-    summary="part of a tensor: from, to and by steps in each dimension",
+    summary="part of a tensor: begin, end and step in each dimension",
     types=TYPES,
     check=check,
     variants=portable(call),

@@ -1,4 +1,4 @@
-"""VAR_HANDLE: which variable other operators mean; nothing is left of it once variables are tensors."""
+"""VAR_HANDLE: the handle of a variable; removed once variables are tensors."""
 
 from typing import Any
 
