@@ -84,7 +84,8 @@ def test_an_oracle_that_errs_is_found_with_layer_and_size(tmp_path: Path, monkey
     made = adopt(tmp_path, heard)
     assert made.second_opinion == found
     (warning,) = [text for text in heard.warned if "WRONG" in text]
-    assert f"in layer 'clipped' of relu6.tflite the oracle is up to {found.max_steps:.0f} steps from ai-edge" in warning
+    assert "in layer 'clipped' of relu6.tflite, the oracle differs from ai-edge" in warning
+    assert f"by up to {found.max_steps:.0f} steps" in warning
     again = Heard()
     assert adopt(tmp_path, again).second_opinion == found, "kept with the vectors"
     assert warning in again.warned

@@ -1,12 +1,12 @@
-"""The oracle: the model run by a trusted interpreter on this machine, which gives the expected outputs.
+"""The oracle: a trusted interpreter on the host runs the model to compute the expected outputs.
 
-TFLM's own interpreter (PyPI tflite-micro) defines the result of integer models to the last bit. Where its kernel
-violates TFLite's specification, or it has none, LiteRT's reference kernel defines that operator, and TFLM the others
-(graph/specification.py, docs/decisions/0008). LiteRT runs float and hybrid models, and integer models where TFLM is not
-available; then results may differ from TFLM's by a few steps.
+TFLM's own interpreter (PyPI tflite-micro) defines the result of integer models bit for bit. If its kernel for an
+operator violates TFLite's specification, or if it has none, LiteRT's reference kernel defines that operator
+(graph/specification.py, docs/decisions/0008). LiteRT also runs float and hybrid models, and integer models where TFLM
+is not available; its results may then differ from TFLM's by a few steps.
 
-The interpreters are C++ and may abort on an invalid model. They run in a process of their own (this package as a
-program), which costs about 0.4 s, so that such a model causes an error instead of ending kerf.
+The interpreters are C++ and may abort on an invalid model. They run in a child process (this package as a program),
+which costs about 0.4 s, so that such a model causes an error instead of killing kerf.
 """
 
 import importlib.util
@@ -45,16 +45,16 @@ __all__ = [
 
 Array = npt.NDArray[Any]
 
-OPTIMIZED = "ai-edge-litert (optimized kernels)"  # the same package; its numbers depend on this machine's processor
+OPTIMIZED = "ai-edge-litert (optimized kernels)"  # the same package; results depend on the host's processor
 TIMEOUT_S = 600.0
-REFUSED = 3  # exit code of the child when an interpreter has given a reason why it cannot run the model
+REFUSED = 3  # the child's exit code if the interpreter gives a reason why it cannot run the model
 
 
 @dataclass(frozen=True, eq=False)
 class Expected:
-    """The expected outputs: one array per model output (first axis = sample), and which interpreter computed them.
+    """The expected outputs, one array per model output (first axis = sample), and the interpreter that computed them.
 
-    ``exact``: the device must match them bit for bit. ``note`` explains in a sentence why not, if that is a surprise.
+    ``exact``: the device must match them bit for bit. ``note`` is a sentence that explains an unexpected inexactness.
     """
 
     outputs: tuple[Array, ...]
@@ -67,7 +67,7 @@ class Expected:
 class Run:
     """A run of one interpreter: ``outputs`` as in `Expected`, ``invoke_us`` the time of each sample.
 
-    ``arena_bytes`` is the arena given to TFLM's interpreter, ``setup_us`` how long its setup took.
+    ``arena_bytes`` is the size of TFLM's arena, ``setup_us`` the duration of the interpreter's setup.
     """
 
     outputs: tuple[Array, ...]
@@ -79,8 +79,8 @@ class Run:
 def expected(tflite: bytes, inputs: Sequence[Array], name: str = "the model", timeout_s: float = TIMEOUT_S) -> Expected:
     """Runs every sample. ``inputs`` has one array per model input in the .tflite's dtype, first axis = sample.
 
-    Raises ModelError when the file is damaged, the inputs do not match it, or no interpreter can run it within
-    ``timeout_s`` seconds; MissingTool when no interpreter is installed.
+    Raises ModelError if the file is damaged, the inputs do not match it, or no interpreter can run it within
+    ``timeout_s`` seconds; MissingTool if no interpreter is installed.
     """
     model = signature.read(tflite, name)
     fitted = [_fit(array, port, name) for array, port in zip(inputs, model.inputs, strict=True)]
@@ -105,10 +105,10 @@ def expected(tflite: bytes, inputs: Sequence[Array], name: str = "the model", ti
 
 
 def defined_by_litert(tflite: bytes, name: str) -> list[str]:
-    """The operators in an integer model that LiteRT defines instead of TFLM, sorted; [] for nearly all models."""
+    """The kinds of operators in an integer model that LiteRT defines instead of TFLM, sorted; usually []."""
     try:
         graph = read.read(tflite, name)
-    except UnsupportedModel:  # no runtime accepts it, so TFLM alone decides
+    except UnsupportedModel:  # no runtime accepts it, so TFLM defines it alone
         return []
     return sorted({graph.ops[i].kind for part in parts.split(graph) if part.package == LITERT for i in part.ops})
 
@@ -120,10 +120,10 @@ def defined(
     wanted: Sequence[int] | None = None,
     timeout_s: float = TIMEOUT_S,
 ) -> tuple[Array, ...]:
-    """The tensors of an integer model by definition: every part is run by the interpreter that defines its operators.
+    """Computes tensors of an integer model: each part is run by the interpreter that defines its operators.
 
-    Returns the tensors at the positions ``wanted``, in that order; None: the model's outputs. Arrays and errors as in
-    `expected`.
+    Returns the tensors with the indices ``wanted``, in that order; by default, the model's outputs. Arrays and errors
+    as in `expected`.
     """
     graph = read.read(tflite, name)
     wanted = graph.outputs if wanted is None else wanted
@@ -153,7 +153,7 @@ def run(
     least_arena: bool = False,
 ) -> Run:
     """Runs every sample in one interpreter; arrays and errors as in `expected`. With ``least_arena``, TFLM gets the
-    smallest arena that works, which takes a few trials to find."""
+    smallest arena that works, found in a few trials."""
     if not is_installed(package):
         where = " (Linux on x86-64 only)" if package == TFLM else ""
         raise MissingTool(f"{package} is not installed; get it with: pip install {package}{where}")
@@ -163,7 +163,7 @@ def run(
 
 
 def is_installed(package: str) -> bool:
-    """Whether an interpreter's package is installed; it is not imported."""
+    """Whether an interpreter's package is installed; does not import it."""
     modules = {TFLM: "tflite_micro", LITERT: "ai_edge_litert", OPTIMIZED: "ai_edge_litert"}
     return importlib.util.find_spec(modules[package]) is not None
 
@@ -202,8 +202,8 @@ def _run(
         folder = Path(directory)
         (folder / "model.tflite").write_bytes(tflite)
         (folder / "inputs.npz").write_bytes(files.pack_arrays({f"{i}": a for i, a in enumerate(inputs)}))
-        # The interpreter allocates everything in its arena: all tensors without sharing, their bookkeeping (in 64-bit
-        # structures) and scratch buffers fit in this many bytes.
+        # The interpreter allocates everything in its arena. All tensors without overlap, their 64-bit data structures
+        # and scratch buffers fit in this size.
         most = 4 * model.tensor_bytes + 10 * len(tflite) + (4 << 20)
         size = "least" if least_arena else "most"
         try:

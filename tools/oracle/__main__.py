@@ -1,4 +1,4 @@
-"""The program that the oracle starts for every model: it runs an interpreter, which may abort on an invalid model."""
+"""The oracle's child process, one per run: contains an interpreter that may abort on an invalid model."""
 
 import json
 import sys
@@ -33,8 +33,8 @@ class _Tflm:
 
 
 class _LiteRt:
-    """LiteRT's interpreter on one thread. Its reference kernels are portable, so that all machines compute the same;
-    the optimized ones have different gaps and different bugs."""
+    """LiteRT's interpreter on one thread. Its reference kernels are portable, so all machines compute the same results.
+    Its optimized kernels have different gaps and bugs."""
 
     def __init__(self, tflite: bytes, optimized: bool) -> None:
         from ai_edge_litert.interpreter import Interpreter, OpResolverType
@@ -57,7 +57,7 @@ class _LiteRt:
 
 
 def _smallest(tflite: bytes, most: int) -> int:
-    """The smallest arena with which TFLM's interpreter can be set up. RuntimeError when ``most`` is too little."""
+    """The smallest arena with which TFLM's interpreter can be set up; RuntimeError if ``most`` is not enough."""
     _Tflm(tflite, most)
 
     def works(arena_bytes: int) -> bool:
@@ -71,9 +71,9 @@ def _smallest(tflite: bytes, most: int) -> int:
 
 
 def _serve(package: str, folder: Path, arena_bytes: int, least: bool) -> int:
-    """folder/model.tflite and inputs.npz → outputs.npz and measured.json. 0, or REFUSED with the reason on stdout.
+    """folder/model.tflite and inputs.npz → outputs.npz and measured.json. Returns 0, or REFUSED after printing why.
 
-    With ``least``, TFLM runs in the smallest arena instead of one of ``arena_bytes``.
+    With ``least``, TFLM's arena has the smallest size that works instead of ``arena_bytes``.
     """
     tflite = (folder / "model.tflite").read_bytes()
     with np.load(folder / "inputs.npz", allow_pickle=False) as archive:

@@ -1,6 +1,6 @@
-"""A run without firmware: TFLM's own interpreter on this machine takes the place of a board and is measured like one.
+"""Measures TFLM's own interpreter on the host in place of firmware on a board.
 
-Its structures have 64-bit pointers, so its arena is larger than a board's.
+Its data structures have 64-bit pointers, so its arena is larger than a board's.
 """
 
 from .. import bench, oracle
@@ -13,7 +13,7 @@ KERNELS = "reference"
 
 
 def measure(quantized: Quantized) -> DeviceRun:
-    """All vectors run on this machine, in the values that a firmware's run has: times are microseconds."""
+    """Runs all vectors on the host; the result has the form of a firmware's run, with times in microseconds."""
     ran = oracle.run(oracle.TFLM, quantized.tflite, quantized.vectors.inputs, quantized.model, least_arena=True)
     return DeviceRun(
         clock=Clock("us", 1_000_000),
@@ -28,7 +28,7 @@ def measure(quantized: Quantized) -> DeviceRun:
 
 
 def estimate(quantized: Quantized, graph: Graph) -> Arena:
-    """An upper bound of the arena, for a project that has not been linked yet."""
+    """An upper bound of the arena size, for a project that has not been linked yet."""
     none = [vectors[:0] for vectors in quantized.vectors.inputs]
     found = oracle.run(oracle.TFLM, quantized.tflite, none, quantized.model, least_arena=True).arena_bytes
     scratch = scratch_bytes(graph)
@@ -40,6 +40,6 @@ def estimate(quantized: Quantized, graph: Graph) -> Arena:
 
 
 def scratch_bytes(graph: Graph) -> int:
-    """The most scratch memory that optimized kernels may need beyond the reference kernels: they run one at a time."""
+    """The most scratch memory that an optimized kernel may need in addition; kernels run one at a time."""
     known = [(op, ops.lookup(op.kind)) for op in graph.ops]
     return max((operator.vendor_scratch(op, graph) for op, operator in known if operator is not None), default=0)

@@ -1,7 +1,7 @@
-"""Every operator's output, computed by an interpreter on this machine; used by compare.
+"""Computes every operator's output in an interpreter on the host, for compare.
 
-Interpreters return a model's outputs and reuse the memory of all other tensors. So every operator's output is made an
-output of the model. Nothing else in the file changes, so the same kernels compute the same numbers.
+Interpreters return only a model's outputs and reuse the memory of all other tensors. So every operator's output is made
+an output of the model. Nothing else in the file changes, so the same kernels compute the same numbers.
 """
 
 from collections.abc import Sequence
@@ -23,11 +23,11 @@ def outputs(
     package: str, model: bytes, graph: Graph, inputs: Sequence[oracle.Array], name: str
 ) -> tuple[oracle.Array | None, ...]:
     """One array per operator of ``graph``: first axis = sample, then the output's shape and dtype in the graph. None
-    for an operator whose only result is the new value of a variable.
+    for an operator that only assigns to a variable.
 
-    ``package`` is oracle.TFLM or oracle.LITERT, ``graph`` was read from ``model``, before or after any pass. TFLM means
-    the interpreters that define the numbers, which is LiteRT for some operators. Raises ModelError when the interpreter
-    cannot run the model, MissingTool when it is not installed.
+    ``package`` is oracle.TFLM or oracle.LITERT. ``graph`` was read from ``model``, before or after any pass. TFLM means
+    the interpreters that define the numbers, which for some operators is LiteRT. Raises ModelError if the interpreter
+    cannot run the model, MissingTool if it is not installed.
     """
     twins = in_file(graph, read.read(model, name))
     tensors = [twin.outputs[0] for twin in twins if twin is not None]
@@ -42,23 +42,23 @@ def outputs(
 
 
 def _as_in(array: oracle.Array, tensor: Tensor) -> oracle.Array:
-    """A tensor of the file for every sample, reduced to what the graph keeps of it."""
+    """A tensor of the file for every sample, reduced to the channels that the graph keeps."""
     if tensor.kept is not None:
         array = array.reshape(len(array), *tensor.shape[:-1], -1)[..., list(tensor.kept)]
     return array.reshape(len(array), *tensor.shape)
 
 
 def in_file(graph: Graph, own: Graph) -> tuple[Op | None, ...]:
-    """The operators of the file's graph ``own`` that became those of ``graph``: passes only remove some. None for an
-    operator that has no output in the file, because it assigns to a variable."""
+    """For each operator of ``graph``, the one in the file's graph ``own`` that it came from. None for an operator that
+    has no output in the file, because it assigns to a variable."""
     return tuple(twin if twin.outputs else None for twin in (own.ops[op.position] for op in graph.ops))
 
 
 def pairs(graph: Graph, other: Graph) -> tuple[Op | None, ...]:
-    """For each operator of ``graph`` the one in ``other`` that computes the same layer in another type, or None.
+    """For each operator of ``graph``, the one in ``other`` that computes the same layer in another type, or None.
 
-    Both are conversions of the same Keras model, so the layers are in the same order; one of them may have additional
-    operators, such as QUANTIZE.
+    Both are conversions of the same Keras model, so their layers are in the same order, but either may have additional
+    operators such as QUANTIZE.
     """
     found: list[Op | None] = []
     at = 0
@@ -76,10 +76,10 @@ def _shape(graph: Graph, op: Op) -> tuple[int, ...] | None:
 
 
 def expose(model: bytes, tensors: Sequence[int]) -> bytes:
-    """The .tflite with ``tensors`` (positions in its main subgraph) as its outputs.
+    """The .tflite with ``tensors`` (indices in its main subgraph) as its outputs.
 
-    The new list is appended to the file and the subgraph's reference redirected to it: offsets in a flatbuffer point
-    forward from their own position, so nothing else moves (FlatBuffers, "Internals").
+    The new list is appended to the file, and the subgraph's offset is redirected to it. Offsets in a flatbuffer point
+    forward from their own position, so nothing else has to move (FlatBuffers, "Internals").
     """
     with signature.damage("the model"):
         table = tflite.Model.GetRootAs(model, 0).Subgraphs(0)._tab

@@ -1,7 +1,7 @@
 """A second opinion on the oracle: LiteRT runs each operator of a model on the inputs that the oracle computed for it.
 
-Device and oracle may agree to the last bit and both be wrong: if the interpreter that defines the numbers has a bug,
-equality with it proves nothing. So every integer model is also run by another implementation.
+Device and oracle may agree bit for bit and both be wrong: if the interpreter that defines the numbers has a bug,
+equality with it proves nothing. So another implementation also runs every integer model.
 """
 
 from collections.abc import Sequence
@@ -17,16 +17,16 @@ from ..values import SecondOpinion
 from . import parts
 from .signature import Port
 
-SAMPLES = 8  # of the test set: a bug in a kernel shows in the first few
-FLOOR_STEPS = 8.0  # smaller differences from the float model are ignored: an output may hardly vary at all
+SAMPLES = 8  # a bug in a kernel shows in a few samples of the test set
+FLOOR_STEPS = 8.0  # smaller differences from the float model are ignored, since an output may hardly vary at all
 
 
 def of_litert(tflite: bytes, inputs: Sequence[oracle.Array], name: str) -> SecondOpinion | None:
     """The operator of an integer model on which LiteRT differs most from the oracle, and by how much.
 
-    Every operator gets the oracle's inputs, so rounding does not accumulate over layers and only the faulty operator
-    stands out. LiteRT has two kernels for most operators, neither of which is free of bugs (its int8 reference SUM is
-    wrong): the closer one counts.
+    Every operator gets the oracle's inputs, so rounding errors do not accumulate over layers and only a faulty operator
+    stands out. LiteRT has two kernels for most operators, and neither set is free of bugs (its int8 reference SUM is
+    wrong), so the closer result counts.
 
     None if there is no second opinion: LiteRT defines the whole model itself, cannot run it, or is not installed; or
     kerf does not support the model.
@@ -59,13 +59,13 @@ def of_litert(tflite: bytes, inputs: Sequence[oracle.Array], name: str) -> Secon
 
 
 def of_floats(found: oracle.Array, floats: oracle.Array, port: Port) -> SecondOpinion | None:
-    """The difference between the float model's outputs and the oracle's (of type ``port``), if it is suspicious, else
-    None.
+    """The difference between the float model's outputs and the oracle's, which are quantized as ``port``; None if it is
+    unsuspicious.
 
     Rounding is noise that is independent of the signal. If the noise is stronger than the signal (the variation of the
-    float outputs over samples and elements), their mean would be a better prediction than the oracle's. Rounding alone
-    never causes that; an operator that is computed or converted incorrectly does, and so do ranges that do not match
-    the values.
+    float outputs over samples and elements), the mean float output would be a better prediction than the oracle's.
+    Rounding alone never causes that, but an operator that is computed or converted incorrectly does, and so do
+    quantization ranges that do not match the values.
     """
     real = port.dequantize(found)
     apart = np.abs(real - floats.reshape(real.shape))
@@ -77,22 +77,22 @@ def of_floats(found: oracle.Array, floats: oracle.Array, port: Port) -> SecondOp
 
 
 def warning(opinion: SecondOpinion, name: str) -> str:
-    """The warning for a difference that rounding does not explain."""
+    """The warning about a difference that rounding does not explain."""
     steps = f"{opinion.max_steps:,.0f} steps"
     if opinion.reference == SecondOpinion.FLOAT:
         return (
-            f"THE NUMBERS MAY BE WRONG: output {opinion.layer!r} of {name} is up to {steps} from the float model's, "
-            "more than rounding explains; `inv compare` shows in which layer it starts"
+            f"THE RESULTS MAY BE WRONG: output {opinion.layer!r} of {name} differs from the float model's by up to "
+            f"{steps}, more than rounding explains; `inv compare` shows in which layer the difference starts"
         )
     return (
-        f"THE NUMBERS MAY BE WRONG: in layer {opinion.layer!r} of {name} the oracle is up to {steps} from "
-        f"{opinion.reference} on the same inputs, where rounding explains {SecondOpinion.ROUNDING_STEPS:.0f}; a device "
-        "that equals the oracle is wrong with it: report it, with the .tflite"
+        f"THE RESULTS MAY BE WRONG: in layer {opinion.layer!r} of {name}, the oracle differs from {opinion.reference} "
+        f"by up to {steps} on the same inputs, where rounding explains {SecondOpinion.ROUNDING_STEPS:.0f}, so a device "
+        "that matches the oracle may be wrong too; report this as a bug and attach the .tflite"
     )
 
 
 def chosen(count: int) -> npt.NDArray[np.int64]:
-    """The positions of at most SAMPLES samples, evenly spaced over the whole set."""
+    """The indices of at most SAMPLES samples, evenly spaced over the whole set."""
     some = min(SAMPLES, count)
     positions: npt.NDArray[np.int64] = np.arange(some) * count // max(some, 1)
     return positions

@@ -1,7 +1,7 @@
-"""A model cut into parts, each a .tflite of its own, for operators that another interpreter defines or checks.
+"""Cuts a model into parts, each a .tflite of its own, for operators that another interpreter defines or checks.
 
-A part has some of the file's operators, unchanged and with their constants; what it reads from the others becomes its
-inputs.
+A part has some of the file's operators, unchanged and with their constants. The tensors that it reads from other parts
+become its inputs.
 """
 
 import copy
@@ -21,7 +21,7 @@ TFLM, LITERT = "tflite-micro", "ai-edge-litert"
 
 @dataclass(frozen=True)
 class Part:
-    """Consecutive operators defined by one interpreter: ``ops`` are their positions in the file."""
+    """Consecutive operators defined by one interpreter; ``ops`` are their indices in the file."""
 
     package: str
     ops: tuple[int, ...]
@@ -29,7 +29,7 @@ class Part:
 
 @dataclass(frozen=True, eq=False)
 class Piece:
-    """A .tflite; ``reads`` are the whole model's tensors that are its inputs, ``gives`` those that are its outputs."""
+    """A .tflite cut from a model; ``reads`` and ``gives`` are the model's tensors that are its inputs and outputs."""
 
     tflite: bytes
     reads: tuple[int, ...]
@@ -37,7 +37,7 @@ class Piece:
 
 
 def split(graph: Graph) -> tuple[Part, ...]:
-    """Which interpreter defines which operators of an integer model, in order: for nearly all models one part, TFLM's.
+    """Splits an integer model by the interpreter that defines its operators; usually into a single part, TFLM's.
 
     ``graph`` is the file's, before any pass.
     """
@@ -48,15 +48,15 @@ def split(graph: Graph) -> tuple[Part, ...]:
 
 
 def cut(tflite: bytes, graph: Graph, ops: Sequence[int], wanted: Sequence[int], name: str) -> Piece:
-    """The part with the operators ``ops`` of ``graph``, which was read from ``tflite``, before any pass.
+    """Cuts out the operators with the indices ``ops``. ``graph`` was read from ``tflite``, before any pass.
 
-    Its outputs are those of its results that other operators read or that are ``wanted`` (positions of tensors).
+    The outputs are the results that other operators read and those among ``wanted`` (tensor indices).
     """
     inside = [graph.ops[i] for i in ops]
     outside = [op for op in graph.ops if op.index not in set(ops)]
     made = {tensor for op in inside for tensor in op.outputs}
     needed = {tensor for op in outside for tensor in op.inputs if tensor is not None} | set(wanted)
-    # An interpreter runs once per input sample, so it needs at least one input, used or not.
+    # An interpreter runs once per input sample, so it needs at least one input, even if it is unused.
     reads = sorted(_computed(graph, inside) - made) or [graph.inputs[0]]
     gives = sorted(made & needed)
     with signature.damage(name):
@@ -68,7 +68,7 @@ def cut(tflite: bytes, graph: Graph, ops: Sequence[int], wanted: Sequence[int], 
 
 
 def apart(tflite: bytes, graph: Graph, name: str) -> Piece:
-    """All operators side by side, each with inputs of its own: none reads another's output."""
+    """All operators of a model, disconnected: each has its own inputs instead of other operators' outputs."""
     with signature.damage(name):
         model = _unpacked(tflite)
         subgraph = model.subgraphs[0]
@@ -89,13 +89,13 @@ def apart(tflite: bytes, graph: Graph, name: str) -> Piece:
 
 
 def _computed(graph: Graph, ops: Iterable[Op]) -> set[int]:
-    """The tensors read by operators, without constants."""
+    """The nonconstant tensors that operators read."""
     read_by = {tensor for op in ops for tensor in op.inputs if tensor is not None}
     return {tensor for tensor in read_by if graph.tensors[tensor].data is None}
 
 
 def _unpacked(tflite: bytes) -> Any:
-    from ai_edge_litert import schema_py_generated  # the schema's object API, which the package tflite does not have
+    from ai_edge_litert import schema_py_generated  # the schema's object API, which the package tflite lacks
 
     return schema_py_generated.ModelT.InitFromPackedBuf(tflite, 0)
 
@@ -108,7 +108,7 @@ def _packed(model: Any) -> bytes:
 
 
 class _Builder(flatbuffers.Builder):  # type: ignore[misc]
-    """Aligns vectors as the schema requires (force_align: 16): interpreters use constants in place."""
+    """Aligns vectors as the schema requires (force_align: 16), because interpreters use constants in place."""
 
     def StartVector(self, elemSize: int, numElems: int, alignment: int) -> Any:
         return super().StartVector(elemSize, numElems, max(alignment, 16))

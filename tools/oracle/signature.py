@@ -1,6 +1,6 @@
-"""The inputs and outputs of a .tflite and the types it computes with: enough to run it, not to compile it.
+"""The inputs, outputs and types of a .tflite: enough to run it in an interpreter, not to compile it.
 
-graph/read.py reads the whole model; this also reads files with operators that kerf has no kernel for.
+graph/read.py reads the whole model and is stricter.
 """
 
 import math
@@ -31,14 +31,14 @@ _NUMPY = {
     tflite.TensorType.BOOL: "bool",
 }
 _PORT_TYPES = frozenset(_NUMPY.values()) - {"int4"}
-MAX_TENSOR_BYTES = 1 << 26  # the test set has many samples of an input; no microcontroller could hold even one
+MAX_TENSOR_BYTES = 1 << 26  # far more than a microcontroller holds; the host's test set has many samples of an input
 _TYPE_NAMES = {number: name for name, number in vars(tflite.TensorType).items() if name.isupper()}
 _OPERATORS: dict[int, str] = {number: name for name, number in vars(tflite.BuiltinOperator).items() if name.isupper()}
 
 
 @dataclass(frozen=True)
 class Port:
-    """One model input or output. real = scale * (quantized - zero_point); scale is 0 if it is not quantized."""
+    """A model input or output. real = scale * (quantized - zero_point); scale is 0 if it is not quantized."""
 
     name: str
     shape: tuple[int, ...]
@@ -48,11 +48,11 @@ class Port:
 
     @property
     def sample_shape(self) -> tuple[int, ...]:
-        """The shape of one sample: without the leading batch axis of 1."""
+        """The shape of one sample, without the leading batch axis of 1."""
         return self.shape[1:] if self.shape[:1] == (1,) else self.shape
 
     def quantize(self, real: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        """Real values in the tensor's own type; rounds halves away from zero, as TFLM's QUANTIZE does (std::round)."""
+        """Quantizes real values; rounds halves away from zero, as TFLM's QUANTIZE does (std::round)."""
         if not self.scale or self.dtype not in ("int8", "uint8", "int16"):
             return real.astype(self.dtype)
         steps = real.astype(np.float32) / np.float32(self.scale)
@@ -63,12 +63,12 @@ class Port:
 
     @property
     def highest(self) -> float:
-        """The largest real number that the tensor can hold; infinite if it is not quantized."""
+        """The largest real value that the tensor can hold; infinite if it is not quantized."""
         is_quantized = self.scale and self.dtype in ("int8", "uint8", "int16")
         return float((np.iinfo(self.dtype).max - self.zero_point) * self.scale) if is_quantized else math.inf
 
     def dequantize(self, values: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
-        """Values in the tensor's own type as real ones, float64."""
+        """Dequantizes values to float64."""
         real = values.astype(np.float64)
         return (real - self.zero_point) * self.scale if self.scale else real
 
@@ -77,8 +77,8 @@ class Port:
 class Signature:
     """``mode`` is one of values.MODES, inferred from the file's types.
 
-    ``is_integer``: no operator touches a float, except those that convert to integers and back, so that TFLM's kernels
-    define the result to the last bit. ``tensor_bytes`` is the size of all tensors that are not constants.
+    ``is_integer``: no operator uses floats, except those that convert to integers and back, so that TFLM's kernels
+    define the result bit for bit. ``tensor_bytes`` is the size of all tensors that are not constants.
     """
 
     inputs: tuple[Port, ...]
@@ -91,8 +91,8 @@ class Signature:
 def read(data: bytes, name: str) -> Signature:
     """The signature of a .tflite's main subgraph.
 
-    ``name`` is the file's name in errors. Raises ModelError for a damaged file and for tensors of absurd size;
-    UnsupportedModel for inputs and outputs that no array can hold, such as strings.
+    ``name`` is the file's name in errors. Raises ModelError for a damaged file and for oversized tensors;
+    UnsupportedModel for inputs and outputs of unsupported types, such as strings.
     """
     if data[4:8] != IDENTIFIER:
         raise ModelError(f"{name} is not a .tflite file: it lacks the identifier {IDENTIFIER.decode()!r} at byte 4")
@@ -104,7 +104,7 @@ def read(data: bytes, name: str) -> Signature:
 
 
 def last_operator(data: bytes, name: str) -> str:
-    """The operator that computes the first output of a readable .tflite, past those that only convert or reshape."""
+    """The kind of the operator that computes the first output of a .tflite, ignoring conversions and reshapes."""
     with damage(name):
         model = tflite.Model.GetRootAs(data, 0)
         graph = model.Subgraphs(0)
@@ -126,7 +126,7 @@ def _kind(model: Any, operator: Any) -> str:
 
 @contextmanager
 def damage(name: str) -> Iterator[None]:
-    """Turns what flatbuffers and numpy raise for wild offsets and lengths into a ModelError."""
+    """Converts the exceptions of flatbuffers and NumPy for invalid offsets and lengths to a ModelError."""
     try:
         yield
     except (struct.error, ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
@@ -148,10 +148,10 @@ def _signature(model: Any, graph: Any, size: int, name: str) -> Signature:
             kind = _TYPE_NAMES.get(tensors[index].Type(), f"number {tensors[index].Type()}")
             raise UnsupportedModel(
                 f"{what} {ports[index].name!r} of {name} has type {kind}, which kerf cannot send to a device; convert "
-                "the model so that it has a type of 8, 16 or 32 bits"
+                "the model to an 8-, 16- or 32-bit type"
             )
 
-    touched = set()  # (dtype, is a constant) of what operators read and write; of converting ones only the constants
+    touched = set()  # (dtype, is a constant) of tensors that operators use; of converting operators, only constants
     for i in range(graph.OperatorsLength()):
         operator = graph.Operators(i)
         known = ops.lookup(_kind(model, operator))
@@ -170,7 +170,7 @@ def _signature(model: Any, graph: Any, size: int, name: str) -> Signature:
 
 
 def _used(operator: Any) -> list[int]:
-    """Tensor positions an operator reads and writes; -1 is an absent optional input."""
+    """The indices of the tensors that an operator reads and writes, without absent optional inputs (-1)."""
     used = [operator.Inputs(i) for i in range(operator.InputsLength())]
     used += [operator.Outputs(i) for i in range(operator.OutputsLength())]
     return [tensor for tensor in used if tensor >= 0]
