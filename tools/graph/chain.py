@@ -14,7 +14,7 @@ def chain(schedule: Schedule, at: int) -> Schedule | None:
     first, second = schedule.steps[at : at + 2]
     between = first.output
     others = [step for step in schedule.steps if step is not second and between in step.call.reads]
-    is_output = between in {schedule.placed(tensor) for tensor in schedule.graph.outputs}
+    is_output = between in {schedule.storage_of(tensor) for tensor in schedule.graph.outputs}
     if not (first.call.by_rows and second.call.by_rows) or others or is_output:
         return None
     if second.call.reads[0] != between or between in second.call.reads[1:] or between in schedule.views.values():

@@ -296,7 +296,7 @@ class Schedule:
     steps: tuple[Step, ...]
     views: Mapping[int, int] = field(default_factory=dict)
 
-    def placed(self, tensor: int) -> int:
+    def storage_of(self, tensor: int) -> int:
         """The tensor whose memory a tensor uses: itself, unless it is a view."""
         return self.views.get(tensor, tensor)
 

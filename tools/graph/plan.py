@@ -78,10 +78,10 @@ def _lifetimes(schedule: Schedule) -> dict[Key, _Buffer]:
     last: dict[int, int] = {}
 
     def live(tensor: int, time: int) -> None:
-        placed = schedule.placed(tensor)
-        if graph.tensors[placed].data is None:
-            first[placed] = min(first.get(placed, time), time)
-            last[placed] = max(last.get(placed, time), time)
+        storage = schedule.storage_of(tensor)
+        if graph.tensors[storage].data is None:
+            first[storage] = min(first.get(storage, time), time)
+            last[storage] = max(last.get(storage, time), time)
 
     for index in graph.inputs:
         live(index, -1)
@@ -107,12 +107,12 @@ def _trails(schedule: Schedule, buffers: Mapping[Key, _Buffer]) -> dict[tuple[Ke
     found: dict[tuple[Key, Key], tuple[int, int]] = {}
     for time, step in enumerate(schedule.steps):
         for write in step.call.writes:
-            output = schedule.placed(write.tensor)
+            output = schedule.storage_of(write.tensor)
             allowed = {tensor: (least, _ANY) for tensor, least in write.trails.items()}
             allowed |= dict.fromkeys(write.in_place, (0, 0))
             for tensor, (least, most) in allowed.items():
-                source = schedule.placed(tensor)
-                others = [i for i in step.call.reads if schedule.placed(i) == source and i not in allowed]
+                source = schedule.storage_of(tensor)
+                others = [i for i in step.call.reads if schedule.storage_of(i) == source and i not in allowed]
                 ends, begins = buffers[source].last == time, buffers[output].first == time
                 if source != output and ends and begins and not others:
                     low, high = found.get((source, output), (0, _ANY))
@@ -232,11 +232,11 @@ def _place(
 
 
 def _as_plan(schedule: Schedule, buffers: Mapping[Key, _Buffer], offsets: _Offsets, bound: int) -> Plan:
-    places = {key: Placement(offsets[key], b.bytes, b.first, b.last) for key, b in buffers.items()}
-    tensors = {key: place for key, place in places.items() if isinstance(key, int)}
+    placements = {key: Placement(offsets[key], b.bytes, b.first, b.last) for key, b in buffers.items()}
+    tensors = {key: each for key, each in placements.items() if isinstance(key, int)}
     tensors |= {view: tensors[source] for view, source in schedule.views.items() if source in tensors}
-    scratch = {key: place for key, place in places.items() if isinstance(key, tuple)}
-    arena_bytes = _aligned(max((place.offset + place.bytes for place in places.values()), default=0))
+    scratch = {key: each for key, each in placements.items() if isinstance(key, tuple)}
+    arena_bytes = _aligned(max((each.offset + each.bytes for each in placements.values()), default=0))
     return Plan(arena_bytes, dict(sorted(tensors.items())), dict(sorted(scratch.items())), bound)
 
 

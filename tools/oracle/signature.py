@@ -30,7 +30,7 @@ _NUMPY = {
     tflite.TensorType.INT64: "int64",
     tflite.TensorType.BOOL: "bool",
 }
-_PORT_TYPES = frozenset(_NUMPY.values()) - {"int4"}
+_IO_TYPES = frozenset(_NUMPY.values()) - {"int4"}
 MAX_TENSOR_BYTES = 1 << 26  # far more than a microcontroller holds; the host's test set has many samples of an input
 _TYPE_NAMES = {number: name for name, number in vars(tflite.TensorType).items() if name.isupper()}
 _OPERATORS: dict[int, str] = {number: name for name, number in vars(tflite.BuiltinOperator).items() if name.isupper()}
@@ -144,7 +144,7 @@ def _signature(model: Any, graph: Any, size: int, name: str) -> Signature:
     if not inputs or not outputs:
         raise ModelError(f"{name} has {len(inputs)} inputs and {len(outputs)} outputs: it needs at least one of each")
     for what, index in [("input", i) for i in inputs] + [("output", i) for i in outputs]:
-        if ports[index].dtype not in _PORT_TYPES:
+        if ports[index].dtype not in _IO_TYPES:
             kind = _TYPE_NAMES.get(tensors[index].Type(), f"number {tensors[index].Type()}")
             raise UnsupportedModel(
                 f"{what} {ports[index].name!r} of {name} has type {kind}, which kerf cannot send to a device; convert "

@@ -103,8 +103,8 @@ def files(program: Program, *, mode: str) -> Mapping[str, bytes]:
         steps=steps,
         states=states,
         arena_bytes=memory.arena_bytes,
-        inputs=[printer.port(graph.tensors[i]) for i in graph.inputs],
-        outputs=[printer.port(graph.tensors[i]) for i in graph.outputs],
+        inputs=[printer.io_tensor(graph.tensors[i]) for i in graph.inputs],
+        outputs=[printer.io_tensor(graph.tensors[i]) for i in graph.outputs],
     )
     return {"src/model.cpp": text.encode()}
 
@@ -161,7 +161,7 @@ class _Printer:
             "initial": None if is_zero else self._constant(self._unused(name), tensor.initial, what),
         }
 
-    def port(self, tensor: Tensor) -> dict[str, Any]:
+    def io_tensor(self, tensor: Tensor) -> dict[str, Any]:
         """A model input or output."""
         return {
             "comment": f"{cpp_text.comment(tensor.name)}, {_type_text(tensor)}",
@@ -173,8 +173,8 @@ class _Printer:
     def _argument(self, number: int, step: Step, argument: Argument, scratch: Iterator[int]) -> str:
         function = f"step{number}_{cpp_text.identifier(step.ops[0].name)}"
         if isinstance(argument, Scratch):
-            place = self.plan.scratch[number, next(scratch)]
-            return f"kerf_arena + {place.offset}" if place.bytes else "nullptr"
+            placement = self.plan.scratch[number, next(scratch)]
+            return f"kerf_arena + {placement.offset}" if placement.bytes else "nullptr"
         if isinstance(argument, Constant):
             what = f"{argument.suffix} of {step.kind} {cpp_text.comment(step.name)}"
             return self._constant(self._unused(f"{function}_{argument.suffix}"), argument.data, what)
@@ -218,8 +218,8 @@ class _Printer:
 
     def _arena(self, tensor: Tensor, *, const: bool = False, cast: bool = True) -> str:
         """A pointer to a tensor in the arena; with ``cast``, of the tensor's element type."""
-        place = self.plan.tensors[tensor.index]
-        address = f"kerf_arena + {place.offset}"
+        placement = self.plan.tensors[tensor.index]
+        address = f"kerf_arena + {placement.offset}"
         if not cast:
             return address
         return f"reinterpret_cast<{'const ' if const else ''}{cpp_text.cpp_type(tensor.dtype.value)}*>({address})"

@@ -116,8 +116,8 @@ def sources(program: Program, target: Target, arena: Arena, *, mode: str) -> Sou
         tensor_count=len(graph.tensors),
         ops=[_op_output(op, _shown(op, graph)) for op in graph.ops],
         registrations=registrations(graph),
-        inputs=[_port(graph.tensors[i]) for i in graph.inputs],
-        outputs=[_port(graph.tensors[i]) for i in graph.outputs],
+        inputs=[_io_tensor(graph.tensors[i]) for i in graph.inputs],
+        outputs=[_io_tensor(graph.tensors[i]) for i in graph.outputs],
         variable_count=len(variables(graph)),
         debug_log=package.library.debug_log,
     )
@@ -241,7 +241,7 @@ def _op_output(op: Op, tensor: Tensor | None) -> dict[str, Any]:
     }
 
 
-def _port(tensor: Tensor) -> dict[str, Any]:
+def _io_tensor(tensor: Tensor) -> dict[str, Any]:
     return {
         "comment": f"{cpp_text.comment(tensor.name)}, {tensor.dtype.value} {list(tensor.shape)}",
         **_descriptor.quantization(tensor),
