@@ -6,7 +6,7 @@ from dataclasses import astuple, dataclass
 from .errors import DeviceError, KerfError, ProtocolError, TransportError
 
 BAUD = 115200
-# More bytes than this that are neither frames nor text are noise: a device that dies mid-frame leaves fewer.
+# At least this many bytes that are neither frames nor text are noise: a device that dies mid-frame leaves fewer.
 MUCH_NOISE_BYTES = 16
 # The share of bad frames that must have the shape of a frame (protocol.Decoder.damaged) for the sender to count as
 # kerf's firmware. 0.4 % of random frames have it; with 1 % of the bits wrong, most real frames still do.

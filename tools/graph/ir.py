@@ -289,7 +289,7 @@ class Step:
 class Schedule:
     """The steps of one inference in order.
 
-    ``views`` maps a tensor that is another tensor with a different shape to that tensor, which has memory.
+    ``views`` maps each tensor that is a reshaped view to the tensor whose memory it uses.
     """
 
     graph: Graph

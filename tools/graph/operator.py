@@ -79,7 +79,7 @@ class StateRole(Enum):
     """What an operator does with a variable. passes/variables.py turns variables into state tensors."""
 
     INITIALIZE = "runs a subgraph that assigns initial values, before the first inference"
-    HANDLE = "makes the handle of a variable"
+    HANDLE = "creates the handle of a variable"
     READ = "reads a variable"
     ASSIGN = "assigns to a variable"
 

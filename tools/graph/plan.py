@@ -124,8 +124,7 @@ def _needed(buffers: Mapping[Key, _Buffer], trails: _Trails) -> dict[int, int]:
     """Time → the bytes that any placement needs.
 
     Without trails, this is the sum of the aligned sizes of all live buffers. An output and the inputs that it may
-    overlap need at least the inputs' bytes, and at least the span of each input and the output at its distance before
-    that input.
+    overlap need at least the inputs' bytes, and at least the span of the output and any one of these inputs.
     """
     found, room = {}, {key: _aligned(buffer.bytes) for key, buffer in buffers.items()}
     for time in {buffer.first for buffer in buffers.values()}:

@@ -29,15 +29,15 @@ class Line:
 
 @dataclass(frozen=True)
 class Interpreter:
-    """Replaces a Line where an interpreter on the host runs the .tflite, so that there is no firmware to reach."""
+    """Replaces a Line if an interpreter on the host runs the .tflite and there is no firmware."""
 
 
 @dataclass(frozen=True, eq=False)
 class Choice:
     """A Request with its names resolved; ``known`` is the whole board table.
 
-    ``goals`` are the optimization goals to try, in order: the requested one, or all goals of the runtime, of which the
-    first that makes the model fit is used. [None] for a runtime without goals.
+    ``goals`` are the optimization goals to try, in order; the first with which the model fits is used. They are the
+    requested goal, or all goals of the runtime; [None] for a runtime without goals.
     """
 
     ask: Request
@@ -77,8 +77,8 @@ def split(option: str, text: str) -> list[str]:
 
 
 def choose_modes(option: str, text: str | None, brings_its_own: bool) -> Sequence[str | None]:
-    """The modes in a comma-separated option, or ``all``. None, also if no mode is given, stands for the mode of a model
-    that ``brings_its_own``, and otherwise for int8."""
+    """The modes in a comma-separated option, which may be ``all``. [None] means the default: the model's own mode if it
+    ``brings_its_own``, else int8."""
     if not text:
         return [None]
     names, known = split(option, text), [*MODES, "all"]
@@ -101,7 +101,7 @@ def choose(ask: Request, known: Mapping[str, Target] | None = None) -> Choice:
     target = targets.find(ask.target, known)
     if ask.runtime not in target.runtimes:
         raise UsageError(
-            f"--runtime {ask.runtime} cannot be built for {target.name}; it supports: {', '.join(target.runtimes)}"
+            f"{target.name} does not support --runtime {ask.runtime}; it supports: {', '.join(target.runtimes)}"
         )
     return Choice(ask, RUNTIMES[ask.runtime], target, known, _goals(ask.optimize, ask.runtime))
 

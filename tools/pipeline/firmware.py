@@ -226,7 +226,7 @@ def _title(rendered: Rendered) -> str:
 def _write(
     rendered: Rendered, directory: Path, progress: Progress, *, force: bool = True, is_own: bool = True
 ) -> Rendered:
-    """Writes the project. The caller holds the folder's lock, as for every function that takes a written project."""
+    """Writes the project. The caller must hold the folder's lock, as for all functions that take a written project."""
     written = write.write(rendered.project, directory, force=force)
     _warn_of_changes(written, directory, progress, force=force, is_own=is_own)
     platformio.bootstrap(progress)  # so that a plain `pio run` in the folder also works
@@ -362,7 +362,7 @@ def monitor(ask: Request) -> None:
 
 @contextmanager
 def ready(choice: Choice, progress: Progress) -> Iterator[Ready]:
-    """Builds the firmware and flashes it if --port is a board; with ``any_firmware``, neither.
+    """Builds the firmware, and flashes it if --port is a local serial port. With ``any_firmware``, does neither.
 
     The ELF is a temporary copy that lives as long as the context, since another kerf process may rebuild the project
     meanwhile.

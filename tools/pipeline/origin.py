@@ -68,7 +68,7 @@ def _check_epochs(epochs: int | None) -> None:
 
 
 def _trained(ask: Request, data: Data | None, progress: Progress) -> Trained:
-    """The model that `inv train` left, whatever its epochs and seed; trained now if there is none."""
+    """The model that `inv train` made, with any epochs and seed; trained now if there is none."""
     directory = _folder(ask, ask.model)
     with places.locked(directory, progress, f"training {ask.model}"):
         return trainer.train(ask.model, directory, progress, data=data, keep=True)

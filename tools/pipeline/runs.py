@@ -32,8 +32,8 @@ INTERPRETER = "interpreter"  # where classify runs by default
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
-    """A measurement and the model and build behind it, for reports. ``built`` is None for firmware that was already on
-    the device and for the host's interpreter. Its ELF has been deleted."""
+    """A measurement with its model and build, for reports. ``built`` is None for firmware that was already on the
+    device and for the host's interpreter; otherwise its ELF is deleted by now."""
 
     measurement: Measurement
     compiled: Compiled

@@ -52,11 +52,11 @@ class FakeTarget:
         self._inbox += self.handler(data)
 
     def say(self, data: bytes) -> None:
-        """The other side sends unsolicited data."""
+        """Delivers unsolicited data from the other side."""
         self._inbox += data
 
     def die(self, sentence: str) -> None:
-        """The other side goes away."""
+        """Simulates the loss of the other side."""
         self._death = sentence
 
     def _check(self) -> None:

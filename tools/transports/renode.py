@@ -46,8 +46,8 @@ def command(program: Path) -> list[str]:
 
 
 def machine(elf: Path, settings: Mapping[str, str], port: int) -> dict[str, bytes]:
-    """The files that Renode needs: name → contents. They refer to each other by these names only, so that no path of
-    this machine, with its spaces or quotes, gets into a script.
+    """The files that Renode needs: name → contents. They refer to each other by these names only, so that no host path,
+    which may contain spaces or quotes, gets into a script.
 
     ``settings``: platform (a .repl of templates/renode) and uart (a peripheral of it).
     Raises TransportError if ``elf`` cannot be read or is not a kerf firmware.

@@ -1,4 +1,4 @@
-"""The DSP extension's kernels with weights, firmware/kernels/*_dsp.h: the layers that they accept, and their calls."""
+"""The DSP kernels of layers with weights, firmware/kernels/*_dsp.h: which layers they accept, and their calls."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace

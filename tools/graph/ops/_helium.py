@@ -1,4 +1,4 @@
-"""The int8 kernels for Helium, firmware/kernels/*_helium.h: the layers that they accept, and their calls."""
+"""The Helium kernels of layers with weights, firmware/kernels/*_helium.h: which layers they accept, and their calls."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace

@@ -57,7 +57,8 @@ def window(op: Op, graph: Graph, vertical: Axis, horizontal: Axis, *, channelwis
         return _trails(source, output, _distance(starts * source.shape[3], source, output))
     positions = np.arange(len(starts))
     following = np.append(starts[1:], source.shape[0] * image)
-    # All channels of a position need its distance; the last one must also keep the next position's first pixel.
+    # While a position is written, each channel trails its own input channel. When its last channel has been written,
+    # the output must not have reached the next position's first pixel.
     distance_pixels = max(int((positions - starts).max()), int((positions + 1 - following).max()), 0)
     return _trails(source, output, distance_pixels * source.shape[3] * source.dtype.bytes)
 

@@ -34,7 +34,7 @@ def describe_quantized(tensor: Tensor) -> str:
 
 
 def does_not_convert(op: Op, graph: Graph) -> str | None:
-    """Objects if the kernel copies integers although input and output differ in quantization."""
+    """An Objection: the kernel copies integers, but input and output differ in quantization."""
     source, output = graph.optional_input(op, 0), graph.output(op)
     if source is None or same_quantization(source, output):
         return None
@@ -42,14 +42,14 @@ def does_not_convert(op: Op, graph: Graph) -> str | None:
 
 
 def ignores_zero_points(op: Op, graph: Graph) -> str | None:
-    """Objects if a zero point differs from 0, which the kernel assumes."""
+    """An Objection: the kernel assumes zero points of 0, but one differs."""
     tensors = [graph.optional_input(op, i) for i in range(len(op.inputs))] + [graph.output(op)]
     quantized: Sequence[Tensor] = [t for t in tensors if t is not None and t.dtype in QUANTIZED and t.quantization]
     return next((f"does not apply the zero point of {describe_quantized(t)}" for t in quantized if t.zero_point), None)
 
 
 def gives(steps: Mapping[DType, float]) -> Objection:
-    """Objects if the output's quantization differs from the fixed one that the kernel uses."""
+    """Makes an Objection: the kernel writes a fixed quantization (scale 1 / steps), but the output's differs."""
 
     def rule(op: Op, graph: Graph) -> str | None:
         output = graph.output(op)

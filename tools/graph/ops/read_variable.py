@@ -1,4 +1,4 @@
-"""READ_VARIABLE: copies a variable, if the variable is assigned to before the last use of its value."""
+"""READ_VARIABLE: reads a variable. It is a copy only if the variable is assigned to before the value's last use."""
 
 from ..operator import Operator, StateRole, portable
 from ._copy import call
