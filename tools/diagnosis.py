@@ -56,9 +56,9 @@ def unanswered(ever: Heard, lately: Heard, outside: bytes, seconds: float, start
     if text and not lately.frames:
         return _talk(text, bool(ever.frames), seconds)
     if ever.frames:
-        what = "started the request but did not finish it" if started else "stopped answering: no reply"
+        what = "started the request but did not finish it" if started else "stopped answering: it did not reply"
         return TransportError(
-            f"the device {what} within {seconds:.0f} s, and no fault record; it may hang: reset it and retry"
+            f"the device {what} within {seconds:.0f} s, and sent no fault record; it may hang: reset it and retry"
         )
     return ProtocolError(
         f"received only undecodable bytes ({ever.bytes:,}), probably because of a wrong baud rate: use {BAUD}"

@@ -176,19 +176,19 @@ CASES = [
         "a device that starts and hangs",
         lambda: saying(BOOT + b"\r\nm-init-done\r\nm-ready\r\n"),
         TransportError,
-        r"the device stopped answering: no reply within 12 s, and no fault record; it may hang",
+        r"the device stopped answering: it did not reply within 12 s, and sent no fault record; it may hang",
     ),
     Case(
         "a device that hangs",
         lambda: after(9, always(b"")),
         TransportError,
-        "stopped answering: no reply within 8 s",
+        "stopped answering: it did not reply within 8 s",
     ),
     Case(
         "a device that hangs while it sends",
         lambda: after(9, saying(PARTIAL, b"", b"\xff")),
         TransportError,
-        "stopped answering: no reply within 8 s",
+        "stopped answering: it did not reply within 8 s",
     ),
     Case(
         "a device that hangs in the inference",

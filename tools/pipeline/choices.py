@@ -132,8 +132,8 @@ def choose_line(choice: Choice) -> Line | Interpreter:
         raise UsageError("--any-firmware needs --port: emulators and the host always run the firmware just built")
     if ask.port and choice.interprets:
         raise UsageError(
-            f"--runtime {ask.runtime} on {target.name} is an interpreter on this machine: name the board at --port "
-            "with --target"
+            f"--runtime {ask.runtime} on {target.name} is an interpreter on this machine: give the --target of the "
+            "board at --port"
         )
     if ask.port and ask.emulator:
         raise UsageError("--port selects a real board and --emulator an emulator: give only one of them")

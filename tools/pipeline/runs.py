@@ -142,7 +142,7 @@ def classify(ask: Request, wanted: Sequence[str], progress: Progress) -> tuple[c
         if differing and steps is not None:
             progress.warn(
                 f"{where} differs from {found.oracle} by at most {steps:.0f} steps, "
-                "which is inconclusive, since it is not TFLM"
+                "which is inconclusive because that is not TFLM"
             )
         elif differing:
             raise Mismatch(f"the outputs of {where} and {found.oracle} differ for {pictures.paths[differing[0]]}")
