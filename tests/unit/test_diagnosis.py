@@ -201,7 +201,10 @@ CASES = [
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.condition)
-def test_the_line_is_called_what_it_is(case: Case) -> None:
+def test_the_line_is_called_what_it_is(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        "secrets.randbits", lambda bits: 0x12345678
+    )  # the nonce decides what the noise makes of an answer
     target = FakeTarget(case.device())
     with pytest.raises(KerfError, match=case.sentence) as caught:
         bench.run(target, VECTORS, SHA256.hex(), 2)

@@ -131,7 +131,12 @@ REFUSALS: list[tuple[Callable[[], tuple[Op, Graph]], Change, type[Exception], st
         "no kernel combines the input 'x' (int16",
     ),
     (conv, both(int16(), with_tensor(0, quantization=Q((0.5,), (1,)))), UnsupportedModel, "requires 0 for int16"),
-    (conv, both(int16(), with_tensor(0, quantization=Q((300.0,), (0,)))), UnsupportedModel, "128 times the output scale"),
+    (
+        conv,
+        both(int16(), with_tensor(0, quantization=Q((300.0,), (0,)))),
+        UnsupportedModel,
+        "128 times the output scale",
+    ),
     (conv, both(int16(), with_tensor(2, data=np.full(8, -(2**46)))), UnsupportedModel, "must be a constant below 2^46"),
     (conv, both(int16(), with_tensor(2, data=None)), UnsupportedModel, "must be a constant below 2^46"),
     (
