@@ -1,4 +1,4 @@
-// PAD: a border of one value around a tensor.
+// PAD and PADV2: a border of one value around a tensor.
 #pragma once
 
 #include <cstdint>
@@ -17,9 +17,6 @@ struct PadParams {
     int32_t after[5];
     T value;
 };
-using PadInt8Params = PadParams<int8_t>;
-using PadInt16Params = PadParams<int16_t>;
-using PadFloat32Params = PadParams<float>;
 
 template <typename T>
 inline T* Fill(T* output, int32_t count, T value) {
@@ -30,7 +27,7 @@ inline T* Fill(T* output, int32_t count, T value) {
 // Input and output do not overlap.
 // Must equal TFLM: reference_ops::Pad and PadImageStyle in reference/pad.h.
 template <typename T>
-inline void Pad(const PadParams<T>& params, const T* input, T* output) {
+inline void pad(const PadParams<T>& params, const T* input, T* output) {
     int32_t size[5];
     for (int d = 0; d < 5; ++d) size[d] = params.before[d] + params.input_shape[d] + params.after[d];
     const auto inside = [&params](int d, int32_t index) {
@@ -52,18 +49,6 @@ inline void Pad(const PadParams<T>& params, const T* input, T* output) {
             }
         }
     }
-}
-
-inline void pad_int8(const PadInt8Params& params, const int8_t* input, int8_t* output) {
-    Pad(params, input, output);
-}
-
-inline void pad_int16(const PadInt16Params& params, const int16_t* input, int16_t* output) {
-    Pad(params, input, output);
-}
-
-inline void pad_float32(const PadFloat32Params& params, const float* input, float* output) {
-    Pad(params, input, output);
 }
 
 }  // namespace kerf

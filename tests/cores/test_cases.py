@@ -13,10 +13,13 @@ import pytest
 import test_against_litert
 import test_chain
 import test_float16
+import test_gather
 import test_int4
 import test_int16
+import test_move
 import test_mul
 import test_pool_2d
+import test_repeat
 import test_sparse
 from cases import with_float16_widened
 from single_op import OpSpec
@@ -35,16 +38,21 @@ INTEGER_TABLES = {
     **{name: module.CASES for name, module in MODULES.items() if hasattr(module, "CASES")},
     "chain": test_chain.CASES,
     "int16": test_int16.CASES,
+    "move": test_move.CASES,
     "int4": test_int4.CASES,
     "mul": test_mul.INTEGERS,
     "pool_2d": test_pool_2d.CASES,
+    "repeat": test_repeat.CASES,
     "sparse": test_sparse.CASES,
 }
 LITERT_TABLES = {
     "litert": test_against_litert.CASES,
     "float16": {name: with_float16_widened(case[0]) for name, (case, _) in test_float16.CONVOLUTIONS.items()},
+    "gather": test_gather.LITERT_CASES,
     "hybrid": test_int4.HYBRID,
+    "move": test_move.LITERT_CASES,
     "mul": test_mul.FLOATS,
+    "repeat": test_repeat.LITERT_CASES,
 }
 ORACLES = {"tflm": (INTEGER_TABLES, against_tflm.run_tflm), "litert": (LITERT_TABLES, against_tflm.run_litert)}
 # The C library's exponential of a device rounds differently from this machine's.

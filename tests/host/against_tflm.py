@@ -31,7 +31,8 @@ CXX_FLAGS = [
     *SANITIZERS,
 ]
 RANDOM_SAMPLES = 3
-CASES_PER_MODEL = 100  # an input and an output each, of at most 255
+CASES_PER_MODEL = 100
+PORTS = 240  # inputs or outputs of a model, of at most 255
 
 
 # (.tflite, one array of samples per input, number of outputs) → for each output an array of all samples
@@ -66,13 +67,26 @@ def run_cases(
     Inputs are all at their smallest, all at their largest, all 0, and random values.
     """
     results: dict[str, Result] = {}
-    names = list(cases)
-    for start in range(0, len(names), CASES_PER_MODEL):
-        some = {name: cases[name] for name in names[start : start + CASES_PER_MODEL]}
-        part = folder / f"model{start}"
+    for number, some in enumerate(_together(cases)):
+        part = folder / f"model{number}"
         part.mkdir(parents=True)
         results |= _run_together(some, part, np.random.default_rng(seed), oracle or run_tflm, goal, core)
     return results
+
+
+def _together(cases: Mapping[str, Sequence[OpSpec]]) -> list[dict[str, Sequence[OpSpec]]]:
+    """The cases in groups that fit into a model."""
+    groups: list[dict[str, Sequence[OpSpec]]] = []
+    ports = room = 0
+    for name, case in cases.items():
+        fed = sum(t is not None and t.data is None for op in case for t in op.inputs)
+        own = max(fed, sum(len(op.outputs) for op in case))
+        if not room or ports + own > PORTS:
+            groups.append({})
+            ports, room = 0, CASES_PER_MODEL
+        groups[-1][name] = case
+        ports, room = ports + own, room - 1
+    return groups
 
 
 def _run_together(
@@ -101,7 +115,10 @@ def _run_together(
 
 def _samples(tensor: TensorSpec, rng: np.random.Generator) -> np.ndarray:
     shape = tuple(tensor.shape)
-    if tensor.dtype == "float32":
+    if tensor.below is not None:
+        low, high = np.array(0, tensor.dtype), np.array(tensor.below - 1, tensor.dtype)
+        noise = rng.integers(0, tensor.below, (RANDOM_SAMPLES, *shape), tensor.dtype)
+    elif tensor.dtype == "float32":
         low, high = np.float32(-8), np.float32(8)
         noise = rng.normal(0, 3, (RANDOM_SAMPLES, *shape)).astype(np.float32)
     else:

@@ -21,7 +21,8 @@ import tflite
 @dataclass(frozen=True, eq=False)
 class TensorSpec:
     """One tensor. ``scale`` is a number (per tensor), a sequence (per channel along ``axis``) or None (not quantized);
-    ``zero_point`` likewise a number for all scales or one per scale."""
+    ``zero_point`` likewise a number for all scales or one per scale. An input is fed numbers of 0 … ``below`` - 1 where
+    that is given."""
 
     shape: Sequence[int]
     dtype: str = "int8"
@@ -30,6 +31,7 @@ class TensorSpec:
     axis: int = 0
     data: Any = None
     name: str = ""
+    below: int | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -73,7 +73,7 @@ def test_a_tflite_is_read_and_nothing_else(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("kind", "runtimes"),
-    [("RELU", []), ("TANH", ["aot"]), ("RELU_N1_TO_1", ["tflm"]), ("TILE", ["aot", "tflm"])],
+    [("RELU", []), ("TANH", ["aot"]), ("RELU_N1_TO_1", ["tflm"]), ("SEGMENT_SUM", ["aot", "tflm"])],
 )
 def test_what_a_runtime_cannot_run_is_marked(kind: str, runtimes: list[str], tmp_path: Path) -> None:
     output = RawTensor("out", scales=(1 / 128,)) if kind == "TANH" else RawTensor("out")

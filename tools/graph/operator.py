@@ -89,8 +89,8 @@ Objection = Callable[[Op, Graph], str | None]
 EVERY_INPUT = (-1,)
 
 
-def _no_options(operator: Any) -> None:
-    return None
+def no_options(operator: Any) -> None:
+    """``parse`` of an operator without options."""
 
 
 def _no_macs(op: Op, graph: Graph) -> int:
@@ -133,7 +133,7 @@ class Operator:
     types: tuple[str, ...]
     check: Callable[[Op, Graph], None]
     variants: tuple[Variant, ...]
-    parse: Callable[[Any], Any] = _no_options
+    parse: Callable[[Any], Any] = no_options
     roles: Mapping[int, str] = field(default_factory=dict)
     channel_axis: int | None = None
     macs: Callable[[Op, Graph], int] = _no_macs

@@ -1,6 +1,18 @@
-"""The call of kernels/copy.h, for operators that leave the bytes of their input unchanged."""
+"""Operators that change nothing but how elements are looked at: no call at all where both can be one piece of memory,
+else one of kernels/copy.h."""
 
-from ..ir import Graph, KernelCall, Op, Params, Read, Write
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy.typing as npt
+
+from ...errors import ModelError
+from ..ir import DType, Graph, KernelCall, Op, Params, Read, Tensor, Write
+from ..operator import Constants, Operator, portable
+from ._channels import Renumbers
+from ._quantized import check_arity, check_present, check_types, describe
+
+TYPES = ("int8", "float32", "float16", "uint8", "int16", "int32", "int64", "bool")
 
 
 def call(op: Op, graph: Graph) -> KernelCall:
@@ -8,3 +20,49 @@ def call(op: Op, graph: Graph) -> KernelCall:
     source, output = graph.input(op, 0), graph.output(op)
     arguments = (Read(source.index), Write(output.index, {} if source.data is not None else {source.index: 0}))
     return KernelCall("copy.h", "copy", (Params("CopyParams", {"bytes": output.bytes}),), arguments)
+
+
+def reshapes(summary: str, inputs: Iterable[int]) -> Operator:
+    """An operator that gives the elements of input 0 another shape, with so many inputs.
+
+    The new shape is the output tensor's; options and further inputs only repeat it.
+    """
+
+    def check(op: Op, graph: Graph) -> None:
+        check_arity(op, inputs)
+        check_present(op, 0)
+        source, output = graph.input(op, 0), graph.output(op)
+        check_types(op, source, output, allowed=[DType(name) for name in TYPES])
+        if source.elements != output.elements:
+            raise ModelError(
+                f"{op.where}: {describe(source)} has not as many elements as {describe(output)}; convert the model "
+                "again"
+            )
+
+    return Operator(
+        summary=summary,
+        types=TYPES,
+        check=check,
+        variants=portable(call),
+        keeps_range=True,
+        one_quantization=(0,),
+        channels=_Channels(),
+        evaluate=_evaluate,
+        view=True,
+    )
+
+
+def _evaluate(op: Op, tensors: Sequence[Tensor]) -> npt.NDArray[Any] | None:
+    """A constant under the output's shape."""
+    source, output = tensors[0], tensors[-1]
+    return None if source.data is None or source.dtype is not output.dtype else source.data.reshape(output.shape)
+
+
+class _Channels(Renumbers):
+    """Where a new last dimension consists of whole old ones, each of its positions is one of the old."""
+
+    def origins(self, op: Op, graph: Graph) -> Constants:
+        before, after = graph.input(op, 0).shape, graph.output(op).shape
+        if not before or not after or before[-1] == 0 or after[-1] % before[-1]:
+            return {}
+        return {i: i % before[-1] for i in range(after[-1])}

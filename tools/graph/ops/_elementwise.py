@@ -3,14 +3,17 @@
 import math
 from collections.abc import Sequence
 
+import numpy as np
+
 from ...errors import ModelError, UnsupportedModel
 from ..ir import DType, Op, Tensor
-from ._quantized import INTEGER_LIMITS, describe, multiplier_and_shift
+from ._quantized import describe, multiplier_and_shift
 
 
 def check_quantized(op: Op, tensor: Tensor) -> None:
-    """Raises ModelError unless an integer tensor has one positive scale and a zero point in the range of its type."""
-    low, high = INTEGER_LIMITS[tensor.dtype]
+    """Raises ModelError unless an integer tensor has one positive scale and a zero point that its type holds."""
+    limits = np.iinfo(tensor.dtype.numpy)
+    low, high = limits.min, limits.max
     quantization = tensor.quantization
     if (
         quantization is None
@@ -67,14 +70,20 @@ def resolve_axis(op: Op, axis: int, rank: int) -> int:
     return axis % rank
 
 
-def constant_int32(op: Op, tensor: Tensor, what: str) -> list[int]:
-    """The flattened elements of a constant int32 tensor; UnsupportedModel if it is computed or of another type."""
-    if tensor.data is None or tensor.dtype is not DType.INT32:
+def constant_int32(op: Op, tensor: Tensor, what: str, *allowed: DType) -> list[int]:
+    """The elements of a constant int32 tensor, flat; raises UnsupportedModel if it is computed or of another type that
+    is not ``allowed`` either."""
+    if tensor.data is None or tensor.dtype not in (DType.INT32, *allowed):
         state = "computed while the model runs" if tensor.data is None else "not int32"
         raise UnsupportedModel(
             f"{op.where}: its {what} {describe(tensor)} are {state}; make them int32 constants in the Keras model"
         )
     return [int(value) for value in tensor.data.flat]
+
+
+def constant_indices(op: Op, tensor: Tensor, what: str) -> list[int]:
+    """The elements of a constant int32 or int64 tensor, flat; raises as constant_int32() does."""
+    return constant_int32(op, tensor, what, DType.INT64)
 
 
 def pad_front(values: Sequence[int], length: int, fill: int) -> tuple[int, ...]:

@@ -15,9 +15,7 @@ def _check(op: Op, graph: Graph) -> None:
 
 def _operator(
     one_quantization: tuple[int, ...] = (),
-    litert_alone: bool = False,
     left_out: Objection | None = None,
-    view: bool = False,
 ) -> Operator:
     return Operator(
         summary="",
@@ -25,42 +23,18 @@ def _operator(
         check=_check,
         variants=(),
         one_quantization=one_quantization,
-        litert_alone=litert_alone,
         left_out_by_tflm=left_out,
-        view=view,
     )
 
 
 OPERATORS = {
     "ADD_N": _operator(left_out=ignores_zero_points),
-    "BATCH_TO_SPACE_ND": _operator((0,)),
-    "BROADCAST_TO": _operator((0,)),
     "CUMSUM": _operator(left_out=ignores_zero_points),
-    "DEPTH_TO_SPACE": _operator((0,)),
-    "DYNAMIC_UPDATE_SLICE": _operator((0, 1)),
-    "EXPAND_DIMS": _operator((0,), view=True),
-    "GATHER": _operator((0,)),
-    "GATHER_ND": _operator((0,)),
     "L2_NORMALIZATION": _operator(left_out=gives({DType.INT8: 128})),
     "MAXIMUM": _operator((0, 1)),
     "MINIMUM": _operator((0, 1)),
-    "MIRROR_PAD": _operator((0,)),
-    "PADV2": _operator((0, 2)),
     "REDUCE_MAX": _operator((0,)),
     "REDUCE_MIN": _operator((0,)),
-    "RESIZE_BILINEAR": _operator((0,)),
-    "RESIZE_NEAREST_NEIGHBOR": _operator((0,)),
-    "REVERSE_V2": _operator((0,)),
     "SELECT_V2": _operator((1, 2)),
-    "SLICE": _operator((0,)),
-    "SPACE_TO_BATCH_ND": _operator((0,)),
-    "SPACE_TO_DEPTH": _operator((0,)),
-    "SPLIT": _operator((1,)),
-    "SPLIT_V": _operator((0,)),
-    "SQUEEZE": _operator((0,), view=True),
     "TANH": _operator(left_out=gives({DType.INT8: 128})),
-    "TILE": _operator((0,), litert_alone=True),
-    "TRANSPOSE": _operator((0,)),
-    "UNPACK": _operator((0,)),
-    "ZEROS_LIKE": _operator(left_out=ignores_zero_points),
 }

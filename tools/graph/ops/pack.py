@@ -1,4 +1,4 @@
-"""PACK: stacks tensors along a new dimension; supported only for constants, which passes/fold.py evaluates."""
+"""PACK: tensors of one shape, stacked along a new dimension."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,10 +8,12 @@ import numpy as np
 import numpy.typing as npt
 import tflite
 
-from ..ir import Op, Tensor
-from ..operator import EVERY_INPUT, Operator
-from ._folded import check, is_index
-from ._quantized import options
+from ..ir import Graph, KernelCall, Op, Tensor
+from ..operator import EVERY_INPUT, Operator, portable
+from ._elementwise import resolve_axis
+from ._move import TYPES
+from ._quantized import check_arity, check_present, options
+from ._rows import check_parts, join
 
 
 @dataclass(frozen=True)
@@ -25,21 +27,34 @@ def parse(operator: Any) -> Attributes:
     return Attributes(options(operator, tflite.PackOptions).Axis())
 
 
+def check(op: Op, graph: Graph) -> None:
+    check_arity(op, (len(op.inputs) or 1,))
+    check_present(op, *range(len(op.inputs)))
+    sources = [graph.input(op, i) for i in range(len(op.inputs))]
+    check_parts(op, graph.output(op), sources, _axis(op, graph.output(op)), stacked=True)
+
+
+def call(op: Op, graph: Graph) -> KernelCall:
+    return join(op, graph, _axis(op, graph.output(op)))
+
+
 def evaluate(op: Op, tensors: Sequence[Tensor]) -> npt.NDArray[Any] | None:
     """The stacked inputs if all are constants, else None."""
     *sources, output = tensors
     values = [tensor.data for tensor in sources if tensor.data is not None]
-    if not is_index(output) or len(values) != len(sources):
-        return None
-    return np.stack(values, op.attributes.axis).astype(output.dtype.value)
+    return np.stack(values, op.attributes.axis).astype(output.dtype.numpy) if len(values) == len(sources) else None
+
+
+def _axis(op: Op, output: Tensor) -> int:
+    return resolve_axis(op, op.attributes.axis, len(output.shape))
 
 
 OPERATOR = Operator(
-    summary="constants stacked along a new dimension, at compile time",
-    types=(),
+    summary="tensors of one shape stacked along a new dimension",
+    types=TYPES,
     check=check,
-    variants=(),
+    variants=portable(call),
     parse=parse,
-    evaluate=evaluate,
     one_quantization=EVERY_INPUT,
+    evaluate=evaluate,
 )

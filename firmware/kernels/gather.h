@@ -1,0 +1,71 @@
+// GATHER, GATHER_ND and EMBEDDING_LOOKUP: slices of a tensor at positions that may be computed, for any type.
+//
+// A position outside of the tensor, for which interpreters fail, is taken for the nearest one inside.
+#pragma once
+
+#include <cstdint>
+
+#include "kernels/move.h"
+
+namespace kerf {
+
+//   batches  product of the dimensions that tensor and positions share
+//   outer    product of the other dimensions in front of the axis
+//   size     of the axis
+//   picked   positions of each batch
+//   run      bytes of a slice: all that is behind the axis
+struct GatherParams {
+    int32_t batches, outer, size, picked, run;
+};
+
+// input [batches][outer][size][run], positions [batches][picked], output [batches][outer][picked][run]; input and
+// output do not overlap. Unit: see CopyRun(). Must equal TFLM: Gather in micro/kernels/gather.cc.
+template <int Unit, typename Index>
+inline void gather(const GatherParams& p, const void* input, const Index* positions, void* output) {
+    const auto* from = static_cast<const uint8_t*>(input);
+    auto* to = static_cast<uint8_t*>(output);
+    const int32_t last = p.size - 1;
+    for (int32_t batch = 0; batch < p.batches; ++batch) {
+        for (int32_t i = 0; i < p.outer; ++i) {
+            for (int32_t j = 0; j < p.picked; ++j) {
+                const Index position = positions[j];
+                const int32_t inside = position < 0 ? 0 : position > last ? last : static_cast<int32_t>(position);
+                CopyRun<Unit>(to, from + inside * p.run, p.run);
+                to += p.run;
+            }
+            from += p.size * p.run;
+        }
+        positions += p.picked;
+    }
+}
+
+//   picked  how many positions there are
+//   Depth   the outermost dimensions, for each of which a position has a number
+//   sizes   of these dimensions
+//   steps   bytes from one index of each to the next
+//   run     bytes of a slice: all that is behind these dimensions
+template <int Depth>
+struct GatherNdParams {
+    int32_t picked;
+    int32_t sizes[Depth];
+    int32_t steps[Depth];
+    int32_t run;
+};
+
+// positions [picked][Depth], output [picked][run]. Must equal TFLM: GatherNd in micro/kernels/gather_nd.cc.
+template <int Unit, int Depth, typename Index>
+inline void gather_nd(const GatherNdParams<Depth>& p, const void* input, const Index* positions, void* output) {
+    auto* to = static_cast<uint8_t*>(output);
+    for (int32_t i = 0; i < p.picked; ++i) {
+        const auto* from = static_cast<const uint8_t*>(input);
+        for (int32_t d = 0; d < Depth; ++d) {
+            const Index position = *positions++;
+            const int32_t last = p.sizes[d] - 1;
+            from += (position < 0 ? 0 : position > last ? last : static_cast<int32_t>(position)) * p.steps[d];
+        }
+        CopyRun<Unit>(to, from, p.run);
+        to += p.run;
+    }
+}
+
+}  // namespace kerf

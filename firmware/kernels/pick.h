@@ -1,0 +1,42 @@
+// Elements at positions that a table holds for each dimension: RESIZE_NEAREST_NEIGHBOR and MIRROR_PAD, for any type.
+// Input and output do not overlap.
+#pragma once
+
+#include <cstdint>
+
+#include "kernels/move.h"
+
+namespace kerf {
+
+// Five nested loops, outermost first, around runs of `run` neighbouring bytes. The table holds the counts[0] distances
+// in bytes of the outermost loop, then those of the next one; the sum of all loops' is where in the input a run begins.
+struct PickParams {
+    int32_t counts[5];
+    int32_t run;
+};
+
+namespace internal {
+
+template <int Unit, int Loop>
+inline uint8_t* PickLoop(const PickParams& p, const int32_t* table, const uint8_t* input, uint8_t* output) {
+    const int32_t count = p.counts[Loop];
+    for (int32_t i = 0; i < count; ++i) {
+        if constexpr (Loop < 4) {
+            output = PickLoop<Unit, Loop + 1>(p, table + count, input + table[i], output);
+        } else {
+            CopyRun<Unit>(output, input + table[i], p.run);
+            output += p.run;
+        }
+    }
+    return output;
+}
+
+}  // namespace internal
+
+// Unit: see CopyRun().
+template <int Unit>
+inline void pick(const PickParams& params, const void* input, const int32_t* table, void* output) {
+    internal::PickLoop<Unit, 0>(params, table, static_cast<const uint8_t*>(input), static_cast<uint8_t*>(output));
+}
+
+}  // namespace kerf

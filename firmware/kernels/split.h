@@ -1,0 +1,34 @@
+// SPLIT, SPLIT_V and UNPACK: the parts of a tensor along one dimension, for any type.
+#pragma once
+
+#include <cstdint>
+
+#include "kernels/move.h"
+
+namespace kerf {
+
+//   rows         product of the dimensions in front of the axis
+//   chunk_bytes  for each output, bytes of one row: its size along the axis times what lies behind it
+template <int Outputs>
+struct SplitParams {
+    int32_t rows;
+    int32_t chunk_bytes[Outputs];
+};
+
+// Outputs have as many rows as the input and do not overlap with it. Unit: see CopyRun().
+// Must equal TFLM: SplitImpl in micro/kernels/split.cc and split_v.cc, UnpackImpl in unpack.cc.
+template <int Unit, typename... Outputs>
+inline void split(const SplitParams<sizeof...(Outputs)>& params, const void* input, Outputs*... outputs) {
+    void* const parts[] = {outputs...};
+    const uint8_t* next = static_cast<const uint8_t*>(input);
+    for (int32_t row = 0; row < params.rows; ++row) {
+        const int32_t* bytes = params.chunk_bytes;
+        for (void* part : parts) {
+            const int32_t chunk = *bytes++;
+            CopyRun<Unit>(static_cast<uint8_t*>(part) + row * chunk, next, chunk);
+            next += chunk;
+        }
+    }
+}
+
+}  // namespace kerf

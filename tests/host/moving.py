@@ -1,0 +1,44 @@
+"""Generated cases of the operators that only move elements: random shapes, the same for every type."""
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from single_op import OpSpec, TensorSpec
+
+SHAPES = 30  # for each operator and type
+Generator = np.random.Generator
+# A random case of a type; None where the random numbers make none.
+Make = Callable[[Generator, str], list[OpSpec] | None]
+
+
+def tensor(shape: Sequence[int], dtype: str, rng: Generator | None = None) -> TensorSpec:
+    """A tensor of one quantization; bool ones, which interpreters cannot be fed, are constants if ``rng`` is given."""
+    data = rng.integers(0, 2, tuple(shape)).astype(bool) if rng is not None and dtype == "bool" else None
+    scale, zero_point = {"int8": (0.2, 5), "uint8": (0.2, 133), "int16": (0.2, 0)}.get(dtype, (None, 0))
+    return TensorSpec(tuple(int(n) for n in shape), dtype, scale, zero_point, data=data)
+
+
+def constant(values: Any, dtype: str = "int32") -> TensorSpec:
+    data = np.array(values, dtype)
+    return TensorSpec(data.shape, dtype, data=data)
+
+
+def sizes(rng: Generator, low: int, high: int, largest: int = 5) -> list[int]:
+    """The sizes of ``low`` to ``high`` dimensions."""
+    return [int(n) for n in rng.integers(1, largest + 1, rng.integers(low, high + 1))]
+
+
+def generated(makers: Mapping[str, tuple[Make, Iterable[str]]], count: int = SHAPES) -> dict[str, list[OpSpec]]:
+    """``count`` cases of each type by name: operator → how to make one, and its types."""
+    cases: dict[str, list[OpSpec]] = {}
+    for kind, (make, dtypes) in makers.items():
+        for dtype in dtypes:
+            rng, number = np.random.default_rng(5), 0
+            while number < count:
+                case = make(rng, dtype)
+                if case is not None and all(math.prod(t.shape) for op in case for t in op.outputs):
+                    cases[f"{kind} {dtype} {number}"] = case
+                    number += 1
+    return cases

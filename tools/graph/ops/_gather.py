@@ -1,0 +1,53 @@
+"""What operators share that take slices of a tensor at positions which may be computed: kernels/gather.h."""
+
+import math
+from collections.abc import Sequence
+
+from ...errors import UnsupportedModel
+from ..ir import DType, Graph, KernelCall, Op, Params, Read, Tensor, Write
+from ._elementwise import check_not_empty
+from ._move import TYPES, unit
+from ._quantized import check_arity, check_present, check_shape, check_types, describe
+
+
+def check_gathered(op: Op, graph: Graph, data: int, positions: int, shape: Sequence[int]) -> None:
+    """Raises unless input ``data`` is of a type that can be moved, ``positions`` are integers, and the output has this
+    shape."""
+    source, where, output = graph.input(op, data), graph.input(op, positions), graph.output(op)
+    check_types(op, source, output, allowed=[DType(name) for name in TYPES])
+    check_types(op, where, allowed=(DType.INT32, DType.INT64))
+    check_not_empty(op, source, where, output)
+    check_shape(op, output, shape)
+
+
+def check_two_inputs(op: Op) -> None:
+    """Raises ModelError unless there are two inputs."""
+    check_arity(op, (2,))
+    check_present(op, 0, 1)
+
+
+def check_inside(op: Op, positions: Tensor, sizes: Sequence[int]) -> None:
+    """Raises UnsupportedModel if constant positions, with a number per size in the last dimension, are not inside."""
+    if positions.data is None:
+        return
+    numbers = positions.data.reshape(-1, len(sizes))
+    if (numbers < 0).any() or (numbers >= sizes).any():
+        raise UnsupportedModel(
+            f"{op.where}: its positions {describe(positions)} are not all within {'x'.join(map(str, sizes))}; correct "
+            "them in the Keras model"
+        )
+
+
+def gather(op: Op, graph: Graph, data: int, positions: int, axis: int, batch_dims: int = 0) -> KernelCall:
+    """The slices of input ``data`` at ``positions`` along ``axis``; the first ``batch_dims`` dimensions are common."""
+    source, where, output = graph.input(op, data), graph.input(op, positions), graph.output(op)
+    run = math.prod(source.shape[axis + 1 :]) * source.dtype.bytes
+    fields = {
+        "batches": math.prod(source.shape[:batch_dims]),
+        "outer": math.prod(source.shape[batch_dims:axis]),
+        "size": source.shape[axis],
+        "picked": math.prod(where.shape[batch_dims:]),
+        "run": run,
+    }
+    arguments = (Read(source.index), Read(where.index), Write(output.index))
+    return KernelCall("gather.h", "gather", (Params("GatherParams", fields),), arguments, (unit(run),))

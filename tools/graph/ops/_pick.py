@@ -1,0 +1,97 @@
+"""Operators whose result takes its elements from places that each dimension by itself contributes to: graph operator →
+call of kernels/pick.h."""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ...errors import ModelError, UnsupportedModel
+from ..ir import Constant, DType, Graph, KernelCall, Op, Params, Read, Tensor, Write
+from ..operator import Operator, no_options, portable
+from ._elementwise import check_not_empty, constant_indices, pad_front
+from ._move import TYPES, Array, unit
+from ._quantized import check_arity, check_present, check_shape, check_types, describe
+
+Distances = npt.NDArray[np.int64]
+# (operator, shape of the input, its constants) → for each dimension of the output a distance in elements per position;
+# their sum is which element of the input it is. Raises ValueError for constants that make no sense.
+Places = Callable[..., Sequence[Distances]]
+
+LOOPS = 5  # of the kernel, around runs of neighbouring bytes
+
+
+def picks(
+    summary: str, places: Places, constants: Mapping[int, str], parse: Callable[[Any], Any] = no_options
+) -> Operator:
+    """An operator on input 0. ``constants`` are its other inputs, with what errors call them."""
+
+    def check(op: Op, graph: Graph) -> None:
+        check_arity(op, (1 + len(constants),))
+        check_present(op, *range(1 + len(constants)))
+        source, output = graph.input(op, 0), graph.output(op)
+        check_types(op, source, output, allowed=[DType(name) for name in TYPES])
+        check_not_empty(op, source, output)
+        found = known(op, graph)
+        check_shape(op, output, [len(each) for each in found])
+        if len(_tables(source, found)[0]) > LOOPS:
+            raise UnsupportedModel(
+                f"{op.where}: it changes {describe(source)} in more than {LOOPS} dimensions; do it in two steps"
+            )
+
+    def known(op: Op, graph: Graph) -> Sequence[Distances]:
+        values = [
+            np.array(constant_indices(op, graph.input(op, i), what)).reshape(graph.input(op, i).shape)
+            for i, what in sorted(constants.items())
+        ]
+        try:
+            return places(op, graph.input(op, 0).shape, *values)
+        except ValueError as error:
+            raise ModelError(f"{op.where} contradicts itself ({error}); convert the model again") from error
+
+    def call(op: Op, graph: Graph) -> KernelCall:
+        source, output = graph.input(op, 0), graph.output(op)
+        tables, run = _tables(source, known(op, graph))
+        counts = pad_front([len(table) for table in tables], LOOPS, 1)
+        table = np.concatenate([np.zeros(LOOPS - len(tables), np.int64), *tables]).astype(np.int32)
+        params = Params("PickParams", {"counts": counts, "run": run})
+        arguments = (Read(source.index), Constant("positions", table), Write(output.index))
+        return KernelCall("pick.h", "pick", (params,), arguments, (unit(run),))
+
+    def evaluate(op: Op, tensors: Sequence[Tensor]) -> Array | None:
+        *sources, output = tensors
+        if len(sources) != 1 + len(constants) or any(tensor.data is None for tensor in sources):
+            return None
+        found = places(op, sources[0].shape, *(sources[i].data for i in sorted(constants)))
+        assert sources[0].data is not None
+        return sources[0].data.ravel()[sum(np.ix_(*found))].astype(output.dtype.numpy)
+
+    return Operator(
+        summary=summary,
+        types=TYPES,
+        check=check,
+        variants=portable(call),
+        keeps_range=True,
+        one_quantization=(0,),
+        evaluate=evaluate,
+        parse=parse,
+    )
+
+
+def strides(shape: Sequence[int]) -> list[int]:
+    """The distance in elements of neighbours along each dimension."""
+    return [math.prod(shape[i + 1 :]) for i in range(len(shape))]
+
+
+def _tables(source: Tensor, places: Sequence[Distances]) -> tuple[list[Distances], int]:
+    """The fewest loops, outermost first, each as the distances in bytes of its runs, and the length of a run."""
+    tables: list[Distances] = []  # innermost first
+    run = 1
+    for each in reversed(places):
+        if not tables and np.array_equal(each, np.arange(len(each)) * run):
+            run *= len(each)
+        elif len(each) > 1 or each[0] != 0:
+            tables.append(each * source.dtype.bytes)
+    return tables[::-1], run * source.dtype.bytes

@@ -1,0 +1,42 @@
+"""MIRROR_PAD: a border around a tensor, in which it is mirrored."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import tflite
+
+from ..ir import Op
+from ._pick import Distances, picks, strides
+from ._quantized import enum_name, options
+
+
+@dataclass(frozen=True)
+class Attributes:
+    """REFLECT does not repeat the outermost elements, SYMMETRIC does."""
+
+    mode: str
+
+
+def parse(operator: Any) -> Attributes:
+    return Attributes(enum_name(tflite.MirrorPadMode, options(operator, tflite.MirrorPadOptions).Mode()))
+
+
+def places(op: Op, shape: Sequence[int], paddings: npt.NDArray[Any]) -> Sequence[Distances]:
+    """A border is at most as wide as what there is to mirror."""
+    if op.attributes.mode not in ("REFLECT", "SYMMETRIC"):
+        raise ValueError(f"mode {op.attributes.mode}")
+    if paddings.shape != (len(shape), 2):
+        raise ValueError(f"paddings of shape {paddings.shape} for {len(shape)} dimensions")
+    reflects = op.attributes.mode == "REFLECT"
+    found = []
+    for size, stride, (before, after) in zip(shape, strides(shape), paddings.tolist(), strict=True):
+        if not (0 <= before <= size - reflects and 0 <= after <= size - reflects):
+            raise ValueError(f"{size} elements cannot be mirrored into borders of {before} and {after}")
+        found.append(np.pad(np.arange(size) * stride, (before, after), "reflect" if reflects else "symmetric"))
+    return found
+
+
+OPERATOR = picks("a border in which a tensor is mirrored", places, {1: "paddings"}, parse)
