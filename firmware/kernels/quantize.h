@@ -48,43 +48,22 @@ struct RequantizeParams {
     int32_t output_zero_point;
 };
 
+// Differences of 32-bit integers wrap around, as TFLM's do in practice.
 // Must equal TFLM: Requantize in reference/requantize.h; its shortcut between int8 and uint8 gives the same numbers.
 template <typename Input, typename Output>
-inline void Requantize(const RequantizeParams& params, const Input* input, Output* output) {
+inline void requantize(const RequantizeParams& params, const Input* input, Output* output) {
     for (int32_t i = 0; i < params.count; ++i) {
+        const uint32_t difference = static_cast<uint32_t>(input[i]) - static_cast<uint32_t>(params.input_zero_point);
         const int32_t scaled =
-            MultiplyByQuantizedMultiplier(input[i] - params.input_zero_point, params.multiplier, params.shift);
-        output[i] = static_cast<Output>(Clamp(scaled + params.output_zero_point, std::numeric_limits<Output>::min(),
-                                              std::numeric_limits<Output>::max()));
+            MultiplyByQuantizedMultiplier(static_cast<int32_t>(difference), params.multiplier, params.shift);
+        const uint32_t moved = static_cast<uint32_t>(scaled) + static_cast<uint32_t>(params.output_zero_point);
+        output[i] = static_cast<Output>(
+            Clamp(static_cast<int32_t>(moved), std::numeric_limits<Output>::min(), std::numeric_limits<Output>::max()));
     }
 }
 
-inline void requantize_int8_int8(const RequantizeParams& params, const int8_t* input, int8_t* output) {
-    Requantize(params, input, output);
-}
-
-inline void requantize_int8_uint8(const RequantizeParams& params, const int8_t* input, uint8_t* output) {
-    Requantize(params, input, output);
-}
-
-inline void requantize_uint8_int8(const RequantizeParams& params, const uint8_t* input, int8_t* output) {
-    Requantize(params, input, output);
-}
-
-inline void requantize_int8_int16(const RequantizeParams& params, const int8_t* input, int16_t* output) {
-    Requantize(params, input, output);
-}
-
-inline void requantize_int16_int8(const RequantizeParams& params, const int16_t* input, int8_t* output) {
-    Requantize(params, input, output);
-}
-
-inline void requantize_int16_int16(const RequantizeParams& params, const int16_t* input, int16_t* output) {
-    Requantize(params, input, output);
-}
-
-// The product of a 24-bit scale and a difference of at most 17 bits is rounded once, exactly like TFLM's, which
-// multiplies in double. Must equal TFLM: Dequantize in reference/dequantize.h.
+// The product of a scale of 24 bits and a difference of at most 17 is rounded once, exactly as TFLM's, which multiplies
+// in double. Must equal TFLM: Dequantize in reference/dequantize.h.
 template <typename T>
 inline void Dequantize(const QuantizeParams& params, const T* input, float* output) {
     for (int32_t i = 0; i < params.count; ++i) {

@@ -10,8 +10,11 @@ from single_op import OpSpec, TensorSpec, build
 
 pytestmark = pytest.mark.compiler
 
-ZERO_POINTS = {"int8": (-128, 0, 127), "uint8": (0, 128, 255), "int16": (0, -32768, 32767)}
-PAIRS = [("int8", "int8"), ("int8", "uint8"), ("uint8", "int8"), ("int8", "int16"), ("int16", "int8")]
+ZERO_POINTS = {"int8": (-128, 0, 127), "uint8": (0, 128, 255), "int16": (0, -32768, 32767), "int32": (0, -9, 70000)}
+PAIRS = [
+    *(("int8", "int8"), ("int8", "uint8"), ("uint8", "int8"), ("int8", "int16"), ("int16", "int8")),
+    *(("int16", "int16"), ("int8", "int32"), ("int16", "int32"), ("int32", "int8"), ("int32", "int16")),
+]
 SCALES = [(0.1, 0.1), (0.1, 0.03), (0.25, 0.5), (0.001, 7.0), (3.0, 0.001), (1e-9, 1.0), (1e-11, 1.0)]
 
 

@@ -3,11 +3,11 @@
 from typing import Any
 
 from ...errors import UnsupportedModel
-from ..ir import DType, Graph, KernelCall, Op, Params, Read, Write
+from ..ir import DType, Graph, KernelCall, Op, Params, Read, Tensor, Write
 from ..operator import Operator, portable
 from ._elementwise import check_quantized, rescale
 from ._order import elementwise
-from ._quantized import check_arity, check_present, check_shape, describe
+from ._quantized import check_arity, check_present, check_shape, describe, multiplier_and_shift
 
 TYPES = (
     "float32 to int8",
@@ -16,8 +16,12 @@ TYPES = (
     "int8 to uint8",
     "uint8 to int8",
     "int8 to int16",
+    "int8 to int32",
     "int16 to int8",
     "int16",
+    "int16 to int32",
+    "int32 to int8",
+    "int32 to int16",
 )
 
 
@@ -34,7 +38,7 @@ def check(op: Op, graph: Graph) -> None:
     check_quantized(op, output)
     if source.dtype is not DType.FLOAT32:
         check_quantized(op, source)
-        rescale(op, source.scale / output.scale, largest=_largest(source.dtype))
+        _rescale(op, source, output)
 
 
 def call(op: Op, graph: Graph) -> KernelCall:
@@ -47,24 +51,27 @@ def call(op: Op, graph: Graph) -> KernelCall:
         fields |= {"scale": output.scale, "zero_point": output.zero_point}
         function = f"quantize_{output.dtype.value}"
         return KernelCall("quantize.h", function, (Params("QuantizeParams", fields),), arguments)
-    multiplier, shift = rescale(op, source.scale / output.scale, largest=_largest(source.dtype))
+    multiplier, shift = _rescale(op, source, output)
     fields |= {
         "input_zero_point": source.zero_point,
         "multiplier": multiplier,
         "shift": shift,
         "output_zero_point": output.zero_point,
     }
-    function = f"requantize_{source.dtype.value}_{output.dtype.value}"
-    return KernelCall("quantize.h", function, (Params("RequantizeParams", fields),), arguments)
+    return KernelCall("quantize.h", "requantize", (Params("RequantizeParams", fields),), arguments)
 
 
 def _types(source: DType, output: DType) -> str:
     return source.value if source is output else f"{source.value} to {output.value}"
 
 
-def _largest(dtype: DType) -> int:
-    """The largest difference between an integer of this type and a zero point."""
-    return int(2 ** (8 * dtype.bytes) - 1)
+def _rescale(op: Op, source: Tensor, output: Tensor) -> tuple[int, int]:
+    """Multiplier and shift from one scale to the other. Raises UnsupportedModel where integers of 8 or 16 bits could
+    overflow; those of 32 bits wrap around."""
+    factor = source.scale / output.scale
+    if source.dtype is DType.INT32:
+        return multiplier_and_shift(op, factor)
+    return rescale(op, factor, largest=2 ** (8 * source.dtype.bytes) - 1)
 
 
 OPERATOR = Operator(
