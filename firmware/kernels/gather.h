@@ -68,4 +68,23 @@ inline void gather_nd(const GatherNdParams<Depth>& p, const void* input, const I
     }
 }
 
+//   size    rows of the table
+//   picked  positions
+//   depth   numbers of a row
+struct EmbeddingLookupParams {
+    int32_t size, picked, depth;
+    float scale;
+};
+
+// Rows of integers, symmetrically quantized, as real numbers. Must equal TFLM: EvalHybrid in
+// micro/kernels/embedding_lookup.cc.
+inline void embedding_lookup_int8_float32(const EmbeddingLookupParams& p, const int8_t* table, const int32_t* positions,
+                                          float* output) {
+    for (int32_t i = 0; i < p.picked; ++i) {
+        const int32_t position = positions[i];
+        const int8_t* row = table + (position < 0 ? 0 : position >= p.size ? p.size - 1 : position) * p.depth;
+        for (int32_t j = 0; j < p.depth; ++j) *output++ = p.scale * static_cast<float>(row[j]);
+    }
+}
+
 }  // namespace kerf

@@ -54,6 +54,14 @@ def embedding_lookup(rng: Generator, dtype: str) -> list[OpSpec]:
     return [OpSpec("EMBEDDING_LOOKUP", [where, tensor(table, dtype)], [tensor([count, *table[1:]], dtype)])]
 
 
+def widening_lookup(rng: Generator, dtype: str) -> list[OpSpec]:
+    (op,) = embedding_lookup(rng, dtype)
+    where, table = op.inputs
+    assert table is not None
+    table = TensorSpec(table.shape, dtype, 0.037)
+    return [OpSpec(op.kind, [where, table], [TensorSpec(op.outputs[0].shape, "float32")])]
+
+
 def dynamic_update_slice(rng: Generator, dtype: str, width: str = "int32") -> list[OpSpec]:
     """Positions of any size: what lies outside is clamped."""
     shape = sizes(rng, 1, 5)
@@ -81,6 +89,7 @@ TFLM: dict[str, Any] = {
     "GATHER": (gather, ("int8", "float32")),
     "GATHER_ND": (gather_nd, ("int8", "float32")),
     "EMBEDDING_LOOKUP": (embedding_lookup, ("int8", "float32")),
+    "EMBEDDING_LOOKUP as float32": (widening_lookup, ("int8",)),
 }
 LITERT: dict[str, Any] = {
     "DYNAMIC_UPDATE_SLICE": (dynamic_update_slice, ("int64", "uint8")),
