@@ -65,31 +65,31 @@ alignas(16) uint8_t kerf_arena[64];
 }
 
 // 0 CONV_2D + RESHAPE 'conv + flatten' -> int8 [1, 4, 4, 2]
+static constexpr Conv2DInt8Params step0_conv_params = {
+    /*batches=*/1,
+    /*input_height=*/6,
+    /*input_width=*/6,
+    /*input_depth=*/1,
+    /*filter_height=*/3,
+    /*filter_width=*/3,
+    /*filter_depth=*/1,
+    /*output_height=*/4,
+    /*output_width=*/4,
+    /*output_depth=*/2,
+    /*stride_height=*/1,
+    /*stride_width=*/1,
+    /*dilation_height=*/1,
+    /*dilation_width=*/1,
+    /*padding_top=*/0,
+    /*padding_left=*/0,
+    /*input_offset=*/128,
+    /*output_offset=*/-128,
+    /*activation_min=*/-128,
+    /*activation_max=*/127,
+};
 static void step0_conv() {
-    static constexpr Conv2DInt8Params params = {
-        /*batches=*/1,
-        /*input_height=*/6,
-        /*input_width=*/6,
-        /*input_depth=*/1,
-        /*filter_height=*/3,
-        /*filter_width=*/3,
-        /*filter_depth=*/1,
-        /*output_height=*/4,
-        /*output_width=*/4,
-        /*output_depth=*/2,
-        /*stride_height=*/1,
-        /*stride_width=*/1,
-        /*dilation_height=*/1,
-        /*dilation_width=*/1,
-        /*padding_top=*/0,
-        /*padding_left=*/0,
-        /*input_offset=*/128,
-        /*output_offset=*/-128,
-        /*activation_min=*/-128,
-        /*activation_max=*/127,
-    };
     conv_2d_int8(
-        params,
+        step0_conv_params,
         reinterpret_cast<const int8_t*>(kerf_arena + 16),
         kerf_constant_step0_conv_weights,
         kerf_constant_step0_conv_bias,
@@ -99,19 +99,19 @@ static void step0_conv() {
 }
 
 // 1 FULLY_CONNECTED 'dense' -> int8 [1, 3]
+static constexpr FullyConnectedInt8Params step1_dense_params = {
+    /*batches=*/1,
+    /*input_depth=*/32,
+    /*output_depth=*/3,
+    /*input_offset=*/128,
+    /*filter_offset=*/0,
+    /*output_offset=*/4,
+    /*activation_min=*/-128,
+    /*activation_max=*/127,
+};
 static void step1_dense() {
-    static constexpr FullyConnectedInt8Params params = {
-        /*batches=*/1,
-        /*input_depth=*/32,
-        /*output_depth=*/3,
-        /*input_offset=*/128,
-        /*filter_offset=*/0,
-        /*output_offset=*/4,
-        /*activation_min=*/-128,
-        /*activation_max=*/127,
-    };
     fully_connected_int8(
-        params,
+        step1_dense_params,
         reinterpret_cast<const int8_t*>(kerf_arena + 0),
         kerf_constant_step1_dense_weights,
         nullptr,

@@ -122,7 +122,7 @@ class _Printer:
         """A step's function: its params, the checks of its scratch sizes, and the kernel call."""
         function = f"step{number}_{cpp_text.identifier(step.ops[0].name)}"
         call, output = step.call, self.graph.tensors[step.output]
-        params = [f"params{i + 1 if i else ''}" for i in range(len(call.params))]
+        params = [f"{function}_params{i + 1 if i else ''}" for i in range(len(call.params))]
         template = [*(params if call.constexpr_params else ()), *map(str, call.template)]
         bracket = f"<{', '.join(template)}>" if template else ""
         passed = [] if call.constexpr_params else params
