@@ -23,6 +23,7 @@ MAY_IMPORT = {
     "visible": set(),
     "crash": set(),
     "registry": set(),
+    "options": {"registry"},
     "installed": set(),
     "ports": {"installed", "registry", "render"},
     "models": {"registry"},
@@ -328,6 +329,7 @@ def test_operators_are_known_by_their_modules_alone(path: Path) -> None:
 # default, and PlatformIO's frameworks of the same name.
 NAMES_REGISTERED = {
     "values": {"aot"},
+    "options": {"aot"},
     "doctor": {"cortexm", "qemu"},
     "runtimes._tflm_library": {"arduino", "espidf"},
 }
