@@ -61,6 +61,19 @@ class Program:
 
 
 @dataclass(frozen=True)
+class Symbols:
+    """The C names of the constants and the arena, and the macros in front of their declarations, which tell the linker
+    where to place them. The default is that of the bench firmware."""
+
+    prefix: str = "kerf"
+    constant_attribute: str = ""
+    arena_attribute: str = ""
+
+
+OWN_SYMBOLS = Symbols()
+
+
+@dataclass(frozen=True)
 class Sources:
     """What a runtime adds to a project: ``files`` (path → contents), and ``options`` of platformio.ini, which are
     appended to the target's.
@@ -100,7 +113,9 @@ class Runtime(Protocol):
     def why_not(self, graph: Graph, target: Target) -> tuple[Refusal, ...]:
         """Every reason why a file's graph, before any pass, cannot run on the target; () if `compile` accepts it."""
 
-    def sources(self, program: Program, target: Target, arena: Arena, *, mode: str) -> Sources:
+    def sources(
+        self, program: Program, target: Target, arena: Arena, *, mode: str, symbols: Symbols = OWN_SYMBOLS
+    ) -> Sources:
         """The project's sources, byte for byte the same for the same arguments and kerf version."""
 
     def library(self, target: Target) -> str:

@@ -14,7 +14,7 @@ from ..graph.plan import plan
 from ..graph.schedule import GOALS, schedule
 from ..render import render
 from ..values import Target
-from . import Program, Reported, Sources, _descriptor
+from . import OWN_SYMBOLS, Program, Reported, Sources, Symbols, _descriptor
 
 SUMMARY = "the model compiled ahead of time to plain C++: no interpreter, no library, no heap"
 
@@ -53,9 +53,9 @@ def why_not(graph: Graph, target: Target) -> tuple[Refusal, ...]:
         return (Refusal(None, str(error)), *check.why_not(graph))
 
 
-def sources(program: Program, target: Target, arena: Arena, *, mode: str) -> Sources:
-    """src/model.cpp; the project adds the kernel headers that it includes."""
-    return Sources(files(program, mode=mode), kernels(program))
+def sources(program: Program, target: Target, arena: Arena, *, mode: str, symbols: Symbols = OWN_SYMBOLS) -> Sources:
+    """src/model.cpp; the package adds the kernel headers that it includes."""
+    return Sources(files(program, mode=mode, symbols=symbols), kernels(program))
 
 
 def library(target: Target) -> str:
@@ -78,14 +78,14 @@ def kernels(program: Program) -> str:
     return "+".join(program.schedule.variants) or "none"
 
 
-def files(program: Program, *, mode: str) -> Mapping[str, bytes]:
+def files(program: Program, *, mode: str, symbols: Symbols = OWN_SYMBOLS) -> Mapping[str, bytes]:
     """src/model.cpp, which implements firmware/model/model.h; path → contents.
 
     Byte for byte the same for the same model and kerf version.
     """
     graph, memory, scheduled = program.graph, program.plan, program.schedule
     assert memory is not None and scheduled is not None
-    printer = _Printer(graph, memory)
+    printer = _Printer(graph, memory, symbols)
     steps = [printer.step(number, step) for number, step in enumerate(scheduled.steps)]
     states = [printer.state(tensor) for tensor in graph.states]
     text = render(
@@ -98,6 +98,7 @@ def files(program: Program, *, mode: str) -> Mapping[str, bytes]:
             arena_bytes=memory.arena_bytes,
             op_count=len(scheduled.steps),
         ),
+        symbols=symbols,
         headers=sorted({header for step in scheduled.steps for header in (step.call.header, *step.call.headers)}),
         constants=printer.constants,
         steps=steps,
@@ -112,8 +113,8 @@ def files(program: Program, *, mode: str) -> Mapping[str, bytes]:
 class _Printer:
     """Turns steps into template values and collects the constants that they use."""
 
-    def __init__(self, graph: Graph, plan: Plan) -> None:
-        self.graph, self.plan = graph, plan
+    def __init__(self, graph: Graph, plan: Plan, symbols: Symbols) -> None:
+        self.graph, self.plan, self.symbols = graph, plan, symbols
         self.constants: list[dict[str, Any]] = []
         self.names: dict[int, str] = {}  # tensor → its constant
         self.taken: set[str] = set()
@@ -174,7 +175,7 @@ class _Printer:
         function = f"step{number}_{cpp_text.identifier(step.ops[0].name)}"
         if isinstance(argument, Scratch):
             placement = self.plan.scratch[number, next(scratch)]
-            return f"kerf_arena + {placement.offset}" if placement.bytes else "nullptr"
+            return f"{self.symbols.prefix}_arena + {placement.offset}" if placement.bytes else "nullptr"
         if isinstance(argument, Constant):
             what = f"{argument.suffix} of {step.kind} {cpp_text.comment(step.name)}"
             return self._constant(self._unused(f"{function}_{argument.suffix}"), argument.data, what)
@@ -214,12 +215,12 @@ class _Printer:
                 "bytes": data.nbytes,
             }
         )
-        return f"kerf_constant_{name}"
+        return f"{self.symbols.prefix}_constant_{name}"
 
     def _arena(self, tensor: Tensor, *, const: bool = False, cast: bool = True) -> str:
         """A pointer to a tensor in the arena; with ``cast``, of the tensor's element type."""
         placement = self.plan.tensors[tensor.index]
-        address = f"kerf_arena + {placement.offset}"
+        address = f"{self.symbols.prefix}_arena + {placement.offset}"
         if not cast:
             return address
         return f"reinterpret_cast<{'const ' if const else ''}{cpp_text.cpp_type(tensor.dtype.value)}*>({address})"

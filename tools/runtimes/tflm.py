@@ -15,7 +15,7 @@ from ..graph.ir import DType, Graph, Op, Tensor
 from ..graph.passes.variables import resolve, variables
 from ..render import render
 from ..values import Target
-from . import Program, Reported, Sources, _descriptor, _tflm_library
+from . import OWN_SYMBOLS, Program, Reported, Sources, Symbols, _descriptor, _tflm_library
 from ._tflm_support import INTERPRETER, LIBRARIES, Library, adder, kernel, table
 
 SUMMARY = "TFLite Micro's interpreter with the vendor's kernels, from a published library"
@@ -94,7 +94,7 @@ def _check_numbers(op: Op, graph: Graph) -> None:
         )
 
 
-def sources(program: Program, target: Target, arena: Arena, *, mode: str) -> Sources:
+def sources(program: Program, target: Target, arena: Arena, *, mode: str, symbols: Symbols = OWN_SYMBOLS) -> Sources:
     """src/model.cpp, which holds the model as data for firmware/tflm, and the library's build files."""
     package = _tflm_library.package(target)
     graph = program.graph
@@ -113,6 +113,7 @@ def sources(program: Program, target: Target, arena: Arena, *, mode: str) -> Sou
         model_lines=list(cpp_text.array_lines(np.frombuffer(program.tflite, np.uint8))),
         arena_comment=textwrap.wrap(arena.origin, 116),
         arena_bytes=arena.bytes,
+        symbols=symbols,
         tensor_count=len(graph.tensors),
         ops=[_op_output(op, _shown(op, graph)) for op in graph.ops],
         registrations=registrations(graph),
