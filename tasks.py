@@ -252,6 +252,23 @@ def render(ask: Any, out: str, force: bool, json: bool) -> None:
     report.show_rows([describe.rendered(rendered.project, str(rendered.directory))], json)
 
 
+@kerf_task(
+    FIRMWARE,
+    format=("", f"what builds your program: {', '.join(n for n in registry.names('packages') if n != 'bench')}"),
+    out=("", "the folder to write (default: under build/)"),
+    name=("", "what every function and file is named after (default: the model's name)"),
+    force=(False, "overwrite files that have changed since kerf wrote them"),
+)
+def export(ask: Any, format: str, out: str, name: str, force: bool, json: bool) -> None:
+    """Package the model as a library for a program of your own, behind a C header."""
+    from tools import pipeline, report
+    from tools.report import describe
+
+    made = pipeline.export(ask, progress(), format, Path(out) if out else None, name, force=force)
+    is_measured = made.library.record is not None
+    report.show_rows([describe.exported(made.project, made.library.name, str(made.directory), is_measured)], json)
+
+
 @kerf_task(FIRMWARE)
 def build(ask: Any, json: bool) -> None:
     """Build the firmware with PlatformIO and compare its sizes with the board's limits."""

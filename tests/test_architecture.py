@@ -20,7 +20,10 @@ STAGES: dict[str, tuple[str, tuple[str, str]]] = {
         ("Program", "kernel calls in order, and where each tensor lies in memory"),
     ),
     "sources": ("runtimes render cpp_text", ("Sources", "the model as C++ behind firmware/model/model.h")),
-    "project": ("packages write", ("Project", "all files that PlatformIO takes, with the bench around the model")),
+    "project": (
+        "packages write",
+        ("Project", "the model with the bench around it, or as a library for a program of the user's own"),
+    ),
     "firmware": ("build ports", ("Image", "the linked ELF, and how much flash and RAM it takes")),
     "run": (
         "bench link protocol faults diagnosis sizing transports boards boards.flash boards.monitor",

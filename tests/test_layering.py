@@ -100,7 +100,7 @@ MAY_IMPORT = {
         "cpp_text",
     },
     "render": set(),
-    "packages": {"runtimes", "ports", "registry", "render", "files", "cpp_text"},
+    "packages": {"graph.ir", "runtimes", "ports", "registry", "render", "files", "cpp_text"},
     "write": {"packages", "files"},
     "targets": {"cores", "registry", "transports"},
     "build": {"files", "child", "installed", "ports"},
@@ -326,11 +326,13 @@ def test_operators_are_known_by_their_modules_alone(path: Path) -> None:
 
 
 # Where runtimes, emulators, ports and packages may be called by name, besides their own modules: what the demo takes by
-# default, and PlatformIO's frameworks of the same name.
+# default, PlatformIO itself, and its frameworks of the same name.
 NAMES_REGISTERED = {
     "values": {"aot"},
     "options": {"aot"},
-    "doctor": {"cortexm", "qemu"},
+    "build": {"platformio"},
+    "packages.platformio": {"arduino"},
+    "doctor": {"cortexm", "qemu", "platformio"},
     "runtimes._tflm_library": {"arduino", "espidf"},
 }
 REGISTERED = {

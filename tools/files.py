@@ -120,11 +120,13 @@ def own_digest(*parts: str) -> str:
 
 
 def pack(entries: Mapping[str, bytes]) -> bytes:
-    """A zip file (uncompressed, fixed dates) with these entries in this order."""
+    """A zip file (uncompressed, fixed dates, all files readable) with these entries in this order."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         for name, data in entries.items():
-            archive.writestr(zipfile.ZipInfo(name, _EPOCH), data)
+            entry = zipfile.ZipInfo(name, _EPOCH)
+            entry.external_attr = 0o644 << 16
+            archive.writestr(entry, data)
     return buffer.getvalue()
 
 

@@ -182,7 +182,7 @@ class Identity:
 
 @dataclass(frozen=True)
 class Project:
-    """A PlatformIO project, not yet on disk: relative path → contents.
+    """A package of a model, not yet on disk: relative path → contents. `bench` makes a PlatformIO project.
 
     ``op_labels`` are (name, kind) of the operators in the order in which the firmware reports their times.
     ``kernels`` names the kernels, unless the linked firmware has functions whose names start with a key of

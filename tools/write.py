@@ -44,7 +44,11 @@ def write(project: Project, directory: Path, *, force: bool = False) -> Written:
 
 def _write(project: Project, directory: Path, force: bool) -> Written:
     manifest = directory / MANIFEST
-    known = _known(files.read_json(manifest))
+    earlier = files.read_json(manifest)
+    known = _known(earlier)
+    if known is not None and earlier.get("format") != json.loads(project.files[MANIFEST]).get("format"):
+        what = f"an export for {earlier['format']}" if earlier.get("format") else "a project of `inv render`"
+        raise BuildError(f"{directory} holds {what}; choose another folder for --out, or remove this one")
     if known is None:
         if directory.exists() and any(not _partial(path) for path in directory.iterdir()):
             raise BuildError(f"{directory} is not empty and not a kerf project; choose an empty folder for --out")

@@ -100,6 +100,14 @@ def test_a_runtime(checkout: Path) -> None:
     assert "copy" in ran
 
 
+@pytest.mark.skipif(shutil.which("make") is None, reason="needs make: sudo apt-get install make")
+def test_a_package(checkout: Path) -> None:
+    (exported,) = follow("add-a-package.md", checkout)
+    assert "reshape" in exported
+    made = subprocess.run(["make", "-C", checkout / "made", "check"], capture_output=True, text=True)
+    assert re.search(r"^PASS: reshape, 10 samples", made.stdout, re.M), made.stdout + made.stderr
+
+
 def test_an_emulator(checkout: Path) -> None:
     doctor, ran = follow("add-an-emulator.md", checkout)
     assert re.search(r"ok +env\b", doctor)

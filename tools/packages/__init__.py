@@ -1,72 +1,52 @@
 """One module per package format, found by file name: a model's sources in the form that a build system expects.
 
-Each module implements Package. `bench` is the PlatformIO project that gets measured: the model and kerf's bench.
+`bench` is the PlatformIO project that is measured: the model with the bench around it. The others are formats: the same
+model as a library for the user's own program, behind a C header.
 """
 
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
-from .. import __version__, registry
-from ..runtimes import Program, Sources
-from ..values import Project, Target
+from .. import registry
+from ..errors import UnknownName, UsageError
+from ..values import Project
+from ._library import Library, check_name, reference, symbols
+from ._model import MANIFEST, Model
 
-MANIFEST = "manifest.json"
-
-
-@dataclass(frozen=True, eq=False)
-class Model:
-    """What every package is made from: a model compiled for ``runtime``, and its sources for ``target``."""
-
-    program: Program
-    sources: Sources
-    target: Target
-    runtime: str
-    mode: str
-    arena_bytes: int
-
-    def manifest(self) -> dict[str, Any]:
-        """The part of manifest.json that all packages share; each adds its own fields."""
-        graph = self.program.graph
-        return {
-            "kerf": __version__,
-            "model": graph.name,
-            "mode": self.mode,
-            "model_sha256": graph.sha256,
-            "model_bytes": graph.model_bytes,
-            "runtime": self.runtime,
-            "target": self.target.name,
-            "kernels": self.sources.kernels,
-        }
-
-    def project(self, files: Mapping[str, bytes], build: str = "") -> Project:
-        """A Project of this model with these files."""
-        graph, sources = self.program.graph, self.sources
-        return Project(
-            files=dict(sorted(files.items())),
-            model=graph.name,
-            mode=self.mode,
-            model_sha256=graph.sha256,
-            model_bytes=graph.model_bytes,
-            runtime=self.runtime,
-            target=self.target.name,
-            kernels=sources.kernels,
-            arena_bytes=self.arena_bytes,
-            op_labels=self.program.labels,
-            kernel_symbols=sources.kernel_symbols,
-            library=sources.library,
-            core=self.target.core.name,
-            build=build,
-        )
+__all__ = [
+    "MANIFEST",
+    "Format",
+    "Library",
+    "Model",
+    "Package",
+    "check_name",
+    "export",
+    "find",
+    "find_format",
+    "formats",
+    "known",
+    "reference",
+    "symbols",
+]
 
 
 class Package(Protocol):
-    """The interface of each module in this folder."""
+    """The interface of a module in this folder that makes a project to be measured."""
 
     SUMMARY: str
 
     def project(self, model: Model) -> Project:
         """All files, including the manifest. The same arguments and the same kerf give the same bytes."""
+
+
+class Format(Protocol):
+    """The interface of a module in this folder that makes a library."""
+
+    SUMMARY: str
+
+    def place(self, library: Library) -> Mapping[str, bytes]:
+        """All files except the manifest. The same arguments and the same kerf give the same bytes."""
 
 
 def known() -> tuple[str, ...]:
@@ -78,3 +58,31 @@ def find(name: str) -> Package:
     """A package by name; UnknownName if there is none."""
     package: Package = registry.find("packages", name, "package")
     return package
+
+
+def formats() -> tuple[str, ...]:
+    """Names of the packages that are a Format, sorted."""
+    return tuple(name for name in known() if hasattr(find(name), "place"))
+
+
+def find_format(name: str) -> Format:
+    """A format by name; UsageError for an empty name, UnknownName if there is none of this name."""
+    if not name:
+        raise UsageError(f"--format says what builds your program: give one of {', '.join(formats())}")
+    if name not in formats():
+        raise UnknownName("format", name, formats())
+    made: Format = registry.find("packages", name, "format")
+    return made
+
+
+def export(name: str, library: Library) -> Project:
+    """The library in the named format, with a manifest of what it was made from."""
+    manifest = {
+        **library.model.manifest(),
+        "format": name,
+        "name": library.name,
+        "arena_bytes": library.model.arena_bytes,
+        "record": library.record,
+    }
+    contents = {MANIFEST: (json.dumps(manifest, indent=2) + "\n").encode(), **find_format(name).place(library)}
+    return library.model.project(contents)

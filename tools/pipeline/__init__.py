@@ -3,6 +3,7 @@
     train → compress → quantize     origin.py      which model and data the user means → Quantized
     → compile → render → build      firmware.py    → a PlatformIO project → firmware, on its board
     → run → record                  runs.py        the test set through it → Measurement, report
+                                    export.py      the same sources as a library for a user's own program
 
     choices.py resolves the names in a Request to a runtime, a target and a serial line. places.py defines the layout of
     build/ and keeps concurrent kerf processes from writing to the same folder:
@@ -21,6 +22,7 @@ Each function first brings the earlier stages up to date, then runs its own. No 
 from .budgets import check as check_budgets
 from .budgets import require as require_budgets
 from .choices import RUNTIMES, Choice, Interpreter, Line, choose
+from .export import Exported, export
 from .firmware import (
     Built,
     Compiled,
@@ -42,6 +44,7 @@ __all__ = [
     "Built",
     "Choice",
     "Compiled",
+    "Exported",
     "Failure",
     "Interpreter",
     "Line",
@@ -56,6 +59,7 @@ __all__ = [
     "compare",
     "compile",
     "compress",
+    "export",
     "flash",
     "inspect",
     "monitor",

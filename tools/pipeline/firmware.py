@@ -21,7 +21,7 @@ from ..oracle import interpreter
 from ..packages import Model, bench
 from ..progress import Progress
 from ..report import viewer
-from ..runtimes import Program
+from ..runtimes import OWN_SYMBOLS, Program, Symbols
 from ..transports import Transport
 from ..values import Identity, Image, Project, Quantized, Request, Target
 from . import places
@@ -182,18 +182,24 @@ def _render(compiled: Compiled, progress: Progress, arena: Arena | None = None) 
 
     ``arena`` overrides the arena known for the model.
     """
+    return Rendered(compiled, bench.project(model_of(compiled, progress, arena)))
+
+
+def model_of(
+    compiled: Compiled, progress: Progress, arena: Arena | None = None, symbols: Symbols = OWN_SYMBOLS
+) -> Model:
+    """The sources that every package is made of; raises and warns as `_render` does."""
     ask, target, runtime = compiled.choice.ask, compiled.choice.target, compiled.choice.runtime
-    graph, program, mode = compiled.graph, compiled.program, compiled.quantized.mode
+    program, mode = compiled.program, compiled.quantized.mode
     arena = arena or _known_arena(compiled)
     if arena is None:
-        arena = interpreter.estimate(compiled.quantized, graph)
+        arena = interpreter.estimate(compiled.quantized, program.graph)
         progress.warn(
             "the arena is an upper bound until `inv build` or `inv run` finds the smallest one in an emulator"
         )
     platformio.check_fits(arena.bytes, program.constants_bytes, target)
-    sources = runtime.sources(program, target, arena, mode=mode)
-    project = bench.project(Model(program, sources, target, ask.runtime, mode, arena.bytes))
-    return Rendered(compiled, project)
+    sources = runtime.sources(program, target, arena, mode=mode, symbols=symbols)
+    return Model(program, sources, target, ask.runtime, mode, arena.bytes)
 
 
 def render_to_disk(
@@ -228,14 +234,14 @@ def _write(
 ) -> Rendered:
     """Writes the project. The caller must hold the folder's lock, as for all functions that take a written project."""
     written = write.write(rendered.project, directory, force=force)
-    _warn_of_changes(written, directory, progress, force=force, is_own=is_own)
+    warn_of_changes(written, directory, progress, force=force, is_own=is_own)
     platformio.bootstrap(progress)  # so that a plain `pio run` in the folder also works
     what = f"{rendered.project.runtime} for {rendered.target.name}"
     progress.say(f"rendered {what}: {directory} ({written.changed or 'no'} files changed)")
     return replace(rendered, directory=directory)
 
 
-def _warn_of_changes(written: write.Written, directory: Path, progress: Progress, *, force: bool, is_own: bool) -> None:
+def warn_of_changes(written: write.Written, directory: Path, progress: Progress, *, force: bool, is_own: bool) -> None:
     """Warns about edited files, and about files in the build that kerf did not write."""
     if written.edited and force:
         own = "; to keep edits, render your own copy with `inv render --out DIR`" if is_own else ""

@@ -125,6 +125,20 @@ def rendered(project: Project, directory: str) -> Row:
     }
 
 
+def exported(project: Project, name: str, directory: str, is_measured: bool) -> Row:
+    """Where the library is, and whether its README has figures."""
+    return {
+        "name": name,
+        "model": project.model,
+        "mode": project.mode,
+        "runtime": project.runtime,
+        "target": project.target,
+        "arena_bytes": project.arena_bytes,
+        "measured": is_measured,
+        "path": directory,
+    }
+
+
 def image(value: Image, target: Target) -> Row:
     """Flash and RAM against the target's limits; the stack is only known after a run."""
     flash, ram = value.flash_bytes["total"], value.static_bytes + value.arena_bytes

@@ -1,0 +1,96 @@
+"""The CMake project: its test, its installation, two models in one program, a cross compiler."""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from elftools.elf.elffile import ELFFile
+from run_cmake import GENERATOR, NEEDED, cmake, configure, ctest
+
+pytestmark = NEEDED
+
+PROGRAM = """
+#include <stdio.h>
+#include <flatten.h>
+#include <flatten_check.h>
+#include <stream.h>
+#include <stream_check.h>
+
+static uint32_t now;
+static uint32_t tick(void) { return now += 50; }
+static void show(const char *line) { puts(line); }
+
+int main(void) {
+    int failed = 0;
+    for (int i = 0; i < 2; ++i) failed += flatten_check(tick, show) + stream_check(tick, show);
+    return failed;
+}
+"""
+
+
+@pytest.mark.parametrize("target", ["host", "stm32f4"])
+def test_its_own_test_passes(export, tmp_path: Path, target: str) -> None:
+    """Kernels for the DSP extension compute the same without it."""
+    configure(export("flatten", "cmake", target), tmp_path)
+    cmake("--build", tmp_path)
+    assert "PASS: flatten, 10 samples" in ctest(tmp_path)
+
+
+@pytest.mark.parametrize("way", ["add_subdirectory", "find_package"])
+def test_two_models_in_one_program(export, tmp_path: Path, way: str) -> None:
+    """A program in C, with both ways to take a library."""
+    lines = ["cmake_minimum_required(VERSION 3.16)", "project(app C CXX)", "add_executable(app main.c)"]
+    for model in ("flatten", "stream"):
+        folder = export(model, "cmake")
+        if way == "find_package":
+            configure(folder, tmp_path / model)
+            cmake("--build", tmp_path / model)
+            cmake("--install", tmp_path / model, "--prefix", tmp_path / "installed")
+            lines.append(f"find_package({model} CONFIG REQUIRED)")
+        else:
+            lines.append(f"add_subdirectory({folder} {model})")
+        lines.append(f"target_link_libraries(app {model}::{model})")
+    app = tmp_path / "app"
+    app.mkdir()
+    (app / "CMakeLists.txt").write_text("\n".join(lines) + "\n")
+    (app / "main.c").write_text(PROGRAM)
+    configure(app, app / "build", f"-DCMAKE_PREFIX_PATH={tmp_path / 'installed'}")
+    cmake("--build", app / "build")
+    done = subprocess.run([app / "build" / "app"], capture_output=True, text=True)
+    passed = [f"PASS: {model}, 10 samples, 50 us each" for model in ("flatten", "stream")]
+    assert (done.returncode, done.stdout.splitlines()) == (0, passed * 2)
+
+
+@pytest.mark.emulator
+@pytest.mark.skipif(shutil.which("arm-none-eabi-g++") is None, reason="needs arm-none-eabi-g++")
+@pytest.mark.parametrize(("target", "core"), [("stm32f4", "cortex-m4"), ("mps3-an547", "cortex-m55")])
+def test_it_is_compiled_for_a_microcontroller(export, tmp_path: Path, target: str, core: str) -> None:
+    flags = f"-mcpu={core} -mthumb -mfloat-abi=hard{' -mfpu=fpv4-sp-d16' if core == 'cortex-m4' else ''}"
+    toolchain = tmp_path / "toolchain.cmake"
+    toolchain.write_text(
+        "set(CMAKE_SYSTEM_NAME Generic)\nset(CMAKE_SYSTEM_PROCESSOR arm)\n"
+        "set(CMAKE_C_COMPILER arm-none-eabi-gcc)\nset(CMAKE_CXX_COMPILER arm-none-eabi-g++)\n"
+        f'set(CMAKE_C_FLAGS_INIT "{flags}")\nset(CMAKE_CXX_FLAGS_INIT "{flags} -Wall -Wextra -Werror")\n'
+        "set(CMAKE_TRY_COMPILE_TARGET_TYPE STATIC_LIBRARY)\n"
+    )
+    folder = export("flatten", "cmake", target)
+    cmake("-S", folder, "-B", tmp_path / "build", *GENERATOR, f"-DCMAKE_TOOLCHAIN_FILE={toolchain}")
+    cmake("--build", tmp_path / "build")
+    subprocess.run(["arm-none-eabi-ar", "x", "build/libflatten.a"], cwd=tmp_path, check=True)
+    objects = list(tmp_path.glob("*.o*"))
+    assert len(objects) == 1
+    with objects[0].open("rb") as stream:
+        assert ELFFile(stream)["e_machine"] == "EM_ARM"
+    names = subprocess.run(["arm-none-eabi-nm", objects[0]], capture_output=True, text=True, check=True).stdout
+    assert ("helium" if core == "cortex-m55" else "ConvBlockAssembly") in names
+
+
+@pytest.mark.emulator
+@pytest.mark.skipif(shutil.which("arm-none-eabi-g++") is None, reason="needs arm-none-eabi-g++")
+def test_the_wrong_core_is_said(export, tmp_path: Path) -> None:
+    folder = export("flatten", "cmake", "mps3-an547")
+    command = ["arm-none-eabi-g++", "-mcpu=cortex-m4", "-mthumb", "-std=c++17", f"-I{folder / 'include'}", "-c"]
+    done = subprocess.run([*command, folder / "src" / "flatten.cpp"], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode != 0
+    assert "was exported for cortex-m55: compile it with -mcpu=cortex-m55" in done.stderr

@@ -1,0 +1,91 @@
+"""The ESP-IDF component and the Zephyr module: their CMake files and examples, with stand-ins for the SDKs."""
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+from run_cmake import NEEDED, cmake, configure
+
+pytestmark = NEEDED
+VENDOR = Path(__file__).parent / "vendor"
+# SDK → its functions, of which the files of an export make an executable `check`.
+STAND_INS = {
+    "espidf": """
+function(idf_component_register)
+    cmake_parse_arguments(A "" "" "SRCS;INCLUDE_DIRS;REQUIRES" ${{ARGN}})
+    set(COMPONENT_LIB ${{kind}} PARENT_SCOPE)
+    if(kind STREQUAL check)
+        add_executable(check ${{A_SRCS}} {main})
+        if(NOT A_REQUIRES STREQUAL "{folder_name};esp_timer")
+            message(FATAL_ERROR "it requires ${{A_REQUIRES}}")
+        endif()
+        target_link_libraries(check component)
+    else()
+        add_library(component STATIC ${{A_SRCS}})
+        target_include_directories(component PUBLIC ${{A_INCLUDE_DIRS}})
+    endif()
+endfunction()
+set(kind component)
+add_subdirectory({folder} component)
+set(kind check)
+add_subdirectory({folder}/examples/check/main check)
+""",
+    "zephyr": """
+macro(zephyr_library_named name)
+    set(library ${{name}})
+    add_library(${{name}} STATIC)
+endmacro()
+macro(zephyr_library_sources)
+    target_sources(${{library}} PRIVATE ${{ARGN}})
+endmacro()
+macro(zephyr_library_compile_options)
+    target_compile_options(${{library}} PRIVATE ${{ARGN}})
+endmacro()
+macro(zephyr_include_directories)
+    include_directories(${{ARGN}})
+    target_include_directories(${{library}} PUBLIC ${{ARGN}})
+endmacro()
+set(CONFIG_FLATTEN_MODEL y)
+set(CONFIG_STREAM_MODEL y)
+add_subdirectory({folder}/zephyr module)
+add_executable(check {folder}/samples/check/src/main.c)
+target_link_libraries(check {model})
+""",
+}
+
+
+@pytest.mark.parametrize("model", ["flatten", "stream"])
+@pytest.mark.parametrize("sdk", STAND_INS)
+def test_the_check_passes(export, tmp_path: Path, sdk: str, model: str) -> None:
+    folder = export(model, sdk)
+    main = tmp_path / "main.c"
+    main.write_text("void app_main(void);\nint main(void) { app_main(); return 0; }\n")
+    stand_ins = STAND_INS[sdk].format(folder=folder, folder_name=folder.name, main=main, model=model)
+    (tmp_path / "CMakeLists.txt").write_text(
+        "cmake_minimum_required(VERSION 3.16)\nproject(stand_in C CXX)\n"
+        f"set(CMAKE_CXX_STANDARD 17)\ninclude_directories({VENDOR})\n{stand_ins}"
+    )
+    configure(tmp_path, tmp_path / "build")
+    cmake("--build", tmp_path / "build")
+    program = next(path for path in (tmp_path / "build").rglob("check") if path.is_file())
+    said = subprocess.run([program], capture_output=True, text=True, check=True).stdout
+    assert said == f"PASS: {model}, 10 samples, 50 us each\n"
+
+
+def test_the_manifest_of_the_component(export) -> None:
+    """What ESP-IDF's component manager wants: a semantic version, text in quotes, a range of ESP-IDF's versions."""
+    lines = (export("flatten", "espidf") / "idf_component.yml").read_text().splitlines()
+    assert re.fullmatch(r'version: "\d+\.\d+\.\d+(\+[0-9a-f]{8})?"', lines[0])
+    assert re.fullmatch(r'description: "[^"\\]+"', lines[1])
+    assert lines[2:] == ["dependencies:", '  idf: ">=5.0"']
+
+
+def test_the_manifest_of_the_module(export) -> None:
+    """The folders that it names hold what Zephyr looks for there."""
+    folder = export("flatten", "zephyr")
+    lines = (folder / "zephyr" / "module.yml").read_text().splitlines()
+    assert lines == ["name: flatten", "build:", "  cmake: zephyr", "  kconfig: zephyr/Kconfig"]
+    assert (folder / "zephyr" / "CMakeLists.txt").is_file() and (folder / "zephyr" / "Kconfig").is_file()
+    assert "CONFIG_FLATTEN_MODEL=y" in (folder / "samples" / "check" / "prj.conf").read_text().splitlines()
+    assert "config FLATTEN_MODEL" in (folder / "zephyr" / "Kconfig").read_text().splitlines()

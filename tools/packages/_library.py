@@ -1,0 +1,223 @@
+"""A model for programs of the user's own: a C header, one source and a check, which every export format places."""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .. import __version__, cpp_text
+from ..errors import UsageError
+from ..graph.ir import DType, Graph, Tensor
+from ..render import render
+from ..runtimes import Symbols
+from ..values import Vectors
+from . import _amalgam, _firmware, _readme
+from ._model import Model
+
+MAX_SAMPLES = 10  # of the reference vectors are exported …
+MAX_SAMPLE_BYTES = 32 * 1024  # … or fewer, for they are in the flash of whoever runs the check
+TOLERANCE = 1e-4  # of a sample's largest output, as in the bench
+
+# The names of headers that a program includes from elsewhere: <name>.h would be found in their place.
+_HEADERS = frozenset(
+    """
+    arduino assert complex ctype endian errno fcntl features fenv inttypes iso646 limits locale malloc math memory poll
+    pthread sched sdkconfig semaphore setjmp signal stdalign stdarg stdatomic stdbool stddef stdint stdio stdlib string
+    strings tgmath threads time uchar unistd wchar wctype wprogram
+    """.split()  # noqa: SIM905 - one per line would be a page
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Library:
+    """A model under the C identifier ``name``.
+
+    ``vectors`` are the samples that the check runs. ``record`` is the measurement of the same sources, as in
+    build/measurements.jsonl; None without one.
+    """
+
+    model: Model
+    name: str
+    vectors: Vectors
+    record: Mapping[str, Any] | None
+
+    @property
+    def graph(self) -> Graph:
+        return self.model.program.graph
+
+    @property
+    def version(self) -> str:
+        """Semantic, with the model's SHA-256 as the build."""
+        return f"1.0.0+{self.graph.sha256[:8]}"
+
+    @property
+    def summary(self) -> str:
+        """One line of ASCII."""
+        return f"The model {cpp_text.comment(self.graph.name)} ({self.model.mode}) as plain C++ behind a C header."
+
+    def header(self) -> bytes:
+        """<name>.h."""
+        return self._render("header.h.j2")
+
+    def source(self) -> bytes:
+        """<name>.cpp: the kernels and the model as they are measured, and what makes them C."""
+        sources = self.model.sources
+        model = _amalgam.amalgamate(_firmware.model(sources), "src/model.cpp")
+        return self._render(
+            "source.cpp.j2", model=model.rstrip(), needs_core="<arm_mve.h>" in model, needs_cpp17="<auto " in model
+        )
+
+    def check(self) -> bytes:
+        """<name>_check.h: reference vectors, and the function that runs them."""
+        vectors = self.vectors
+        inputs = [{**port, "samples": _samples(a)} for port, a in zip(self._inputs, vectors.inputs, strict=True)]
+        outputs = [
+            {**port, "samples": _samples(a), "limits": _limits(a)}
+            for port, a in zip(self._outputs, vectors.expected, strict=True)
+        ]
+        return self._render(
+            "check.h.j2",
+            inputs=inputs,
+            outputs=outputs,
+            has_limits=any(port["limits"] for port in outputs),
+            ports=[*({**port, "limits": []} for port in inputs), *outputs],
+            samples=vectors.samples,
+            oracle=vectors.oracle,
+            tolerance=f"{TOLERANCE:g}",
+        )
+
+    def text(self, template: str, **values: Any) -> bytes:
+        """A format's own file, from templates/export."""
+        return self._render(template, **values)
+
+    def notes(self, how: str) -> Mapping[str, bytes]:
+        """README.md, which says ``how`` to use it and what was measured, and LICENSE.txt."""
+        measured = _readme.figures(self.model.target.name, self.record)
+        return {
+            "README.md": self._render("README.md.j2", how=how, measured=measured),
+            "LICENSE.txt": self._render("LICENSE.txt.j2"),
+        }
+
+    @property
+    def _inputs(self) -> list[dict[str, Any]]:
+        return [self._port("input", number, i) for number, i in enumerate(self.graph.inputs)]
+
+    @property
+    def _outputs(self) -> list[dict[str, Any]]:
+        return [self._port("output", number, i) for number, i in enumerate(self.graph.outputs)]
+
+    def _port(self, kind: str, number: int, index: int) -> dict[str, Any]:
+        tensor = self.graph.tensors[index]
+        part = f"{kind}{number or ''}"
+        limits = np.iinfo(tensor.dtype.value) if tensor.dtype.value.startswith(("int", "uint")) else None
+        return {
+            "part": part,
+            "name": f"{self.name}_{part}",
+            "macro": f"{self.name}_{part}".upper(),
+            "comment": f"{cpp_text.comment(tensor.name)}, {tensor.dtype.value} {list(tensor.shape)}",
+            "type": cpp_text.cpp_type(tensor.dtype.value),
+            "count": tensor.elements,
+            "shape": tensor.shape or (1,),
+            "is_numeric": _is_real(tensor),
+            "scale": _decimal(tensor.scale) if _is_quantized(tensor) else "",
+            "zero_point": tensor.zero_point if _is_quantized(tensor) else 0,
+            "least": limits.min if limits else 0,
+            "most": limits.max if limits else 0,
+        }
+
+    def _render(self, template: str, **values: Any) -> bytes:
+        graph, model = self.graph, self.model
+        inputs, outputs = self._inputs, self._outputs
+        scores = graph.tensors[graph.outputs[0]]
+        labels = self.vectors.classes if len(self.vectors.classes) == scores.elements else ()
+        goal = f" --optimize {model.program.goal}" if model.program.goal else ""
+        common = {
+            "name": self.name,
+            "macro": self.name.upper(),
+            "version": __version__,
+            "library_version": self.version,
+            "summary": self.summary,
+            "model_comment": cpp_text.comment(graph.name),
+            "options": f"--mode {model.mode} --runtime {model.runtime} --target {model.target.name}{goal}",
+            "sha256": graph.sha256,
+            "core": model.target.core.name,
+            "arena_bytes": f"{model.arena_bytes}",
+            "constants_bytes": f"{model.program.constants_bytes}",
+            "inputs": inputs,
+            "outputs": outputs,
+            "ports": [*inputs, *outputs],
+            "quantizes": any(port["is_numeric"] and port["scale"] for port in inputs),
+            "keeps_state": bool(graph.states),
+            "classes": [cpp_text.string_literal(label) for label in labels],
+            "has_best_class": _is_real(scores) and scores.elements > 1,
+        }
+        return render(f"export/{template}", **{**common, **values}).encode()
+
+
+def symbols(name: str) -> Symbols:
+    """How the sources of a model are named that is exported as ``name``."""
+    macro = name.upper()
+    return Symbols(name, f"{macro}_WEIGHTS_ATTRIBUTE ", f"{macro}_ARENA_ATTRIBUTE ")
+
+
+def check_name(name: str) -> None:
+    """Raises UsageError for what cannot begin the names of functions and of files."""
+    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9]*(_[A-Za-z0-9]+)*", name) or cpp_text.identifier(name) != name:
+        raise UsageError(
+            f"--name {name} cannot begin the names of C functions: take letters, digits and single underscores, a "
+            f"letter first, at most {cpp_text.MAX_IDENTIFIER} of them and no keyword"
+        )
+    if name.lower() in _HEADERS:
+        raise UsageError(f"--name {name} would hide the system's header {name}.h: choose another --name")
+
+
+def reference(vectors: Vectors) -> Vectors:
+    """As many of the samples as a program can hold beside the model: at least one, at most MAX_SAMPLES."""
+    each = sum(array[0].nbytes for array in (*vectors.inputs, *vectors.expected))
+    return vectors.spread(max(1, min(MAX_SAMPLES, MAX_SAMPLE_BYTES // max(each, 1))))
+
+
+def _is_quantized(tensor: Tensor) -> bool:
+    quantization = tensor.quantization
+    has_scale = quantization is not None and not quantization.per_channel and tensor.scale != 0.0
+    return has_scale and tensor.dtype in (DType.INT8, DType.UINT8, DType.INT16)
+
+
+def _is_real(tensor: Tensor) -> bool:
+    """Whether its values stand for real numbers."""
+    return _is_quantized(tensor) or tensor.dtype is DType.FLOAT32
+
+
+def _decimal(value: float) -> str:
+    """A C literal of exactly this float32, for readers too: nine digits are enough."""
+    number = np.float32(value)
+    if not np.isfinite(number):
+        return "NAN" if np.isnan(number) else "-INFINITY" if number < 0 else "INFINITY"
+    text = f"{number:.9g}"
+    return f"{text}f" if set(text) & set(".e") else f"{text}.0f"
+
+
+def _samples(array: npt.NDArray[Any]) -> list[list[str]]:
+    """The lines of an initializer for each sample."""
+    return [list(_lines(sample)) for sample in array]
+
+
+def _lines(values: npt.NDArray[Any]) -> Iterator[str]:
+    if values.dtype != np.float32:
+        yield from cpp_text.array_lines(values)
+        return
+    texts = [_decimal(value) for value in values.ravel()]
+    for start in range(0, len(texts), 8):
+        yield ", ".join(texts[start : start + 8]) + ","
+
+
+def _limits(expected: npt.NDArray[Any]) -> list[str]:
+    """How far each sample's output may be from what is expected; nothing for integers, which must be equal."""
+    if expected.dtype != np.float32:
+        return []
+    flat = np.abs(expected.reshape(len(expected), -1))
+    largest = np.where(np.isfinite(flat), flat, 0).max(axis=1, initial=0.0)
+    return list(_lines((TOLERANCE * largest).astype(np.float32)))

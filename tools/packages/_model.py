@@ -1,0 +1,57 @@
+"""What every package is made of."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from .. import __version__
+from ..runtimes import Program, Sources
+from ..values import Project, Target
+
+MANIFEST = "manifest.json"
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """What every package is made of: a model compiled for ``runtime``, and the sources that ``target`` runs it with."""
+
+    program: Program
+    sources: Sources
+    target: Target
+    runtime: str
+    mode: str
+    arena_bytes: int
+
+    def manifest(self) -> dict[str, Any]:
+        """What a package's manifest.json says of the model; a package adds what it knows besides."""
+        graph = self.program.graph
+        return {
+            "kerf": __version__,
+            "model": graph.name,
+            "mode": self.mode,
+            "model_sha256": graph.sha256,
+            "model_bytes": graph.model_bytes,
+            "runtime": self.runtime,
+            "target": self.target.name,
+            "kernels": self.sources.kernels,
+        }
+
+    def project(self, files: Mapping[str, bytes], build: str = "") -> Project:
+        """The model as a Project of these files."""
+        graph, sources = self.program.graph, self.sources
+        return Project(
+            files=dict(sorted(files.items())),
+            model=graph.name,
+            mode=self.mode,
+            model_sha256=graph.sha256,
+            model_bytes=graph.model_bytes,
+            runtime=self.runtime,
+            target=self.target.name,
+            kernels=sources.kernels,
+            arena_bytes=self.arena_bytes,
+            op_labels=self.program.labels,
+            kernel_symbols=sources.kernel_symbols,
+            library=sources.library,
+            core=self.target.core.name,
+            build=build,
+        )

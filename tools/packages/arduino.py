@@ -1,0 +1,30 @@
+"""A library for the Arduino IDE and arduino-cli, as a folder and as the .zip that the IDE installs.
+
+https://docs.arduino.cc/arduino-cli/library-specification
+"""
+
+from collections.abc import Mapping
+
+from .. import files
+from ._library import Library
+
+SUMMARY = "an Arduino library: a folder, and the .zip of it that the IDE installs"
+
+
+def place(library: Library) -> Mapping[str, bytes]:
+    """<name>.zip and what it holds, the folder <name>."""
+    name = library.name
+    how = (
+        f"Arduino IDE: Sketch > Include Library > Add .ZIP Library > {name}.zip, then File > Examples > {name}.\n"
+        f"With arduino-cli: `arduino-cli lib install --zip-path {name}.zip`. Your sketch needs `#include <{name}.h>`."
+    )
+    folder = {
+        "library.properties": library.text("arduino/library.properties.j2"),
+        f"src/{name}.h": library.header(),
+        f"src/{name}_check.h": library.check(),
+        f"src/{name}.cpp": library.source(),
+        f"examples/{name}_check/{name}_check.ino": library.text("sketch.ino.j2"),
+        **library.notes(how),
+    }
+    placed = {f"{name}/{path}": data for path, data in sorted(folder.items())}
+    return {**placed, f"{name}.zip": files.pack(placed)}

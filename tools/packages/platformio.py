@@ -1,0 +1,43 @@
+"""A library for PlatformIO: a folder that a project of the user's lists in lib_deps."""
+
+import json
+from collections.abc import Mapping
+
+from ._library import Library
+
+SUMMARY = "a PlatformIO library: a folder for lib_deps"
+# Kernels are measured with -O2. Boards whose framework has another standard or optimization keep it for their own code.
+_FLAGS = ["-O2", "-std=gnu++17", "-ffp-contract=off"]
+_UNFLAGS = ["-Os", *(f"-std=gnu++{year}" for year in ("11", "14", "1y", "1z"))]
+
+
+def place(library: Library) -> Mapping[str, bytes]:
+    """The library's folder."""
+    name = library.name
+    how = (
+        f"Add `lib_deps = symlink://path/to/{name}` to your platformio.ini, and `#include <{name}.h>` in C or C++.\n"
+        "examples/arduino is a program for boards with the Arduino framework, examples/stdio for all that have printf."
+    )
+    manifest = {
+        "name": name,
+        "version": library.version,
+        "description": library.summary,
+        "keywords": "machine learning, tinyml",
+        "headers": f"{name}.h",
+        "frameworks": "*",
+        "platforms": "*",
+        "build": {"flags": _FLAGS, "unflags": _UNFLAGS},
+        "examples": [
+            {"name": "arduino", "base": "examples/arduino", "files": ["main.cpp"]},
+            {"name": "stdio", "base": "examples/stdio", "files": ["main.c"]},
+        ],
+    }
+    return {
+        "library.json": (json.dumps(manifest, indent=2) + "\n").encode(),
+        f"src/{name}.h": library.header(),
+        f"src/{name}_check.h": library.check(),
+        f"src/{name}.cpp": library.source(),
+        "examples/arduino/main.cpp": b"#include <Arduino.h>\n\n" + library.text("sketch.ino.j2"),
+        "examples/stdio/main.c": library.text("main.c.j2"),
+        **library.notes(how),
+    }

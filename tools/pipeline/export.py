@@ -1,0 +1,74 @@
+"""The same sources that are measured, as a library for a program of the user's own."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .. import compress, cpp_text, packages, write
+from ..errors import UsageError
+from ..packages import Library, Model, bench
+from ..progress import Progress
+from ..report import records
+from ..values import Project, Request
+from . import places
+from .choices import choose
+from .firmware import compile_choice, model_of, warn_of_changes
+from .origin import is_path
+
+
+@dataclass(frozen=True, eq=False)
+class Exported:
+    """A library on disk."""
+
+    library: Library
+    project: Project
+    directory: Path
+
+
+def export(
+    ask: Request, progress: Progress, format: str, out: Path | None = None, name: str = "", force: bool = False
+) -> Exported:
+    """The model as a library in the folder ``out``, or under build/.
+
+    ``format`` is one of packages.formats(); every symbol begins with ``name``, which is the model's without one.
+    ``force`` writes over what has been changed in the folder since.
+    """
+    packages.find_format(format)
+    choice = choose(ask)
+    name = name or default_name(ask.model)
+    packages.check_name(name)
+    if needed := choice.runtime.library(choice.target):
+        raise UsageError(
+            f"runtime {ask.runtime} is not exported yet, because {needed} and its compiler flags would have to be in "
+            "your build: export with --runtime aot, or start from the project that `inv render` makes"
+        )
+    compiled = compile_choice(choice, progress)
+    measured = _record(model_of(compiled, progress), progress)
+    model = model_of(compiled, progress, symbols=packages.symbols(name))
+    library = Library(model, name, packages.reference(compiled.quantized.vectors), measured)
+    project = packages.export(format, library)
+    directory = out or compiled.quantized.path.parent / "-".join((format, ask.runtime, ask.target))
+    with places.locked(directory, progress, f"exporting {name}"):
+        written = write.write(project, directory, force=force)
+    warn_of_changes(written, directory, progress, force=force, is_own=out is None)
+    progress.say(f"exported {name}: {directory} ({written.changed or 'no'} files changed)")
+    return Exported(library, project, directory)
+
+
+def default_name(model: str) -> str:
+    """The name of a model or of its file as a C identifier: digits+sparse0.8 becomes digits_sparse0_8."""
+    base = compress.parse(model)[0]
+    stem = Path(base).stem if is_path(base) else base
+    return cpp_text.identifier(stem + model[len(base) :])
+
+
+def _record(model: Model, progress: Progress) -> dict[str, Any] | None:
+    """The newest measurement of these sources, on a real board if there is one; None if they were not measured.
+
+    The firmware that was measured says itself which build it is.
+    """
+    build = bench.project(model).build
+    found = [m for m in records.load(places.records(), progress.warn) if m.device and m.device["build"] == build]
+    if not found:
+        return None
+    return records.to_json(next((m for m in reversed(found) if m.emulator is None), found[-1]))
