@@ -44,15 +44,7 @@ def write(project: Project, directory: Path, *, force: bool = False) -> Written:
 
 def _write(project: Project, directory: Path, force: bool) -> Written:
     manifest = directory / MANIFEST
-    earlier = files.read_json(manifest)
-    known = _known(earlier)
-    if known is not None and earlier.get("format") != json.loads(project.files[MANIFEST]).get("format"):
-        what = f"an export for {earlier['format']}" if earlier.get("format") else "a project of `inv render`"
-        raise BuildError(f"{directory} holds {what}; choose another folder for --out, or remove this one")
-    if known is None:
-        if directory.exists() and any(not _partial(path) for path in directory.iterdir()):
-            raise BuildError(f"{directory} is not empty and not a kerf project; choose an empty folder for --out")
-        known = {}
+    known = check(directory, json.loads(project.files[MANIFEST]).get("format"))
     wanted = {name: files.sha256(data) for name, data in project.files.items() if name != MANIFEST}
     found = {name: _digest(directory / name) for name in sorted({*wanted, *known})}
     different = [name for name, digest in found.items() if digest != wanted.get(name)]
@@ -73,6 +65,23 @@ def _write(project: Project, directory: Path, force: bool) -> Written:
     if before:
         files.write(manifest, final)
     return Written(changed, edited, _foreign(directory, wanted))
+
+
+def check(directory: Path, format: str | None) -> Mapping[str, set[str]]:
+    """The digests of each file that an earlier project of this format has left there; None: `inv render` made it.
+
+    Raises BuildError, before anything is made, for a folder that holds something else.
+    """
+    earlier = files.read_json(directory / MANIFEST)
+    known = _known(earlier)
+    if known is None:
+        if directory.exists() and any(not _partial(path) for path in directory.iterdir()):
+            raise BuildError(f"{directory} is not empty and not a kerf project; choose an empty folder for --out")
+        return {}
+    if earlier.get("format") != format:
+        what = f"an export for {earlier['format']}" if earlier.get("format") else "a project of `inv render`"
+        raise BuildError(f"{directory} holds {what}; choose another folder for --out, or remove this one")
+    return known
 
 
 def _manifest(project: Project, more: Mapping[str, Any]) -> bytes:

@@ -34,6 +34,7 @@ def sentence(done: "subprocess.CompletedProcess[str]", code: int) -> str:
         (("quantize", "--mode", "int7"), "unknown mode 'int7'", "int8"),
         (("bench", "--modes", "int8,int7"), "unknown mode 'int7'", "all"),
         (("bench", "--modes", "all,int7"), "unknown mode 'int7'", "all"),
+        (("export", "--format", "conan"), "unknown format 'conan'", "cmake"),
         (("bench", "--models", "sine,digit+qat"), "unknown model 'digit'", "digits"),
     ],
 )
@@ -84,9 +85,23 @@ def test_a_model_larger_than_its_target(kerf, tmp_path: Path) -> None:
 
 def test_out_is_never_written_over_something_else(kerf, tmp_path: Path) -> None:
     (tmp_path / "thesis.txt").write_text("years of work")
-    text = sentence(kerf("render", "--model", str(FLATTEN), "--out", str(tmp_path)), 1)
-    assert "not empty" in text
+    for words in (("render",), ("export", "--format", "cmake")):
+        text = sentence(kerf(*words, "--model", str(FLATTEN), "--out", str(tmp_path)), 1)
+        assert "not empty" in text
     assert (tmp_path / "thesis.txt").read_text() == "years of work"
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        ((), "--format says what builds your program: give one of"),
+        (("--format", "cmake", "--name", "2fast"), "--name 2fast cannot begin the names of C functions"),
+        (("--format", "cmake", "--name", "math"), "--name math would hide the system's header math.h"),
+        (("--format", "cmake", "--runtime", "tflm"), "runtime tflm is not exported yet"),
+    ],
+)
+def test_an_export_that_cannot_be_made(kerf, words: tuple[str, ...], why: str) -> None:
+    assert why in sentence(kerf("export", "--model", str(FLATTEN), *words), 2)
 
 
 def test_data_belongs_to_a_model_of_your_own(kerf, tmp_path: Path) -> None:

@@ -26,6 +26,6 @@ def figures(target: str, record: Mapping[str, Any] | None) -> str:
     sentences.append(f"{record['mismatches']} of {record['samples']} samples differ from the reference")
     build = record["device"]["build"]
     return (
-        "; ".join(sentences)
+        ";\n".join(sentences)
         + f".\nThe record is in manifest.json; in kerf's build/measurements.jsonl it is the one of build {build}."
     )

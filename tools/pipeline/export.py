@@ -42,6 +42,8 @@ def export(
             f"runtime {ask.runtime} is not exported yet, because {needed} and its compiler flags would have to be in "
             "your build: export with --runtime aot, or start from the project that `inv render` makes"
         )
+    if out is not None:
+        write.check(out, format)  # before anything is trained for it
     compiled = compile_choice(choice, progress)
     measured = _record(model_of(compiled, progress), progress)
     model = model_of(compiled, progress, symbols=packages.symbols(name))
