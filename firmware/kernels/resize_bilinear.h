@@ -7,7 +7,7 @@
 
 namespace kerf {
 
-//   row_scale, column_scale  pixels of the input per pixel of the output; of int8 images in 1/1024
+//   row_scale, column_scale  pixels of the input per pixel of the output; of integers in 1/1024
 //   half_pixel_centers       pixels are at the middle of themselves, not at their upper left corner
 template <typename T>
 struct ResizeBilinearParams {
@@ -16,7 +16,7 @@ struct ResizeBilinearParams {
     T row_scale, column_scale;
     bool half_pixel_centers;
 };
-using ResizeBilinearInt8Params = ResizeBilinearParams<int32_t>;
+using ResizeBilinearIntegerParams = ResizeBilinearParams<int32_t>;
 using ResizeBilinearFloat32Params = ResizeBilinearParams<float>;
 
 namespace internal {
@@ -40,8 +40,8 @@ inline Between<float> PlaceBetween(int32_t position, float scale, bool half_pixe
     return {at, lower, std::min(static_cast<int32_t>(std::ceil(at)), size - 1)};
 }
 
-// Must equal TFLM: ResizeBilinear and ResizeBilinearInteger in reference/resize_bilinear.h; mix(row, column, four
-// pixels) is one channel.
+// Must equal TFLM, and LiteRT for int16: ResizeBilinear and ResizeBilinearInteger in reference/resize_bilinear.h;
+// mix(row, column, four pixels) is one channel.
 template <typename T, typename Params, typename Mix>
 inline void ResizeBilinear(const Params& p, const T* input, T* output, Mix mix) {
     for (int32_t batch = 0; batch < p.batches; ++batch) {
@@ -64,18 +64,30 @@ inline void ResizeBilinear(const Params& p, const T* input, T* output, Mix mix) 
 
 }  // namespace internal
 
-inline void resize_bilinear_int8(const ResizeBilinearInt8Params& params, const int8_t* input, int8_t* output) {
-    using internal::Between;
-    internal::ResizeBilinear(params, input, output, [](Between<int32_t> row, Between<int32_t> column) {
+namespace internal {
+
+// Sum holds 2^22 times an element.
+template <typename Sum, typename T>
+inline void ResizeBilinearInteger(const ResizeBilinearIntegerParams& params, const T* input, T* output) {
+    ResizeBilinear(params, input, output, [](Between<int32_t> row, Between<int32_t> column) {
         const int32_t down = row.at - 1024 * row.lower, across = column.at - 1024 * column.lower;
         const int32_t up = 1024 - down, back = 1024 - across;
-        // Weights below 2^11 each, so that the sum is one of 32 bits.
-        return [a = up * back, b = down * back, c = up * across, d = down * across](
-                   int32_t above_left, int32_t below_left, int32_t above_right, int32_t below_right) {
-            const int32_t sum = above_left * a + below_left * b + above_right * c + below_right * d;
-            return static_cast<int8_t>((sum + (sum > 0 ? 1 << 19 : -(1 << 19))) / (1 << 20));
+        return [a = up * back, b = down * back, c = up * across, d = down * across](Sum above_left, Sum below_left,
+                                                                                    Sum above_right, Sum below_right) {
+            const Sum sum = above_left * a + below_left * b + above_right * c + below_right * d;
+            return static_cast<T>((sum + (sum > 0 ? 1 << 19 : -(1 << 19))) / (1 << 20));
         };
     });
+}
+
+}  // namespace internal
+
+inline void resize_bilinear_int8(const ResizeBilinearIntegerParams& params, const int8_t* input, int8_t* output) {
+    internal::ResizeBilinearInteger<int32_t>(params, input, output);
+}
+
+inline void resize_bilinear_int16(const ResizeBilinearIntegerParams& params, const int16_t* input, int16_t* output) {
+    internal::ResizeBilinearInteger<int64_t>(params, input, output);
 }
 
 inline void resize_bilinear_float32(const ResizeBilinearFloat32Params& params, const float* input, float* output) {

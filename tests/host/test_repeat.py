@@ -177,6 +177,8 @@ LITERT = {
     "MIRROR_PAD": (mirror_pad, ("int16", "int32", "int64", "uint8")),
     "PADV2": (padv2, ("int64", "uint8")),
     "RESIZE_NEAREST_NEIGHBOR": (nearest, ("uint8",)),
+    "RESIZE_BILINEAR": (bilinear, ("int16",)),
+    "RESIZE_BILINEAR enlarged": (enlarged, ("int16",)),
 }
 CASES = generated(TFLM)
 LITERT_CASES = generated(LITERT)

@@ -12,7 +12,7 @@ from ._elementwise import check_not_empty, constant_indices
 from ._quantized import check_arity, check_present, check_rank, check_shape, check_types, describe
 from ._resize import Attributes, parser
 
-TYPES = ("int8", "float32")
+TYPES = ("int8", "int16", "float32")
 
 
 def check(op: Op, graph: Graph) -> None:
@@ -53,25 +53,25 @@ def call(op: Op, graph: Graph) -> KernelCall:
         "half_pixel_centers": op.attributes.half_pixel_centers,
     }
     kind = source.dtype.value
-    params = Params(f"ResizeBilinear{kind.capitalize()}Params", fields)
+    params = Params(f"ResizeBilinear{'Float32' if kind == 'float32' else 'Integer'}Params", fields)
     arguments = (Read(source.index), Write(output.index))
     return KernelCall("resize_bilinear.h", f"resize_bilinear_{kind}", (params,), arguments)
 
 
 def scale(a: Attributes, dtype: DType, before: int, after: int) -> Any:
-    """Pixels of the input per pixel of the output: float32, or of int8 images an int in 1/1024.
+    """Pixels of the input per pixel of the output: float32, or of integers an int in 1/1024.
 
     TFLM: ResizeBilinear and ResizeBilinearInteger in reference/resize_bilinear.h.
     """
     if a.align_corners and after > 1:
         before, after = before - 1, after - 1
-    return (1024 * before + after // 2) // after if dtype is DType.INT8 else np.float32(before) / np.float32(after)
+    return np.float32(before) / np.float32(after) if dtype is DType.FLOAT32 else (1024 * before + after // 2) // after
 
 
 def _last(a: Attributes, dtype: DType, before: int, after: int) -> int:
     """Where in the input the last pixel of the output is, rounded down."""
     step = scale(a, dtype, before, after)
-    if dtype is DType.INT8:
+    if dtype is not DType.FLOAT32:
         return int((after - 1) * step + (step // 2 - 512 if a.half_pixel_centers else 0)) // 1024
     at = np.float32(after - 1)
     half = np.float32(0.5)
