@@ -12,6 +12,7 @@
 #include <cstdint>
 
 #include "kernels/fixed_point.h"
+#include "kernels/float_products.h"
 #include "kernels/hybrid.h"
 #include "kernels/weights.h"
 #include "kernels/window.h"
@@ -101,37 +102,30 @@ inline void Conv2DFilters(const Params& p, const Input* input, const Weight* fil
                 const int32_t first_x = x + taps.first * p.dilation_width;
                 const int32_t first_input = (first_y * p.input_width + first_x) * p.input_depth;
                 int32_t first_filter = rows.first * filter_row + taps.first * p.filter_depth;
-                int32_t runs = taps.last - taps.first;
-                int32_t run = p.filter_depth;
+                Runs runs = {rows.last - rows.first,
+                             taps.last - taps.first,
+                             p.filter_depth,
+                             tap_step,
+                             row_step,
+                             p.filter_depth,
+                             filter_row};
                 if (rows_are_runs) {
-                    run *= runs;
-                    runs = 1;
+                    runs.length *= runs.count;
+                    runs.count = 1;
                 }
-                const auto for_each_run = [&](auto add) {
-                    int32_t row_input = first_input;
-                    int32_t row_filter = first_filter;
-                    for (int32_t row = rows.first; row < rows.last; ++row) {
-                        for (int32_t i = 0; i < runs; ++i) {
-                            add(input + row_input + i * tap_step, filters + row_filter + i * p.filter_depth);
-                        }
-                        row_input += row_step;
-                        row_filter += filter_row;
-                    }
-                };
                 int32_t channel = 0;
                 for (; channel + 4 <= channels; channel += 4) {
                     Sum sums[4] = {};
-                    for_each_run([&](const Input* in, const Weight* weights) {
-                        AddProductsToFour(sums, in, weights, filter_elements, run, product);
-                    });
-                    for (int32_t i = 0; i < 4; ++i) *output++ = finish(sums[i], first + channel + i);
+                    AddRunsToFour(sums, input + first_input, filters + first_filter, filter_elements, runs, product);
+                    output = FinishEach(sums, first + channel, output, finish);
                     first_filter += 4 * filter_elements;
                 }
                 for (; channel < channels; ++channel) {
                     Sum sum = 0;
-                    for_each_run([&](const Input* in, const Weight* weights) {
-                        sum = AddProducts(sum, in, weights, run, product);
-                    });
+                    ForEachRun(input + first_input, filters + first_filter, runs,
+                               [&](const Input* in, const Weight* weights) {
+                                   sum = AddProducts(sum, in, weights, runs.length, product);
+                               });
                     *output++ = finish(sum, first + channel);
                     first_filter += filter_elements;
                 }
@@ -171,11 +165,8 @@ inline void Conv2D(const Params& p, const Input* input, FiltersToWiden<Narrow> f
 template <typename Weights, typename Bias>
 inline void Conv2DFloat(const Conv2DFloat32Params& p, const float* input, Weights filter, Bias bias, bool has_bias,
                         float* output) {
-    Conv2D<float>(
-        p, input, filter, output, [](float in, float weight) { return in * weight; },
-        [=, low = p.activation_min, high = p.activation_max](float sum, int32_t channel) {
-            return Clamp(sum + (has_bias ? bias[channel] : 0.0f), low, high);
-        });
+    Conv2D<float>(p, input, filter, output, FloatProduct(),
+                  FloatFinish<Bias>{bias, has_bias, p.activation_min, p.activation_max});
 }
 
 // LiteRT multiplies a sum by the scales of weights and input in either of two orders.

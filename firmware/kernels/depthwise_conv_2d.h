@@ -12,6 +12,7 @@
 #include <cstdint>
 
 #include "kernels/fixed_point.h"
+#include "kernels/float_products.h"
 #include "kernels/hybrid.h"
 #include "kernels/weights.h"
 #include "kernels/window.h"
@@ -71,6 +72,7 @@ template <typename Sum, typename Params, typename Input, typename Weights, typen
           typename Finish>
 inline void DepthwiseConv2D(const Params& p, const Input* input, Weights filter, Output* output, Product product,
                             Finish finish) {
+    constexpr int32_t kTogether = kChannelsTogether<Weights, Product>;
     const int32_t output_depth = p.input_depth * p.depth_multiplier;
     const int32_t tap_step = p.dilation_width * p.input_depth;
     const int32_t row_step = p.dilation_height * p.input_width * p.input_depth;
@@ -89,35 +91,17 @@ inline void DepthwiseConv2D(const Params& p, const Input* input, Weights filter,
                 const int32_t first_input = (first_y * p.input_width + first_x) * p.input_depth;
                 const int32_t first_filter = rows.first * filter_row_step + taps.first * output_depth;
 
-                // The taps of a channel, one after the other: its input and its filter.
-                const auto for_each_tap = [&](int32_t input_channel, int32_t channel, auto add) {
-                    int32_t row_input = first_input + input_channel;
-                    int32_t row_filter = first_filter + channel;
-                    for (int32_t row = rows.first; row < rows.last; ++row) {
-                        const Input* in = input + row_input;
-                        Weights weight = filter + row_filter;
-                        for (int32_t tap = taps.first; tap < taps.last; ++tap) {
-                            add(in, weight);
-                            in += tap_step;
-                            weight += output_depth;
-                        }
-                        row_input += row_step;
-                        row_filter += filter_row_step;
-                    }
-                };
+                const Window window = {rows.last - rows.first, taps.last - taps.first, tap_step, row_step,
+                                       output_depth,           filter_row_step};
+                const Input* in = input + first_input;
+                Weights weights = filter + first_filter;
                 int32_t channel = 0;
                 if (p.depth_multiplier == 1) {
-                    // Four channels at a time, which are contiguous in input and filter.
-                    for (; channel + 4 <= output_depth; channel += 4) {
-                        Sum sum0 = 0, sum1 = 0, sum2 = 0, sum3 = 0;
-                        for_each_tap(channel, channel, [&](const Input* in, Weights weight) {
-                            sum0 += product(in[0], weight[0]);
-                            sum1 += product(in[1], weight[1]);
-                            sum2 += product(in[2], weight[2]);
-                            sum3 += product(in[3], weight[3]);
-                        });
-                        const Sum sums[4] = {sum0, sum1, sum2, sum3};
-                        for (int32_t i = 0; i < 4; ++i) *output++ = finish(sums[i], channel + i);
+                    // kTogether channels at a time, which are contiguous in input and filter.
+                    for (; channel + kTogether <= output_depth; channel += kTogether) {
+                        Sum sums[kTogether] = {};
+                        AddWindowOfEach(sums, in + channel, weights + channel, window, product);
+                        output = FinishEach(sums, channel, output, finish);
                     }
                 }
                 // The remaining channels, or all if depth_multiplier > 1: that many in a row then share their input.
@@ -128,10 +112,8 @@ inline void DepthwiseConv2D(const Params& p, const Input* input, Weights filter,
                         input_channel_end += p.depth_multiplier;
                         ++input_channel;
                     }
-                    Sum sum = 0;
-                    for_each_tap(input_channel, channel,
-                                 [&](const Input* in, Weights weight) { sum += product(*in, *weight); });
-                    *output++ = finish(sum, channel);
+                    *output++ =
+                        finish(AddWindow(Sum{0}, in + input_channel, weights + channel, window, product), channel);
                 }
             }
         }
@@ -142,11 +124,8 @@ inline void DepthwiseConv2D(const Params& p, const Input* input, Weights filter,
 template <typename Weights>
 inline void DepthwiseConv2DFloat(const DepthwiseConv2DFloat32Params& p, const float* input, Weights filter,
                                  Weights bias, bool has_bias, float* output) {
-    DepthwiseConv2D<float>(
-        p, input, filter, output, [](float in, float weight) { return in * weight; },
-        [=, low = p.activation_min, high = p.activation_max](float sum, int32_t channel) {
-            return Clamp(sum + (has_bias ? bias[channel] : 0.0f), low, high);
-        });
+    DepthwiseConv2D<float>(p, input, filter, output, FloatProduct(),
+                           FloatFinish<Weights>{bias, has_bias, p.activation_min, p.activation_max});
 }
 
 }  // namespace internal

@@ -12,6 +12,7 @@
 #include <cstdint>
 
 #include "kernels/fixed_point.h"
+#include "kernels/float_products.h"
 #include "kernels/hybrid.h"
 #include "kernels/weights.h"
 #include "kernels/window.h"
@@ -54,7 +55,7 @@ inline void FullyConnected(const Params& p, const Input* input, Weights filter, 
         for (; channel + 4 <= p.output_depth; channel += 4) {
             Sum sums[4] = {first, first, first, first};
             AddProductsToFour(sums, input, weights, p.input_depth, p.input_depth, product);
-            for (int32_t i = 0; i < 4; ++i) *output++ = finish(sums[i], channel + i);
+            output = FinishEach(sums, channel, output, finish);
             weights += 4 * p.input_depth;
         }
         for (; channel < p.output_depth; ++channel) {
@@ -69,10 +70,8 @@ template <typename Weights>
 inline void FullyConnectedFloat(const FullyConnectedFloat32Params& p, const float* input, Weights filter, Weights bias,
                                 bool has_bias, float* output) {
     FullyConnected<float>(
-        p, input, filter, output, [](const float*) { return 0.0f; }, [](float in, float weight) { return in * weight; },
-        [=, low = p.activation_min, high = p.activation_max](float sum, int32_t channel) {
-            return Clamp(sum + (has_bias ? bias[channel] : 0.0f), low, high);
-        });
+        p, input, filter, output, [](const float*) { return 0.0f; }, FloatProduct(),
+        FloatFinish<Weights>{bias, has_bias, p.activation_min, p.activation_max});
 }
 
 // quantize(values, count, quantized) quantizes one row of the input.

@@ -22,38 +22,128 @@ inline TapRange TapsInside(int32_t origin, int32_t input_size, int32_t filter_si
     return {first, std::min(last, filter_size)};
 }
 
+// sum + product(in, weight), for which a core may have a single instruction.
+template <typename Sum, typename Input, typename Weight, typename Product>
+inline Sum AddProduct(Sum sum, Input in, Weight weight, Product product) {
+    return sum + product(in, weight);
+}
+
 // sum + product(input[0], filter[0]) + product(input[1], filter[1]) + …, `count` products, added in this order.
 // Weights, here and below, walks over a filter: a pointer, or a class of weights.h.
 template <typename Sum, typename Input, typename Weights, typename Product>
 inline Sum AddProducts(Sum sum, const Input* input, Weights filter, int32_t count, Product product) {
     for (; count >= 4; count -= 4) {
-        sum += product(input[0], filter[0]);
-        sum += product(input[1], filter[1]);
-        sum += product(input[2], filter[2]);
-        sum += product(input[3], filter[3]);
+        sum = AddProduct(sum, input[0], filter[0], product);
+        sum = AddProduct(sum, input[1], filter[1], product);
+        sum = AddProduct(sum, input[2], filter[2], product);
+        sum = AddProduct(sum, input[3], filter[3], product);
         input += 4;
         filter += 4;
     }
-    for (; count > 0; --count) sum += product(*input++, *filter++);
+    for (; count > 0; --count) sum = AddProduct(sum, *input++, *filter++, product);
     return sum;
 }
 
-// Four sums at once over the same input, with filters that are `filter_step` elements apart.
+// Four sums at once over the same input, with filters that are `filter_step` elements apart. Not inlined, so that the
+// surrounding code does not take its registers.
 template <typename Sum, typename Input, typename Weights, typename Product>
-inline void AddProductsToFour(Sum (&sums)[4], const Input* input, Weights filter, int32_t filter_step, int32_t count,
-                              Product product) {
+[[gnu::noinline]] inline void AddProductsToFour(Sum (&sums)[4], const Input* input, Weights filter, int32_t filter_step,
+                                                int32_t count, Product product) {
     Sum sum0 = sums[0], sum1 = sums[1], sum2 = sums[2], sum3 = sums[3];
     Weights filter1 = filter + filter_step;
     Weights filter2 = filter1 + filter_step;
     Weights filter3 = filter2 + filter_step;
     for (const Input* end = input + count; input < end; ++input) {
         const Input element = *input;
-        sum0 += product(element, *filter++);
-        sum1 += product(element, *filter1++);
-        sum2 += product(element, *filter2++);
-        sum3 += product(element, *filter3++);
+        sum0 = AddProduct(sum0, element, *filter++, product);
+        sum1 = AddProduct(sum1, element, *filter1++, product);
+        sum2 = AddProduct(sum2, element, *filter2++, product);
+        sum3 = AddProduct(sum3, element, *filter3++, product);
     }
     sums[0] = sum0, sums[1] = sum1, sums[2] = sum2, sums[3] = sum3;
+}
+
+// Where a window lies in input and filter: rows of runs of `length` neighbours, with the elements from one run, or row,
+// to the next.
+struct Runs {
+    int32_t rows, count, length;
+    int32_t input_step, input_row_step;
+    int32_t filter_step, filter_row_step;
+};
+
+// Calls add(input, filter) for each run, in their order. Weights here and below is a pointer.
+template <typename Input, typename Weights, typename Add>
+inline void ForEachRun(const Input* input, Weights filter, const Runs& runs, Add add) {
+    for (int32_t row = runs.rows; row > 0; --row) {
+        for (int32_t i = 0; i < runs.count; ++i) add(input + i * runs.input_step, filter + i * runs.filter_step);
+        input += runs.input_row_step;
+        filter += runs.filter_row_step;
+    }
+}
+
+// AddProductsToFour() over every run.
+template <typename Sum, typename Input, typename Weights, typename Product>
+inline void AddRunsToFour(Sum (&sums)[4], const Input* input, Weights filter, int32_t filter_step, const Runs& runs,
+                          Product product) {
+    ForEachRun(input, filter, runs, [&](const Input* in, Weights weights) {
+        AddProductsToFour(sums, in, weights, filter_step, runs.length, product);
+    });
+}
+
+// Taps of a window over single channels: in input and filter, elements from one column, or row, to the next.
+struct Window {
+    int32_t rows, columns;
+    int32_t input_step, input_row_step;
+    int32_t filter_step, filter_row_step;
+};
+
+// sum + the products of a window, row by row.
+template <typename Sum, typename Input, typename Weights, typename Product>
+inline Sum AddWindow(Sum sum, const Input* input, Weights filter, const Window& window, Product product) {
+    for (int32_t row = window.rows; row > 0; --row) {
+        const Input* in = input;
+        Weights weight = filter;
+        for (int32_t column = window.columns; column > 0; --column) {
+            sum = AddProduct(sum, *in, *weight, product);
+            in += window.input_step;
+            weight += window.filter_step;
+        }
+        input += window.input_row_step;
+        filter += window.filter_row_step;
+    }
+    return sum;
+}
+
+// The same for each of neighbouring channels.
+template <typename Sum, typename Input, typename Weights, typename Product>
+inline void AddWindowOfEach(Sum (&sums)[4], const Input* input, Weights filter, const Window& window, Product product) {
+    Sum sum0 = sums[0], sum1 = sums[1], sum2 = sums[2], sum3 = sums[3];
+    for (int32_t row = window.rows; row > 0; --row) {
+        const Input* in = input;
+        Weights weight = filter;
+        for (int32_t column = window.columns; column > 0; --column) {
+            sum0 = AddProduct(sum0, in[0], weight[0], product);
+            sum1 = AddProduct(sum1, in[1], weight[1], product);
+            sum2 = AddProduct(sum2, in[2], weight[2], product);
+            sum3 = AddProduct(sum3, in[3], weight[3], product);
+            in += window.input_step;
+            weight += window.filter_step;
+        }
+        input += window.input_row_step;
+        filter += window.filter_row_step;
+    }
+    sums[0] = sum0, sums[1] = sum1, sums[2] = sum2, sums[3] = sum3;
+}
+
+// How many channels AddWindowOfEach() takes.
+template <typename Weights, typename Product>
+inline constexpr int32_t kChannelsTogether = 4;
+
+// finish() for neighbouring channels, of which `channel` is the first; returns where the next output goes.
+template <int32_t count, typename Sum, typename Output, typename Finish>
+inline Output* FinishEach(const Sum (&sums)[count], int32_t channel, Output* output, const Finish& finish) {
+    for (int32_t i = 0; i < count; ++i) *output++ = finish(sums[i], channel + i);
+    return output;
 }
 
 }  // namespace kerf

@@ -122,6 +122,11 @@ CASES = {
     },
     "float no bias": depthwise(50, "float32", bias_limit=None),
     "float depth multiplier": depthwise(51, "float32", depth=5, multiplier=3),
+    **{f"float {n} channels": depthwise(53, "float32", depth=n, fused="RELU6") for n in (8, 15, 21)},
+    "float dilation leaves no tap inside": depthwise(
+        54, "float32", size=(1, 1), depth=8, filter_size=(2, 2), dilation=(3, 3)
+    ),
+    "float dilated and strided": depthwise(55, "float32", size=(9, 8), depth=16, dilation=(2, 3), stride=(2, 1)),
     "float filter larger than the image": depthwise(52, "float32", size=(2, 3), filter_size=(5, 7)),
     **generated(40, "int8"),
     **generated(20, "float32"),
