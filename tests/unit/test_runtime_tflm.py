@@ -176,10 +176,13 @@ def test_every_type_of_the_matrix_is_one_that_models_have() -> None:
 
 
 def test_what_aot_can_run_in_int8_tflm_can_on_every_target() -> None:
+    """Except three operators that came to TFLM later."""
+    later = {"DYNAMIC_UPDATE_SLICE", "EMBEDDING_LOOKUP", "REVERSE_V2"}
     for kind in ops.known():
         if "int8" in ops.find(kind).types and not ops.find(kind).litert_alone:
             for library in _tflm_support.LIBRARIES:
-                assert {"int8", "any"} & set(library.types(kind)), (kind, library.title)
+                found = {"int8", "any"} & set(library.types(kind))
+                assert bool(found) != (kind in later and library is _tflm_support.CHIRALE), (kind, library.title)
 
 
 def test_the_table_of_types_says_which_library_has_what_not_all_have() -> None:
