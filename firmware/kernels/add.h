@@ -45,7 +45,8 @@ struct AddFloat32Params {
     float output_max;
 };
 
-template <int kSumBits, typename T>
+// kSign  1 to add the second operand, -1 to subtract it
+template <int kSumBits, int32_t kSign, typename T>
 inline void AddInteger(const AddInt8Params& params, const T* input1, const T* input2, T* output) {
     constexpr int32_t kOne = 1 << kSumBits;
     Broadcast(params, input1, input2, output, [&params](T a, T b) {
@@ -54,17 +55,24 @@ inline void AddInteger(const AddInt8Params& params, const T* input1, const T* in
         const int32_t scaled2 = MultiplyByQuantizedMultiplier((b + params.input2_offset) * kOne,
                                                               params.input2_multiplier, params.input2_shift);
         const int32_t sum =
-            MultiplyByQuantizedMultiplier(scaled1 + scaled2, params.output_multiplier, params.output_shift);
+            MultiplyByQuantizedMultiplier(scaled1 + kSign * scaled2, params.output_multiplier, params.output_shift);
         return static_cast<T>(Clamp(sum + params.output_offset, params.output_min, params.output_max));
     });
 }
 
 inline void add_int8(const AddInt8Params& params, const int8_t* input1, const int8_t* input2, int8_t* output) {
-    AddInteger<20>(params, input1, input2, output);
+    AddInteger<20, 1>(params, input1, input2, output);
 }
 
 inline void add_int16(const AddInt16Params& params, const int16_t* input1, const int16_t* input2, int16_t* output) {
-    AddInteger<15>(params, input1, input2, output);
+    AddInteger<15, 1>(params, input1, input2, output);
+}
+
+// Modulo 2^32. Must equal TFLM: reference_ops::Add and BroadcastAdd4DSlow in reference/add.h.
+inline void add_int32(const BroadcastParams& params, const int32_t* input1, const int32_t* input2, int32_t* output) {
+    Broadcast(params, input1, input2, output, [](int32_t a, int32_t b) {
+        return static_cast<int32_t>(static_cast<uint32_t>(a) + static_cast<uint32_t>(b));
+    });
 }
 
 inline void add_float32(const AddFloat32Params& params, const float* input1, const float* input2, float* output) {

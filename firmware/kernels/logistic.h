@@ -1,21 +1,10 @@
-// LOGISTIC: 1 / (1 + exp(-x)) of every element.
+// LOGISTIC: 1 / (1 + exp(-x)) of every element; the int8 kernel is a table (table.h).
 #pragma once
 
 #include <cmath>
 #include <cstdint>
 
 namespace kerf {
-
-struct LogisticParams {
-    int32_t count;
-};
-
-// `table[i]` is the output for the input i - 128, 256 entries. It is computed at lowering: exact, smaller than the code
-// it replaces, and only a few instructions per element. The output has scale 1/256 and zero point -128. It may share
-// the input's memory. Must equal TFLM: reference_integer_ops::Logistic in reference/integer_ops/logistic.h.
-inline void logistic_int8(const LogisticParams& params, const int8_t* input, const int8_t* table, int8_t* output) {
-    for (int32_t i = 0; i < params.count; ++i) output[i] = table[input[i] + 128];
-}
 
 //   multiplier, right_shift  input scale * 3 * 2^12, rounded: the input in steps of 1 / (24 * 2^9); multiplier below
 //   2^15
@@ -45,9 +34,13 @@ inline void logistic_int16(const LogisticInt16Params& params, const int16_t* inp
     }
 }
 
-// The output may share the input's memory. Beyond the bounds, the formula adds nothing in float32.
+struct LogisticFloat32Params {
+    int32_t count;
+};
+
+// The output may share the input's memory. The bounds are those outside of which the formula gains nothing in float32.
 // Must equal TFLM: reference_ops::Logistic<float> in reference/logistic.h, up to the C library's expf.
-inline void logistic_float32(const LogisticParams& params, const float* input, float* output) {
+inline void logistic_float32(const LogisticFloat32Params& params, const float* input, float* output) {
     constexpr float kUpper = 16.619047164916992188f;
     constexpr float kLower = -9.0f;
     for (int32_t i = 0; i < params.count; ++i) {

@@ -1,22 +1,19 @@
-// MEAN over any set of dimensions.
-//
-// The dimensions are given as up to three loops over those that are kept (the output, dense) and up to three over those
-// that are reduced, outermost first, with strides into the input in elements. Elements are summed in memory order. The
-// output may start where the input does: no element is overwritten before it is read.
+// MEAN over any set of dimensions, and SUM of integers: reduce.h says how dimensions arrive.
 #pragma once
 
 #include <cstdint>
 
 #include "kernels/fixed_point.h"
+#include "kernels/reduce.h"
 
 namespace kerf {
 
 //   zero_point_sum     count of reduced elements * input zero point, subtracted from a sum; below 2^30
-//   multiplier, shift  input scale / output scale / count
+//   multiplier, shift  input scale / output scale / count; SUM does not divide by the count
 //   output_zero_point  -128 … 127, added
 // Must equal TFLM: QuantizedMeanOrSum<int8_t, int32_t> and <int16_t, int32_t> in reference/reduce.h.
 struct MeanInt8Params {
-    int32_t kept_shape[3];
+    int32_t kept_shape[3];  // these four: reduce.h
     int32_t kept_strides[3];
     int32_t reduced_shape[3];
     int32_t reduced_strides[3];
@@ -37,36 +34,14 @@ struct MeanFloat32Params {
     int32_t count;
 };
 
-// Calls output = finish(sum) for every element of the output.
-template <typename Sum, typename Params, typename T, typename Finish>
-inline void Mean(const Params& params, const T* input, T* output, Finish finish) {
-    for (int32_t k0 = 0; k0 < params.kept_shape[0]; ++k0) {
-        for (int32_t k1 = 0; k1 < params.kept_shape[1]; ++k1) {
-            for (int32_t k2 = 0; k2 < params.kept_shape[2]; ++k2) {
-                const T* first =
-                    input + k0 * params.kept_strides[0] + k1 * params.kept_strides[1] + k2 * params.kept_strides[2];
-                Sum sum = 0;
-                for (int32_t r0 = 0; r0 < params.reduced_shape[0]; ++r0) {
-                    for (int32_t r1 = 0; r1 < params.reduced_shape[1]; ++r1) {
-                        const T* next = first + r0 * params.reduced_strides[0] + r1 * params.reduced_strides[1];
-                        for (int32_t r2 = 0; r2 < params.reduced_shape[2]; ++r2) {
-                            sum += next[r2 * params.reduced_strides[2]];
-                        }
-                    }
-                }
-                *output++ = finish(sum);
-            }
-        }
-    }
-}
-
 template <typename T>
 inline void MeanInteger(const MeanInt8Params& params, const T* input, T* output) {
-    Mean<int32_t>(params, input, output, [&params](int32_t sum) {
+    const auto finish = [&params](int32_t sum) {
         const int32_t mean =
             MultiplyByQuantizedMultiplier(sum - params.zero_point_sum, params.multiplier, params.shift);
         return Saturate<T>(mean + params.output_zero_point);
-    });
+    };
+    Reduce(params, input, output, int32_t{0}, [](int32_t sum, T element) { return sum + element; }, finish);
 }
 
 inline void mean_int8(const MeanInt8Params& params, const int8_t* input, int8_t* output) {
@@ -78,7 +53,8 @@ inline void mean_int16(const MeanInt16Params& params, const int16_t* input, int1
 }
 
 inline void mean_float32(const MeanFloat32Params& params, const float* input, float* output) {
-    Mean<float>(params, input, output, [&params](float sum) { return sum / static_cast<float>(params.count); });
+    const auto finish = [&params](float sum) { return sum / static_cast<float>(params.count); };
+    Reduce(params, input, output, 0.0f, [](float sum, float element) { return sum + element; }, finish);
 }
 
 }  // namespace kerf

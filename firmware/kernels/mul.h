@@ -57,6 +57,13 @@ inline void mul_int16(const MulInt16Params& params, const int16_t* input1, const
     MulInteger(params, input1, input2, output);
 }
 
+// Modulo 2^32. Must equal TFLM: reference_ops::Mul and BroadcastMul4DSlow in reference/mul.h.
+inline void mul_int32(const BroadcastParams& params, const int32_t* input1, const int32_t* input2, int32_t* output) {
+    Broadcast(params, input1, input2, output, [](int32_t a, int32_t b) {
+        return static_cast<int32_t>(static_cast<uint32_t>(a) * static_cast<uint32_t>(b));
+    });
+}
+
 inline void mul_float32(const MulFloat32Params& params, const float* input1, const float* input2, float* output) {
     Broadcast(params, input1, input2, output,
               [&params](float a, float b) { return Clamp(a * b, params.output_min, params.output_max); });

@@ -10,22 +10,6 @@
 
 namespace kerf {
 
-// 1 / (1 + x) for x in [0, 1), both Q0.31, by three Newton-Raphson steps in Q2.29.
-// Must equal gemmlowp: one_over_one_plus_x_for_x_in_0_1 in fixedpoint/fixedpoint.h.
-inline int32_t OneOverOnePlusX(int32_t x) {
-    constexpr int32_t kOne = 1 << 29;
-    constexpr int32_t k48Over17 = 1515870810;
-    constexpr int32_t kNeg32Over17 = -1010580540;
-    const int32_t half_denominator =
-        static_cast<int32_t>((static_cast<int64_t>(x) + std::numeric_limits<int32_t>::max() + 1) / 2);
-    int32_t result = k48Over17 + SaturatingRoundingDoublingHighMul(half_denominator, kNeg32Over17);
-    for (int step = 0; step < 3; ++step) {
-        const int32_t error = kOne - SaturatingRoundingDoublingHighMul(half_denominator, result);
-        result += SaturatingShiftLeft(SaturatingRoundingDoublingHighMul(result, error), 2);
-    }
-    return SaturatingShiftLeft(result, 1);
-}
-
 //   rows, depth  input and output are [rows][depth], depth 1 … 4095 (the sum of a row is Q12.19)
 //   table_size   entries of `exponentials`, 1 … 256
 struct SoftmaxInt8Params {

@@ -1,12 +1,15 @@
 """Shared by operators that broadcast two tensors against each other: at most five kernel loops."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from ...errors import ModelError, UnsupportedModel
-from ..ir import DType, Graph, Op, Tensor
+from ..ir import DType, Graph, KernelCall, Op, Params, Read, Tensor, Write
 from ._elementwise import pad_front
+from ._order import elementwise
 from ._quantized import (
+    COMPUTED,
+    INTEGERS,
     check_activation,
     check_arity,
     check_per_tensor,
@@ -19,26 +22,47 @@ from ._quantized import (
 LOOPS = 5  # of firmware/kernels/broadcast.h
 
 
-def check_operands(op: Op, graph: Graph) -> tuple[Tensor, Tensor, Tensor]:
-    """Checks and returns both inputs and the output. Raises ModelError or UnsupportedModel if no kernel takes them."""
+def check_operands(
+    op: Op, graph: Graph, types: Iterable[DType] = COMPUTED, result: DType | None = None
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Both inputs and the output. Raises ModelError or UnsupportedModel for what no kernel of this kind takes.
+
+    Both inputs have one of ``types``, and so has the output, unless it has the type ``result`` whatever they have.
+    """
     check_arity(op, (2,))
     check_present(op, 0, 1)
     first, second, output = graph.input(op, 0), graph.input(op, 1), graph.output(op)
-    dtype = check_types(op, first, second, output)
-    check_activation(op, op.attributes.activation)
-    _check_shapes(op, first, second, output)
-    if dtype is not DType.FLOAT32:
-        check_per_tensor(op, first, second, output)
+    alike = (first, second) if result else (first, second, output)
+    dtype = check_types(op, *alike, allowed=types)
+    if result:
+        check_types(op, output, allowed=(result,))
+    activation = getattr(op.attributes, "activation", "NONE")
+    check_activation(op, activation)
+    if dtype is DType.INT32 and activation != "NONE":
+        raise UnsupportedModel(
+            f"{op.where}: the fused activation {activation} has no int32 kernel; make it a layer of its own in the "
+            f"Keras model"
+        )
+    check_shapes(op, first, second, output)
+    if dtype in INTEGERS:
+        check_per_tensor(op, *alike)
     return first, second, output
 
 
-def _check_shapes(op: Op, first: Tensor, second: Tensor, output: Tensor) -> None:
-    """Raises ModelError unless the shapes broadcast to the output's, UnsupportedModel if that takes more than LOOPS."""
-    rank = max(len(first.shape), len(second.shape))
-    pairs = list(zip(pad_front(first.shape, rank, 1), pad_front(second.shape, rank, 1), strict=True))
-    if any(a != b and 1 not in (a, b) for a, b in pairs):
+def broadcast_call(op: Op, graph: Graph, header: str, function: str, params: Params, *template: str) -> KernelCall:
+    """The call of a kernel on both inputs. Shape and strides come before the other fields of ``params``."""
+    first, second, output = graph.input(op, 0), graph.input(op, 1), graph.output(op)
+    params = Params(params.type, {**loop_params(first, second), **params.fields})
+    arguments = (Read(first.index), Read(second.index), Write(output.index, elementwise(op, graph, (0, 1))))
+    return KernelCall(header, function, (params,), arguments, template)
+
+
+def check_shapes(op: Op, first: Tensor, second: Tensor, output: Tensor) -> None:
+    """Raises ModelError unless two shapes give the output's, UnsupportedModel where that takes more than LOOPS."""
+    shape = broadcast_shape(first.shape, second.shape)
+    if shape is None:
         raise ModelError(f"{op.where}: {describe(first)} and {describe(second)} do not broadcast; convert again")
-    check_shape(op, output, [b if a == 1 else a for a, b in pairs])
+    check_shape(op, output, shape)
     if len(broadcast_loops(first.shape, second.shape)) > LOOPS:
         raise UnsupportedModel(
             f"{op.where}: broadcasting {describe(first)} and {describe(second)} takes more than {LOOPS} loops; split "
@@ -57,23 +81,35 @@ def loop_params(first: Tensor, second: Tensor) -> dict[str, Any]:
     }
 
 
-def broadcast_loops(first: Sequence[int], second: Sequence[int]) -> list[tuple[int, int, int]]:
-    """The fewest loops over two broadcast shapes: (count, stride of first, stride of second), outermost first.
+def broadcast_shape(*shapes: Sequence[int]) -> tuple[int, ...] | None:
+    """The shape that results, None where shapes do not broadcast."""
+    rank = max(map(len, shapes))
+    found = []
+    for sizes in zip(*(pad_front(shape, rank, 1) for shape in shapes), strict=True):
+        others = set(sizes) - {1}
+        if len(others) > 1:
+            return None
+        found.append(others.pop() if others else 1)
+    return tuple(found)
 
-    Strides are in elements, 0 where an operand is repeated. Dimensions of 1 are dropped; adjacent dimensions that
-    repeat the same operand, or none, become one loop.
+
+def broadcast_loops(*shapes: Sequence[int]) -> list[tuple[int, ...]]:
+    """The fewest loops over broadcast shapes: (count, stride of the first, of the second, …), outermost first.
+
+    Strides are in elements, 0 where an operand is repeated. Dimensions of 1 vanish; neighbours that repeat the same
+    operands, or none, are one loop.
     """
-    rank = max(len(first), len(second))
-    loops: list[tuple[int, int, int]] = []  # innermost first
-    size1 = size2 = 1  # each operand's elements inside the current dimension
-    for a, b in zip(reversed(pad_front(first, rank, 1)), reversed(pad_front(second, rank, 1)), strict=True):
-        if a == b == 1:
+    rank = max(map(len, shapes))
+    loops: list[tuple[int, ...]] = []  # innermost first
+    inside = [1] * len(shapes)  # elements of each operand inside of the current dimension
+    for sizes in zip(*(reversed(pad_front(shape, rank, 1)) for shape in shapes), strict=True):
+        count = next((size for size in sizes if size != 1), 1)
+        if count == 1:
             continue
-        count, stride1, stride2 = b if a == 1 else a, size1 if a != 1 else 0, size2 if b != 1 else 0
-        size1, size2 = size1 * a, size2 * b
-        if loops and [bool(s) for s in loops[-1][1:]] == [bool(stride1), bool(stride2)]:
-            inner = loops[-1]
-            loops[-1] = (inner[0] * count, inner[1], inner[2])
+        strides = [stride if size != 1 else 0 for size, stride in zip(sizes, inside, strict=True)]
+        inside = [stride * size for size, stride in zip(sizes, inside, strict=True)]
+        if loops and [bool(s) for s in loops[-1][1:]] == [bool(s) for s in strides]:
+            loops[-1] = (loops[-1][0] * count, *loops[-1][1:])
         else:
-            loops.append((count, stride1, stride2))
+            loops.append((count, *strides))
     return loops[::-1]

@@ -62,14 +62,32 @@ def _exp_on_last_quarter(a: int) -> int:
 
 
 def one_over_one_plus_x(x: int) -> int:
-    """1 / (1 + x) for x in [0, 1), both Q0.31, by three Newton-Raphson steps in Q2.29."""
+    """1 / (1 + x) for x in [0, 1), both Q0.31."""
+    return saturating_shift_left(_two_over_one_plus_x(x), 1)
+
+
+def one_minus_x_over_one_plus_x(x: int) -> int:
+    """(1 - x) / (1 + x) for x in [0, 1), both Q0.31."""
+    return saturating_shift_left(_two_over_one_plus_x(x) - (1 << 29), 2)
+
+
+def _two_over_one_plus_x(x: int) -> int:
+    """2 / (1 + x) in Q2.29 for x in [0, 1) in Q0.31, by three Newton-Raphson steps."""
     mul = saturating_rounding_doubling_high_mul
     half_denominator = (x + INT32_MAX + 1) // 2
     result = 1515870810 + mul(half_denominator, -1010580540)  # 48/17 - 32/17 d
     for _ in range(3):
         error = (1 << 29) - mul(half_denominator, result)
         result += saturating_shift_left(mul(result, error), 2)
-    return saturating_shift_left(result, 1)
+    return result
+
+
+def tanh(a: int, integer_bits: int) -> int:
+    """tanh(a) in Q0.31 for any a with ``integer_bits`` (at most 4) before the point."""
+    if a == 0:
+        return 0
+    positive = one_minus_x_over_one_plus_x(exp_on_negative_values(-abs(a), integer_bits + 1))
+    return positive if a > 0 else -positive
 
 
 def logistic(a: int, integer_bits: int) -> int:
@@ -78,3 +96,24 @@ def logistic(a: int, integer_bits: int) -> int:
         return 1 << 30
     positive = one_over_one_plus_x(exp_on_negative_values(-abs(a), integer_bits))
     return positive if a > 0 else INT32_MAX - positive
+
+
+def inverse_sqrt(x: int) -> tuple[int, int]:
+    """1 / sqrt(x) as (multiplier, shift), x > 0 of 32 bits; GetInvSqrtQuantizedMultiplierExp in common.cc."""
+    if x == 1:
+        return INT32_MAX, 0
+    mul = saturating_rounding_doubling_high_mul
+    right_shift = 11
+    while x >= 1 << 29:
+        x, right_shift = x // 4, right_shift + 1
+    pairs = (31 - x.bit_length()) // 2 - 1
+    right_shift -= pairs
+    half = (x << (2 * pairs)) >> 1
+    quarter = rounding_divide_by_power_of_two(half, 1)
+    three_halves, half_sqrt_2 = 3 << 27, 1518500250
+    root = 1 << 28  # 1 in Q3.28
+    for _ in range(5):
+        cube = saturating_shift_left(mul(mul(root, root), root), 6)
+        root = saturating_shift_left(mul(three_halves, root) - mul(quarter, cube), 3)
+    multiplier = mul(root, half_sqrt_2)
+    return (multiplier << -right_shift, 0) if right_shift < 0 else (multiplier, -right_shift)

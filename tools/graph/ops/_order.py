@@ -8,19 +8,22 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 import numpy.typing as npt
 
-from ..ir import Graph, Op, Tensor
+from ..ir import DType, Graph, Op, Tensor
 from ._window import Axis
+
+CHARACTERS = {DType.INT8, DType.UINT8}  # for C++, whose bool is a type like any other
 
 
 def elementwise(op: Op, graph: Graph, positions: Iterable[int] = (0,)) -> Mapping[int, int]:
     """For a kernel that writes element i after its last read of input elements 0 … i.
 
-    ``positions`` are the inputs for which this holds. Constants are left out, and so are inputs smaller than the
-    output, since their elements are read repeatedly.
+    ``positions`` are the inputs it holds for; constants are left out, inputs with fewer elements than the output, which
+    are read more than once, and those with narrower ones.
     """
     output = graph.output(op)
     sources = [graph.input(op, position) for position in positions]
-    return {s.index: 0 for s in sources if s.data is None and s.bytes >= output.bytes and _may_alias(s, output)}
+    large = [s for s in sources if s.elements >= output.elements and s.bytes >= output.bytes]
+    return {s.index: 0 for s in large if s.data is None and _may_alias(s, output)}
 
 
 def parts(source: Tensor, output: Tensor, starts: npt.NDArray[np.int64]) -> Mapping[int, int]:
@@ -76,5 +79,5 @@ def _trails(source: Tensor, output: Tensor, distance: int) -> Mapping[int, int]:
 
 
 def _may_alias(source: Tensor, output: Tensor) -> bool:
-    """Whether C++ keeps the order of reads and writes: it does for equal types, and if one of them is a byte type."""
-    return source.dtype is output.dtype or 1 in (source.dtype.bytes, output.dtype.bytes)
+    """Whether C++ keeps the order of reads and writes: it does for one type, and for characters beside any other."""
+    return source.dtype is output.dtype or bool(CHARACTERS & {source.dtype, output.dtype})

@@ -17,6 +17,7 @@ from ..ir import DType, Op, Tensor
 INT8_MIN, INT8_MAX = -128, 127
 INTEGER_LIMITS = {DType.INT8: (INT8_MIN, INT8_MAX), DType.UINT8: (0, 255), DType.INT16: (-32768, 32767)}
 COMPUTED = (DType.FLOAT32, DType.INT8, DType.INT16)  # types of activations
+INTEGERS = (DType.INT8, DType.INT16)  # those with a scale
 FLOAT32_MAX = float(np.finfo(np.float32).max)
 ACTIVATIONS = ("NONE", "RELU", "RELU6", "RELU_N1_TO_1")
 

@@ -6,11 +6,12 @@ from typing import Any
 import tflite
 
 from ...errors import UnsupportedModel
-from ..ir import DType, Graph, KernelCall, Op, Params, Read, Tensor, Write
+from ..ir import DType, Graph, KernelCall, Op, Params, Tensor
 from ..operator import Operator, portable
-from ._broadcast import check_operands, loop_params
-from ._order import elementwise
+from ._broadcast import broadcast_call, check_operands
 from ._quantized import (
+    COMPUTED,
+    INTEGERS,
     activation_name,
     float32_activation_range,
     integer_activation_range,
@@ -31,8 +32,8 @@ def parse(operator: Any) -> Attributes:
 
 
 def check(op: Op, graph: Graph) -> None:
-    first, second, output = check_operands(op, graph)
-    if output.dtype is not DType.FLOAT32:
+    first, second, output = check_operands(op, graph, (*COMPUTED, DType.INT32))
+    if output.dtype in INTEGERS:
         _, shift = _multiplier(first, second, output)
         if LARGEST_PRODUCT[output.dtype] << max(shift, 0) > 2**30:  # one bit is left for the output's zero point
             raise UnsupportedModel(
@@ -44,16 +45,21 @@ def check(op: Op, graph: Graph) -> None:
 
 def call(op: Op, graph: Graph) -> KernelCall:
     first, second, output = graph.input(op, 0), graph.input(op, 1), graph.output(op)
-    fields = loop_params(first, second)
-    arguments = (Read(first.index), Read(second.index), Write(output.index, elementwise(op, graph, (0, 1))))
-    activation = op.attributes.activation
+    dtype = output.dtype.value
+    struct = "Broadcast" if output.dtype is DType.INT32 else f"Mul{dtype.capitalize()}"
+    params = Params(f"{struct}Params", _numbers(op, first, second, output))
+    return broadcast_call(op, graph, "mul.h", f"mul_{dtype}", params)
+
+
+def _numbers(op: Op, first: Tensor, second: Tensor, output: Tensor) -> dict[str, int | float]:
+    if output.dtype is DType.INT32:
+        return {}
     if output.dtype is DType.FLOAT32:
-        low, high = float32_activation_range(activation)
-        fields |= {"output_min": low, "output_max": high}
-        return KernelCall("mul.h", "mul_float32", (Params("MulFloat32Params", fields),), arguments)
+        low, high = float32_activation_range(op.attributes.activation)
+        return {"output_min": low, "output_max": high}
     multiplier, shift = _multiplier(first, second, output)
-    minimum, maximum = integer_activation_range(op, output, activation)
-    fields |= {
+    minimum, maximum = integer_activation_range(op, output, op.attributes.activation)
+    return {
         "input1_offset": -first.zero_point,
         "input2_offset": -second.zero_point,
         "output_offset": output.zero_point,
@@ -62,9 +68,6 @@ def call(op: Op, graph: Graph) -> KernelCall:
         "output_min": minimum,
         "output_max": maximum,
     }
-    integer = output.dtype.value
-    params = Params(f"Mul{integer.capitalize()}Params", fields)
-    return KernelCall("mul.h", f"mul_{integer}", (params,), arguments)
 
 
 def _multiplier(first: Tensor, second: Tensor, output: Tensor) -> tuple[int, int]:
@@ -74,7 +77,7 @@ def _multiplier(first: Tensor, second: Tensor, output: Tensor) -> tuple[int, int
 
 OPERATOR = Operator(
     summary="elementwise product with broadcasting and fused activation",
-    types=("int8", "int16", "float32"),
+    types=("int8", "int16", "float32", "int32"),
     check=check,
     variants=portable(call),
     parse=parse,

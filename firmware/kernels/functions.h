@@ -1,0 +1,95 @@
+// Functions of one element, float32 but for LogicalNot: map<Tanh>() applies Tanh. The output may share the input's
+// memory.
+//
+// Must equal TFLM: the operators of the same names in micro/kernels, up to the C library's functions.
+#pragma once
+
+#include <cmath>
+#include <cstdint>
+
+namespace kerf {
+
+struct MapParams {
+    int32_t count;
+};
+
+template <typename Function, typename T>
+inline void map(const MapParams& params, const T* input, T* output) {
+    for (int32_t i = 0; i < params.count; ++i) output[i] = Function::of(input[i]);
+}
+
+struct Abs {
+    static float of(float x) { return std::fabs(x); }
+};
+
+struct Ceil {
+    static float of(float x) { return std::ceil(x); }
+};
+
+struct Cos {
+    static float of(float x) { return std::cos(x); }
+};
+
+struct Elu {
+    static float of(float x) { return x < 0.0f ? std::expm1(x) : x; }
+};
+
+struct Exp {
+    static float of(float x) { return std::exp(x); }
+};
+
+struct Floor {
+    static float of(float x) { return std::floor(x); }
+};
+
+struct HardSwish {
+    static float of(float x) {
+        const float shifted = x + 3.0f;
+        const float positive = 0.0f < shifted ? shifted : 0.0f;
+        return x * (positive < 6.0f ? positive : 6.0f) / 6.0f;
+    }
+};
+
+struct Log {
+    static float of(float x) { return std::log(x); }
+};
+
+struct LogicalNot {
+    static bool of(bool x) { return !x; }
+};
+
+struct Neg {
+    static float of(float x) { return -x; }
+};
+
+// To nearest, ties to even, and never to -0.
+struct Round {
+    static float of(float x) {
+        const float below = std::floor(x);
+        const float rest = x - below;
+        const bool down = rest < 0.5f || (!(rest > 0.5f) && std::fmod(below, 2.0f) == 0.0f);
+        return down ? below : below + 1.0f;
+    }
+};
+
+struct Rsqrt {
+    static float of(float x) { return 1.0f / std::sqrt(x); }
+};
+
+struct Sin {
+    static float of(float x) { return std::sin(x); }
+};
+
+struct Sqrt {
+    static float of(float x) { return std::sqrt(x); }
+};
+
+struct Square {
+    static float of(float x) { return x * x; }
+};
+
+struct Tanh {
+    static float of(float x) { return std::tanh(x); }
+};
+
+}  // namespace kerf

@@ -1,0 +1,160 @@
+"""What functions of one element share: a table of all results for int8, a function of the C library for float32."""
+
+import math
+from collections.abc import Callable, Iterable
+
+import numpy as np
+import numpy.typing as npt
+
+from ...errors import UnsupportedModel
+from ..ir import Constant, DType, Graph, KernelCall, Op, Params, Read, Tensor, Write
+from ..operator import Operator, portable
+from ._fixed_point import multiply_by_quantized_multiplier
+from ._order import elementwise
+from ._quantized import (
+    COMPUTED,
+    FLOAT32_MAX,
+    INT8_MAX,
+    INT8_MIN,
+    INTEGERS,
+    check_arity,
+    check_per_tensor,
+    check_present,
+    check_shape,
+    check_types,
+    describe,
+    round_half_away,
+)
+
+INPUT_BITS = 4  # integer bits of the scaled input of LOGISTIC and TANH: Q4.27
+SIGMOID_STEPS = 3 << 12  # 4096 * 3: steps in 1 of the int16 inputs of LOGISTIC and TANH
+
+
+def check_unary(op: Op, graph: Graph, types: Iterable[DType] = COMPUTED) -> DType:
+    """The type of input and output, which have one shape; raises ModelError or UnsupportedModel otherwise."""
+    check_arity(op, (1,))
+    check_present(op, 0)
+    source, output = graph.input(op, 0), graph.output(op)
+    dtype = check_types(op, source, output, allowed=types)
+    check_shape(op, output, source.shape)
+    if dtype in INTEGERS:
+        check_per_tensor(op, source, output)
+    return dtype
+
+
+def table_call(op: Op, graph: Graph, results: npt.NDArray[np.int8]) -> KernelCall:
+    """The call of table_int8() with the results for the inputs -128 … 127."""
+    source, output = graph.input(op, 0), graph.output(op)
+    arguments = (Read(source.index), Constant("table", results), Write(output.index, elementwise(op, graph)))
+    return KernelCall("table.h", "table_int8", (Params("TableParams", {"count": source.elements}),), arguments)
+
+
+def map_call(op: Op, graph: Graph, function: str) -> KernelCall:
+    """The call of a function of kernels/functions.h."""
+    source, output = graph.input(op, 0), graph.output(op)
+    params = Params("MapParams", {"count": source.elements})
+    arguments = (Read(source.index), Write(output.index, elementwise(op, graph)))
+    return KernelCall("functions.h", "map", (params,), arguments, (function,))
+
+
+def function(summary: str, name: str, dtype: DType = DType.FLOAT32) -> Operator:
+    """An operator that has a kernel for one type alone, ``name`` in kernels/functions.h."""
+
+    def check(op: Op, graph: Graph) -> None:
+        check_unary(op, graph, (dtype,))
+
+    def call(op: Op, graph: Graph) -> KernelCall:
+        return map_call(op, graph, name)
+
+    return Operator(summary=summary, types=(dtype.value,), check=check, variants=portable(call))
+
+
+def int8_table(function: Callable[[int], int]) -> npt.NDArray[np.int8]:
+    """The results for -128 … 127, limited to int8."""
+    results = [function(quantized) for quantized in range(INT8_MIN, INT8_MAX + 1)]
+    return np.array(np.clip(np.array(results, np.int64), INT8_MIN, INT8_MAX), np.int8)
+
+
+# --- from real numbers ------------------------------------------------------------------------------------------------
+
+
+def check_real_table(op: Op, source: Tensor, output: Tensor, function: Callable[[float], float]) -> None:
+    """Raises UnsupportedModel where real_table() leaves float32 or 32 bits."""
+    ends = [source.scale * (quantized - source.zero_point) for quantized in (INT8_MIN, INT8_MAX)]
+    floats = max(map(abs, ends)) <= FLOAT32_MAX and 1 / output.scale <= FLOAT32_MAX
+    if not floats or max(abs(function(x)) for x in ends) / output.scale >= 2**31 - 256:
+        raise UnsupportedModel(
+            f"{op.where}: the scales {source.scale:.3g} of {describe(source)} and {output.scale:.3g} of "
+            f"{describe(output)} are too far apart or out of range; convert the model again with a representative data "
+            f"set"
+        )
+
+
+def real_table(source: Tensor, output: Tensor, function: Callable[[float], float]) -> npt.NDArray[np.int8]:
+    """A table by a function of real numbers, monotonic and of float32 precision, after check_real_table().
+
+    TFLM: PopulateLookupTable in micro/kernels/elu.cc; LiteRT: LUTPopulateInt8 in kernels/internal/common.h.
+    """
+    f32 = np.float32
+    inverse = f32(1) / f32(output.scale)
+
+    def result(quantized: int) -> int:
+        real = f32(source.scale) * f32(quantized - source.zero_point)
+        steps = f32(round_half_away(float(f32(function(float(real))) * inverse)))
+        return int(steps + f32(output.zero_point))
+
+    return int8_table(result)
+
+
+# --- LOGISTIC and TANH ------------------------------------------------------------------------------------------------
+
+
+def check_sigmoid_scale(op: Op, source: Tensor) -> None:
+    """Raises UnsupportedModel unless q4_table() or sigmoid_multiplier() holds for an integer input."""
+    if source.dtype is DType.INT16 and source.scale * SIGMOID_STEPS >= 32768:
+        raise UnsupportedModel(
+            f"{op.where}: {describe(source)} has the scale {source.scale:.3g}, so that a step of it is more than the "
+            f"whole range of a sigmoid; convert the model again with a representative data set"
+        )
+    if source.dtype is DType.INT8 and not 2.0**-28 <= source.scale < 2.0**35:
+        raise UnsupportedModel(
+            f"{op.where}: {describe(source)} has the scale {source.scale:.3g}, beyond what the kernel's fixed "
+            f"point holds; convert the model again with a representative data set"
+        )
+
+
+def q4_table(scale: float, zero_point: int, function: Callable[[int], int]) -> npt.NDArray[np.int8]:
+    """A table by a function of Q4.27, which is at its limits outside of -15 … 15; 2^-28 <= scale < 2^35.
+
+    TFLM: CalculateArithmeticOpDataLogistic in micro/kernels/logistic_common.cc, CalculateArithmeticOpData in tanh.cc.
+    """
+    fraction_bits = 31 - INPUT_BITS
+    fraction, shift = math.frexp(scale * (1 << fraction_bits))
+    multiplier = int(fraction * (1 << 31))  # exact: a scale has 24 bits
+    radius = (((1 << INPUT_BITS) - 1) << fraction_bits) >> shift
+
+    def result(quantized: int) -> int:
+        centred = quantized - zero_point
+        if centred <= -radius:
+            return INT8_MIN
+        if centred >= radius:
+            return INT8_MAX
+        return function(multiply_by_quantized_multiplier(centred, multiplier, shift))
+
+    return int8_table(result)
+
+
+def sigmoid_multiplier(scale: float, powers: Iterable[int]) -> tuple[int, int]:
+    """(multiplier, right shift) from an int16 input to steps of 1 / SIGMOID_STEPS; scale * SIGMOID_STEPS below 2^15.
+
+    TFLM: CalculateArithmeticOpDataLogistic in micro/kernels/logistic_common.cc, CalculateArithmeticOpData in tanh.cc,
+    where scales near 2^-12 times 2 to one of ``powers`` are a case of their own.
+    """
+    logarithm = np.log(np.float32(scale)) * (np.float32(1) / np.log(np.float32(2)))
+    for power in powers:
+        if abs(logarithm + 12 - power) < 1e-3:
+            return 3 << power, 0
+    multiplier, shift = scale * SIGMOID_STEPS, 0
+    while multiplier <= 32767 / 2 and shift <= 30:
+        multiplier, shift = multiplier * 2, shift + 1
+    return int(multiplier), shift
