@@ -101,7 +101,11 @@ def _run_together(
         inputs += list({id(t): t for t in reads}.values())
         outputs[name] = [t for op in case for t in op.outputs if id(t) not in used]
     flat = [t for tensors in outputs.values() for t in tensors]
-    data = build([op for case in cases.values() for op in case], inputs, flat)
+    ops = [op for case in cases.values() for op in case]
+    if not inputs:  # a model needs one
+        inputs = [TensorSpec((1,), "float32")]
+        ops.append(OpSpec("RELU", inputs, [TensorSpec((1,), "float32")]))
+    data = build(ops, inputs, flat)
     samples = [_samples(tensor, rng) for tensor in inputs]
     ours = run_kerf(data, samples, folder, goal, core)
     theirs = oracle(data, samples, len(flat))
@@ -121,6 +125,9 @@ def _samples(tensor: TensorSpec, rng: np.random.Generator) -> np.ndarray:
     elif tensor.dtype == "float32":
         low, high = np.float32(-8), np.float32(8)
         noise = rng.normal(0, 3, (RANDOM_SAMPLES, *shape)).astype(np.float32)
+    elif tensor.dtype == "bool":
+        low, high = np.False_, np.True_
+        noise = rng.integers(0, 2, (RANDOM_SAMPLES, *shape)).astype(bool)
     else:
         limits = np.iinfo(tensor.dtype)
         low, high = np.array(limits.min, tensor.dtype), np.array(limits.max, tensor.dtype)

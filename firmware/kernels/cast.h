@@ -1,0 +1,37 @@
+// CAST: the same number in another type. Integers wrap around, floats saturate.
+#pragma once
+
+#include <cstdint>
+#include <limits>
+#include <type_traits>
+
+namespace kerf {
+
+struct CastParams {
+    int32_t count;
+};
+
+// A float becomes the whole number towards 0, a NaN becomes 0.
+template <typename To>
+inline To ToInteger(float x) {
+    constexpr To kLowest = std::numeric_limits<To>::min(), kHighest = std::numeric_limits<To>::max();
+    constexpr auto kLow = static_cast<float>(kLowest);  // a power of two, so that -kLow is kHighest + 1
+    if (x >= -kLow) return kHighest;
+    if (x <= kLow) return kLowest;
+    return x == x ? static_cast<To>(static_cast<int32_t>(x)) : To{0};
+}
+
+// An output no wider than its input may start where the input does. Must equal TFLM: copyCast in micro/kernels/cast.cc
+// as of October 2026; in its sources of August 2026 what saturates here is undefined.
+template <typename From, typename To>
+inline void cast(const CastParams& params, const From* input, To* output) {
+    for (int32_t i = 0; i < params.count; ++i) {
+        if constexpr (std::is_floating_point_v<From> && !std::is_floating_point_v<To>) {
+            output[i] = ToInteger<To>(input[i]);
+        } else {
+            output[i] = static_cast<To>(input[i]);
+        }
+    }
+}
+
+}  // namespace kerf

@@ -1,0 +1,60 @@
+// 1 / sqrt(x) of integers, and RSQRT of int16; the int8 kernel is a table (table.h), the float32 one a function
+// (functions.h).
+#pragma once
+
+#include <cstdint>
+#include <limits>
+
+#include "kernels/fixed_point.h"
+
+namespace kerf {
+
+// 1 / sqrt(x) = multiplier * 2^(shift - 31), as MultiplyByQuantizedMultiplier takes them: shift is -12 … 0.
+struct InverseSqrt {
+    int32_t multiplier;
+    int32_t shift;
+};
+
+// 0 counts as 1. x >= 0. Must equal TFLM: GetInvSqrtQuantizedMultiplierExp in tensorflow/lite/kernels/internal/
+// common.cc.
+inline InverseSqrt inverse_sqrt(int32_t x) {
+    if (x <= 1) return {std::numeric_limits<int32_t>::max(), 0};
+    int32_t right_shift = 11;
+    for (; x >= 1 << 29; ++right_shift) x /= 4;
+    const int32_t pairs = (__builtin_clz(static_cast<uint32_t>(x)) - 1) / 2 - 1;
+    right_shift -= pairs;
+    const int32_t half = (x << (2 * pairs)) >> 1;  // Q3.28, of which Newton's method takes x and x / 2
+    const int32_t quarter = RoundingDivideByPowerOfTwo(half, 1);
+    constexpr int32_t kThreeHalves = (1 << 28) + (1 << 27), kHalfSqrt2 = 1518500250;
+    int32_t root = 1 << 28;
+    for (int step = 0; step < 5; ++step) {
+        const int32_t square = SaturatingRoundingDoublingHighMul(root, root);         // Q6.25
+        const int32_t cube = SaturatingRoundingDoublingHighMul(square, root);         // Q9.22
+        const int32_t next = SaturatingRoundingDoublingHighMul(kThreeHalves, root) -  // Q6.25
+                             SaturatingRoundingDoublingHighMul(quarter, SaturatingShiftLeft(cube, 6));
+        root = SaturatingShiftLeft(next, 3);
+    }
+    const int32_t multiplier = SaturatingRoundingDoublingHighMul(root, kHalfSqrt2);
+    return right_shift < 0 ? InverseSqrt{multiplier << -right_shift, 0} : InverseSqrt{multiplier, -right_shift};
+}
+
+//   multiplier, shift  1 / (sqrt(input scale) * output scale) / 2^20, shift -31 … 10
+struct RsqrtInt16Params {
+    int32_t count;
+    int32_t multiplier;
+    int32_t shift;
+};
+
+// Zero points are 0. An input of 0 becomes the largest output, and so does one below, with which TFLM stops. The output
+// may share the input's memory. Must equal TFLM: RsqrtEvalQuantized in micro/kernels/elementwise.cc.
+inline void rsqrt_int16(const RsqrtInt16Params& params, const int16_t* input, int16_t* output) {
+    for (int32_t i = 0; i < params.count; ++i) {
+        output[i] = std::numeric_limits<int16_t>::max();
+        if (input[i] <= 0) continue;
+        const InverseSqrt inverse = inverse_sqrt(input[i]);
+        const int32_t in_q20 = MultiplyByQuantizedMultiplier(1, inverse.multiplier, inverse.shift + 20);
+        output[i] = Saturate<int16_t>(MultiplyByQuantizedMultiplier(in_q20, params.multiplier, params.shift));
+    }
+}
+
+}  // namespace kerf
