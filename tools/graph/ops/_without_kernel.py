@@ -28,14 +28,17 @@ def _operator(
 
 
 OPERATORS = {
-    "ADD_N": _operator(left_out=ignores_zero_points),
+    "BATCH_TO_SPACE_ND": _operator((0,)),
+    "BROADCAST_TO": _operator((0,)),
     "CUMSUM": _operator(left_out=ignores_zero_points),
     "L2_NORMALIZATION": _operator(left_out=gives({DType.INT8: 128})),
-    "MAXIMUM": _operator((0, 1)),
-    "MINIMUM": _operator((0, 1)),
+    "MIRROR_PAD": _operator((0,)),
+    "PADV2": _operator((0, 2)),
     "REDUCE_MAX": _operator((0,)),
     "REDUCE_MIN": _operator((0,)),
-    "SELECT_V2": _operator((1, 2)),
+    "RESIZE_BILINEAR": _operator((0,)),
+    "RESIZE_NEAREST_NEIGHBOR": _operator((0,)),
+    "REVERSE_V2": _operator((0,)),
     "SLICE": _operator((0,)),
     "SPACE_TO_BATCH_ND": _operator((0,)),
     "SPACE_TO_DEPTH": _operator((0,)),

@@ -1,0 +1,48 @@
+// Comparisons of two tensors, and LOGICAL_AND and LOGICAL_OR, with broadcasting.
+//
+// The output is dense bool. It may share its memory with an operand that has as many elements.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+
+#include "kernels/broadcast.h"
+#include "kernels/fixed_point.h"
+
+namespace kerf {
+
+// Predicate is one of <functional>: std::less<>, std::logical_and<>, … Must equal TFLM: ComparisonImpl in
+// reference/comparisons.h, LogicalImpl in micro/kernels/logical_common.cc.
+template <typename Predicate, typename T>
+inline void compare(const BroadcastParams& params, const T* input1, const T* input2, bool* output) {
+    Broadcast(params, input1, input2, output, [](T a, T b) { return Predicate()(a, b); });
+}
+
+// Both operands are brought to the scale 1/256, in which they are compared:
+//   input1_offset, input2_offset  the negative of the zero points, -127 … 128
+//   …_multiplier, …_shift         the scales, as MultiplyByQuantizedMultiplier takes them, shift <= 0
+// Must equal TFLM: ComparisonWithScaling in reference/comparisons.h.
+struct CompareInt8Params {
+    int32_t shape[5];  // these three: broadcast.h
+    int32_t strides1[5];
+    int32_t strides2[5];
+    int32_t input1_offset;
+    int32_t input1_multiplier;
+    int32_t input1_shift;
+    int32_t input2_offset;
+    int32_t input2_multiplier;
+    int32_t input2_shift;
+};
+
+template <typename Predicate>
+inline void compare_int8(const CompareInt8Params& params, const int8_t* input1, const int8_t* input2, bool* output) {
+    Broadcast(params, input1, input2, output, [&params](int8_t a, int8_t b) {
+        const int32_t scaled1 = MultiplyByQuantizedMultiplier((a + params.input1_offset) * 256,
+                                                              params.input1_multiplier, params.input1_shift);
+        const int32_t scaled2 = MultiplyByQuantizedMultiplier((b + params.input2_offset) * 256,
+                                                              params.input2_multiplier, params.input2_shift);
+        return Predicate()(scaled1, scaled2);
+    });
+}
+
+}  // namespace kerf
