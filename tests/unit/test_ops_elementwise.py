@@ -65,6 +65,21 @@ A, F = tensor((2, 3)), tensor((2, 3), "float32")
 PADS = tensor((2, 2), "int32", data=[0, 0, 1, 1])
 LOW = tensor((2, 3), zero_point=-129)
 INT16 = {"scale": 1 / 32768, "zero_point": 0}
+INT, BOOL = tensor((2, 3), "int32"), tensor((2, 3), "bool", None)
+RELU = {"activation": "RELU"}
+HALF = {"alpha": 0.5}
+TANH = tensor((2, 3), scale=1 / 128)
+LOGARITHMS = tensor((2, 3), scale=1 / 16, zero_point=127)
+RUNNING = {"exclusive": False, "reverse": False}
+
+
+def wide(scale: float) -> Tensor:
+    return tensor((2, 3), "int16", scale)
+
+
+def scaled(scale: float, zero_point: int = 0) -> Tensor:
+    return tensor((2, 3), scale=scale, zero_point=zero_point)
+
 
 ACCEPTED = [
     ("ADD", [A, A], [A], ADD),
@@ -86,6 +101,32 @@ ACCEPTED = [
     ("RELU_0_TO_1", [F], [F], None),
     ("RESHAPE", [A, ints(3, 2)], [tensor((3, 2))], None),
     ("SOFTMAX", [A], [probabilities()], BETA),
+    ("ADD", [INT, INT], [INT], ADD),
+    ("ABS", [A], [scaled(0.2)], None),
+    ("ADD_N", [A, A, A], [A], None),
+    ("ARG_MAX", [A, ints(-1)], [tensor((2,), "int32")], None),
+    ("CAST", [BOOL], [F], None),
+    ("CUMSUM", [A, ints(1)], [A], RUNNING),
+    ("DIV", [A, A], [A], ADD),
+    ("ELU", [A], [A], None),
+    ("EQUAL", [A, A], [BOOL], None),
+    ("HARD_SWISH", [A], [A], None),
+    ("L2_NORMALIZATION", [A], [TANH], ADD),
+    ("LEAKY_RELU", [A], [A], HALF),
+    ("LESS", [INT, ints(1, 2, 3)], [BOOL], None),
+    ("LOG_SOFTMAX", [A], [LOGARITHMS], None),
+    ("LOGICAL_NOT", [BOOL], [BOOL], None),
+    ("MAXIMUM", [INT, INT], [INT], None),
+    ("PRELU", [A, tensor((3,))], [A], None),
+    ("PRELU", [wide(1e-3), tensor((3,))], [wide(1e-3)], None),
+    ("REDUCE_MAX", [A, ints(1)], [tensor((2, 1))], KEEP),
+    ("RSQRT", [A], [A], None),
+    ("SELECT_V2", [BOOL, A, tensor((3,))], [A], None),
+    ("SQUARED_DIFFERENCE", [A, A], [A], None),
+    ("SUB", [A, A], [A], ADD),
+    ("SUM", [A, ints(1)], [tensor((2, 1))], KEEP),
+    ("TANH", [A], [TANH], None),
+    ("TANH", [A], [scaled(0.01, 3)], None),
 ]
 REFUSED = [
     ("ADD", [A], [A], ADD, ModelError, "has 1 inputs"),
@@ -177,6 +218,60 @@ REFUSED = [
     ("SOFTMAX", [F], [F], {"beta": float("nan")}, ModelError, "must be finite"),
     ("SOFTMAX", [A], [probabilities()], {"beta": 1e-30}, UnsupportedModel, "too small"),
     ("SOFTMAX", [tensor((2, 3), scale=1e-8)], [probabilities()], BETA, UnsupportedModel, "too small"),
+    ("ADD", [INT, INT], [INT], RELU, UnsupportedModel, "RELU has no int32 kernel"),
+    ("ABS", [scaled(1e8)], [A], None, UnsupportedModel, "32-bit arithmetic"),
+    ("ADD_N", [A], [A], None, ModelError, "has 1 inputs"),
+    ("ADD_N", [A] * 32, [A], None, UnsupportedModel, "at most 31"),
+    ("ADD_N", [A, scaled(0.2)], [A], None, UnsupportedModel, "different quantization"),
+    ("ADD_N", [scaled(0.1, 3)] * 2, [A], None, UnsupportedModel, "does not apply the zero point"),
+    ("ADD_N", [scaled(1e6)] * 2, [A], None, UnsupportedModel, "too far above"),
+    ("ADD_N", [A, tensor((3,))], [A], None, ModelError, "should be 2x3"),
+    ("ARG_MAX", [A, ints(0, 1)], [tensor((3,), "int32")], None, ModelError, "not one number"),
+    ("ARG_MAX", [A, ints(0)], [tensor((3,), "int64", None)], None, UnsupportedModel, "take int32"),
+    ("ARG_MIN", [A, ints(0)], [tensor((2,), "int32")], None, ModelError, "should be 3"),
+    ("CAST", [F], [BOOL], None, UnsupportedModel, "without a kernel"),
+    ("CUMSUM", [A, ints(2)], [A], RUNNING, ModelError, "axis 2"),
+    ("CUMSUM", [scaled(0.1, 3), ints(0)], [A], RUNNING, UnsupportedModel, "does not apply the zero point"),
+    ("CUMSUM", [A, ints(0, 1)], [A], RUNNING, ModelError, "not one number"),
+    ("DIV", [scaled(1e9), A], [A], ADD, UnsupportedModel, "too far above"),
+    ("DIV", [A, tensor((2, 3), data=[1, 2, 3, 0, 5, 6])], [A], ADD, UnsupportedModel, "holds zeros"),
+    ("ELU", [scaled(1e9)], [scaled(1e-3)], None, UnsupportedModel, "too far apart"),
+    ("EQUAL", [A, scaled(1.0)], [BOOL], None, UnsupportedModel, "less than 1"),
+    ("EQUAL", [A, A], [A], None, UnsupportedModel, "take bool"),
+    ("HARD_SWISH", [A], [scaled(1e-9)], None, UnsupportedModel, "too far apart"),
+    ("HARD_SWISH", [scaled(1e5)], [scaled(1e5)], None, UnsupportedModel, "out of range"),
+    ("L2_NORMALIZATION", [A], [A], ADD, UnsupportedModel, "1/128 and zero point 0"),
+    ("L2_NORMALIZATION", [A], [TANH], RELU, UnsupportedModel, "fused activation RELU"),
+    (
+        "L2_NORMALIZATION",
+        [tensor((1,) * 5, "float32")],
+        [tensor((1,) * 5, "float32")],
+        ADD,
+        UnsupportedModel,
+        "than the 4",
+    ),
+    ("PRELU", [tensor((1,) * 5, "float32")] * 2, [tensor((1,) * 5, "float32")], None, UnsupportedModel, "more than 4"),
+    ("LEAKY_RELU", [A], [A], {"alpha": float("nan")}, ModelError, "must be finite"),
+    ("LEAKY_RELU", [scaled(1e8)], [A], HALF, UnsupportedModel, "32-bit arithmetic"),
+    ("LOG_SOFTMAX", [A], [A], None, UnsupportedModel, "1/16 and 127"),
+    ("LOG_SOFTMAX", [scaled(1e-8)], [LOGARITHMS], None, UnsupportedModel, "too small"),
+    ("LOG_SOFTMAX", [tensor(())], [tensor((), scale=1 / 16, zero_point=127)], None, ModelError, "scalar"),
+    ("LOGICAL_AND", [A, A], [BOOL], None, UnsupportedModel, "take bool"),
+    ("MAXIMUM", [BOOL, BOOL], [BOOL], None, UnsupportedModel, "without a kernel"),
+    ("PRELU", [A, tensor((4, 2, 3))], [tensor((4, 2, 3))], None, UnsupportedModel, "larger than its input"),
+    ("PRELU", [wide(1e-3), wide(1e-3)], [wide(1e-3)], None, UnsupportedModel, "take int8"),
+    ("PRELU", [scaled(1e8), A], [A], None, UnsupportedModel, "32-bit arithmetic"),
+    ("REDUCE_MAX", [A, ints(1)], [tensor((2, 2))], KEEP, ModelError, "is not"),
+    ("REDUCE_ALL", [A, ints(1)], [tensor((2, 1))], KEEP, UnsupportedModel, "take bool"),
+    ("RSQRT", [A], [scaled(1e-12)], None, UnsupportedModel, "do not fit"),
+    ("SELECT_V2", [A, A, A], [A], None, UnsupportedModel, "take bool"),
+    ("SELECT_V2", [BOOL, A, tensor((2,))], [A], None, ModelError, "do not broadcast"),
+    ("SQUARED_DIFFERENCE", [A, A], [scaled(1e-7)], None, UnsupportedModel, "too far above"),
+    ("SUB", [A, A], [scaled(1e-8)], ADD, UnsupportedModel, "too far above"),
+    ("SUM", [scaled(3e6), ints(1)], [tensor((2, 1))], KEEP, UnsupportedModel, "exceeds 32 bits"),
+    ("TANH", [wide(1e-3)], [wide(1e-3)], None, UnsupportedModel, "1/32768"),
+    ("TANH", [scaled(1e-9)], [TANH], None, UnsupportedModel, "fixed point"),
+    ("TANH", [wide(3.0)], [wide(2.0**-15)], None, UnsupportedModel, "whole range"),
 ]
 
 
@@ -235,6 +330,13 @@ def test_memory_is_taken_over_only_where_no_element_is_lost() -> None:
         (("RESHAPE", [A], [tensor((6,))], None), (0,)),
         (("RESHAPE", [constant], [tensor((6,))], None), ()),
         (("SOFTMAX", [A], [probabilities()], BETA), (0,)),
+        (("CAST", [A], [INT], None), ()),
+        (("CAST", [INT], [A], None), (0,)),
+        (("CAST", [INT], [F], None), ()),
+        (("EQUAL", [A, row], [BOOL], None), (0,)),
+        (("EQUAL", [INT, INT], [BOOL], None), ()),
+        (("PRELU", [A, row], [A], None), (0,)),
+        (("TANH", [A], [TANH], None), (0,)),
     ]
     for what, positions in table:
         module, op, graph = make(*what)

@@ -1,9 +1,9 @@
 """Operators without a kernel in runtime aot: how they treat quantization, which tflm also needs to know."""
 
 from ...errors import UnsupportedModel
-from ..ir import DType, Graph, Op
+from ..ir import Graph, Op
 from ..operator import Objection, Operator
-from ._specification import gives, ignores_zero_points
+from ._specification import ignores_zero_points
 
 
 def _check(op: Op, graph: Graph) -> None:
@@ -30,12 +30,13 @@ def _operator(
 OPERATORS = {
     "BATCH_TO_SPACE_ND": _operator((0,)),
     "BROADCAST_TO": _operator((0,)),
-    "CUMSUM": _operator(left_out=ignores_zero_points),
-    "L2_NORMALIZATION": _operator(left_out=gives({DType.INT8: 128})),
+    "DEPTH_TO_SPACE": _operator((0,)),
+    "DYNAMIC_UPDATE_SLICE": _operator((0, 1)),
+    "EXPAND_DIMS": _operator((0,), view=True),
+    "GATHER": _operator((0,)),
+    "GATHER_ND": _operator((0,)),
     "MIRROR_PAD": _operator((0,)),
     "PADV2": _operator((0, 2)),
-    "REDUCE_MAX": _operator((0,)),
-    "REDUCE_MIN": _operator((0,)),
     "RESIZE_BILINEAR": _operator((0,)),
     "RESIZE_NEAREST_NEIGHBOR": _operator((0,)),
     "REVERSE_V2": _operator((0,)),

@@ -1,0 +1,38 @@
+// ARG_MAX and ARG_MIN: the position of the largest or smallest element along a dimension, the first of equal ones.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+
+namespace kerf {
+
+//   outer, size, inner  the input is [outer][size][inner], the output [outer][inner]
+struct ArgParams {
+    int32_t outer;
+    int32_t size;
+    int32_t inner;
+};
+
+// Better is std::greater<> or std::less<>; a NaN is neither. Must equal TFLM: reference_ops::ArgMinMax in
+// reference/arg_min_max.h.
+template <typename Better, typename T>
+inline void arg(const ArgParams& params, const T* input, int32_t* output) {
+    for (int32_t i = 0; i < params.outer; ++i) {
+        for (int32_t j = 0; j < params.inner; ++j) {
+            const T* next = input + j;
+            T best = *next;
+            int32_t position = 0;
+            for (int32_t k = 1; k < params.size; ++k) {
+                next += params.inner;
+                if (Better()(*next, best)) {
+                    best = *next;
+                    position = k;
+                }
+            }
+            *output++ = position;
+        }
+        input += params.size * params.inner;
+    }
+}
+
+}  // namespace kerf

@@ -1,0 +1,78 @@
+"""L2_NORMALIZATION: each element by the root of the sum of squares along the last dimension."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import tflite
+
+from ...errors import ModelError, UnsupportedModel
+from ..ir import DType, Graph, KernelCall, Op, Params, Read, Write
+from ..operator import Operator, portable
+from ._elementwise import check_not_empty
+from ._order import elementwise
+from ._quantized import activation_name, describe, options
+from ._specification import gives
+from ._unary import check_unary
+
+LARGEST_RANK = 4
+LARGEST_DEPTH = 33025  # whose sum of squares of 255 has 31 bits
+
+_quantization_given = gives({DType.INT8: 128})
+
+
+@dataclass(frozen=True)
+class Attributes:
+    activation: str
+
+
+def parse(operator: Any) -> Attributes:
+    return Attributes(activation_name(options(operator, tflite.L2NormOptions).FusedActivationFunction()))
+
+
+def check(op: Op, graph: Graph) -> None:
+    dtype = check_unary(op, graph, (DType.INT8, DType.FLOAT32))
+    source = graph.input(op, 0)
+    check_not_empty(op, source)
+    if not source.shape:
+        raise ModelError(f"{op.where}: {describe(source)} is a scalar, which has no last dimension")
+    if len(source.shape) > LARGEST_RANK:
+        raise UnsupportedModel(
+            f"{op.where}: {describe(source)} has more than the {LARGEST_RANK} dimensions that TFLM takes; reshape it "
+            f"in the Keras model"
+        )
+    if op.attributes.activation != "NONE":
+        raise UnsupportedModel(
+            f"{op.where}: the fused activation {op.attributes.activation} has no kernel here; make it a layer of its "
+            f"own in the Keras model"
+        )
+    if dtype is DType.FLOAT32:
+        return
+    objection = _quantization_given(op, graph)
+    if objection:
+        raise UnsupportedModel(f"{op.where}: the only kernel {objection}; convert the model again")
+    if source.shape[-1] > LARGEST_DEPTH:
+        raise UnsupportedModel(
+            f"{op.where}: {describe(source)} sums up {source.shape[-1]} squares where 32 bits hold {LARGEST_DEPTH}; "
+            f"try --mode float32"
+        )
+
+
+def call(op: Op, graph: Graph) -> KernelCall:
+    source, output = graph.input(op, 0), graph.output(op)
+    depth, dtype = source.shape[-1], source.dtype.value
+    fields = {"rows": source.elements // depth, "depth": depth}
+    if source.dtype is DType.INT8:
+        fields |= {"zero_point": source.zero_point}
+    params = Params(f"L2Normalization{dtype.capitalize()}Params", fields)
+    arguments = (Read(source.index), Write(output.index, elementwise(op, graph)))
+    return KernelCall("l2_normalization.h", f"l2_normalization_{dtype}", (params,), arguments)
+
+
+OPERATOR = Operator(
+    summary="each row by its Euclidean length",
+    types=("int8", "float32"),
+    check=check,
+    variants=portable(call),
+    parse=parse,
+    left_out_by_tflm=_quantization_given,
+)

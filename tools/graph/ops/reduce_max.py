@@ -1,0 +1,5 @@
+"""REDUCE_MAX: the largest element over constant axes."""
+
+from ._reduce import reduction
+
+OPERATOR = reduction("largest element over any dimensions", "int8", "float32")
