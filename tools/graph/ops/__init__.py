@@ -9,7 +9,6 @@ from importlib import import_module
 
 from ... import registry
 from ..operator import Operator
-from . import _without_kernel
 
 
 def known() -> tuple[str, ...]:
@@ -28,7 +27,7 @@ def find(kind: str) -> Operator:
 
 def lookup(kind: str) -> Operator | None:
     """The Operator of a kind, with or without a kernel; None for an unknown kind."""
-    return find(kind) if kind in known() else _without_kernel.OPERATORS.get(kind)
+    return find(kind) if kind in known() else None
 
 
 def with_kernels() -> tuple[str, ...]:
