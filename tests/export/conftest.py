@@ -12,7 +12,7 @@ from tools.progress import Progress
 from tools.values import Request
 
 TESTS = Path(__file__).parents[1]
-sys.path.append(str(TESTS / "emulator"))  # port_project.py
+sys.path += [str(TESTS / "emulator"), str(TESTS / "host")]  # port_project.py, single_op.py
 MODELS = {name: TESTS / "unit" / f"{name}.tflite" for name in ("flatten", "stream")}
 
 Export = Callable[..., Path]

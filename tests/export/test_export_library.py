@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from elftools.elf.elffile import ELFFile
 from elftools.elf.sections import SymbolTableSection
+from single_op import TensorSpec, single_op
 
 from tools import packages, pipeline
 from tools.errors import BuildError, UnknownName, UsageError
@@ -134,6 +135,28 @@ int main(void) {
         assert int(best) == int(np.argmax(values))
         expected = (values.astype(np.float32) - np.float32(port.zero_point)) * np.float32(port.scale)
         assert [np.float32(v) for v in rest[1::2]] == expected.tolist()
+
+
+@needs_compiler
+def test_floats_and_several_inputs(build_folder: Path, tmp_path: Path) -> None:
+    """Floats may be a little off, and no more."""
+    left, right, total = (TensorSpec((1, 6), "float32", name=name) for name in ("left", "right", "total"))
+    model, folder = tmp_path / "total.tflite", tmp_path / "export"
+    model.write_bytes(single_op("ADD", [left, right], [total], "AddOptions"))
+    pipeline.export(Request(model=str(model), target="host"), Progress(), "cmake", folder)
+    body = (CHECK % ("total", "total")).replace("int main(void) {", "int main(void) {\n    (void)total_input1();")
+    assert run_in_c(folder, "total", body, tmp_path) == ["PASS: total, 10 samples, 50 us each", "0"] * 2
+    source = folder / "src" / "total.cpp"
+    text = source.read_text()
+    for error, passes in ((1e-6, True), (0.5, False)):
+        invoke = "return static_cast<int>(kerf::model::invoke(nullptr));"
+        assert text.count(invoke) == 1
+        spoil = f"const_cast<float*>(total_output())[2] += {error}f;"
+        later = f"const int status = static_cast<int>(kerf::model::invoke(nullptr)); {spoil} return status;"
+        source.write_text(text.replace(invoke, later))
+        first = run_in_c(folder, "total", body, tmp_path)[0]
+        assert first.startswith("PASS" if passes else "FAIL: total, sample 0: output[2] is off by ")
+        assert passes or abs(int(first.split()[-2]) - 500_000) < 10
 
 
 def symbols(elf: Path) -> dict[str, str]:
