@@ -16,7 +16,8 @@ class Core:
 
     ``dsp``: the DSP extension of Armv7E-M and Armv8-M (SMLAD, SXTB16, SSAT on packed halves). ``mve``: Helium with
     integers. ``fpu``: float32 in hardware. ``long_multiply``: 32 x 32 bits to 64 in one instruction.
-    ``vector_bytes``: the widest load or store a kernel can use.
+    ``vector_bytes``: the widest load or store a kernel can use. ``blocks``: computing several numbers together, so that
+    a load serves all of them, is worth the code.
     """
 
     name: str
@@ -26,9 +27,10 @@ class Core:
     fpu: bool = False
     long_multiply: bool = True
     vector_bytes: int = 4
+    blocks: bool = True
 
 
-HOST = Core("host", "host", fpu=True, vector_bytes=16)
+HOST = Core("host", "host", fpu=True, vector_bytes=16, blocks=False)
 _ARM = {
     "cortex-m0": Core("cortex-m0", "armv6-m", long_multiply=False),
     "cortex-m0plus": Core("cortex-m0plus", "armv6-m", long_multiply=False),

@@ -63,10 +63,10 @@ constexpr int32_t RowsHeld(const Conv2DInt8Params& p) {
     return (p.filter_height - 1) * p.dilation_height + 1 + (output_rows - 1) * p.stride_height;
 }
 
-// Words of scratch for a convolution of elements of `element_bytes`.
-constexpr int32_t Conv2DScratchWords(const Conv2DInt8Params& p, int32_t element_bytes) {
+// Words of scratch that a convolution of elements of so many bytes needs, besides the windows.
+constexpr int32_t RowsWords(const Conv2DInt8Params& p, int32_t element_bytes) {
     const int32_t rows = ReadsInput(p) ? 0 : RowsHeld(p) * PaddedWidth(p) * p.input_depth * element_bytes;
-    return 2 * kPositions * Quads(p) + (rows + 3) / 4;
+    return (rows + 3) / 4;
 }
 
 // The layout of a window in memory: `count` rows of `words` words and `rest` more elements. The next row begins `step`
@@ -296,23 +296,33 @@ template <bool kNegatives>
                  : "memory");
 }
 
-// The differences between convolutions of int8 and int16.
+// What tells convolutions with this walk apart.
 struct ConvElements {
-    int32_t bytes;         // of an element
-    int32_t packed_extra;  // words of `packed` for every two channels, not counting weights
+    int32_t bytes;  // of an element
     uint32_t* (*interleave)(uint32_t* pairs, const int8_t* const* windows, const Rows& rows);
     ConvBlockFunction block;
 };
 
 template <bool kNegatives>
-inline constexpr ConvElements kConvInt8 = {1, 8, kAssembly ? InterleaveAssembly : InterleaveTwin,
+inline constexpr ConvElements kConvInt8 = {1, kAssembly ? InterleaveAssembly : InterleaveTwin,
                                            kAssembly ? ConvBlockAssembly<kNegatives> : ConvBlockTwin<kNegatives>};
 
-// Input and output are passed as bytes.
-inline void Conv2D(const Conv2DInt8Params& p, const ConvElements& elements, const int8_t* input, const int32_t* packed,
-                   uint32_t* scratch, int8_t* output) {
-    const Runs runs = RunsOf(p);
+struct ConvSizes {
+    int32_t count;         // length of a window, as `block` is told
+    int32_t window_words;  // of scratch for the windows of kPositions positions
+    int32_t packed_words;  // for two channels
+};
+
+// `extra` words of `packed` for two channels are no weights.
+constexpr ConvSizes SizesOf(const Conv2DInt8Params& p, int32_t extra) {
     const int32_t quads = Quads(p);
+    return {quads, 2 * kPositions * quads, 2 * quads + extra};
+}
+
+// Input and output in bytes.
+inline void Conv2D(const Conv2DInt8Params& p, const ConvElements& elements, const ConvSizes& sizes, const int8_t* input,
+                   const int32_t* packed, uint32_t* scratch, int8_t* output) {
+    const Runs runs = RunsOf(p);
     const bool reads_input = ReadsInput(p);
     const int32_t pixel = p.input_depth * elements.bytes;
     const int32_t output_pixel = p.output_depth * elements.bytes;
@@ -323,7 +333,7 @@ inline void Conv2D(const Conv2DInt8Params& p, const ConvElements& elements, cons
     const int32_t window_rows = (p.filter_height - 1) * p.dilation_height + 1;
     const int32_t column_step = p.stride_width * pixel;
     const int32_t row_step = p.stride_height * row - p.output_width * column_step;
-    int8_t* const copies = reinterpret_cast<int8_t*>(scratch + 2 * kPositions * quads);
+    int8_t* const copies = reinterpret_cast<int8_t*>(scratch + sizes.window_words);
 
     for (int32_t batch = 0; batch < p.batches; ++batch) {
         const int8_t* const first_row = reads_input ? input : copies;
@@ -372,10 +382,10 @@ inline void Conv2D(const Conv2DInt8Params& p, const ConvElements& elements, cons
                 for (const int8_t*& element : windows) element += p.dilation_width * pixel;
                 pairs = elements.interleave(pairs, windows, rows);
             }
-            elements.block(scratch, packed, quads, outputs[0], outputs[1], outputs[2]);
+            elements.block(scratch, packed, sizes.count, outputs[0], outputs[1], outputs[2]);
             if (p.output_depth % 2 != 0) {
                 const int32_t last = output_pixel - 2 * elements.bytes;
-                elements.block(scratch, packed + p.output_depth / 2 * (2 * quads + elements.packed_extra), quads,
+                elements.block(scratch, packed + p.output_depth / 2 * sizes.packed_words, sizes.count,
                                outputs[0] + last, outputs[1] + last, outputs[2] + last);
             }
         }
@@ -383,9 +393,9 @@ inline void Conv2D(const Conv2DInt8Params& p, const ConvElements& elements, cons
     }
 }
 
-inline void Conv2DInt8(const Conv2DInt8Params& p, const ConvElements& elements, const int8_t* input,
-                       const int32_t* packed, uint32_t* scratch, int8_t* output) {
-    Conv2D(p, elements, input, packed, scratch, output);
+inline void Conv2DInt8(const Conv2DInt8Params& p, const ConvElements& elements, const ConvSizes& sizes,
+                       const int8_t* input, const int32_t* packed, uint32_t* scratch, int8_t* output) {
+    Conv2D(p, elements, sizes, input, packed, scratch, output);
     if (NarrowerThanInt8(p.activation_min, p.activation_max)) {
         ClampAll(output, p.batches * p.output_height * p.output_width * p.output_depth, p.activation_min,
                  p.activation_max);
@@ -396,7 +406,7 @@ inline void Conv2DInt8(const Conv2DInt8Params& p, const ConvElements& elements, 
 
 template <const Conv2DInt8Params& p>
 constexpr int32_t conv_2d_int8_dsp_scratch_bytes() {
-    return 4 * dsp::Conv2DScratchWords(p, 1);
+    return 4 * (dsp::SizesOf(p, 8).window_words + dsp::RowsWords(p, 1));
 }
 
 //   p        no groups, at least two output channels
@@ -408,8 +418,8 @@ template <const Conv2DInt8Params& p>
 inline void conv_2d_int8_dsp(const int8_t* input, const int32_t* packed, uint8_t* scratch, int8_t* output) {
     static_assert(p.output_depth >= 2 && p.filter_depth == p.input_depth);
     static constexpr Conv2DInt8Params kFlattened = Flattened(p);
-    dsp::Conv2DInt8(kFlattened, dsp::kConvInt8<(p.activation_min != p.output_offset)>, input, packed,
-                    reinterpret_cast<uint32_t*>(scratch), output);
+    dsp::Conv2DInt8(kFlattened, dsp::kConvInt8<(p.activation_min != p.output_offset)>, dsp::SizesOf(kFlattened, 8),
+                    input, packed, reinterpret_cast<uint32_t*>(scratch), output);
 }
 
 }  // namespace kerf

@@ -207,7 +207,7 @@ template <bool kRelu>
 }
 
 template <bool kRelu>
-inline constexpr ConvElements kConvInt16 = {2, 5, kAssembly ? InterleaveInt16Assembly : InterleaveInt16Twin,
+inline constexpr ConvElements kConvInt16 = {2, kAssembly ? InterleaveInt16Assembly : InterleaveInt16Twin,
                                             kAssembly ? ConvBlockInt16Assembly<kRelu> : ConvBlockInt16Twin<kRelu>};
 
 // The parameters of an int16 layer for the loops of conv_2d_dsp.h, with offsets of 0.
@@ -236,7 +236,8 @@ constexpr Conv2DInt8Params WalkOf(const Conv2DInt16Params& p) {
 
 inline void Conv2DInt16(const Conv2DInt8Params& p, const ConvElements& elements, const int16_t* input,
                         const int32_t* packed, uint32_t* scratch, int16_t* output) {
-    Conv2D(p, elements, reinterpret_cast<const int8_t*>(input), packed, scratch, reinterpret_cast<int8_t*>(output));
+    Conv2D(p, elements, SizesOf(p, 5), reinterpret_cast<const int8_t*>(input), packed, scratch,
+           reinterpret_cast<int8_t*>(output));
     if (NarrowerThanInt16(p.activation_min, p.activation_max)) {
         ClampAll(output, p.batches * p.output_height * p.output_width * p.output_depth, p.activation_min,
                  p.activation_max);
@@ -247,7 +248,7 @@ inline void Conv2DInt16(const Conv2DInt8Params& p, const ConvElements& elements,
 
 template <const Conv2DInt16Params& p>
 constexpr int32_t conv_2d_int16_dsp_scratch_bytes() {
-    return 4 * dsp::Conv2DScratchWords(dsp::WalkOf(p), 2);
+    return 4 * (dsp::SizesOf(dsp::WalkOf(p), 5).window_words + dsp::RowsWords(dsp::WalkOf(p), 2));
 }
 
 //   p        no groups, at least two output channels

@@ -48,6 +48,16 @@ inline int32_t SaturatingRoundingDoublingHighMul(int32_t a, int32_t b) {
     return static_cast<int32_t>((static_cast<int64_t>(a) * b + (int64_t{1} << 30)) >> 31);
 }
 
+// SaturatingRoundingDoublingHighMul without a product of more than 32 bits, for |a| <= 2^30 and m of 2^30 … 2^31-1.
+// With a = 2^16 h + l, l from -2^15 to 2^15-1, and m = 2^16 mh + ml it is 2 h mh + ((h ml + l mh + (l ml >> 16) + 2^14)
+// >> 15).
+inline int32_t NarrowHighMul(int32_t a, uint32_t m) {
+    const auto multiplier_high = static_cast<int32_t>(m >> 16), multiplier_low = static_cast<int32_t>(m & 0xffff);
+    const int32_t low = static_cast<int16_t>(a & 0xffff), high = (a - low) >> 16;
+    const int32_t rest = high * multiplier_low + low * multiplier_high + (low * multiplier_low >> 16);
+    return 2 * high * multiplier_high + ((rest + (1 << 14)) >> 15);
+}
+
 // x / 2^exponent rounded to nearest, ties away from zero, 0 <= exponent <= 31.
 inline int32_t RoundingDivideByPowerOfTwo(int32_t x, int32_t exponent) {
     const uint32_t mask = (uint32_t{1} << exponent) - 1;

@@ -1,6 +1,6 @@
-// Generated layers on stdin, each computed by a portable kernel and by its counterpart for the DSP extension. Prints
-// the number of every layer whose outputs differ, of those that also were computed in place, and how many layers there
-// were.
+// Generated layers on stdin, each computed by a portable kernel and by its counterpart for the DSP extension, or in
+// blocks. Prints the number of every layer whose outputs differ, of those that also were computed in place, and how
+// many layers there were.
 //
 // A layer is int32 words, sizes in words before each array: its kind (an index into kLayers), the portable kernel's
 // parameters, words of scratch more than are needed, and arrays of bytes, each filled up to words: weights, bias,
@@ -15,10 +15,12 @@
 #include "kernels/add_dsp.h"
 #include "kernels/average_pool_2d.h"
 #include "kernels/conv_2d.h"
+#include "kernels/conv_2d_blocked.h"
 #include "kernels/conv_2d_dsp.h"
 #include "kernels/conv_2d_int16_dsp.h"
 #include "kernels/depthwise_conv_2d.h"
 #include "kernels/depthwise_conv_2d_3x3_dsp.h"
+#include "kernels/depthwise_conv_2d_blocked.h"
 #include "kernels/depthwise_conv_2d_dsp.h"
 #include "kernels/fully_connected.h"
 #include "kernels/fully_connected_dsp.h"
@@ -94,7 +96,11 @@ bool Equal(const Layer& layer, int32_t outputs, int32_t scratch_words, bool in_p
 // Whether the output may begin where the input does.
 bool OverwritesInput(const Conv2DInt8Params& p) {
     if (IsPointwise(p)) return p.output_depth <= p.input_depth;
-    return p.output_width * p.output_depth <= p.input_width * p.input_depth && p.output_height <= p.input_height;
+    if (p.output_width * p.output_depth > p.input_width * p.input_depth || p.output_height > p.input_height)
+        return false;
+    // Rows that are not copied are read until the last window that begins in them, one row of the output after the
+    // other.
+    return !dsp::ReadsInput(p) || p.output_depth <= p.input_depth;
 }
 
 bool OverwritesInput(const DepthwiseConv2DInt8Params& p) {
@@ -106,13 +112,13 @@ bool Conv2D(const Layer& layer) {
     const auto flattened = Flattened(p);
     const auto& block = p.activation_min == p.output_offset ? dsp::kConvInt8<false> : dsp::kConvInt8<true>;
     return Equal(
-        layer, p.batches * p.output_height * p.output_width * p.output_depth, dsp::Conv2DScratchWords(p, 1),
-        OverwritesInput(p),
+        layer, p.batches * p.output_height * p.output_width * p.output_depth,
+        dsp::SizesOf(p, 8).window_words + dsp::RowsWords(p, 1), OverwritesInput(p),
         [&](int8_t* output) {
             conv_2d_int8(p, layer.input, layer.weights, layer.bias, layer.multipliers, layer.shifts, output);
         },
         [&](const int8_t* input, uint32_t* scratch, int8_t* output) {
-            dsp::Conv2DInt8(flattened, block, input, layer.packed, scratch, output);
+            dsp::Conv2DInt8(flattened, block, dsp::SizesOf(flattened, 8), input, layer.packed, scratch, output);
         });
 }
 
@@ -226,8 +232,8 @@ bool Conv2DOfInt16(const Layer& layer) {
     const auto walk = dsp::WalkOf(p);
     const auto& elements = p.activation_min == 0 ? dsp::kConvInt16<true> : dsp::kConvInt16<false>;
     return Equal(
-        layer, 2 * p.batches * p.output_height * p.output_width * p.output_depth, dsp::Conv2DScratchWords(walk, 2),
-        OverwritesInput(dsp::WalkOf(p)),
+        layer, 2 * p.batches * p.output_height * p.output_width * p.output_depth,
+        dsp::SizesOf(walk, 5).window_words + dsp::RowsWords(walk, 2), OverwritesInput(dsp::WalkOf(p)),
         [&](int8_t* output) {
             conv_2d_int16<int64_t>(p, Of<int16_t>(layer.input), layer.weights, Of<int64_t>(layer.bias),
                                    Of<int16_t>(layer.multipliers), Of<int8_t>(layer.shifts), Of<int16_t>(output));
@@ -252,9 +258,44 @@ bool FullyConnectedOfInt16(const Layer& layer) {
         });
 }
 
+bool BlockedConv2D(const Layer& layer) {
+    const auto p = layer.As<Conv2DInt8Params>();
+    const auto flattened = Flattened(p);
+    const auto& block = p.activation_min == p.output_offset ? blocked::kConv<false> : blocked::kConv<true>;
+    return Equal(
+        layer, p.batches * p.output_height * p.output_width * p.output_depth,
+        blocked::SizesOf(p).window_words + dsp::RowsWords(p, 1), OverwritesInput(p),
+        [&](int8_t* output) {
+            conv_2d_int8(p, layer.input, layer.weights, layer.bias, layer.multipliers, layer.shifts, output);
+        },
+        [&](const int8_t* input, uint32_t* scratch, int8_t* output) {
+            dsp::Conv2DInt8(flattened, block, blocked::SizesOf(flattened), input, layer.packed, scratch, output);
+        });
+}
+
+bool BlockedDepthwiseConv2D(const Layer& layer) {
+    const auto p = layer.As<DepthwiseConv2DInt8Params>();
+    const auto kernel =
+        p.activation_min == p.output_offset ? blocked::DepthwiseConv2DInt8<false> : blocked::DepthwiseConv2DInt8<true>;
+    return Depthwise(layer, p, blocked::DepthwiseScratchWords(p),
+                     [&](const int8_t* input, uint32_t* scratch, int8_t* output) {
+                         kernel(p, input, layer.packed, reinterpret_cast<uint8_t*>(scratch), output);
+                     });
+}
+
 constexpr bool (*kLayers[])(const Layer&) = {
-    Conv2D, DepthwiseConv2D, DepthwiseConv2D3x3,    FullyConnected, Add, MaxPool2D, AveragePool2D,
-    Mean,   Conv2DOfInt16,   FullyConnectedOfInt16,
+    Conv2D,
+    DepthwiseConv2D,
+    DepthwiseConv2D3x3,
+    FullyConnected,
+    Add,
+    MaxPool2D,
+    AveragePool2D,
+    Mean,
+    Conv2DOfInt16,
+    FullyConnectedOfInt16,
+    BlockedConv2D,
+    BlockedDepthwiseConv2D,
 };
 
 }  // namespace

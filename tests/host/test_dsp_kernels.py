@@ -1,7 +1,7 @@
-"""The kernels for the DSP extension against the portable ones, over generated layers.
+"""The kernels for the DSP extension, and those in blocks, against the portable ones, over generated layers.
 
 On the host they run as the same algorithm in C++, with sanitizers; the arrays have exactly the sizes that the headers
-ask for. The packed constants come from tools/graph/ops/_packed_dsp.py, as in a compiled model.
+ask for. The packed constants come from tools/graph/ops/_packed_*.py, as in a compiled model.
 """
 
 import subprocess
@@ -13,11 +13,12 @@ import numpy as np
 import pytest
 from against_tflm import CXX_FLAGS, ROOT
 
+from tools.graph.ops import _packed_blocked as blocked
 from tools.graph.ops import _packed_dsp as packed
 from tools.graph.ops._macs import int16_multipliers
 from tools.graph.ops._quantized import quantize_multiplier
 
-LAYERS = 4_000
+LAYERS = 6_000
 Rng = np.random.Generator
 
 
@@ -180,6 +181,21 @@ def fully_connected_int16(rng: Rng) -> Generated:
     return Generated(params, made.inputs, some, layer, packed.pack_fully_connected_int16(layer), np.int16)
 
 
+def blocked_conv_2d(rng: Rng) -> Generated:
+    made = conv_2d(rng)
+    assert isinstance(made.layer, packed.Layer)
+    return made._replace(words=blocked.pack_conv_2d(made.layer, made.params[13]))
+
+
+def blocked_depthwise(rng: Rng) -> Generated:
+    while True:
+        made = depthwise(rng, of_3x3=rng.random() < 0.5)
+        if made.params[8] == 1:
+            break
+    assert isinstance(made.layer, packed.Layer)
+    return made._replace(words=blocked.pack_depthwise_conv_2d(made.layer))
+
+
 WIDE_ACTIVATIONS = [(-32768, 32767), (0, 32767), (0, 20_000)]
 KINDS: list[Callable[[Rng], Generated]] = [
     conv_2d,
@@ -192,6 +208,8 @@ KINDS: list[Callable[[Rng], Generated]] = [
     mean,
     conv_2d_int16,
     fully_connected_int16,
+    blocked_conv_2d,
+    blocked_depthwise,
 ]
 
 

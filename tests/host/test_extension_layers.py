@@ -1,4 +1,6 @@
-"""The operators' case tables with the kernels for a core's extensions, run with sanitizers: every output is TFLM's.
+"""The operators' case tables with the kernels for a core's extensions, or in blocks for a core without any.
+
+They run with sanitizers, and every output is TFLM's.
 
 The DSP kernels have twins in plain C++, Helium's intrinsics are those of tests/host/mve. What a table cannot show on
 this machine, the kernels' assembly, tests/cores runs in an emulator.
@@ -22,12 +24,13 @@ from tools.cores import Core, find
 from tools.graph import passes, read
 from tools.graph.schedule import schedule
 
-CORES = {"dsp": find("cortex-m4"), "helium": find("cortex-m55")}
+CORES = {"dsp": find("cortex-m4"), "helium": find("cortex-m55"), "blocked": find("cortex-m3")}
 BOTH = (test_add, test_conv_2d, test_depthwise_conv_2d, test_fully_connected)
 # Variant → (table, cases that it takes at least)
 TABLES: dict[str, tuple[tuple[Any, ...], int]] = {
     "dsp": ((*BOTH, test_int16, test_mean, test_pool_2d), 20),
     "helium": (BOTH, 5),
+    "blocked": ((test_conv_2d, test_depthwise_conv_2d), 20),
 }
 
 
@@ -59,8 +62,9 @@ def test_equals_tflm(table: Any, variant: str, least: int, tmp_path_factory: pyt
 @pytest.mark.parametrize(
     ("variant", "without", "instead"),
     [
-        ("dsp", "cortex-m4+nodsp", "portable"),
-        ("dsp", "cortex-m3", "portable"),
+        ("dsp", "cortex-m4+nodsp", "blocked"),
+        ("dsp", "cortex-m3", "blocked"),
+        ("dsp", "host", "portable"),
         ("helium", "cortex-m55+nomve", "dsp"),
     ],
 )
@@ -73,7 +77,7 @@ def test_a_core_without_the_extension_gets_other_kernels(variant: str, without: 
 def test_one_column_is_computed_as_one_row() -> None:
     """Two columns are computed together, so few of them do not pay, unless they can be turned."""
     tall, narrow = ((20, 1), (5, 1)), ((20, 2), (5, 1))
-    wanted = {tall: "dsp", narrow: "portable"}
+    wanted = {tall: "dsp", narrow: "blocked"}
     for (size, taps), variant in wanted.items():
         case = test_depthwise_conv_2d.depthwise(1, size=size, filter_size=taps)
         assert chosen(case, CORES["dsp"]) == (variant,)

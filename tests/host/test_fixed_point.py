@@ -50,7 +50,12 @@ def test_equals_the_definitions(tmp_path: Path) -> None:
     output = subprocess.run([program], input=triples.tobytes(), capture_output=True, check=True).stdout
 
     expected = [
-        (multiply(x, m & INT32_MAX, s), high_mul(x, m), divide_by_power_of_two(x, abs(s)))
+        (
+            multiply(x, m & INT32_MAX, s),
+            high_mul(x, m),
+            divide_by_power_of_two(x, abs(s)),
+            high_mul(truncating_divide(x, 2), m % 2**30 + 2**30),
+        )
         for x, m, s in triples.tolist()
     ]
-    np.testing.assert_array_equal(np.frombuffer(output, np.int32).reshape(-1, 3), np.array(expected, np.int32))
+    np.testing.assert_array_equal(np.frombuffer(output, np.int32).reshape(-1, 4), np.array(expected, np.int32))

@@ -18,13 +18,13 @@ GOALS = ("speed", "size", "ram")
 def schedule(graph: Graph, core: Core, goal: str = GOALS[0]) -> Schedule:
     """The kernel calls of a graph, for the goal.
 
-    Kernels for the core's extensions are fast, but their packed weights take flash and their scratch buffers take RAM.
-    ``size`` does not use them. ``ram`` first chains consecutive steps where that lowers the peak memory, then uses
-    these kernels where they do not raise it.
+    Kernels for the core's extensions, or that compute in blocks, are fast, but their packed weights take flash and
+    their scratch RAM. For ``size`` they are not used. For ``ram`` they are used where they do not raise the peak, after
+    neighbours have been chained where that lowers it.
     """
     if goal == "speed":
         return _chosen(graph, core)
-    small = _chosen(graph, replace(core, dsp=False, mve=False))
+    small = _chosen(graph, replace(core, dsp=False, mve=False, blocks=False))
     return small if goal == "size" else _faster(_chained(small), _chosen(graph, core))
 
 

@@ -38,32 +38,40 @@ def _wide_layer(op: Op, graph: Graph) -> packed.WideLayer:
 def _conv_2d(op: Op, graph: Graph, plain: KernelCall) -> Kernel:
     """kernels/conv_2d_dsp.h."""
     words = packed.pack_conv_2d(layer_of(op, graph), plain.fields["dilation_width"])
-    return _convolved(op, graph, plain, "conv_2d", "conv_2d_int8", words)
+    return convolved(op, graph, plain, "conv_2d", "conv_2d_int8", words, _paired(plain.fields))
 
 
 def _conv_2d_int16(op: Op, graph: Graph, plain: KernelCall) -> Kernel:
     """kernels/conv_2d_int16_dsp.h."""
     words = packed.pack_conv_2d_int16(_wide_layer(op, graph), plain.fields["dilation_width"])
-    return _convolved(op, graph, plain, "conv_2d_int16", "conv_2d_int16", words)
+    return convolved(op, graph, plain, "conv_2d_int16", "conv_2d_int16", words, _paired(plain.fields))
 
 
-def _convolved(op: Op, graph: Graph, plain: KernelCall, header: str, function: str, words: packed.Array) -> Kernel:
-    """A kernel that iterates over the image as kernels/conv_2d_dsp.h does."""
-    p, source, output = plain.fields, graph.input(op, 0), graph.output(op)
-    if p["filter_depth"] != p["input_depth"] or p["output_depth"] < 2:
-        raise ValueError("groups, or one channel")
-    if 2 * p["input_height"] * p["input_width"] < p["filter_height"] * p["filter_width"]:
-        raise ValueError("more padding than image, which the portable kernel skips")
+def _paired(p: Mapping[str, int]) -> int:
+    """Words that hold the windows of POSITIONS positions as pairs of int16."""
     runs, length = p["filter_height"], p["filter_width"] * p["input_depth"]
     if p["dilation_width"] != 1:
         runs, length = runs * p["filter_width"], p["input_depth"]
     quads = (runs * ((length + 1) // 2) + 1) // 2
+    return 2 * POSITIONS * quads
+
+
+def convolved(
+    op: Op, graph: Graph, plain: KernelCall, header: str, function: str, words: packed.Array, window_words: int
+) -> Kernel:
+    """A kernel with the walk of kernels/conv_2d_dsp.h, and ``window_words`` of scratch for the windows it computes
+    together. Raises ValueError for a layer that the walk does not take."""
+    p, source, output = plain.fields, graph.input(op, 0), graph.output(op)
+    if p["filter_depth"] != p["input_depth"] or p["output_depth"] < 2:
+        raise ValueError("groups, or one channel")
+    if 2 * p["input_height"] * p["input_width"] < p["filter_height"] * p["filter_width"]:
+        raise ValueError("more padding than image: the portable kernel leaves that out")
     trails, rows = plain.writes[0].trails, 0
     if not _stays_inside(p):
         trails = parts(source, output, _rows_needed(p))
         below = min(p["output_height"], (POSITIONS - 2) // p["output_width"] + 2)
-        rows = (_reach(p, "height") + (below - 1) * p["stride_height"]) * _padded_width(p) * p["input_depth"]
-    scratch = 4 * (2 * POSITIONS * quads + (rows * source.dtype.bytes + 3) // 4)
+        rows = (reach(p, "height") + (below - 1) * p["stride_height"]) * padded_width(p) * p["input_depth"]
+    scratch = 4 * (window_words + (rows * source.dtype.bytes + 3) // 4)
     return Kernel(header, function, words, Write(output.index, trails), scratch)
 
 
@@ -85,10 +93,10 @@ def _depthwise_conv_2d(op: Op, graph: Graph, plain: KernelCall) -> Kernel:
     if not _pays(p):
         raise ValueError("too few columns")
     layer = replace(layer, weights=layer.weights.reshape(-1, p["filter_height"], p["filter_width"]))
-    taps = _reach(p, "width") + 1 & ~1
+    taps = reach(p, "width") + 1 & ~1
     columns = (p["output_width"] - 1) * p["stride_width"] + taps
     words = packed.pack_depthwise_conv_2d(layer, p["dilation_width"])
-    scratch = 4 * ((_reach(p, "height") * columns + 1) // 2)
+    scratch = 4 * ((reach(p, "height") * columns + 1) // 2)
     return Kernel("depthwise_conv_2d", "depthwise_conv_2d_int8", words, write, scratch)
 
 
@@ -141,26 +149,27 @@ DEPTHWISE_CONV_2D: Mapping[DType, Maker] = {DType.INT8: _depthwise_conv_2d}
 FULLY_CONNECTED: Mapping[DType, Maker] = {DType.INT8: _fully_connected, DType.INT16: _fully_connected_int16}
 
 
-def _reach(p: Mapping[str, int], axis: str) -> int:
+def reach(p: Mapping[str, int], axis: str) -> int:
     """Elements from the first to the last tap of a window along ``axis``, inclusive."""
     return (p[f"filter_{axis}"] - 1) * p[f"dilation_{axis}"] + 1
 
 
 def _stays_inside(p: Mapping[str, int]) -> bool:
-    """Whether every window is inside the input."""
-    ends = {axis: (p[f"output_{axis}"] - 1) * p[f"stride_{axis}"] + _reach(p, axis) for axis in ("height", "width")}
+    """Whether no window leaves the input."""
+    ends = {axis: (p[f"output_{axis}"] - 1) * p[f"stride_{axis}"] + reach(p, axis) for axis in ("height", "width")}
     padded = p["padding_top"] or p["padding_left"]
     return not padded and all(end <= p[f"input_{axis}"] for axis, end in ends.items())
 
 
-def _padded_width(p: Mapping[str, int]) -> int:
-    read = (p["output_width"] - 1) * p["stride_width"] + _reach(p, "width")
+def padded_width(p: Mapping[str, int]) -> int:
+    """Columns of a row with all that windows reach on either side."""
+    read = (p["output_width"] - 1) * p["stride_width"] + reach(p, "width")
     return max(read, p["padding_left"] + p["input_width"])
 
 
 def _rows_needed(p: Mapping[str, int]) -> npt.NDArray[np.int64]:
-    """For each output row, the first input element that is still read after this row has been started."""
-    ends = np.arange(p["output_height"]) * p["stride_height"] - p["padding_top"] + _reach(p, "height")
+    """For each row of the output the first element of the input that is read later than this row is begun."""
+    ends = np.arange(p["output_height"]) * p["stride_height"] - p["padding_top"] + reach(p, "height")
     rows = np.minimum(ends, p["input_height"]) + p["input_height"] * np.arange(p["batches"])[:, np.newaxis]
     return rows.ravel() * p["input_width"] * p["input_depth"]
 

@@ -10,6 +10,7 @@ from ...cores import Core
 from ...errors import ModelError
 from ..ir import DType, Graph, KernelCall, Op, Scratch, Write
 from ..operator import Variant, portable
+from . import _blocked as blocked
 from . import _dsp as dsp
 from . import _helium as helium
 from . import _macs as macs
@@ -154,6 +155,7 @@ OPERATOR = macs.operator(
         helium.variant(call, helium.CONV_2D),
         dsp.variant(call, dsp.CONV_2D),
         sparse_variant(call),
+        blocked.variant(call, blocked.CONV_2D),
         Variant("widened", widened_call, _is_narrow),
         *portable(call),
     ),

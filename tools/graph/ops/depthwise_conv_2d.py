@@ -8,6 +8,7 @@ import tflite
 from ...errors import ModelError
 from ..ir import DType, Graph, KernelCall, Op
 from ..operator import portable
+from . import _blocked as blocked
 from . import _dsp as dsp
 from . import _helium as helium
 from . import _macs as macs
@@ -115,6 +116,7 @@ OPERATOR = macs.operator(
     variants=(
         helium.variant(call, helium.DEPTHWISE_CONV_2D),
         dsp.variant(dsp.sideways(call), dsp.DEPTHWISE_CONV_2D),
+        blocked.variant(dsp.sideways(call), blocked.DEPTHWISE_CONV_2D),
         *portable(call),
     ),
     parse=parse,

@@ -1,0 +1,35 @@
+"""The kernels in blocks where they run: cores without an extension compute every layer as TFLM does."""
+
+from pathlib import Path
+
+import against_tflm
+import on_core
+import pytest
+import test_conv_2d
+import test_depthwise_conv_2d
+from single_op import build
+
+from tools import cores
+from tools.graph import passes, read
+from tools.graph.schedule import schedule
+
+pytestmark = pytest.mark.emulator
+
+CASES = {
+    f"{table.__name__} {name}": case
+    for table in (test_conv_2d, test_depthwise_conv_2d)
+    for name, case in table.CASES.items()
+    if schedule(passes.run(read.read(build(case), name)), cores.find("cortex-m3")).variants == ("blocked",)
+}
+
+
+@pytest.mark.parametrize("core", ["M0", "M3"])
+def test_every_layer_equals_tflm(core: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    on_core.require()
+    on_it = lambda data, samples, folder, *_: on_core.run(core, data, samples, folder)  # noqa: E731
+    monkeypatch.setattr(against_tflm, "run_kerf", on_it)
+    monkeypatch.setattr(against_tflm, "CASES_PER_MODEL", 40)
+    results = against_tflm.run_cases(CASES, tmp_path)
+    assert len(results) > 80
+    for result in results.values():
+        result.check()

@@ -1,0 +1,45 @@
+"""The int8 kernels for cores without an extension, firmware/kernels/*_blocked.h: which layers they take, and their
+calls."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+from ..ir import DType, Graph, KernelCall, Op, Write
+from ..operator import Variant
+from . import _dsp as dsp
+from . import _extension
+from . import _packed_blocked as packed
+from ._extension import Kernel, Maker, layer_of
+
+
+def variant(portable_call: Callable[[Op, Graph], KernelCall], makers: Mapping[DType, Maker]) -> Variant:
+    """The variant for cores on which computing several numbers together is what there is to gain."""
+    return _extension.variant("blocked", lambda core: core.blocks, portable_call, makers)
+
+
+# --- the kernels ------------------------------------------------------------------------------------------------------
+
+
+def _conv_2d(op: Op, graph: Graph, plain: KernelCall) -> Kernel:
+    """kernels/conv_2d_blocked.h."""
+    p = plain.fields
+    words = packed.pack_conv_2d(layer_of(op, graph), p["dilation_width"])
+    taps = p["filter_height"] * p["filter_width"] * p["filter_depth"]
+    return dsp.convolved(op, graph, plain, "conv_2d", "conv_2d_int8", words, dsp.POSITIONS * taps)
+
+
+def _depthwise_conv_2d(op: Op, graph: Graph, plain: KernelCall) -> Kernel:
+    """kernels/depthwise_conv_2d_blocked.h."""
+    p, source, output = plain.fields, graph.input(op, 0), graph.output(op)
+    if p["depth_multiplier"] != 1:
+        raise ValueError("a depth multiplier")
+    layer = layer_of(op, graph, channel_axis=3)
+    words = packed.pack_depthwise_conv_2d(replace(layer, weights=layer.weights[:, 0]))
+    smaller = p["output_height"] <= p["input_height"] and p["output_width"] <= p["input_width"]
+    write = Write(output.index, in_place=(source.index,) if smaller else ())
+    ring = dsp.reach(p, "height") * dsp.padded_width(p) * p["input_depth"]
+    return Kernel("depthwise_conv_2d", "depthwise_conv_2d_int8", words, write, 4 * ((ring + 3) // 4))
+
+
+CONV_2D: Mapping[DType, Maker] = {DType.INT8: _conv_2d}
+DEPTHWISE_CONV_2D: Mapping[DType, Maker] = {DType.INT8: _depthwise_conv_2d}
