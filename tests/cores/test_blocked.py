@@ -7,6 +7,7 @@ import on_core
 import pytest
 import test_conv_2d
 import test_depthwise_conv_2d
+import test_int16
 from single_op import build
 
 from tools import cores
@@ -17,7 +18,7 @@ pytestmark = pytest.mark.emulator
 
 CASES = {
     f"{table.__name__} {name}": case
-    for table in (test_conv_2d, test_depthwise_conv_2d)
+    for table in (test_conv_2d, test_depthwise_conv_2d, test_int16)
     for name, case in table.CASES.items()
     if schedule(passes.run(read.read(build(case), name)), cores.find("cortex-m3")).variants == ("blocked",)
 }

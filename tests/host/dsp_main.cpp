@@ -275,12 +275,30 @@ bool BlockedConv2D(const Layer& layer) {
 
 bool BlockedDepthwiseConv2D(const Layer& layer) {
     const auto p = layer.As<DepthwiseConv2DInt8Params>();
-    const auto kernel =
-        p.activation_min == p.output_offset ? blocked::DepthwiseConv2DInt8<false> : blocked::DepthwiseConv2DInt8<true>;
-    return Depthwise(layer, p, blocked::DepthwiseScratchWords(p),
+    const auto kernel = p.activation_min == p.output_offset ? blocked::DepthwiseConv2D<blocked::ToInt8<false>>
+                                                            : blocked::DepthwiseConv2D<blocked::ToInt8<true>>;
+    return Depthwise(layer, p, blocked::DepthwiseScratchWords(p, 1),
                      [&](const int8_t* input, uint32_t* scratch, int8_t* output) {
                          kernel(p, input, layer.packed, reinterpret_cast<uint8_t*>(scratch), output);
                      });
+}
+
+bool BlockedDepthwiseConv2DOfInt16(const Layer& layer) {
+    const auto p = layer.As<DepthwiseConv2DInt16Params>();
+    const auto walk = blocked::WalkOf(p);
+    const auto kernel = p.activation_min == 0 ? blocked::DepthwiseConv2D<blocked::ToInt16<true>>
+                                              : blocked::DepthwiseConv2D<blocked::ToInt16<false>>;
+    return Equal(
+        layer, 2 * p.batches * p.output_height * p.output_width * p.input_depth,
+        blocked::DepthwiseScratchWords(walk, 2), OverwritesInput(walk),
+        [&](int8_t* output) {
+            depthwise_conv_2d_int16<int64_t>(p, Of<int16_t>(layer.input), layer.weights, Of<int64_t>(layer.bias),
+                                             Of<int16_t>(layer.multipliers), Of<int8_t>(layer.shifts),
+                                             Of<int16_t>(output));
+        },
+        [&](const int8_t* input, uint32_t* scratch, int8_t* output) {
+            kernel(walk, Of<int16_t>(input), layer.packed, reinterpret_cast<uint8_t*>(scratch), Of<int16_t>(output));
+        });
 }
 
 constexpr bool (*kLayers[])(const Layer&) = {
@@ -296,6 +314,7 @@ constexpr bool (*kLayers[])(const Layer&) = {
     FullyConnectedOfInt16,
     BlockedConv2D,
     BlockedDepthwiseConv2D,
+    BlockedDepthwiseConv2DOfInt16,
 };
 
 }  // namespace

@@ -196,6 +196,14 @@ def blocked_depthwise(rng: Rng) -> Generated:
     return made._replace(words=blocked.pack_depthwise_conv_2d(made.layer))
 
 
+def blocked_depthwise_int16(rng: Rng) -> Generated:
+    made = blocked_depthwise(rng)
+    layer = wide(rng, np.moveaxis(made.weights, -1, 0))
+    params = [*made.params[:15], *WIDE_ACTIVATIONS[rng.integers(3)]]
+    words = blocked.pack_depthwise_conv_2d_int16(layer)
+    return Generated(params, made.inputs, made.weights, layer, words, np.int16)
+
+
 WIDE_ACTIVATIONS = [(-32768, 32767), (0, 32767), (0, 20_000)]
 KINDS: list[Callable[[Rng], Generated]] = [
     conv_2d,
@@ -210,6 +218,7 @@ KINDS: list[Callable[[Rng], Generated]] = [
     fully_connected_int16,
     blocked_conv_2d,
     blocked_depthwise,
+    blocked_depthwise_int16,
 ]
 
 

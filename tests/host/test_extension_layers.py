@@ -30,7 +30,7 @@ BOTH = (test_add, test_conv_2d, test_depthwise_conv_2d, test_fully_connected)
 TABLES: dict[str, tuple[tuple[Any, ...], int]] = {
     "dsp": ((*BOTH, test_int16, test_mean, test_pool_2d), 20),
     "helium": (BOTH, 5),
-    "blocked": ((test_conv_2d, test_depthwise_conv_2d), 20),
+    "blocked": ((test_conv_2d, test_depthwise_conv_2d, test_int16), 9),
 }
 
 

@@ -23,11 +23,11 @@ def variant(portable_call: Callable[[Op, Graph], KernelCall], makers: Mapping[DT
     return _extension.variant("dsp", lambda core: core.dsp, portable_call, makers)
 
 
-def _wide_layer(op: Op, graph: Graph) -> packed.WideLayer:
-    """layer_of() for int16. Raises ValueError if TFLM sums in 32 bits, since it then rescales differently."""
+def wide_layer(op: Op, graph: Graph, channel_axis: int = 0) -> packed.WideLayer:
+    """layer_of() for int16. Raises ValueError where TFLM adds in 32 bits: its rescaling is another one there."""
     if macs.sums_32_bits(op, graph.optional_input(op, 2)):
-        raise ValueError("32-bit sums")
-    narrow = layer_of(op, graph)
+        raise ValueError("sums of 32 bits")
+    narrow = layer_of(op, graph, channel_axis)
     multipliers, right_shifts = macs.int16_multipliers(narrow.multipliers, narrow.shifts)
     return packed.WideLayer(narrow.weights, narrow.bias, multipliers, right_shifts)
 
@@ -43,7 +43,7 @@ def _conv_2d(op: Op, graph: Graph, plain: KernelCall) -> Kernel:
 
 def _conv_2d_int16(op: Op, graph: Graph, plain: KernelCall) -> Kernel:
     """kernels/conv_2d_int16_dsp.h."""
-    words = packed.pack_conv_2d_int16(_wide_layer(op, graph), plain.fields["dilation_width"])
+    words = packed.pack_conv_2d_int16(wide_layer(op, graph), plain.fields["dilation_width"])
     return convolved(op, graph, plain, "conv_2d_int16", "conv_2d_int16", words, _paired(plain.fields))
 
 
@@ -139,7 +139,7 @@ def _fully_connected(op: Op, graph: Graph, plain: KernelCall) -> Kernel:
 def _fully_connected_int16(op: Op, graph: Graph, plain: KernelCall) -> Kernel:
     """kernels/fully_connected_int16_dsp.h, which copies a row only if it needs padding at its end."""
     unit, depth = 2 * packed.DENSE_UNIT, plain.fields["input_depth"]
-    words = packed.pack_fully_connected_int16(_wide_layer(op, graph))
+    words = packed.pack_fully_connected_int16(wide_layer(op, graph))
     scratch = 2 * (-(-depth // unit) * unit) if depth % unit else 0
     return Kernel("fully_connected_int16", "fully_connected_int16", words, plain.writes[0], scratch)
 

@@ -6,7 +6,7 @@ form raises ValueError: it keeps another kernel.
 
 import numpy as np
 
-from ._packed_dsp import Array, Layer, folded_bias, live_weights
+from ._packed_dsp import Array, Layer, WideLayer, folded_bias, live_weights, wide_numbers
 
 LARGEST_SHIFT = 22
 LARGEST_SUM = 1 << 30
@@ -53,6 +53,16 @@ def pack_depthwise_conv_2d(layer: Layer) -> Array:
 
     Raises ValueError where a channel's shift or sum has no room.
     """
-    flat = live_weights(layer).reshape(len(layer.weights), -1)
+    return _channels(live_weights(layer), folded_bias(layer), requantization(layer))
+
+
+def pack_depthwise_conv_2d_int16(layer: WideLayer) -> Array:
+    """The same for depthwise_conv_2d_int16_blocked()."""
+    return _channels(layer.weights, *(np.array(numbers) for numbers in wide_numbers(layer)))
+
+
+def _channels(weights: Array, *numbers: Array) -> Array:
+    """For each channel its weights, filled up to whole words, and its numbers; int32."""
+    flat = weights.reshape(len(weights), -1)
     taps = np.ascontiguousarray(np.pad(flat, ((0, 0), (0, -flat.shape[1] % 4)))).view(np.int32)
-    return np.column_stack([taps, folded_bias(layer), requantization(layer)]).astype(np.int32).reshape(-1)
+    return np.column_stack([taps, *numbers]).astype(np.int32).reshape(-1)

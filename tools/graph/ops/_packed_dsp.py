@@ -157,8 +157,8 @@ class WideLayer:
     right_shifts: Array
 
 
-def _wide_numbers(layer: WideLayer) -> tuple[list[int], list[int]]:
-    """(bias, m * 2^(32-r)) of every channel, as in conv_2d_int16_dsp.h.
+def wide_numbers(layer: WideLayer) -> tuple[list[int], list[int]]:
+    """(bias, m * 2^(32-r)) of every channel, as conv_2d_int16_dsp.h has them.
 
     Raises ValueError unless all sums fit in 32 bits and all shifts are 17 … 32.
     """
@@ -183,7 +183,7 @@ def pack_conv_2d_int16(layer: WideLayer, dilation_width: int = 1) -> Array:
         count, length, flat = width * height, depth, layer.weights.transpose(0, 2, 1, 3)
     flat = np.pad(flat.reshape(channels, count, length), ((0, 0), (0, 0), (0, length % 2))).reshape(channels, -1)
     flat = np.pad(flat, ((0, 0), (0, -flat.shape[1] % 4)))
-    bias, multipliers = _wide_numbers(layer)
+    bias, multipliers = wide_numbers(layer)
     words: list[int] = []
     for first in [*range(0, channels - 1, 2), *([channels - 2] if channels % 2 else [])]:
         words += bias[first : first + 2]
@@ -199,7 +199,7 @@ def pack_fully_connected_int16(layer: WideLayer) -> Array:
     """
     channels, depth = layer.weights.shape
     flat = np.pad(layer.weights.astype(np.int32), ((0, 0), (0, -depth % (2 * DENSE_UNIT))))
-    bias, multipliers = _wide_numbers(layer)
+    bias, multipliers = wide_numbers(layer)
     words: list[int] = []
     for first in range(0, channels, 2):
         second = min(first + 1, channels - 1)
