@@ -2,6 +2,7 @@
 
 import os
 import signal
+import zlib
 
 import pytest
 
@@ -23,8 +24,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leaves the long tests out, and puts the slowest files first, so that no core is idle at the end."""
     if not config.getoption("--every-case"):
-        long_forms = [item for item in items if item.get_closest_marker("soak")]
-        config.hook.pytest_deselected(items=long_forms)
-        items[:] = [item for item in items if not item.get_closest_marker("soak")]
+        config.hook.pytest_deselected(items=[item for item in items if is_long(item)])
+        items[:] = [item for item in items if not is_long(item)]
     slow = {item.path for item in items if item.get_closest_marker("tf") or item.get_closest_marker("emulator")}
     items.sort(key=lambda item: item.path not in slow)
+
+
+def is_long(item: pytest.Item) -> bool:
+    """Whether only `inv soak` runs the item: a long test, or a case outside the sample of `sampled(one_in=n)`."""
+    sampled = item.get_closest_marker("sampled")
+    one_in = sampled.kwargs.get("one_in", 1) if sampled else 1
+    return item.get_closest_marker("soak") is not None or zlib.crc32(item.name.encode()) % one_in != 0

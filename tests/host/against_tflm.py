@@ -53,6 +53,16 @@ class Result:
             assert ours.tobytes() == theirs.tobytes(), "equal in value but not in bits: a zero of the other sign"
 
 
+def collected(request: pytest.FixtureRequest, cases: Mapping[str, Sequence[OpSpec]]) -> dict[str, Sequence[OpSpec]]:
+    """The cases that tests of the fixture's module were collected for, by their parameter ``name``."""
+    names = {
+        item.callspec.params["name"]
+        for item in request.session.items
+        if isinstance(item, pytest.Function) and item.path == request.path and hasattr(item, "callspec")
+    }
+    return {name: case for name, case in cases.items() if name in names}
+
+
 def run_cases(
     cases: Mapping[str, Sequence[OpSpec]],
     folder: Path,

@@ -4,12 +4,12 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pytest
-from against_tflm import Result, run_cases
+from against_tflm import Result, collected, run_cases
 from cases import ACTIVATIONS, activation
 from single_op import OpSpec, TensorSpec
 from test_add import SHAPES
 
-pytestmark = pytest.mark.compiler
+pytestmark = [pytest.mark.compiler, pytest.mark.sampled(one_in=10)]
 
 ZERO_POINTS = ((-128, 127, 0), (127, -128, -128), (-128, -128, 127), (3, -5, 1), (0, 0, 0))
 SCALES = {
@@ -169,8 +169,8 @@ CASES = {
 
 
 @pytest.fixture(scope="module")
-def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Result]:
-    return run_cases(CASES, tmp_path_factory.mktemp("binary"))
+def results(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Result]:
+    return run_cases(collected(request, CASES), tmp_path_factory.mktemp("binary"))
 
 
 @pytest.mark.parametrize("name", CASES)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from against_tflm import Result, run_cases, run_kerf, run_litert
+from against_tflm import Result, collected, run_cases, run_kerf, run_litert
 from moving import Generator, generated, sizes, tensor
 from single_op import OpSpec, TensorSpec, build
 
@@ -14,7 +14,7 @@ from tools.cores import HOST
 from tools.errors import UnsupportedModel
 from tools.runtimes import aot
 
-pytestmark = pytest.mark.compiler
+pytestmark = [pytest.mark.compiler, pytest.mark.sampled(one_in=5)]
 
 
 def positions(rng: Generator, shape: Sequence[int], below: int, dtype: str = "int32") -> TensorSpec:
@@ -102,10 +102,10 @@ LITERT_CASES = generated(LITERT)
 
 
 @pytest.fixture(scope="module")
-def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Result]:
+def results(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Result]:
     return {
-        **run_cases(CASES, tmp_path_factory.mktemp("tflm")),
-        **run_cases(LITERT_CASES, tmp_path_factory.mktemp("litert"), oracle=run_litert),
+        **run_cases(collected(request, CASES), tmp_path_factory.mktemp("tflm")),
+        **run_cases(collected(request, LITERT_CASES), tmp_path_factory.mktemp("litert"), oracle=run_litert),
     }
 
 

@@ -5,12 +5,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from against_tflm import Result, run_cases
+from against_tflm import Result, collected, run_cases
 from cases import activation
 from single_op import OpSpec, TensorSpec
 from test_mean import REDUCTIONS
 
-pytestmark = pytest.mark.compiler
+pytestmark = [pytest.mark.compiler, pytest.mark.sampled(one_in=4)]
 
 ZERO_POINTS = (-128, 0, 127)
 SCALES = ((0.1, 0.1), (0.1, 0.7), (0.003, 2.0), (0.1, 0.02), (1e-9, 5.0))
@@ -110,8 +110,8 @@ CASES = {
 
 
 @pytest.fixture(scope="module")
-def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Result]:
-    return run_cases(CASES, tmp_path_factory.mktemp("reductions"))
+def results(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Result]:
+    return run_cases(collected(request, CASES), tmp_path_factory.mktemp("reductions"))
 
 
 @pytest.mark.parametrize("name", CASES)

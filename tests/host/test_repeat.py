@@ -4,11 +4,11 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
-from against_tflm import Result, run_cases, run_litert
+from against_tflm import Result, collected, run_cases, run_litert
 from moving import Generator, constant, generated, sizes, tensor
 from single_op import OpSpec, TensorSpec
 
-pytestmark = pytest.mark.compiler
+pytestmark = [pytest.mark.compiler, pytest.mark.sampled(one_in=12)]
 
 
 def reverse(rng: Generator, dtype: str) -> list[OpSpec]:
@@ -185,10 +185,10 @@ LITERT_CASES = generated(LITERT)
 
 
 @pytest.fixture(scope="module")
-def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Result]:
+def results(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Result]:
     return {
-        **run_cases(CASES, tmp_path_factory.mktemp("tflm")),
-        **run_cases(LITERT_CASES, tmp_path_factory.mktemp("litert"), oracle=run_litert),
+        **run_cases(collected(request, CASES), tmp_path_factory.mktemp("tflm")),
+        **run_cases(collected(request, LITERT_CASES), tmp_path_factory.mktemp("litert"), oracle=run_litert),
     }
 
 

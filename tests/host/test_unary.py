@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from against_tflm import Result, run_cases, run_litert
+from against_tflm import Result, collected, run_cases, run_litert
 from cases import activation
 from single_op import OpSpec, TensorSpec
 
-pytestmark = pytest.mark.compiler
+pytestmark = [pytest.mark.compiler, pytest.mark.sampled(one_in=6)]
 
 ALL_INT8 = np.arange(-128, 128, dtype=np.int8)
 SHAPES = ((1,), (7,), (2, 5), (3, 33), (1, 3, 4, 5), (2, 1, 3, 2, 2), (1, 1), (40, 50))
@@ -192,8 +192,8 @@ LITERT_CASES = {
 
 
 @pytest.fixture(scope="module")
-def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Result]:
-    return run_cases({**CASES, **FUNCTIONS}, tmp_path_factory.mktemp("unary"))
+def results(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Result]:
+    return run_cases(collected(request, {**CASES, **FUNCTIONS}), tmp_path_factory.mktemp("unary"))
 
 
 @pytest.mark.parametrize("name", [*CASES, *FUNCTIONS])
@@ -202,8 +202,8 @@ def test_equals_tflm(results: dict[str, Result], name: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def litert_results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Result]:
-    return run_cases(LITERT_CASES, tmp_path_factory.mktemp("unary-litert"), oracle=run_litert)
+def litert_results(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Result]:
+    return run_cases(collected(request, LITERT_CASES), tmp_path_factory.mktemp("unary-litert"), oracle=run_litert)
 
 
 @pytest.mark.parametrize("name", LITERT_CASES)

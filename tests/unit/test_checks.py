@@ -20,6 +20,10 @@ def test_long(): pass
 
 @pytest.mark.sampled
 def test_share(pytestconfig): print("every case:", pytestconfig.getoption("--every-case"))
+
+@pytest.mark.sampled(one_in=3)
+@pytest.mark.parametrize("name", range(90))
+def test_table(name): pass
 """
 
 
@@ -34,8 +38,10 @@ def ran(folder: Path, *options: str) -> str:
 
 def test_long_forms_run_on_request_only(tmp_path: Path) -> None:
     said = ran(tmp_path)
-    assert re.findall("::(test_[a-z]+)", said) == ["test_short", "test_share"]
-    assert "every case: False" in said and "1 deselected" in said
+    tests = re.findall("::(test_[a-z]+)", said)
+    assert tests[:2] == ["test_short", "test_share"]
+    assert 20 < len(tests[2:]) < 40
+    assert "every case: False" in said and f"{1 + 90 - len(tests[2:])} deselected" in said
 
 
 def test_soak_runs_them_and_every_case(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -44,7 +50,7 @@ def test_soak_runs_them_and_every_case(tmp_path: Path, monkeypatch: pytest.Monke
     assert checks.soak("") == 0
     options = [option for option in asked[0] if option not in checks.IN_PARALLEL]
     said = ran(tmp_path, *options)
-    assert re.findall("::(test_[a-z]+)", said) == ["test_long", "test_share"]
+    assert re.findall("::(test_[a-z]+)", said) == ["test_long", "test_share", *["test_table"] * 90]
     assert "every case: True" in said
 
 
