@@ -108,7 +108,7 @@ BAD = {
     "axis": (RawModel((RawTensor("in", scales=(1,) * 4, zero_points=(0,) * 4, axis=2), OUT)).data(), "dimension 2"),
     "zero points": (RawModel((RawTensor("in", zero_points=(0, 0)), OUT)).data(), "1 quantization scales and 2 zero"),
     "zero point": (RawModel((RawTensor("in", zero_points=(128,)), OUT)).data(), "zero point 128, outside int8"),
-    "no kernel": (RawModel(ops=(RawOp(kind="HARD_SWISH"),)).data(), "HARD_SWISH 'out'.*replace the layer"),
+    "no kernel": (RawModel(ops=(RawOp(kind="SEGMENT_SUM"),)).data(), "SEGMENT_SUM 'out'.*replace the layer"),
     "custom": (RawModel(ops=(RawOp(kind="CUSTOM", custom="Mine"),)).data(), "CUSTOM:Mine 'out'.*replace the layer"),
     "unknown kind": (RawModel(ops=(RawOp(kind=9999),)).data(), "unknown kind 9999"),
     "no options": (RawModel(ops=(RawOp(kind="SOFTMAX"),)).data(), "operator 0 SOFTMAX 'out': .*missing"),
@@ -133,8 +133,8 @@ def test_a_dynamic_input_says_which_and_how_to_fix_it(shape: tuple[int, ...], si
 
 
 def test_reading_asks_for_no_kernel() -> None:
-    graph = read(RawModel(ops=(RawOp(kind="HARD_SWISH"),)).data(), "m")
-    assert [(op.kind, op.attributes) for op in graph.ops] == [("HARD_SWISH", None)]
+    graph = read(RawModel(ops=(RawOp(kind="SEGMENT_SUM"),)).data(), "m")
+    assert [(op.kind, op.attributes) for op in graph.ops] == [("SEGMENT_SUM", None)]
 
 
 def test_names_that_are_no_utf8_are_replaced() -> None:
