@@ -230,6 +230,8 @@ def inspect(ask: Any, html: str, open: bool, json: bool) -> None:
     if open:
         pipeline.view(ask, progress())
         return
+    if html:
+        files.check_page(Path(html))
     found = pipeline.inspect(ask, progress(), with_original=bool(html))
     if html:
         files.write(Path(html), inspect_page.html(found).encode())
@@ -373,8 +375,10 @@ def budgets(ask: Any, update: bool, json: bool) -> None:
 )
 def test(ask: Any, only: str, port: str, target: str) -> None:
     """Run the test suite; tests that need a board or a missing tool are skipped, with the reason."""
-    from tools import checks
+    from tools import checks, targets
 
+    if target:
+        targets.find(target)
     raise Exit(code=checks.test(only, port, target))
 
 

@@ -4,13 +4,22 @@ import subprocess
 import sys
 from pathlib import Path
 
+from .errors import UsageError
+
 ROOT = Path(__file__).resolve().parent.parent
 # Whole files, because a file's tests share builds, in the order set by tests/conftest.py.
+NO_TESTS = 5  # pytest's exit code when no test was selected
 IN_PARALLEL = ("-n", "2", "--dist", "loadfile", "--no-loadscope-reorder")
 
 
 def test(only: str, port: str, target: str) -> int:
-    """Runs pytest; returns its exit code. ``port`` and ``target`` are for the board tests."""
+    """Runs pytest; returns its exit code. ``port`` and ``target`` are for the board tests.
+
+    Raises UsageError for one without the other.
+    """
+    if bool(port) != bool(target):
+        given, missing = ("--port", "--target") if port else ("--target", "--port")
+        raise UsageError(f"{given} needs {missing}: the board tests take both, the board's serial port and its target")
     options = [] if port else [*IN_PARALLEL]  # there is only one board
     options += [*(["-k", only] if only else []), *(["--port", port] if port else [])]
     options += ["--target", target] if target else []
@@ -23,7 +32,8 @@ def soak(only: str) -> int:
 
 
 def _pytest(options: list[str]) -> int:
-    return subprocess.run([sys.executable, "-m", "pytest", *options], cwd=ROOT, check=False).returncode
+    code = subprocess.run([sys.executable, "-m", "pytest", *options], cwd=ROOT, check=False).returncode
+    return 1 if code == NO_TESTS else code
 
 
 def check(fix: bool) -> int:

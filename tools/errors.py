@@ -103,9 +103,11 @@ def counted(number: int, what: str) -> str:
     return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
+_FULL = "free some space on that disk (`inv clean` removes build/)"
 _REMEDIES = {
-    errno.ENOSPC: "free some space on that disk",
-    errno.EDQUOT: "free some space on that disk",
+    errno.ENOSPC: _FULL,
+    errno.EDQUOT: _FULL,
+    errno.ELOOP: "the symbolic link leads back to itself; name the file itself",
     errno.EROFS: "choose a folder that is writable",
     errno.EACCES: "change its permissions, or choose another path",
     errno.EPERM: "change its permissions, or choose another path",
@@ -118,7 +120,7 @@ _REMEDIES = {
 
 def of_system(error: OSError) -> KerfError:
     """An error of the operating system as a sentence for the user."""
-    named = str(error.filename2 or error.filename or "a file")
-    name = named if len(named) <= 200 else f"{named[:200]}…"
+    named = str(error.filename2 or error.filename or "")
+    name = f"{named[:200]}…" if len(named) > 200 else named
     remedy = _REMEDIES.get(error.errno or 0, "check that it exists and can be read and written")
-    return KerfError(f"{name}: {error.strerror or error}; {remedy}")
+    return KerfError(f"{name + ': ' if name else ''}{error.strerror or error}; {remedy}")

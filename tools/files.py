@@ -15,6 +15,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from .errors import UsageError
+
+_PAGE = b"<!doctype html"  # how the pages that kerf writes begin
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest date a zip entry can have
 
 
@@ -76,14 +79,32 @@ def remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
+def real(path: Path) -> Path:
+    """The absolute path without symbolic links; unlike Path.resolve, also for a link that leads to itself."""
+    return Path(os.path.realpath(path))
+
+
+def check_page(path: Path) -> None:
+    """Raises UsageError for a path at which `write` would replace something other than an HTML page."""
+    if path.is_file():
+        with path.open("rb") as file:
+            if file.read(len(_PAGE)).lower() not in (b"", _PAGE):
+                raise UsageError(f"{path} exists and is not an HTML page; choose another name, or remove it first")
+
+
 def write(path: Path, data: bytes) -> None:
     """Writes a file atomically. A device or a pipe (/dev/stdout) is written to, not replaced."""
     if path.exists() and not path.is_file() and not path.is_dir():
         with path.open("wb") as device:
             device.write(data)
         return
-    with replacing(path) as name:
-        name.write_bytes(data)
+    try:
+        with replacing(path) as name:
+            name.write_bytes(data)
+    except OSError as error:
+        if error.filename is None:  # as when the disk is full
+            error.filename = str(path)
+        raise
 
 
 def sha256(data: bytes) -> str:

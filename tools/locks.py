@@ -54,7 +54,7 @@ def locked(build: Path, shared: Path, progress: Progress, doing: str) -> Iterato
     ``build`` is the folder with the locks. Waits until the lock is free and reports what it is waiting for; ``doing``,
     such as "building digits", is shown to those who wait for this process.
     """
-    path = build / LOCKS / f"{files.digest(str(shared.resolve()))[:16]}.lock"
+    path = build / LOCKS / f"{files.digest(str(files.real(shared)))[:16]}.lock"
     if path in _mine.held:
         raise RuntimeError(f"this thread already holds the lock of {shared} and would wait for itself")
 

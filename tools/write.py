@@ -27,24 +27,25 @@ class Written:
     foreign: tuple[str, ...] = ()
 
 
-def write(project: Project, directory: Path, *, force: bool = False) -> Written:
+def write(project: Project, directory: Path, *, force: bool = False, is_own: bool = False) -> Written:
     """Writes the project to ``directory``, except files that someone has edited since kerf wrote them.
 
-    ``force`` overwrites those, too. Unedited files of an earlier project are removed; whatever kerf did not write
+    ``force`` overwrites those, too; ``is_own`` marks a folder of kerf's own under build/, which is written whatever has
+    become of its manifest. Unedited files of an earlier project are removed; whatever kerf did not write
     (.pio, the user's notes) stays. The manifest on disk has the SHA-256 of each file as kerf wrote it. Raises
     BuildError if the folder is not empty and has no manifest of kerf's, or cannot be written.
     """
     try:
-        return _write(project, directory, force)
+        return _write(project, directory, force, is_own)
     except OSError as error:
         raise BuildError(
             f"cannot write the project to {directory}: {error.strerror or error}; choose another folder with --out"
         ) from error
 
 
-def _write(project: Project, directory: Path, force: bool) -> Written:
+def _write(project: Project, directory: Path, force: bool, is_own: bool) -> Written:
     manifest = directory / MANIFEST
-    known = check(directory, json.loads(project.files[MANIFEST]).get("format"))
+    known = check(directory, json.loads(project.files[MANIFEST]).get("format"), is_own)
     wanted = {name: files.sha256(data) for name, data in project.files.items() if name != MANIFEST}
     found = {name: _digest(directory / name) for name in sorted({*wanted, *known})}
     different = [name for name, digest in found.items() if digest != wanted.get(name)]
@@ -67,15 +68,15 @@ def _write(project: Project, directory: Path, force: bool) -> Written:
     return Written(changed, edited, _foreign(directory, wanted))
 
 
-def check(directory: Path, format: str | None) -> Mapping[str, set[str]]:
+def check(directory: Path, format: str | None, is_own: bool = False) -> Mapping[str, set[str]]:
     """The digests of each file that an earlier project of this format has left there; None: `inv render` made it.
 
-    Raises BuildError, before anything is made, for a folder that holds something else.
+    Raises BuildError, before anything is made, for a folder that holds something else, unless it ``is_own``.
     """
     earlier = files.read_json(directory / MANIFEST)
     known = _known(earlier)
     if known is None:
-        if directory.exists() and any(not _partial(path) for path in directory.iterdir()):
+        if not is_own and directory.exists() and any(not _partial(path) for path in directory.iterdir()):
             raise BuildError(f"{directory} is not empty and not a kerf project; choose an empty folder for --out")
         return {}
     if earlier.get("format") != format:

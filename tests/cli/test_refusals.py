@@ -31,6 +31,7 @@ def sentence(done: "subprocess.CompletedProcess[str]", code: int) -> str:
         (("run", "--target", "stm32"), "unknown target 'stm32'", "stm32f4"),
         (("run", "--runtime", "tvm"), "unknown runtime 'tvm'", "aot"),
         (("run", "--emulator", "bochs"), "unknown emulator for stm32f4 'bochs'", "qemu"),
+        (("test", "--port", "auto", "--target", "esp33"), "unknown target 'esp33'", "esp32"),
         (("quantize", "--mode", "int7"), "unknown mode 'int7'", "int8"),
         (("bench", "--modes", "int8,int7"), "unknown mode 'int7'", "all"),
         (("bench", "--modes", "all,int7"), "unknown mode 'int7'", "all"),
@@ -46,6 +47,32 @@ def test_an_unknown_name_lists_the_known_ones(kerf, arguments: tuple[str, ...], 
 
 def test_port_and_emulator_exclude_each_other(kerf) -> None:
     assert "one of them" in sentence(kerf("run", "--port", "COM5", "--emulator", "qemu"), 2)
+
+
+def test_a_page_does_not_replace_a_model(kerf, tmp_path: Path) -> None:
+    model = tmp_path / "net.tflite"
+    model.write_bytes(FLATTEN.read_bytes())
+    assert "is not an HTML page" in sentence(kerf("inspect", "--model", str(model), "--html", str(model)), 2)
+    assert "is not an HTML page" in sentence(kerf("report", "--out", str(model)), 2)
+    assert model.read_bytes() == FLATTEN.read_bytes()
+
+
+def test_a_link_to_itself(kerf, tmp_path: Path) -> None:
+    link = tmp_path / "loop"
+    link.symlink_to(link)
+    for options in (("run", "--data", str(link)), ("render", "--out", str(link))):
+        assert "loop" in sentence(kerf(*options, "--model", str(FLATTEN)), 1)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes on this system")
+def test_a_pipe_is_not_a_model(kerf, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.tflite")
+    assert "pipe.tflite is not a file" in sentence(kerf("inspect", "--model", str(tmp_path / "pipe.tflite")), 1)
+
+
+def test_a_suffix_in_capitals(kerf, tmp_path: Path) -> None:
+    (tmp_path / "NET.TFLITE").write_bytes(FLATTEN.read_bytes())
+    assert "rename it to NET.tflite" in sentence(kerf("inspect", "--model", str(tmp_path / "NET.TFLITE")), 1)
 
 
 def test_a_file_that_is_not_there(kerf) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tools import checks
+from tools.errors import UsageError
 
 ROOT = Path(__file__).parents[2]
 LONG_FORMS = """
@@ -60,3 +61,9 @@ def test_a_board_is_not_shared(monkeypatch: pytest.MonkeyPatch) -> None:
     checks.test("", "", "")
     checks.test("digits", "auto", "esp32")
     assert asked == [list(checks.IN_PARALLEL), ["-k", "digits", "--port", "auto", "--target", "esp32"]]
+
+
+@pytest.mark.parametrize(("port", "target", "said"), [("auto", "", "--target"), ("", "esp32", "--port")])
+def test_the_board_tests_need_both_options(port: str, target: str, said: str) -> None:
+    with pytest.raises(UsageError, match=f"needs {said}"):
+        checks.test("", port, target)

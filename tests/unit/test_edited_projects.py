@@ -67,3 +67,11 @@ def test_a_build_is_of_kerfs_own_files_and_says_what_it_overwrote() -> None:
 def test_many_names_are_counted() -> None:
     assert firmware._listed([str(i) for i in range(8)]) == "0, 1, 2, 3, 4 and 3 more"
     assert firmware._listed(["a"]) == "a"
+
+
+@pytest.mark.parametrize("manifest", [b"", b"{", b"[1]", b'{"kerf": 1}'])
+def test_the_manifest_of_a_project_under_build_may_be_damaged(manifest: bytes) -> None:
+    directory = edited(None)
+    (directory / "manifest.json").write_bytes(manifest)
+    pipeline.render_to_disk(ASK, Progress(), force=True)
+    assert (directory / "platformio.ini").read_text() != "mine"

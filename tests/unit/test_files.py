@@ -1,5 +1,6 @@
 """Files appear whole or not at all, and equal content is equal bytes."""
 
+import errno
 import os
 import re
 import signal
@@ -11,12 +12,14 @@ import numpy as np
 import pytest
 
 from tools import files
+from tools.errors import UsageError, of_system
 
 ROOT = Path(__file__).resolve().parents[2]
 KILLED_WHILE_WRITING = """
 import os, signal, sys
 from pathlib import Path
 from tools import files
+from tools.errors import UsageError, of_system
 with files.replacing(Path(sys.argv[1])) as temporary:
     temporary.write_bytes(b"half")
     os.kill(os.getpid(), signal.SIGKILL)
@@ -139,3 +142,31 @@ def test_a_sealed_record_is_whole_or_nothing(tmp_path: Path, spoil: bytes) -> No
     assert files.read_sealed(path) == {}
     path.write_bytes(spoil)
     assert files.read_sealed(path) == {}
+
+
+@pytest.mark.parametrize("content", [b"TFL3", b"PK", b"text"])
+def test_a_page_replaces_only_a_page(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "page.html"
+    for old in (b"", b"<!doctype html>\n<title>", b"<!DOCTYPE html>"):
+        path.write_bytes(old)
+        files.check_page(path)
+    path.write_bytes(content)
+    with pytest.raises(UsageError, match="exists and is not an HTML page"):
+        files.check_page(path)
+    files.check_page(tmp_path / "new.html")
+
+
+def test_a_full_disk_is_named_by_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(path: Path, data: bytes) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(OSError) as caught:
+        files.write(tmp_path / "a.bin", b"data")
+    assert str(of_system(caught.value)).startswith(f"{tmp_path / 'a.bin'}: No space left on device; free some space")
+
+
+def test_a_link_to_itself_has_a_path(tmp_path: Path) -> None:
+    link = tmp_path / "link"
+    link.symlink_to(link)
+    assert files.real(link).name == "link"

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tools.errors import KerfError
 from tools.report import records
 from tools.values import Clock, Measurement, SecondOpinion, Timing
 
@@ -284,3 +285,10 @@ def test_a_line_without_bottom_is_left_out(tmp_path: Path, line: str) -> None:
     warnings: list[str] = []
     assert records.load(path, warnings.append) == [RECORD, BOARD]
     assert [re.search(r"line \d", warning)[0] for warning in warnings] == ["line 2", "line 3"]  # type: ignore[index]
+
+
+def test_a_folder_where_records_are_kept_is_refused(tmp_path: Path) -> None:
+    for refused in (lambda: records.check(tmp_path), lambda: records.load(tmp_path, complain)):
+        with pytest.raises(KerfError, match="is not a file, so nothing can be recorded there"):
+            refused()
+    records.check(tmp_path / "none")

@@ -58,7 +58,7 @@ def load(
     listing = _list(folder)
     described = [_described(p) for part in listing.files for p in part]
     key = cache.key(repr(skip_bad), *described, sources=SOURCES, packages=("pillow", "numpy"))
-    name = f"{folder.resolve().name or 'root'}-{files.digest(str(folder.resolve()))[:12]}"
+    name = f"{files.real(folder).name or 'root'}-{files.digest(str(files.real(folder)))[:12]}"
     path, record = kept_in / f"{name}.npz", kept_in / f"{name}.json"
     if kept := cache.load(record, key):
         packed, state = kept.files[path.name], kept.fields

@@ -46,6 +46,10 @@ def check_path(path: Path) -> None:
         raise QuantizeError(f"there is no model at {path}")
     if path.is_dir():
         saved_model.check_files(path)
+    elif not path.is_file():
+        raise QuantizeError(f"{path} is not a file")
+    elif path.suffix.lower() in SUFFIXES and path.suffix not in SUFFIXES:
+        raise QuantizeError(f"{path} needs a lower-case suffix: rename it to {path.stem}{path.suffix.lower()}")
     elif path.suffix not in SUFFIXES:
         raise QuantizeError(f"{path} is neither {', '.join(SUFFIXES)} nor a SavedModel folder")
     elif path.suffix == ".keras" and not _starts_with(path, _ZIP_MARK):

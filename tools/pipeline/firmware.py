@@ -233,7 +233,7 @@ def _write(
     rendered: Rendered, directory: Path, progress: Progress, *, force: bool = True, is_own: bool = True
 ) -> Rendered:
     """Writes the project. The caller must hold the folder's lock, as for all functions that take a written project."""
-    written = write.write(rendered.project, directory, force=force)
+    written = write.write(rendered.project, directory, force=force, is_own=is_own)
     warn_of_changes(written, directory, progress, force=force, is_own=is_own)
     platformio.bootstrap(progress)  # so that a plain `pio run` in the folder also works
     what = f"{rendered.project.runtime} for {rendered.target.name}"

@@ -33,7 +33,7 @@ def dataset(ask: Request, progress: Progress) -> Data | None:
     if progress.is_news(pixels):
         progress.say(str(pixels))
     folder = Path(ask.data)
-    with places.locked(places.data() / files.digest(str(folder.resolve())), progress, f"reading {folder.name}"):
+    with places.locked(places.data() / files.digest(str(files.real(folder))), progress, f"reading {folder.name}"):
         return images.load(folder, places.data(), progress, ask.skip_bad, pixels.name)
 
 
@@ -78,7 +78,7 @@ def _folder(ask: Request, name: str) -> Path:
     """The folder of the model of this name. With --data it is a separate one, since retraining may take hours."""
     if not ask.data:
         return places.BUILD / folder_name(name)
-    where = Path(ask.data).resolve()
+    where = files.real(Path(ask.data))
     own = files.digest(str(where), *filter(None, [ask.pixels]))[:8]
     return places.BUILD / f"{folder_name(name)}@{folder_name(where.stem)}-{own}"
 

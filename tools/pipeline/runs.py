@@ -68,6 +68,8 @@ def run(ask: Request, progress: Progress, keep: bool = True) -> Outcome:
 
 def run_choice(choice: Choice, progress: Progress, keep: bool = True) -> Outcome:
     """`run` for a Choice."""
+    if keep:
+        records.check(places.records())
     if choice.interprets:
         return _interpret(choice, progress)
     with ready(choice, progress) as firmware:
@@ -190,7 +192,8 @@ def require_match(outcomes: Sequence[Outcome | Failure]) -> None:
     """
     failed = [outcome for outcome in outcomes if isinstance(outcome, Failure)]
     if failed:
-        raise KerfError(f"{len(failed)} of {len(outcomes)} runs failed (see the table); the others are recorded")
+        others = "; the others are recorded" if len(failed) < len(outcomes) else ""
+        raise KerfError(f"{len(failed)} of {counted(len(outcomes), 'run')} failed (see the table){others}")
     for outcome in outcomes:
         assert isinstance(outcome, Outcome)
         m = outcome.measurement
@@ -205,10 +208,11 @@ def require_match(outcomes: Sequence[Outcome | Failure]) -> None:
 
 def write_report(progress: Progress, out: Path | None = None) -> Path:
     """Writes the HTML page of all measurements, with details of the newest; returns its path."""
+    path = out or places.report()
+    files.check_page(path)
     measurements = records.load(places.records(), progress.warn)
     if not measurements:
         raise UsageError("there is nothing to report yet: measure something with `inv run`")
-    path = out or places.report()
     newest = measurements[-1]
     kept_of_run, compared = (kept.read(places.details(), what, newest) for what in (kept.DETAILS, kept.COMPARISON))
     origins = {

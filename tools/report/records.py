@@ -83,9 +83,16 @@ def append(measurement: Measurement, path: Path) -> None:
         os.close(descriptor)
 
 
+def check(path: Path) -> None:
+    """Raises KerfError, before anything is measured, if something other than a file is where records are kept."""
+    if path.exists() and not path.is_file():
+        raise KerfError(f"{path} is not a file, so nothing can be recorded there; move it away")
+
+
 def load(path: Path, warn: Callable[[str], None]) -> list[Measurement]:
     """All records of a file, oldest first; [] if there is no file. Invalid lines are skipped with a warning."""
-    if not path.is_file():
+    check(path)
+    if not path.exists():
         return []
     measurements = []
     for number, line in enumerate(path.read_bytes().splitlines(), start=1):
