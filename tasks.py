@@ -23,6 +23,8 @@ from tools import registry
 from tools.options import FIRMWARE, OTHER, REQUEST, SOURCE, Share, Whole
 from tools.visible import visible
 
+POSITIONAL = Parameter.empty  # the default of an argument that is given without its name, and must be given
+
 
 class Stop(Exit):
     """Ends a task with one sentence on standard error and an exit code. Control characters in it are escaped."""
@@ -97,7 +99,7 @@ def endings() -> Iterator[None]:
 
 def _shown(default: Any) -> Any:
     """A default for Invoke: numbers as text, because otherwise --help would not show that the option takes a value."""
-    return default if isinstance(default, (bool, list)) else str(default)
+    return default if isinstance(default, (bool, list)) or default is POSITIONAL else str(default)
 
 
 def _convert(name: str, value: Any, default: Any) -> Any:
@@ -324,6 +326,22 @@ def bench(ask: Any, models: str, modes: str, runtimes: str, targets: str, optimi
     results = pipeline.bench_all(ask, models, modes, runtimes, targets, progress(), optimize)
     report.show_bench(results, json)
     pipeline.require_match(results)
+
+
+@kerf_task(
+    "mode json",
+    folder=(POSITIONAL, "the folder, searched with all folders in it"),
+    convert=(False, "also try .keras, .h5 and SavedModel files, whose conversion takes about half a minute each"),
+    samples=(Whole(3), "number of random samples per file"),
+    timeout=(Whole(300), "seconds that one file may take"),
+)
+def survey(ask: Any, folder: str, convert: bool, timeout: int, json: bool) -> None:
+    """Try every model file in a folder on this machine: what runs, and which operators stop the rest."""
+    from tools import pipeline, report
+
+    found = pipeline.survey(Path(folder), ask, progress(), convert, timeout)
+    report.show_survey(found.to_json(), json)
+    pipeline.require_surveyed(found)
 
 
 @kerf_task(

@@ -3,6 +3,7 @@
     train → compress → quantize     origin.py      which model and data the user means → Quantized
     → compile → render → build      firmware.py    → a PlatformIO project → firmware, on its board
     → run → record                  runs.py        the test set through it → Measurement, report
+                                    survey.py      all of it for each file of a folder → what runs, what stops the rest
                                     export.py      the same sources as a library for a user's own program
 
     choices.py resolves the names in a Request to a runtime, a target and a serial line. places.py defines the layout of
@@ -37,6 +38,8 @@ from .firmware import (
 )
 from .origin import compress, quantize, quantize_all, train
 from .runs import INTERPRETER, Failure, Outcome, bench_all, classify, clean, compare, require_match, run, write_report
+from .survey import require as require_surveyed
+from .survey import survey
 
 __all__ = [
     "INTERPRETER",
@@ -68,7 +71,9 @@ __all__ = [
     "render_to_disk",
     "require_budgets",
     "require_match",
+    "require_surveyed",
     "run",
+    "survey",
     "train",
     "view",
     "write_report",

@@ -174,7 +174,8 @@ def quantize_all(ask: Request, progress: Progress) -> tuple[Quantized, ...]:
     return tuple(quantize(replace(ask, mode=mode), progress) for mode in modes)
 
 
-def _check_mode(ask: Request) -> None:
+def check_mode(ask: Request) -> None:
+    """Raises UnknownName for an unknown mode; None is the default."""
     if ask.mode is not None and ask.mode not in MODES:
         raise UnknownName("mode", ask.mode, MODES)
 
@@ -184,7 +185,7 @@ def quantize(ask: Request, progress: Progress) -> Quantized:
 
     Ignores the target: the Request that a target needs is its Choice's `conversion`.
     """
-    _check_mode(ask)
+    check_mode(ask)
     choose(ask.pixels, None)
     count = samples.parse_calibration(ask.calibration)
     if ask.samples < 0:
@@ -228,7 +229,7 @@ def tflite_of(ask: Request, progress: Progress) -> tuple[bytes, str]:
     if not is_tflite(ask):
         quantized = quantize(ask, progress)
         return quantized.tflite, quantized.model
-    _check_mode(ask)
+    check_mode(ask)
     path = Path(ask.model)
     check_path(path)
     tflite = converter.adopt(path, ask.mode)

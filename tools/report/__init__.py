@@ -120,6 +120,29 @@ def show_compressed(rows: Sequence[Mapping[str, Any]], as_json: bool, console: C
     _print(Text(visible(rows[-1]["path"])), console)
 
 
+def show_survey(survey: Mapping[str, Any], as_json: bool, console: Console | None = None) -> None:
+    """Each file of a folder, the operators that stop files, and the counts."""
+    if as_json:
+        _print_json(survey)
+        return
+    stages = ("read", "oracle", "runs", "equal")
+    shown = {True: "yes", False: "no", None: ""}
+    tried = _table("files", "file", "read", "oracle", survey["runtime"], "equal", "why not")
+    for row in survey["files"]:
+        same = row["duplicate_of"] and f"the same file as {row['duplicate_of']}"
+        tried.add_row(_cell(row["path"]), *(shown[row[stage]] for stage in stages), _cell(same or row["reason"] or ""))
+    missing = _table("missing operators", "operator", "oracle runs", "files", "only", "for example", numbers=(1, 2, 3))
+    for row in survey["missing"]:
+        missing.add_row(*map(_cell, row.values()))
+    facts = _table(None)
+    facts.show_header = False
+    for key, count in survey["counts"].items():
+        share = survey["percent"].get(key)
+        facts.add_row(key, f"{count:,}{'' if share is None else f', {share:.1f} % of those that the oracle runs'}")
+    note = [] if survey["complete"] else [Text("Interrupted: the other files were not tried.", style="yellow")]
+    _print(Group(tried, *([missing] if survey["missing"] else []), facts, *note), console)
+
+
 def show_budgets(rows: Sequence[Mapping[str, Any]], as_json: bool, console: Console | None = None) -> None:
     """For each firmware the committed figures, and what they are now where they differ."""
     if as_json:
