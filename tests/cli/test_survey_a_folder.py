@@ -1,6 +1,7 @@
 """`survey` of a folder, as a user asks for it."""
 
 import json
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ import pytest
 from single_op import TensorSpec, single_op
 
 FLATTEN = Path(__file__).parents[1] / "unit" / "flatten.tflite"
+DAMAGED = os.fsdecode(b"damaged\xff.tflite")  # on Linux, a name need not be text
 
 pytestmark = pytest.mark.compiler
 
@@ -22,7 +24,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copy(FLATTEN, folder / "again" / "good.tflite")
     bits = [TensorSpec((1, 4), "int32") for _ in range(3)]
     (folder / "refused.tflite").write_bytes(single_op("BITWISE_XOR", bits[:2], bits[2:], "BitwiseXorOptions"))
-    (folder / "damaged.tflite").write_bytes(FLATTEN.read_bytes()[:400])
+    (folder / DAMAGED).write_bytes(FLATTEN.read_bytes()[:400])
     return folder
 
 
@@ -43,8 +45,8 @@ def test_what_runs_and_what_stops_the_rest(kerf, folder: Path, checkout: Path) -
     assert files["good.tflite"]["duplicate_of"] == "again/good.tflite"
     assert stages("refused.tflite") == (True, True, False, None), files
     assert "BITWISE_XOR" in files["refused.tflite"]["reason"]
-    assert stages("damaged.tflite") == (False, False, None, None)
-    assert "damaged" in files["damaged.tflite"]["reason"]
+    assert stages(DAMAGED) == (False, False, None, None)
+    assert "damaged" in files[DAMAGED]["reason"]
     assert told["counts"] == {
         "files": 3,
         "duplicates": 1,

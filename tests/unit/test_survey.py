@@ -203,14 +203,6 @@ def test_a_hang_ends_with_the_time_limit(module: Module) -> None:
     assert found == {"read": True, "oracle": False, "reason": "it took more than 2 s: give a longer --timeout"}
 
 
-def test_a_name_that_is_not_text_reaches_the_child(tmp_path: Path) -> None:
-    path = tmp_path / os.fsdecode(b"\xff.tflite")
-    path.write_bytes(b"noise")
-    found = in_child(Request(model=str(path), target="host"), 60)
-    assert (found["read"], found["oracle"]) == (False, False)
-    assert "is not a .tflite file" in found["reason"]
-
-
 def test_the_tables_and_the_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     found = survey_function(fill(tmp_path, FOLDER), Request(), Progress(), attempt=Fake(RESULTS)).to_json()
     report.show_survey(found, as_json=True)
