@@ -138,5 +138,5 @@ def test_constant_positions_outside_are_refused() -> None:
     source, output = TensorSpec((4, 3), "int8", 0.1), TensorSpec((2, 3), "int8", 0.1)
     where = TensorSpec((2,), "int32", data=np.array([1, 4], np.int32))
     data = build([OpSpec("GATHER", [source, where], [output], "GatherOptions", {"Axis": 0})])
-    with pytest.raises(UnsupportedModel, match=r"its positions .* are not all within 4; correct them"):
+    with pytest.raises(UnsupportedModel, match=r"its positions .* are not all inside 4; correct them"):
         aot.lower(data, "m", HOST)

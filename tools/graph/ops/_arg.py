@@ -1,26 +1,21 @@
-"""What ARG_MAX and ARG_MIN share: everything except the direction."""
+"""Shared by ARG_MAX and ARG_MIN: everything except the direction."""
 
 import math
 
-from ...errors import ModelError
 from ..ir import DType, Graph, KernelCall, Op, Params, Read, Write
 from ..operator import Operator, portable
-from ._elementwise import check_not_empty, constant_int32, resolve_axis
-from ._quantized import check_arity, check_present, check_shape, check_types, describe
+from ._elementwise import check_not_empty, constant_axis
+from ._quantized import check_arity, check_present, check_shape, check_types
 
 TYPES = ("int8", "float32")
 
 
 def _axis(op: Op, graph: Graph) -> int:
-    source, given = graph.input(op, 0), graph.input(op, 1)
-    axes = constant_int32(op, given, "axis")
-    if len(axes) != 1:
-        raise ModelError(f"{op.where}: its axis {describe(given)} is not one number; convert the model again")
-    return resolve_axis(op, axes[0], len(source.shape))
+    return constant_axis(op, graph.input(op, 1), len(graph.input(op, 0).shape))
 
 
 def arg(summary: str, better: str) -> Operator:
-    """The operator whose kernel keeps what is ``better``, a function object of <functional>."""
+    """An operator that finds the best elements; ``better`` is the C++ name of a comparison in <functional>."""
 
     def check(op: Op, graph: Graph) -> None:
         check_arity(op, (2,))

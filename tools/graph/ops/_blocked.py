@@ -1,4 +1,4 @@
-"""The kernels for cores without an extension, firmware/kernels/*_blocked.h: which layers they take, and their
+"""The blocked kernels for cores without an extension, firmware/kernels/*_blocked.h: which layers they accept, and their
 calls."""
 
 from collections.abc import Callable, Mapping
@@ -14,7 +14,7 @@ from ._packed_dsp import Array
 
 
 def variant(portable_call: Callable[[Op, Graph], KernelCall], makers: Mapping[DType, Maker]) -> Variant:
-    """The variant for cores on which computing several numbers together is what there is to gain."""
+    """The variant for cores that have no extension, but gain from computing several outputs together."""
     return _extension.variant("blocked", lambda core: core.blocks, portable_call, makers)
 
 
@@ -45,7 +45,7 @@ def _depthwise_conv_2d_int16(op: Op, graph: Graph, plain: KernelCall) -> Kernel:
 def _channelwise(op: Op, graph: Graph, plain: KernelCall, function: str, words: Array) -> Kernel:
     p, source, output = plain.fields, graph.input(op, 0), graph.output(op)
     if p["depth_multiplier"] != 1 or p["output_width"] == 1:
-        raise ValueError("a depth multiplier, or one column: columns are computed together")
+        raise ValueError("a depth multiplier, or a single column, but columns are computed together")
     smaller = p["output_height"] <= p["input_height"] and p["output_width"] <= p["input_width"]
     write = Write(output.index, in_place=(source.index,) if smaller else ())
     ring = dsp.reach(p, "height") * dsp.padded_width(p) * p["input_depth"] * source.dtype.bytes

@@ -1,4 +1,4 @@
-"""What SPACE_TO_DEPTH and DEPTH_TO_SPACE share: images in square blocks of pixels."""
+"""Shared by SPACE_TO_DEPTH and DEPTH_TO_SPACE: images in square blocks of pixels."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,12 +16,12 @@ class Attributes:
 
 
 def parser(table: Any) -> Callable[[Any], Attributes]:
-    """Reads the options of a schema class (``tflite.SpaceToDepthOptions``)."""
+    """The ``parse`` of an operator whose options have this schema class, such as ``tflite.SpaceToDepthOptions``."""
 
     def parse(operator: Any) -> Attributes:
         block = options(operator, table).BlockSize()
         if block < 1:
-            raise ModelError(f"its block size {block} is below 1; convert the model again")
+            raise ModelError(f"its block size is {block}, but must be at least 1; convert the model again")
         return Attributes(block)
 
     return parse

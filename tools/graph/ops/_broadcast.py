@@ -25,9 +25,9 @@ LOOPS = 5  # of firmware/kernels/broadcast.h
 def check_operands(
     op: Op, graph: Graph, types: Iterable[DType] = COMPUTED, result: DType | None = None
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Both inputs and the output. Raises ModelError or UnsupportedModel for what no kernel of this kind takes.
+    """Checks and returns both inputs and the output. Raises ModelError or UnsupportedModel if no kernel takes them.
 
-    Both inputs have one of ``types``, and so has the output, unless it has the type ``result`` whatever they have.
+    Both inputs have the same type, one of ``types``. The output has the type ``result`` if given, else the inputs'.
     """
     check_arity(op, (2,))
     check_present(op, 0, 1)
@@ -50,7 +50,7 @@ def check_operands(
 
 
 def broadcast_call(op: Op, graph: Graph, header: str, function: str, params: Params, *template: str) -> KernelCall:
-    """The call of a kernel on both inputs. Shape and strides come before the other fields of ``params``."""
+    """The call of a kernel on both inputs, with the shape and strides inserted before the fields of ``params``."""
     first, second, output = graph.input(op, 0), graph.input(op, 1), graph.output(op)
     params = Params(params.type, {**loop_params(first, second), **params.fields})
     arguments = (Read(first.index), Read(second.index), Write(output.index, elementwise(op, graph, (0, 1))))
@@ -58,10 +58,12 @@ def broadcast_call(op: Op, graph: Graph, header: str, function: str, params: Par
 
 
 def check_shapes(op: Op, first: Tensor, second: Tensor, output: Tensor) -> None:
-    """Raises ModelError unless two shapes give the output's, UnsupportedModel where that takes more than LOOPS."""
+    """Raises ModelError unless the shapes broadcast to the output's, UnsupportedModel if that takes more than LOOPS."""
     shape = broadcast_shape(first.shape, second.shape)
     if shape is None:
-        raise ModelError(f"{op.where}: {describe(first)} and {describe(second)} do not broadcast; convert again")
+        raise ModelError(
+            f"{op.where}: {describe(first)} and {describe(second)} do not broadcast; convert the model again"
+        )
     check_shape(op, output, shape)
     if len(broadcast_loops(first.shape, second.shape)) > LOOPS:
         raise UnsupportedModel(
@@ -82,7 +84,7 @@ def loop_params(first: Tensor, second: Tensor) -> dict[str, Any]:
 
 
 def broadcast_shape(*shapes: Sequence[int]) -> tuple[int, ...] | None:
-    """The shape that results, None where shapes do not broadcast."""
+    """The resulting shape; None if the shapes do not broadcast."""
     rank = max(map(len, shapes))
     found = []
     for sizes in zip(*(pad_front(shape, rank, 1) for shape in shapes), strict=True):
@@ -96,12 +98,12 @@ def broadcast_shape(*shapes: Sequence[int]) -> tuple[int, ...] | None:
 def broadcast_loops(*shapes: Sequence[int]) -> list[tuple[int, ...]]:
     """The fewest loops over broadcast shapes: (count, stride of the first, of the second, …), outermost first.
 
-    Strides are in elements, 0 where an operand is repeated. Dimensions of 1 vanish; neighbours that repeat the same
-    operands, or none, are one loop.
+    Strides are in elements, 0 where an operand is repeated. Dimensions of 1 are dropped; adjacent dimensions that
+    repeat the same operands, or none, become one loop.
     """
     rank = max(map(len, shapes))
     loops: list[tuple[int, ...]] = []  # innermost first
-    inside = [1] * len(shapes)  # elements of each operand inside of the current dimension
+    inside = [1] * len(shapes)  # each operand's elements inside the current dimension
     for sizes in zip(*(reversed(pad_front(shape, rank, 1)) for shape in shapes), strict=True):
         count = next((size for size in sizes if size != 1), 1)
         if count == 1:

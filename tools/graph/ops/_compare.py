@@ -1,4 +1,4 @@
-"""What comparisons and logical operators on two tensors share: everything except the predicate."""
+"""Shared by comparisons and logical operators on two tensors: everything except the predicate."""
 
 from ...errors import UnsupportedModel
 from ..ir import DType, Graph, KernelCall, Op, Params, Tensor
@@ -10,7 +10,7 @@ NUMBERS = ("int8", "float32", "int32", "int64")
 
 
 def comparison(summary: str, predicate: str, types: tuple[str, ...] = NUMBERS) -> Operator:
-    """The operator of a ``predicate``, a function object of <functional>."""
+    """An operator that evaluates a ``predicate``, the C++ name of a function object in <functional>."""
 
     def check(op: Op, graph: Graph) -> None:
         first, second, _ = check_operands(op, graph, [DType(name) for name in types], result=DType.BOOL)
@@ -36,9 +36,10 @@ def comparison(summary: str, predicate: str, types: tuple[str, ...] = NUMBERS) -
 
 
 def _check_scale(op: Op, tensor: Tensor) -> None:
-    """TFLM: QuantizeMultiplierSmallerThanOneExp in kernels/internal/quantization_util.cc, which stops the program."""
+    """Raises UnsupportedModel for scales on which TFLM aborts: QuantizeMultiplierSmallerThanOneExp in
+    quantization_util.cc."""
     if tensor.scale >= 1:
         raise UnsupportedModel(
-            f"{op.where}: {describe(tensor)} has the scale {tensor.scale:.3g} where the kernel takes less than 1; "
-            f"divide both of its inputs in the Keras model"
+            f"{op.where}: {describe(tensor)} has the scale {tensor.scale:.3g}, but the kernel takes only scales below "
+            f"1; divide both of its inputs in the Keras model"
         )

@@ -1,5 +1,5 @@
-"""Operators that change nothing but how elements are looked at: no call at all where both can be one piece of memory,
-else one of kernels/copy.h."""
+"""Operators that only change a tensor's shape: free if input and output can share their memory, else a call of
+kernels/copy.h."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -23,7 +23,7 @@ def call(op: Op, graph: Graph) -> KernelCall:
 
 
 def reshapes(summary: str, inputs: Iterable[int]) -> Operator:
-    """An operator that gives the elements of input 0 another shape, with so many inputs.
+    """An operator that gives the elements of input 0 another shape; ``inputs`` are the numbers of inputs it may have.
 
     The new shape is the output tensor's; options and further inputs only repeat it.
     """
@@ -35,8 +35,8 @@ def reshapes(summary: str, inputs: Iterable[int]) -> Operator:
         check_types(op, source, output, allowed=[DType(name) for name in TYPES])
         if source.elements != output.elements:
             raise ModelError(
-                f"{op.where}: {describe(source)} has not as many elements as {describe(output)}; convert the model "
-                "again"
+                f"{op.where}: {describe(source)} and {describe(output)} differ in number of elements; convert the "
+                f"model again"
             )
 
     return Operator(
@@ -53,13 +53,13 @@ def reshapes(summary: str, inputs: Iterable[int]) -> Operator:
 
 
 def _evaluate(op: Op, tensors: Sequence[Tensor]) -> npt.NDArray[Any] | None:
-    """A constant under the output's shape."""
+    """A constant input with the output's shape."""
     source, output = tensors[0], tensors[-1]
     return None if source.data is None or source.dtype is not output.dtype else source.data.reshape(output.shape)
 
 
 class _Channels(Renumbers):
-    """Where a new last dimension consists of whole old ones, each of its positions is one of the old."""
+    """If the new last dimension is a multiple of the old one, each new channel is an old one."""
 
     def origins(self, op: Op, graph: Graph) -> Constants:
         before, after = graph.input(op, 0).shape, graph.output(op).shape

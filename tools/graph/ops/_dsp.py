@@ -24,9 +24,9 @@ def variant(portable_call: Callable[[Op, Graph], KernelCall], makers: Mapping[DT
 
 
 def wide_layer(op: Op, graph: Graph, channel_axis: int = 0) -> packed.WideLayer:
-    """layer_of() for int16. Raises ValueError where TFLM adds in 32 bits: its rescaling is another one there."""
+    """layer_of() for int16. Raises ValueError if TFLM sums in 32 bits, since it then rescales differently."""
     if macs.sums_32_bits(op, graph.optional_input(op, 2)):
-        raise ValueError("sums of 32 bits")
+        raise ValueError("32-bit sums")
     narrow = layer_of(op, graph, channel_axis)
     multipliers, right_shifts = macs.int16_multipliers(narrow.multipliers, narrow.shifts)
     return packed.WideLayer(narrow.weights, narrow.bias, multipliers, right_shifts)
@@ -59,13 +59,15 @@ def _paired(p: Mapping[str, int]) -> int:
 def convolved(
     op: Op, graph: Graph, plain: KernelCall, header: str, function: str, words: packed.Array, window_words: int
 ) -> Kernel:
-    """A kernel with the walk of kernels/conv_2d_dsp.h, and ``window_words`` of scratch for the windows it computes
-    together. Raises ValueError for a layer that the walk does not take."""
+    """A kernel that iterates over the image as kernels/conv_2d_dsp.h does, with ``window_words`` words of scratch for
+    the windows that it computes together. Raises ValueError for a layer with groups, one output channel or excessive
+    padding.
+    """
     p, source, output = plain.fields, graph.input(op, 0), graph.output(op)
     if p["filter_depth"] != p["input_depth"] or p["output_depth"] < 2:
         raise ValueError("groups, or one channel")
     if 2 * p["input_height"] * p["input_width"] < p["filter_height"] * p["filter_width"]:
-        raise ValueError("more padding than image: the portable kernel leaves that out")
+        raise ValueError("more padding than image, which the portable kernel skips")
     trails, rows = plain.writes[0].trails, 0
     if not _stays_inside(p):
         trails = parts(source, output, _rows_needed(p))
@@ -85,7 +87,7 @@ def _depthwise_conv_2d(op: Op, graph: Graph, plain: KernelCall) -> Kernel:
     strides = p["stride_height"], p["stride_width"]
     is_3x3 = p["filter_height"] == p["filter_width"] == 3 and p["dilation_height"] == p["dilation_width"] == 1
     if p["output_width"] == 1:
-        raise ValueError("one column: two are computed together")
+        raise ValueError("a single column, but two are computed together")
     if is_3x3 and strides in ((1, 1), (2, 2)) and p["input_depth"] >= PLANES:
         words = packed.pack_depthwise_conv_2d_3x3(layer)
         name = "depthwise_conv_2d_3x3"
@@ -155,20 +157,20 @@ def reach(p: Mapping[str, int], axis: str) -> int:
 
 
 def _stays_inside(p: Mapping[str, int]) -> bool:
-    """Whether no window leaves the input."""
+    """Whether every window is inside the input."""
     ends = {axis: (p[f"output_{axis}"] - 1) * p[f"stride_{axis}"] + reach(p, axis) for axis in ("height", "width")}
     padded = p["padding_top"] or p["padding_left"]
     return not padded and all(end <= p[f"input_{axis}"] for axis, end in ends.items())
 
 
 def padded_width(p: Mapping[str, int]) -> int:
-    """Columns of a row with all that windows reach on either side."""
+    """Columns of an input row including all padding that windows reach."""
     read = (p["output_width"] - 1) * p["stride_width"] + reach(p, "width")
     return max(read, p["padding_left"] + p["input_width"])
 
 
 def _rows_needed(p: Mapping[str, int]) -> npt.NDArray[np.int64]:
-    """For each row of the output the first element of the input that is read later than this row is begun."""
+    """For each output row, the first input element that is still read after this row has been started."""
     ends = np.arange(p["output_height"]) * p["stride_height"] - p["padding_top"] + reach(p, "height")
     rows = np.minimum(ends, p["input_height"]) + p["input_height"] * np.arange(p["batches"])[:, np.newaxis]
     return rows.ravel() * p["input_width"] * p["input_depth"]

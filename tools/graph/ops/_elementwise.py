@@ -11,7 +11,7 @@ from ._quantized import describe, multiplier_and_shift
 
 
 def check_quantized(op: Op, tensor: Tensor) -> None:
-    """Raises ModelError unless an integer tensor has one positive scale and a zero point that its type holds."""
+    """Raises ModelError unless an integer tensor has one positive scale and a zero point in the range of its type."""
     limits = np.iinfo(tensor.dtype.numpy)
     low, high = limits.min, limits.max
     quantization = tensor.quantization
@@ -71,8 +71,8 @@ def resolve_axis(op: Op, axis: int, rank: int) -> int:
 
 
 def constant_int32(op: Op, tensor: Tensor, what: str, *allowed: DType) -> list[int]:
-    """The elements of a constant int32 tensor, flat; raises UnsupportedModel if it is computed or of another type that
-    is not ``allowed`` either."""
+    """The flattened elements of a constant tensor, int32 or one of ``allowed``; UnsupportedModel if it is computed or
+    of another type."""
     if tensor.data is None or tensor.dtype not in (DType.INT32, *allowed):
         state = "computed while the model runs" if tensor.data is None else "not int32"
         raise UnsupportedModel(
@@ -82,8 +82,17 @@ def constant_int32(op: Op, tensor: Tensor, what: str, *allowed: DType) -> list[i
 
 
 def constant_indices(op: Op, tensor: Tensor, what: str) -> list[int]:
-    """The elements of a constant int32 or int64 tensor, flat; raises as constant_int32() does."""
+    """The flattened elements of a constant int32 or int64 tensor; raises as constant_int32() does."""
     return constant_int32(op, tensor, what, DType.INT64)
+
+
+def constant_axis(op: Op, tensor: Tensor, rank: int, *allowed: DType) -> int:
+    """The dimension, 0 … rank-1, in a constant tensor of one number; raises as constant_int32() and resolve_axis() do,
+    and ModelError for several numbers."""
+    axes = constant_int32(op, tensor, "axis", *allowed)
+    if len(axes) != 1:
+        raise ModelError(f"{op.where}: its axis {describe(tensor)} is not a single number; convert the model again")
+    return resolve_axis(op, axes[0], rank)
 
 
 def pad_front(values: Sequence[int], length: int, fill: int) -> tuple[int, ...]:

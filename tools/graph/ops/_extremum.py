@@ -1,4 +1,4 @@
-"""What MAXIMUM and MINIMUM share: everything except the direction."""
+"""Shared by MAXIMUM and MINIMUM: everything except the direction."""
 
 from ..ir import DType, Graph, KernelCall, Op, Params
 from ..operator import EVERY_INPUT, Operator, portable
@@ -13,10 +13,10 @@ def check(op: Op, graph: Graph) -> None:
 
 
 def call(op: Op, graph: Graph) -> KernelCall:
-    """The call of kernels/extremum.h; after check()."""
+    """The call of kernels/extremum.h; requires check()."""
     return broadcast_call(op, graph, "extremum.h", op.kind.lower(), Params("BroadcastParams", {}))
 
 
 def extremum(summary: str) -> Operator:
-    """The operator of one of these names."""
+    """An operator whose kernel in kernels/extremum.h has its name."""
     return Operator(summary=summary, types=TYPES, check=check, variants=portable(call), one_quantization=EVERY_INPUT)

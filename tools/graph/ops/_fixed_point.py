@@ -83,7 +83,7 @@ def _two_over_one_plus_x(x: int) -> int:
 
 
 def tanh(a: int, integer_bits: int) -> int:
-    """tanh(a) in Q0.31 for any a with ``integer_bits`` (at most 4) before the point."""
+    """tanh(a) in Q0.31 for any a with ``integer_bits`` integer bits, at most 4."""
     if a == 0:
         return 0
     positive = one_minus_x_over_one_plus_x(exp_on_negative_values(-abs(a), integer_bits + 1))
@@ -91,7 +91,7 @@ def tanh(a: int, integer_bits: int) -> int:
 
 
 def logistic(a: int, integer_bits: int) -> int:
-    """1 / (1 + exp(-a)) in Q0.31 for any a with ``integer_bits`` (at most 5) before the point."""
+    """1 / (1 + exp(-a)) in Q0.31 for any a with ``integer_bits`` integer bits, at most 5."""
     if a == 0:
         return 1 << 30
     positive = one_over_one_plus_x(exp_on_negative_values(-abs(a), integer_bits))
@@ -99,7 +99,7 @@ def logistic(a: int, integer_bits: int) -> int:
 
 
 def inverse_sqrt(x: int) -> tuple[int, int]:
-    """1 / sqrt(x) as (multiplier, shift), x > 0 of 32 bits; GetInvSqrtQuantizedMultiplierExp in common.cc."""
+    """1 / sqrt(x) as (multiplier, shift) for 0 < x < 2^31; TFLM: GetInvSqrtQuantizedMultiplierExp in common.cc."""
     if x == 1:
         return INT32_MAX, 0
     mul = saturating_rounding_doubling_high_mul

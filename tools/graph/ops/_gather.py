@@ -1,4 +1,4 @@
-"""What operators share that take slices of a tensor at positions which may be computed: kernels/gather.h."""
+"""Shared by operators that gather slices of a tensor at positions that may be computed: kernels/gather.h."""
 
 import math
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from ._quantized import check_arity, check_present, check_shape, check_types, de
 
 
 def check_gathered(op: Op, graph: Graph, data: int, positions: int, shape: Sequence[int]) -> None:
-    """Raises unless input ``data`` is of a type that can be moved, ``positions`` are integers, and the output has this
+    """Raises unless the kernel takes the type of input ``data``, ``positions`` are integers and the output has this
     shape."""
     source, where, output = graph.input(op, data), graph.input(op, positions), graph.output(op)
     check_types(op, source, output, allowed=[DType(name) for name in TYPES])
@@ -27,19 +27,19 @@ def check_two_inputs(op: Op) -> None:
 
 
 def check_inside(op: Op, positions: Tensor, sizes: Sequence[int]) -> None:
-    """Raises UnsupportedModel if constant positions, with a number per size in the last dimension, are not inside."""
+    """Raises UnsupportedModel if constant positions, each with one number per size, are outside the tensor."""
     if positions.data is None:
         return
     numbers = positions.data.reshape(-1, len(sizes))
     if (numbers < 0).any() or (numbers >= sizes).any():
         raise UnsupportedModel(
-            f"{op.where}: its positions {describe(positions)} are not all within {'x'.join(map(str, sizes))}; correct "
-            "them in the Keras model"
+            f"{op.where}: its positions {describe(positions)} are not all inside {'x'.join(map(str, sizes))}; correct "
+            f"them in the Keras model"
         )
 
 
 def gather(op: Op, graph: Graph, data: int, positions: int, axis: int, batch_dims: int = 0) -> KernelCall:
-    """The slices of input ``data`` at ``positions`` along ``axis``; the first ``batch_dims`` dimensions are common."""
+    """The slices of input ``data`` at ``positions`` along ``axis``; both share the first ``batch_dims`` dimensions."""
     source, where, output = graph.input(op, data), graph.input(op, positions), graph.output(op)
     run = math.prod(source.shape[axis + 1 :]) * source.dtype.bytes
     fields = {

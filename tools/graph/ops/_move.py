@@ -1,9 +1,8 @@
-"""Operators that only move elements, in a way that is known before the model runs: graph operator → call of
-kernels/move.h.
+"""Operators that only move elements, in a way that is known at compile time: graph operator → call of kernels/move.h.
 
-What such an operator does is written once, with NumPy's own views (slices, dimensions transposed, reversed, repeated).
-A view's strides are the loops of the kernel, its shape is the output's, and its elements are the result where the input
-is a constant.
+Each operator is defined once, as a NumPy view of its input (sliced, transposed, reversed or broadcast). The view's
+strides become the kernel's loops, its shape must be the output's, and its elements are the result if the input is
+constant.
 """
 
 import math
@@ -21,13 +20,13 @@ from ._order import parts
 from ._quantized import check_arity, check_present, check_types, describe
 
 Array = npt.NDArray[Any]
-# (operator, the elements it moves, the constants that say how, in the order of their positions) → a view of the
-# elements in the order of the output; raises ValueError or IndexError for constants that make no sense.
+# (operator, the elements it moves, its constant inputs in order) → a view of the elements in the order of the output;
+# raises ValueError or IndexError for invalid constants.
 View = Callable[..., Array]
 
 TYPES = ("int8", "int16", "float32", "int32", "int64", "bool", "uint8")
-LOOPS = 6  # of the kernel, around runs of neighbouring bytes
-SHORT = 16  # bytes: shorter runs are copied without a call of the C library
+LOOPS = 6  # of the kernel, around runs of contiguous bytes
+SHORT = 16  # bytes; shorter runs are copied without calling memmove()
 
 
 def moves(
@@ -40,8 +39,11 @@ def moves(
     types: Sequence[str] = TYPES,
     litert_alone: bool = False,
 ) -> Operator:
-    """An operator that moves the elements of input ``data`` as ``view`` says. ``constants`` are its other inputs, with
-    what errors call them. A view may have more dimensions than the output, which are then its dimensions' parts."""
+    """An operator that moves the elements of input ``data`` as ``view`` says.
+
+    ``constants`` are its other inputs and their names in messages. A view may have more dimensions than the output if
+    their elements are in the same order.
+    """
     named = dict(constants or {})
 
     def check(op: Op, graph: Graph) -> None:
@@ -54,15 +56,17 @@ def moves(
         same_rank = moved.ndim == len(output.shape)
         if moved.size != output.elements or (same_rank and moved.shape != output.shape):
             raise ModelError(
-                f"{op.where}: its result has the shape {moved.shape}, not that of {describe(output)}; convert again"
+                f"{op.where}: its result has the shape {moved.shape}, not that of {describe(output)}; convert the "
+                f"model again"
             )
         if len(_loops(moved)[0]) > LOOPS:
             raise UnsupportedModel(
-                f"{op.where}: it moves {describe(source)} along more than {LOOPS} dimensions; do it in two steps"
+                f"{op.where}: moving the elements of {describe(source)} takes more than {LOOPS} loops; split it into "
+                f"two layers in the Keras model"
             )
 
     def viewed(op: Op, graph: Graph) -> tuple[Array, Array]:
-        """The view, and what it is a view of; of their memory only the addresses are used."""
+        """The view, and the array that it is a view of; only their addresses matter, not their contents."""
         source = graph.input(op, data)
         indices = [np.array(constant_indices(op, graph.input(op, i), what)) for i, what in sorted(named.items())]
         shaped = [values.reshape(graph.input(op, i).shape) for values, i in zip(indices, sorted(named), strict=True)]
@@ -97,12 +101,13 @@ def moves(
 
 
 def repeat(value: Constant | Read, tensor: Tensor) -> KernelCall:
-    """One element everywhere in a tensor."""
+    """The call that fills a tensor with one element."""
     return _kernel_call(value, Write(tensor.index), 0, [(tensor.elements, 0)], tensor.dtype.bytes)
 
 
 def unit(run: int, *others: int) -> int:
-    """The ``Unit`` of kernels/move.h for runs of so many bytes: the largest that divides them, 0 if one is long."""
+    """The ``Unit`` of kernels/move.h for runs of these lengths in bytes: the largest divisor; 0 if any is SHORT or
+    longer."""
     if max(run, *others, 0) >= SHORT:
         return 0
     return next(size for size in (8, 4, 2, 1) if not any(length % size for length in (run, *others)))
@@ -121,7 +126,7 @@ def _call(source: Tensor, output: Tensor, moved: Array, base: Array) -> KernelCa
 def _kernel_call(
     source: Constant | Read, output: Write, first: int, loops: Sequence[tuple[int, int]], run: int
 ) -> KernelCall:
-    """``loops`` around runs of so many bytes."""
+    """The call with ``loops`` (count, step) around runs of ``run`` bytes that start at byte ``first``."""
     size = unit(run)
     if 0 < size < run and len(loops) < LOOPS:  # the units of a run are the innermost loop
         loops, run = [*loops, (run // size, size)], size
@@ -136,7 +141,7 @@ def _kernel_call(
 
 
 def _loops(moved: Array) -> tuple[list[tuple[int, int]], int]:
-    """The fewest loops (count, step in bytes), outermost first, around runs of neighbours, and the bytes of a run."""
+    """The fewest loops (count, step in bytes), outermost first, around contiguous runs, and the bytes of a run."""
     loops: list[tuple[int, int]] = []  # innermost first
     run = moved.itemsize
     for count, step in zip(reversed(moved.shape), reversed(moved.strides), strict=True):

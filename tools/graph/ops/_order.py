@@ -11,14 +11,14 @@ import numpy.typing as npt
 from ..ir import DType, Graph, Op, Tensor
 from ._window import Axis
 
-CHARACTERS = {DType.INT8, DType.UINT8}  # for C++, whose bool is a type like any other
+CHARACTERS = {DType.INT8, DType.UINT8}  # may alias any type in C++; bool may not
 
 
 def elementwise(op: Op, graph: Graph, positions: Iterable[int] = (0,)) -> Mapping[int, int]:
     """For a kernel that writes element i after its last read of input elements 0 … i.
 
-    ``positions`` are the inputs it holds for; constants are left out, inputs with fewer elements than the output, which
-    are read more than once, and those with narrower ones.
+    ``positions`` are the inputs that this applies to. Left out are constants, inputs with fewer elements than the
+    output (which are read more than once) and inputs with narrower elements.
     """
     output = graph.output(op)
     sources = [graph.input(op, position) for position in positions]
@@ -79,5 +79,5 @@ def _trails(source: Tensor, output: Tensor, distance: int) -> Mapping[int, int]:
 
 
 def _may_alias(source: Tensor, output: Tensor) -> bool:
-    """Whether C++ keeps the order of reads and writes: it does for one type, and for characters beside any other."""
+    """Whether C++ keeps the order of reads and writes: it does for equal types, and if either is a character type."""
     return source.dtype is output.dtype or bool(CHARACTERS & {source.dtype, output.dtype})

@@ -1,26 +1,26 @@
-"""Constants as the kernels of firmware/kernels/*_blocked.h read them: one run of int32 for each call.
+"""Packs the constants of the kernels in firmware/kernels/*_blocked.h: one int32 array per call.
 
-Pure functions; the layouts are the kernels' own and described in those headers. A layer whose numbers have no packed
-form raises ValueError: it keeps another kernel.
+Pure functions. The kernels' headers describe their layouts. A layer that cannot be packed raises ValueError and keeps
+another kernel.
 """
 
 import numpy as np
 
 from ._packed_dsp import Array, Layer, WideLayer, folded_bias, live_weights, wide_numbers
 
-LARGEST_SHIFT = 22
-LARGEST_SUM = 1 << 30
+LARGEST_SHIFT = 22  # to the right
+LARGEST_SUM = 1 << 30  # magnitudes stay below
 
 
 def requantization(layer: Layer) -> Array:
-    """int32 [channels][3]: 2m - 2^32, 2^(n-1) + zero point * 2^n, n, as conv_2d_blocked.h has them.
+    """int32 [channels][3]: 2m - 2^32, 2^(n-1) + zero point * 2^n, n, as in conv_2d_blocked.h.
 
     Raises ValueError unless every n is 1 … LARGEST_SHIFT and every sum stays below LARGEST_SUM.
     """
     weights = live_weights(layer).astype(np.int64).reshape(len(layer.weights), -1)
     bias = np.where(layer.multipliers == 0, 0, layer.bias.astype(np.int64))
     if (np.abs(bias) + 255 * np.abs(weights).sum(1)).max() >= LARGEST_SUM:
-        raise ValueError(f"the sums of a channel reach {LARGEST_SUM}")
+        raise ValueError(f"the sums of a channel may reach {LARGEST_SUM}")
     shifts = np.where(layer.multipliers == 0, 1, -layer.shifts.astype(np.int64))
     if shifts.min() < 1 or shifts.max() > LARGEST_SHIFT:
         raise ValueError(f"right shifts of {shifts.min()} … {shifts.max()}")
@@ -32,7 +32,7 @@ def requantization(layer: Layer) -> Array:
 def pack_conv_2d(layer: Layer, dilation_width: int = 1) -> Array:
     """int32 words for conv_2d_int8_blocked(); weights are [channels][height][width][depth], at least two channels.
 
-    Raises ValueError where a channel's shift or sum has no room.
+    Raises ValueError if a shift or sum is out of range.
     """
     weights, bias, numbers = live_weights(layer), folded_bias(layer), requantization(layer)
     if dilation_width != 1:  # column by column
@@ -51,7 +51,7 @@ def pack_conv_2d(layer: Layer, dilation_width: int = 1) -> Array:
 def pack_depthwise_conv_2d(layer: Layer) -> Array:
     """int32 words for depthwise_conv_2d_int8_blocked(); weights are [channels][height][width].
 
-    Raises ValueError where a channel's shift or sum has no room.
+    Raises ValueError if a shift or sum is out of range.
     """
     return _channels(live_weights(layer), folded_bias(layer), requantization(layer))
 
@@ -62,7 +62,7 @@ def pack_depthwise_conv_2d_int16(layer: WideLayer) -> Array:
 
 
 def _channels(weights: Array, *numbers: Array) -> Array:
-    """For each channel its weights, filled up to whole words, and its numbers; int32."""
+    """int32 words: for each channel its weights, padded to whole words, then its ``numbers``."""
     flat = weights.reshape(len(weights), -1)
     taps = np.ascontiguousarray(np.pad(flat, ((0, 0), (0, -flat.shape[1] % 4)))).view(np.int32)
     return np.column_stack([taps, *numbers]).astype(np.int32).reshape(-1)

@@ -158,7 +158,7 @@ class WideLayer:
 
 
 def wide_numbers(layer: WideLayer) -> tuple[list[int], list[int]]:
-    """(bias, m * 2^(32-r)) of every channel, as conv_2d_int16_dsp.h has them.
+    """(bias, m * 2^(32-r)) of every channel, as in conv_2d_int16_dsp.h.
 
     Raises ValueError unless all sums fit in 32 bits and all shifts are 17 … 32.
     """

@@ -11,7 +11,7 @@ from ..operator import Operator, portable
 from ._elementwise import check_quantized, constant_indices, pad_front
 from ._quantized import INTEGER_LIMITS, check_arity, check_per_tensor, check_present, check_shape, check_types, describe
 
-DIMENSIONS = 5  # of the kernel and of TFLM's
+DIMENSIONS = 5  # maximum of the kernel and of TFLM's
 CPP = {
     "int8": "int8_t",
     "int16": "int16_t",
@@ -24,8 +24,8 @@ TYPES = tuple(CPP)
 
 
 def pads(summary: str, value: int | None = None) -> Operator:
-    """An operator that surrounds input 0 by what input ``value`` holds, or by zeros, which in integers are the zero
-    point."""
+    """An operator that surrounds input 0 with the constant of input ``value`` or, without one, with zeros (in integers,
+    with the zero point)."""
     inputs = 2 if value is None else 3
 
     def check(op: Op, graph: Graph) -> None:
@@ -36,13 +36,13 @@ def pads(summary: str, value: int | None = None) -> Operator:
         rank = len(source.shape)
         if rank > DIMENSIONS:
             raise UnsupportedModel(
-                f"{op.where}: {describe(source)} has {rank} dimensions where the kernel takes {DIMENSIONS}; reshape it "
-                f"before padding"
+                f"{op.where}: {describe(source)} has {rank} dimensions, but the kernel takes at most {DIMENSIONS}; "
+                f"reshape it before padding"
             )
         paddings = constant_indices(op, graph.input(op, 1), "paddings")
         if len(paddings) != 2 * rank or any(padding < 0 for padding in paddings):
             raise ModelError(
-                f"{op.where}: the paddings {paddings} of {describe(source)} are not two numbers of at least 0 per "
+                f"{op.where}: the paddings {paddings} of {describe(source)} are not two nonnegative numbers per "
                 f"dimension; convert the model again"
             )
         shape = [b + n + a for n, b, a in zip(source.shape, paddings[::2], paddings[1::2], strict=True)]
@@ -82,14 +82,15 @@ def _check_value(op: Op, value: Tensor, dtype: DType) -> None:
     check_types(op, value, allowed=(dtype,))
     if value.data is None or value.elements != 1:
         raise UnsupportedModel(
-            f"{op.where}: the padding value {describe(value)} must be a single constant; make it one in the Keras model"
+            f"{op.where}: the padding value {describe(value)} must be a constant of one element; make it one in the "
+            f"Keras model"
         )
 
 
 def fold(shape: Sequence[int], before: Sequence[int], after: Sequence[int]) -> tuple[list[int], list[int], list[int]]:
-    """The same padding with every dimension that has none folded into its outer neighbour: longer rows, fewer loops."""
+    """The same padding in fewer loops: dimensions without padding are merged into the next outer dimension."""
     folded: list[tuple[int, int, int]] = []  # innermost first
-    inner = 1  # elements of the unpadded dimensions inside of the current one
+    inner = 1  # elements of the unpadded dimensions inside the current one
     for size, low, high in zip(reversed(shape), reversed(before), reversed(after), strict=True):
         if low == high == 0:
             inner *= size

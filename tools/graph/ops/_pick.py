@@ -1,5 +1,5 @@
-"""Operators whose result takes its elements from places that each dimension by itself contributes to: graph operator →
-call of kernels/pick.h."""
+"""Operators that pick the positions of each dimension independently, from tables: graph operator → call of
+kernels/pick.h."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -16,17 +16,17 @@ from ._move import TYPES, Array, unit
 from ._quantized import check_arity, check_present, check_shape, check_types, describe
 
 Distances = npt.NDArray[np.int64]
-# (operator, shape of the input, its constants) → for each dimension of the output a distance in elements per position;
-# their sum is which element of the input it is. Raises ValueError for constants that make no sense.
+# (operator, shape of the input, its constants) → for each output dimension, an offset in elements per position. The sum
+# of an output element's offsets is the index of its input element. Raises ValueError for invalid constants.
 Places = Callable[..., Sequence[Distances]]
 
-LOOPS = 5  # of the kernel, around runs of neighbouring bytes
+LOOPS = 5  # of the kernel, around runs of contiguous bytes
 
 
 def picks(
     summary: str, places: Places, constants: Mapping[int, str], parse: Callable[[Any], Any] = no_options
 ) -> Operator:
-    """An operator on input 0. ``constants`` are its other inputs, with what errors call them."""
+    """An operator on input 0. ``constants`` are its other inputs and their names in messages."""
 
     def check(op: Op, graph: Graph) -> None:
         check_arity(op, (1 + len(constants),))
@@ -38,7 +38,8 @@ def picks(
         check_shape(op, output, [len(each) for each in found])
         if len(_tables(source, found)[0]) > LOOPS:
             raise UnsupportedModel(
-                f"{op.where}: it changes {describe(source)} in more than {LOOPS} dimensions; do it in two steps"
+                f"{op.where}: it changes {describe(source)} along more than {LOOPS} dimensions; split it into two "
+                f"layers in the Keras model"
             )
 
     def known(op: Op, graph: Graph) -> Sequence[Distances]:
@@ -81,12 +82,12 @@ def picks(
 
 
 def strides(shape: Sequence[int]) -> list[int]:
-    """The distance in elements of neighbours along each dimension."""
+    """The elements from one position of each dimension to the next, in a dense tensor."""
     return [math.prod(shape[i + 1 :]) for i in range(len(shape))]
 
 
 def _tables(source: Tensor, places: Sequence[Distances]) -> tuple[list[Distances], int]:
-    """The fewest loops, outermost first, each as the distances in bytes of its runs, and the length of a run."""
+    """The fewest loops, outermost first, each as the byte offsets of its runs, and the bytes of a run."""
     tables: list[Distances] = []  # innermost first
     run = 1
     for each in reversed(places):

@@ -1,4 +1,4 @@
-"""What reductions over constant axes share: kept and reduced dimensions become two nests of up to three loops."""
+"""Shared by reductions over constant axes: kept and reduced dimensions become two nests of at most three loops."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from ._elementwise import check_not_empty, constant_int32, pad_front, resolve_ax
 from ._order import elementwise
 from ._quantized import COMPUTED, INTEGERS, check_arity, check_per_tensor, check_present, check_types, describe, options
 
-LOOPS = 3  # of firmware/kernels/reduce.h, for each nest
+LOOPS = 3  # of firmware/kernels/reduce.h, in each nest
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,8 @@ def parse(operator: Any) -> Attributes:
 
 
 def check_reduction(op: Op, graph: Graph, types: Iterable[DType] = COMPUTED) -> DType:
-    """The type of input and output. Raises ModelError or UnsupportedModel for what no kernel of this kind takes."""
+    """Checks and returns the type of input and output. Raises ModelError or UnsupportedModel if no kernel takes
+    them."""
     check_arity(op, (2,))
     check_present(op, 0, 1)
     source, output = graph.input(op, 0), graph.output(op)
@@ -36,13 +37,13 @@ def check_reduction(op: Op, graph: Graph, types: Iterable[DType] = COMPUTED) -> 
     kept = [1 if d in axes else size for d, size in enumerate(source.shape) if op.attributes.keep_dims or d not in axes]
     if list(output.shape) != kept:
         raise ModelError(
-            f"{op.where}: {describe(source)} reduced over dimensions {sorted(axes)} is not {describe(output)}; "
-            f"convert the model again"
+            f"{op.where}: {describe(source)} reduced over dimensions {sorted(axes)} does not have the shape of "
+            f"{describe(output)}; convert the model again"
         )
     if max(len(nest) for nest in reduction_loops(source.shape, axes)) > LOOPS:
         raise UnsupportedModel(
-            f"{op.where}: {describe(source)} alternates more than {LOOPS} times between dimensions that are reduced "
-            f"and others; reduce them in two steps"
+            f"{op.where}: {describe(source)} alternates more than {LOOPS} times between reduced and kept dimensions; "
+            f"reduce them in two layers in the Keras model"
         )
     if dtype in INTEGERS:
         check_per_tensor(op, source, output)
@@ -50,19 +51,19 @@ def check_reduction(op: Op, graph: Graph, types: Iterable[DType] = COMPUTED) -> 
 
 
 def check_sum(op: Op, graph: Graph, shift: int) -> None:
-    """Raises UnsupportedModel unless sums of integers hold in 32 bits when they are shifted."""
+    """Raises UnsupportedModel unless sums of integers fit in 32 bits, also when shifted left."""
     source, output = graph.input(op, 0), graph.output(op)
     count = source.elements // output.elements
     largest = 255 if source.dtype is DType.INT8 else 32768
     if (largest * count) << max(shift, 0) >= 2**31:
         raise UnsupportedModel(
             f"{op.where}: a sum of {count} elements of {describe(source)} at the output's scale of "
-            f"{output.scale:.3g} exceeds 32 bits; reduce them in two steps, or convert the model again"
+            f"{output.scale:.3g} exceeds 32 bits; reduce them in two layers in the Keras model"
         )
 
 
 def reduce_call(op: Op, graph: Graph, header: str, function: str, params: Params) -> KernelCall:
-    """The call of a kernel on input 0. The loops come before the other fields of ``params``."""
+    """The call of a kernel on input 0, with the loops inserted before the fields of ``params``."""
     source, output = graph.input(op, 0), graph.output(op)
     kept, reduced = reduction_loops(source.shape, axes_of(op, graph))
     fields: dict[str, Any] = {}
@@ -76,7 +77,7 @@ def reduce_call(op: Op, graph: Graph, header: str, function: str, params: Params
 
 
 def integer_sum_call(op: Op, graph: Graph, multiplier: int, shift: int) -> KernelCall:
-    """The call of kernels/mean.h that multiplies sums of int8 or int16."""
+    """The call of kernels/mean.h for int8 or int16, which multiplies each sum."""
     source, output = graph.input(op, 0), graph.output(op)
     fields = {
         "zero_point_sum": source.elements // output.elements * source.zero_point,
@@ -97,7 +98,7 @@ def axes_of(op: Op, graph: Graph) -> set[int]:
 def reduction_loops(shape: Sequence[int], axes: set[int]) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
     """The fewest loops over the kept and over the reduced dimensions: (count, stride in elements), outermost first.
 
-    Dimensions of 1 vanish, and neighbours of one kind are one loop.
+    Dimensions of 1 are dropped; adjacent dimensions of one kind become one loop.
     """
     nests: tuple[list[tuple[int, int]], list[tuple[int, int]]] = ([], [])  # innermost first
     stride, previous = 1, None
@@ -115,7 +116,7 @@ def reduction_loops(shape: Sequence[int], axes: set[int]) -> tuple[list[tuple[in
 
 
 def reduction(summary: str, *types: str) -> Operator:
-    """An operator whose output is one of the input's elements: its kernel of kernels/reduce.h has its name."""
+    """An operator without arithmetic, such as REDUCE_MAX, whose kernel in kernels/reduce.h has its name."""
 
     def check(op: Op, graph: Graph) -> None:
         check_reduction(op, graph, [DType(name) for name in types])

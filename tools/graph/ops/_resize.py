@@ -1,4 +1,4 @@
-"""What RESIZE_NEAREST_NEIGHBOR and RESIZE_BILINEAR share."""
+"""Shared by RESIZE_NEAREST_NEIGHBOR and RESIZE_BILINEAR: their options."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,15 +9,15 @@ from ._quantized import options
 
 @dataclass(frozen=True)
 class Attributes:
-    """Whether the centers of the corner pixels stay where they are, and whether pixels are at the middle of themselves
-    rather than at their upper left corner."""
+    """``align_corners``: the corner pixels of input and output coincide. ``half_pixel_centers``: a pixel's position is
+    its center rather than its upper left corner."""
 
     align_corners: bool
     half_pixel_centers: bool
 
 
 def parser(table: Any) -> Callable[[Any], Attributes]:
-    """Reads the options of a schema class (``tflite.ResizeBilinearOptions``)."""
+    """The ``parse`` of an operator whose options have this schema class, such as ``tflite.ResizeBilinearOptions``."""
 
     def parse(operator: Any) -> Attributes:
         found = options(operator, table)

@@ -1,6 +1,6 @@
-"""Tensors side by side along one dimension: graph operator → call of kernels/concatenation.h or kernels/split.h.
+"""Joins and splits tensors along one dimension: graph operator → call of kernels/concatenation.h or kernels/split.h.
 
-In memory, each position in front of that dimension is a row, which consists of a chunk of each tensor.
+The dimensions before that one are flattened into rows; each row of the whole consists of one chunk of every part.
 """
 
 import math
@@ -13,8 +13,8 @@ from ._quantized import check_rank, check_shape, check_types
 
 
 def check_parts(op: Op, whole: Tensor, parts: Sequence[Tensor], axis: int, *, stacked: bool = False) -> None:
-    """Raises unless the tensors make up ``whole`` along the dimension ``axis``, which none of them has if they are
-    ``stacked``; all of one type that can be moved."""
+    """Raises unless the ``parts`` make up ``whole`` along ``axis`` and have its type, one of TYPES. ``stacked`` parts
+    lack that dimension."""
     check_types(op, whole, *parts, allowed=[DType(name) for name in TYPES])
     check_not_empty(op, whole, *parts)
     before, after = whole.shape[:axis], whole.shape[axis + 1 :]
@@ -26,7 +26,7 @@ def check_parts(op: Op, whole: Tensor, parts: Sequence[Tensor], axis: int, *, st
 
 
 def join(op: Op, graph: Graph, axis: int) -> KernelCall:
-    """All inputs side by side as the output."""
+    """The call that joins all inputs to the output along ``axis``."""
     sources, output = [graph.input(op, i) for i in range(len(op.inputs))], graph.output(op)
     rows, chunks = _rows(output, sources, axis)
     params = Params(f"ConcatenationParams<{len(sources)}>", {"rows": rows, "chunk_bytes": chunks})
@@ -35,7 +35,7 @@ def join(op: Op, graph: Graph, axis: int) -> KernelCall:
 
 
 def split(op: Op, graph: Graph, source: Tensor, axis: int) -> KernelCall:
-    """The outputs, side by side in ``source``."""
+    """The call that splits ``source`` into the outputs along ``axis``."""
     outputs = [graph.tensors[i] for i in op.outputs]
     rows, chunks = _rows(source, outputs, axis)
     params = Params(f"SplitParams<{len(outputs)}>", {"rows": rows, "chunk_bytes": chunks})
@@ -44,6 +44,6 @@ def split(op: Op, graph: Graph, source: Tensor, axis: int) -> KernelCall:
 
 
 def _rows(whole: Tensor, parts: Sequence[Tensor], axis: int) -> tuple[int, tuple[int, ...]]:
-    """The number of rows, and the bytes of each tensor's chunk of one."""
+    """The number of rows, and the bytes of each part's chunk of a row."""
     rows = math.prod(whole.shape[:axis])
     return rows, tuple(part.bytes // rows for part in parts)

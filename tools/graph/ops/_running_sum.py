@@ -1,4 +1,4 @@
-"""What ADD_N and CUMSUM share: sums of int8 in Q19, of one quantization without a zero point."""
+"""Shared by ADD_N and CUMSUM: int8 sums in Q19, of inputs with one scale and zero point 0."""
 
 from ...errors import UnsupportedModel
 from ..ir import Graph, Op
@@ -9,7 +9,7 @@ BITS = 20  # TFLM's left_shift; half of a scaled element is in Q19
 
 
 def check_sums(op: Op, graph: Graph) -> None:
-    """Raises UnsupportedModel for int8 tensors that no interpreter sums up."""
+    """Raises UnsupportedModel for int8 tensors that no interpreter sums correctly."""
     objection = ignores_zero_points(op, graph)
     if objection:
         raise UnsupportedModel(
@@ -20,8 +20,8 @@ def check_sums(op: Op, graph: Graph) -> None:
     if shift > 0:
         source, output = graph.input(op, 0), graph.output(op)
         raise UnsupportedModel(
-            f"{op.where}: the scale {source.scale:.3g} of its input is too far above its output's {output.scale:.3g}; "
-            f"convert the model again with a representative data set that has the range of real inputs"
+            f"{op.where}: the scale {source.scale:.3g} of its input is too far above its output's, {output.scale:.3g}; "
+            f"convert the model again with a representative data set that covers the range of real inputs"
         )
 
 

@@ -1,4 +1,4 @@
-"""Shared by SPACE_TO_BATCH_ND and BATCH_TO_SPACE_ND: images [batches][height][width][channels], or without width."""
+"""Shared by SPACE_TO_BATCH_ND and BATCH_TO_SPACE_ND: images [batches][height][width][channels]; width is optional."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,7 +9,7 @@ Axis = tuple[int, int, int]  # size of a block, and how much is added or cropped
 
 
 def as_image(shape: Sequence[int]) -> tuple[int, int, int, int]:
-    """A shape of three dimensions has width 1. ValueError for others than three and four."""
+    """The four sizes of an image; width is 1 for three dimensions. ValueError unless there are three or four."""
     if len(shape) not in (3, 4):
         raise ValueError(f"{len(shape)} dimensions, not 3 or 4")
     batches, height, *width, depth = shape
@@ -17,8 +17,8 @@ def as_image(shape: Sequence[int]) -> tuple[int, int, int, int]:
 
 
 def axis_pairs(shape: Sequence[int], blocks: npt.NDArray[Any], edges: npt.NDArray[Any]) -> tuple[Axis, Axis]:
-    """(vertical, horizontal) blocks and edges. ValueError unless there is a positive block and two edges of at least 0
-    for each of the dimensions between the first and the last."""
+    """(vertical, horizontal) blocks and edges. ValueError unless each spatial dimension has a positive block size and
+    two nonnegative edges."""
     spatial = len(shape) - 2
     if blocks.size != spatial or edges.size != 2 * spatial or blocks.min() < 1 or edges.min() < 0:
         raise ValueError(f"blocks {blocks.ravel().tolist()} with edges {edges.ravel().tolist()} for {tuple(shape)}")

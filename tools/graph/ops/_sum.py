@@ -1,4 +1,4 @@
-"""What ADD and SUB share: operands that are brought to a common scale, added or subtracted, and scaled again."""
+"""Shared by ADD and SUB: operands are rescaled to a common scale, added or subtracted, and rescaled to the output."""
 
 from dataclasses import dataclass
 
@@ -30,13 +30,13 @@ def check(op: Op, graph: Graph) -> None:
         if shift > 0:
             raise UnsupportedModel(
                 f"{op.where}: the scales {first.scale:.3g} and {second.scale:.3g} of its inputs are too far above its "
-                f"output's {output.scale:.3g}; convert the model again with a representative data set that has the "
+                f"output's, {output.scale:.3g}; convert the model again with a representative data set that covers the "
                 f"range of real inputs"
             )
 
 
 def call(op: Op, graph: Graph) -> KernelCall:
-    """The call of kernels/add.h or kernels/sub.h; after check()."""
+    """The call of kernels/add.h or kernels/sub.h; requires check()."""
     first, second, output = graph.input(op, 0), graph.input(op, 1), graph.output(op)
     name, dtype = op.kind.lower(), output.dtype.value
     struct = "Broadcast" if output.dtype is DType.INT32 else f"{name.capitalize()}{dtype.capitalize()}"

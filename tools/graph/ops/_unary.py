@@ -1,4 +1,4 @@
-"""What functions of one element share: a table of all results for int8, a function of the C library for float32."""
+"""Shared by functions of one element: a table of all 256 results for int8, kernels/functions.h for float32."""
 
 import math
 from collections.abc import Callable, Iterable
@@ -27,11 +27,12 @@ from ._quantized import (
 )
 
 INPUT_BITS = 4  # integer bits of the scaled input of LOGISTIC and TANH: Q4.27
-SIGMOID_STEPS = 3 << 12  # 4096 * 3: steps in 1 of the int16 inputs of LOGISTIC and TANH
+SIGMOID_STEPS = 3 << 12  # 4096 * 3: steps per unit of the rescaled int16 input of LOGISTIC and TANH
 
 
 def check_unary(op: Op, graph: Graph, types: Iterable[DType] = COMPUTED) -> DType:
-    """The type of input and output, which have one shape; raises ModelError or UnsupportedModel otherwise."""
+    """Checks input and output, which have the same type and shape, and returns the type. Raises ModelError or
+    UnsupportedModel."""
     check_arity(op, (1,))
     check_present(op, 0)
     source, output = graph.input(op, 0), graph.output(op)
@@ -43,14 +44,14 @@ def check_unary(op: Op, graph: Graph, types: Iterable[DType] = COMPUTED) -> DTyp
 
 
 def table_call(op: Op, graph: Graph, results: npt.NDArray[np.int8]) -> KernelCall:
-    """The call of table_int8() with the results for the inputs -128 … 127."""
+    """The call of table_int8() in kernels/table.h with the ``results`` for the inputs -128 … 127."""
     source, output = graph.input(op, 0), graph.output(op)
     arguments = (Read(source.index), Constant("table", results), Write(output.index, elementwise(op, graph)))
     return KernelCall("table.h", "table_int8", (Params("TableParams", {"count": source.elements}),), arguments)
 
 
 def map_call(op: Op, graph: Graph, function: str) -> KernelCall:
-    """The call of a function of kernels/functions.h."""
+    """The call of map() in kernels/functions.h with a function from there."""
     source, output = graph.input(op, 0), graph.output(op)
     params = Params("MapParams", {"count": source.elements})
     arguments = (Read(source.index), Write(output.index, elementwise(op, graph)))
@@ -58,7 +59,7 @@ def map_call(op: Op, graph: Graph, function: str) -> KernelCall:
 
 
 def function(summary: str, name: str, dtype: DType = DType.FLOAT32) -> Operator:
-    """An operator that has a kernel for one type alone, ``name`` in kernels/functions.h."""
+    """An operator for a single type, with the function ``name`` of kernels/functions.h as its kernel."""
 
     def check(op: Op, graph: Graph) -> None:
         check_unary(op, graph, (dtype,))
@@ -70,7 +71,7 @@ def function(summary: str, name: str, dtype: DType = DType.FLOAT32) -> Operator:
 
 
 def int8_table(function: Callable[[int], int]) -> npt.NDArray[np.int8]:
-    """The results for -128 … 127, limited to int8."""
+    """The results of ``function`` for -128 … 127, saturated to int8."""
     results = [function(quantized) for quantized in range(INT8_MIN, INT8_MAX + 1)]
     return np.array(np.clip(np.array(results, np.int64), INT8_MIN, INT8_MAX), np.int8)
 
@@ -79,7 +80,7 @@ def int8_table(function: Callable[[int], int]) -> npt.NDArray[np.int8]:
 
 
 def check_real_table(op: Op, source: Tensor, output: Tensor, function: Callable[[float], float]) -> None:
-    """Raises UnsupportedModel where real_table() leaves float32 or 32 bits."""
+    """Raises UnsupportedModel if real_table() would exceed the range of float32 or of 32-bit integers."""
     ends = [source.scale * (quantized - source.zero_point) for quantized in (INT8_MIN, INT8_MAX)]
     floats = max(map(abs, ends)) <= FLOAT32_MAX and 1 / output.scale <= FLOAT32_MAX
     if not floats or max(abs(function(x)) for x in ends) / output.scale >= 2**31 - 256:
@@ -91,7 +92,7 @@ def check_real_table(op: Op, source: Tensor, output: Tensor, function: Callable[
 
 
 def real_table(source: Tensor, output: Tensor, function: Callable[[float], float]) -> npt.NDArray[np.int8]:
-    """A table by a function of real numbers, monotonic and of float32 precision, after check_real_table().
+    """The table of a monotonic function of real numbers, in float32 precision; requires check_real_table().
 
     TFLM: PopulateLookupTable in micro/kernels/elu.cc; LiteRT: LUTPopulateInt8 in kernels/internal/common.h.
     """
@@ -110,21 +111,21 @@ def real_table(source: Tensor, output: Tensor, function: Callable[[float], float
 
 
 def check_sigmoid_scale(op: Op, source: Tensor) -> None:
-    """Raises UnsupportedModel unless q4_table() or sigmoid_multiplier() holds for an integer input."""
+    """Raises UnsupportedModel unless an integer input's scale is in the range of q4_table() or sigmoid_multiplier()."""
     if source.dtype is DType.INT16 and source.scale * SIGMOID_STEPS >= 32768:
         raise UnsupportedModel(
-            f"{op.where}: {describe(source)} has the scale {source.scale:.3g}, so that a step of it is more than the "
-            f"whole range of a sigmoid; convert the model again with a representative data set"
+            f"{op.where}: {describe(source)} has the scale {source.scale:.3g}, so that one step exceeds the whole "
+            f"range of a sigmoid; convert the model again with a representative data set"
         )
     if source.dtype is DType.INT8 and not 2.0**-28 <= source.scale < 2.0**35:
         raise UnsupportedModel(
-            f"{op.where}: {describe(source)} has the scale {source.scale:.3g}, beyond what the kernel's fixed "
-            f"point holds; convert the model again with a representative data set"
+            f"{op.where}: {describe(source)} has the scale {source.scale:.3g}, out of range for the kernel's "
+            f"fixed-point arithmetic; convert the model again with a representative data set"
         )
 
 
 def q4_table(scale: float, zero_point: int, function: Callable[[int], int]) -> npt.NDArray[np.int8]:
-    """A table by a function of Q4.27, which is at its limits outside of -15 … 15; 2^-28 <= scale < 2^35.
+    """The table of a function of a Q4.27 number that is saturated outside -15 … 15; 2^-28 <= scale < 2^35.
 
     TFLM: CalculateArithmeticOpDataLogistic in micro/kernels/logistic_common.cc, CalculateArithmeticOpData in tanh.cc.
     """
@@ -148,7 +149,7 @@ def sigmoid_multiplier(scale: float, powers: Iterable[int]) -> tuple[int, int]:
     """(multiplier, right shift) from an int16 input to steps of 1 / SIGMOID_STEPS; scale * SIGMOID_STEPS below 2^15.
 
     TFLM: CalculateArithmeticOpDataLogistic in micro/kernels/logistic_common.cc, CalculateArithmeticOpData in tanh.cc,
-    where scales near 2^-12 times 2 to one of ``powers`` are a case of their own.
+    which treat scales near 2^(power - 12), for each of ``powers``, separately.
     """
     logarithm = np.log(np.float32(scale)) * (np.float32(1) / np.log(np.float32(2)))
     for power in powers:

@@ -1,4 +1,4 @@
-"""ABS: the magnitude of each element, from one quantization to another; int8 is a table."""
+"""ABS: the absolute value of each element, rescaled to the output's quantization; int8 is a table."""
 
 from ..ir import DType, Graph, KernelCall, Op, Params, Read, Write
 from ..operator import Operator, portable
@@ -37,7 +37,7 @@ def _multiplier(op: Op, graph: Graph) -> tuple[int, int]:
 
 
 OPERATOR = Operator(
-    summary="magnitude of each element",
+    summary="absolute value of each element",
     types=("int8", "int16", "float32"),
     check=check,
     variants=portable(call),

@@ -8,13 +8,13 @@ from ._quantized import check_arity, check_per_tensor, check_present, check_shap
 from ._running_sum import check_sums, sum_multiplier
 from ._specification import describe_quantized, ignores_zero_points, same_quantization
 
-LARGEST = 31  # inputs, whose sum in Q19 holds in 32 bits
+LARGEST = 31  # inputs: their sum in Q19 fits in 32 bits
 
 
 def check(op: Op, graph: Graph) -> None:
     if len(op.inputs) > LARGEST:
         raise UnsupportedModel(
-            f"{op.where}: adds {len(op.inputs)} tensors where the kernel takes at most {LARGEST}; add them in two steps"
+            f"{op.where}: adds {len(op.inputs)} tensors, but the kernel takes at most {LARGEST}; add them in two layers"
         )
     check_arity(op, range(2, LARGEST + 1))
     check_present(op, *range(len(op.inputs)))
@@ -28,8 +28,8 @@ def check(op: Op, graph: Graph) -> None:
     for source in sources[1:]:
         if not same_quantization(source, sources[0]):
             raise UnsupportedModel(
-                f"{op.where}: {describe_quantized(sources[0])} and {describe_quantized(source)} have different "
-                f"quantization, which no kernel takes; add them one by one in the Keras model"
+                f"{op.where}: {describe_quantized(sources[0])} and {describe_quantized(source)} differ in "
+                f"quantization, but the kernel takes a single one; add them one by one in the Keras model"
             )
     check_sums(op, graph)
 
@@ -47,7 +47,7 @@ def call(op: Op, graph: Graph) -> KernelCall:
 
 
 OPERATOR = Operator(
-    summary="sum of up to 31 tensors of one shape",
+    summary="elementwise sum of up to 31 tensors of equal shape",
     types=("int8", "float32"),
     check=check,
     variants=portable(call),

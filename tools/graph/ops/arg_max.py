@@ -1,5 +1,5 @@
-"""ARG_MAX: the position of the largest element along a dimension."""
+"""ARG_MAX: the index of the largest element along one dimension."""
 
 from ._arg import arg
 
-OPERATOR = arg("position of the largest element along a dimension, int32", "std::greater<>")
+OPERATOR = arg("index of the largest element along one dimension, as int32", "std::greater<>")

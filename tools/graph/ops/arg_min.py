@@ -1,5 +1,5 @@
-"""ARG_MIN: the position of the smallest element along a dimension."""
+"""ARG_MIN: the index of the smallest element along one dimension."""
 
 from ._arg import arg
 
-OPERATOR = arg("position of the smallest element along a dimension, int32", "std::less<>")
+OPERATOR = arg("index of the smallest element along one dimension, as int32", "std::less<>")

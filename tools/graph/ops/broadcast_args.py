@@ -1,4 +1,4 @@
-"""BROADCAST_ARGS: the shape that tensors of two shapes are broadcast to; mostly known before the model runs."""
+"""BROADCAST_ARGS: the shape to which tensors of two shapes broadcast; usually known at compile time."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -32,7 +32,7 @@ def call(op: Op, graph: Graph) -> KernelCall:
 
 
 def evaluate(op: Op, tensors: Sequence[Tensor]) -> npt.NDArray[Any] | None:
-    """Of constant shapes."""
+    """The result for constant shapes."""
     first, second, output = tensors
     if first.data is None or second.data is None:
         return None
@@ -41,7 +41,7 @@ def evaluate(op: Op, tensors: Sequence[Tensor]) -> npt.NDArray[Any] | None:
 
 
 OPERATOR = Operator(
-    summary="the shape that two shapes are broadcast to",
+    summary="shape to which two shapes broadcast",
     types=TYPES,
     check=check,
     variants=portable(call),

@@ -1,4 +1,4 @@
-"""BROADCAST_TO: a tensor repeated along dimensions in which it has one position, or which it does not have."""
+"""BROADCAST_TO: a tensor repeated along its dimensions of size 1, and along additional ones."""
 
 import numpy as np
 
@@ -7,8 +7,8 @@ from ._move import Array, moves
 
 
 def view(op: Op, array: Array, shape: Array) -> Array:
-    """NumPy's rules are TensorFlow's."""
+    """NumPy broadcasts by the same rules as TensorFlow."""
     return np.broadcast_to(array, [int(size) for size in shape.ravel()])
 
 
-OPERATOR = moves("a tensor repeated until it has a shape", view, {1: "shape"})
+OPERATOR = moves("tensor broadcast to a given shape", view, {1: "shape"})

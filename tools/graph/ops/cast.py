@@ -1,4 +1,4 @@
-"""CAST: the same number in another type."""
+"""CAST: conversion of each element to another type; integers wrap around, floats saturate."""
 
 from ..ir import DType, Graph, KernelCall, Op, Params, Read, Write
 from ..operator import Operator, portable
@@ -25,7 +25,7 @@ def call(op: Op, graph: Graph) -> KernelCall:
 
 
 OPERATOR = Operator(
-    summary="the same number in another type, except bool",
+    summary="each element converted to another type except bool",
     types=TYPES,
     check=check,
     variants=portable(call),

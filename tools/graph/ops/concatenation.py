@@ -33,8 +33,8 @@ def check(op: Op, graph: Graph) -> None:
     check_present(op, *range(len(op.inputs)))
     if op.attributes.activation != "NONE":
         raise UnsupportedModel(
-            f"{op.where}: CONCATENATION has no kernel with the fused activation {op.attributes.activation}; make it a "
-            f"layer of its own in the Keras model"
+            f"{op.where}: the fused activation {op.attributes.activation} has no kernel; make it a layer of its own in "
+            f"the Keras model"
         )
     sources = [graph.input(op, i) for i in range(len(op.inputs))]
     check_parts(op, graph.output(op), sources, _axis(op, graph.output(op)))
@@ -45,7 +45,7 @@ def call(op: Op, graph: Graph) -> KernelCall:
 
 
 def evaluate(op: Op, tensors: Sequence[Tensor]) -> npt.NDArray[Any] | None:
-    """The concatenation of constants that are all known."""
+    """The concatenation if all inputs are constants, else None."""
     *sources, output = tensors
     values = [tensor.data for tensor in sources if tensor.data is not None]
     if len(values) != len(sources) or op.attributes.activation != "NONE":
@@ -58,7 +58,7 @@ def _axis(op: Op, output: Tensor) -> int:
 
 
 OPERATOR = Operator(
-    summary="tensors side by side",
+    summary="tensors joined along one dimension",
     types=TYPES,
     check=check,
     variants=portable(call),

@@ -1,4 +1,4 @@
-"""CUMSUM: running sums along a constant axis."""
+"""CUMSUM: cumulative sums along a constant axis."""
 
 import math
 from dataclasses import dataclass
@@ -6,12 +6,11 @@ from typing import Any
 
 import tflite
 
-from ...errors import ModelError
 from ..ir import DType, Graph, KernelCall, Op, Params, Read, Write
 from ..operator import Operator, portable
-from ._elementwise import check_not_empty, constant_int32, resolve_axis
+from ._elementwise import check_not_empty, constant_axis
 from ._order import elementwise
-from ._quantized import check_arity, check_per_tensor, check_present, check_shape, check_types, describe, options
+from ._quantized import check_arity, check_per_tensor, check_present, check_shape, check_types, options
 from ._running_sum import check_sums, sum_multiplier
 from ._specification import ignores_zero_points
 
@@ -52,7 +51,7 @@ def call(op: Op, graph: Graph) -> KernelCall:
     if source.dtype is DType.INT8:
         multiplier, shift = sum_multiplier(op, graph)
         fields |= {"multiplier": multiplier, "shift": shift}
-    # Backwards, elements are written from the end.
+    # In place only: with ``reverse``, elements are written from the end.
     last = Write(output.index, {}, tuple(elementwise(op, graph)))
     dtype = source.dtype.value
     params = Params(f"Cumsum{dtype.capitalize()}Params", fields)
@@ -60,15 +59,11 @@ def call(op: Op, graph: Graph) -> KernelCall:
 
 
 def _axis(op: Op, graph: Graph) -> int:
-    given = graph.input(op, 1)
-    axes = constant_int32(op, given, "axis")
-    if len(axes) != 1:
-        raise ModelError(f"{op.where}: its axis {describe(given)} is not one number; convert the model again")
-    return resolve_axis(op, axes[0], len(graph.input(op, 0).shape))
+    return constant_axis(op, graph.input(op, 1), len(graph.input(op, 0).shape))
 
 
 OPERATOR = Operator(
-    summary="running sums along a dimension",
+    summary="cumulative sums along one dimension",
     types=("int8", "float32"),
     check=check,
     variants=portable(call),

@@ -1,4 +1,4 @@
-"""DEPTH_TO_SPACE: the channels of each pixel as a block of pixels."""
+"""DEPTH_TO_SPACE: the channels of each pixel rearranged into a block of pixels."""
 
 import tflite
 
@@ -16,4 +16,4 @@ def view(op: Op, array: Array) -> Array:
     return moved
 
 
-OPERATOR = moves("channels as blocks of pixels", view, parse=parser(tflite.DepthToSpaceOptions))
+OPERATOR = moves("channels rearranged into blocks of pixels", view, parse=parser(tflite.DepthToSpaceOptions))

@@ -18,7 +18,7 @@ from ._quantized import (
     quantize_multiplier,
 )
 
-LARGEST_SHIFT = 23  # the least headroom of a difference of 9 bits
+LARGEST_SHIFT = 23  # to the left: the difference of two int8 has 9 bits
 
 
 @dataclass(frozen=True)
@@ -37,13 +37,14 @@ def check(op: Op, graph: Graph) -> None:
     _, shift = _multiplier(op, graph)
     if shift > LARGEST_SHIFT:
         raise UnsupportedModel(
-            f"{op.where}: the scale {first.scale:.3g} of its first input is too far above the product of "
-            f"{second.scale:.3g} and its output's {output.scale:.3g}; convert the model again with a representative "
-            f"data set that has the range of real inputs"
+            f"{op.where}: the scale {first.scale:.3g} of its first input is too far above the product of the second "
+            f"input's, {second.scale:.3g}, and the output's, {output.scale:.3g}; convert the model again with a "
+            f"representative data set that covers the range of real inputs"
         )
     if second.data is not None and bool((second.data == second.zero_point).any()):
         raise UnsupportedModel(
-            f"{op.where}: {describe(second)} holds zeros, by which no kernel divides; change them in the Keras model"
+            f"{op.where}: {describe(second)} contains zeros, but the kernel cannot divide by zero; change them in the "
+            f"Keras model"
         )
 
 

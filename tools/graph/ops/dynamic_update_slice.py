@@ -1,4 +1,4 @@
-"""DYNAMIC_UPDATE_SLICE: a tensor of which a part, from a position on that is computed, is replaced."""
+"""DYNAMIC_UPDATE_SLICE: a tensor with one slice replaced, at a position that may be computed."""
 
 from ...errors import ModelError
 from ..ir import Argument, DType, Graph, KernelCall, Op, Params, Read, Write
@@ -43,7 +43,7 @@ def call(op: Op, graph: Graph) -> KernelCall:
 
 
 OPERATOR = Operator(
-    summary="a tensor with a part replaced, from a computed position on",
+    summary="tensor with a slice replaced, at a computed position",
     types=TYPES,
     check=check,
     variants=portable(call),

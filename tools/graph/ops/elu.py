@@ -1,4 +1,4 @@
-"""ELU: x, or exp(x) - 1 of what is negative; int8 is a table."""
+"""ELU: x, or exp(x) - 1 for negative x; int8 is a table."""
 
 import math
 
@@ -22,12 +22,12 @@ def call(op: Op, graph: Graph) -> KernelCall:
 
 
 def _elu(x: float) -> float:
-    """Of a float32, with the exponential in float32."""
+    """ELU of a float32, with the exponential rounded to float32."""
     return float(np.float32(math.exp(x)) - np.float32(1)) if x < 0 else x
 
 
 OPERATOR = Operator(
-    summary="x, or exp(x) - 1 of what is negative, of each element",
+    summary="x, or exp(x) - 1 for negative x, of each element",
     types=("int8", "float32"),
     check=check,
     variants=portable(call),

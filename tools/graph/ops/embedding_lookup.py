@@ -16,7 +16,7 @@ def check(op: Op, graph: Graph) -> None:
     positions, table, output = graph.input(op, 0), graph.input(op, 1), graph.output(op)
     check_rank(op, positions, 1)
     if len(table.shape) < 2:
-        raise ModelError(f"{op.where}: {describe(table)} is no table of rows; convert the model again")
+        raise ModelError(f"{op.where}: {describe(table)} is not a table of rows; convert the model again")
     shape = (*positions.shape, *table.shape[1:])
     if _widens(table, output):
         check_types(op, positions, allowed=(DType.INT32,))
@@ -25,8 +25,8 @@ def check(op: Op, graph: Graph) -> None:
         check_quantized(op, table)
         if table.zero_point != 0:
             raise UnsupportedModel(
-                f"{op.where}: {describe(table)} has the zero point {table.zero_point} where the kernel takes 0 alone; "
-                "quantize it symmetrically"
+                f"{op.where}: {describe(table)} has the zero point {table.zero_point}, but the kernel requires 0; "
+                f"quantize the table symmetrically"
             )
     else:
         check_gathered(op, graph, 1, 0, shape)
@@ -38,7 +38,7 @@ def call(op: Op, graph: Graph) -> KernelCall:
 
 
 def widening_call(op: Op, graph: Graph) -> KernelCall:
-    """Rows of int8 as float32."""
+    """The call that converts int8 rows to float32."""
     positions, table, output = graph.input(op, 0), graph.input(op, 1), graph.output(op)
     fields: dict[str, Any] = {
         "size": table.shape[0],
@@ -56,7 +56,7 @@ def _widens(table: Tensor, output: Tensor) -> bool:
 
 
 OPERATOR = Operator(
-    summary="rows of a table",
+    summary="rows of a table, selected by index",
     types=(*TYPES, "int8 to float32"),
     check=check,
     variants=(

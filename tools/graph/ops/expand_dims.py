@@ -1,5 +1,5 @@
-"""EXPAND_DIMS: one more dimension, of size 1."""
+"""EXPAND_DIMS: the same elements with an additional dimension of size 1."""
 
 from ._copy import reshapes
 
-OPERATOR = reshapes("one more dimension, of size 1; costs nothing", inputs=(2,))
+OPERATOR = reshapes("same elements with an additional dimension of size 1; costs nothing", inputs=(2,))

@@ -1,6 +1,6 @@
-"""FILL: one value everywhere in a tensor."""
+"""FILL: a tensor filled with one value."""
 
 from ._move import moves
 from .broadcast_to import view
 
-OPERATOR = moves("one value everywhere in a tensor", view, {0: "shape"}, data=1)
+OPERATOR = moves("tensor filled with one value", view, {0: "shape"}, data=1)

@@ -1,5 +1,5 @@
-"""FLOOR_DIV: quotient rounded down."""
+"""FLOOR_DIV: the quotient of two tensors, rounded down."""
 
 from ._float_binary import float_binary
 
-OPERATOR = float_binary("quotient rounded down, with broadcasting", "div.h")
+OPERATOR = float_binary("elementwise quotient rounded down, with broadcasting")

@@ -1,5 +1,5 @@
-"""FLOOR_MOD: what is left of a quotient rounded down."""
+"""FLOOR_MOD: the remainder of FLOOR_DIV."""
 
 from ._float_binary import float_binary
 
-OPERATOR = float_binary("what is left of a quotient rounded down, with broadcasting", "div.h")
+OPERATOR = float_binary("elementwise remainder of FLOOR_DIV, with broadcasting")

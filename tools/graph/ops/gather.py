@@ -1,4 +1,4 @@
-"""GATHER: slices of a tensor at positions along one dimension."""
+"""GATHER: the slices of a tensor at given indices along one dimension."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from ._quantized import describe, options
 
 @dataclass(frozen=True)
 class Attributes:
-    """The dimension that positions are along, and how many dimensions in front of it tensor and positions share."""
+    """``axis`` is the dimension that is indexed; tensor and indices share the first ``batch_dims`` dimensions."""
 
     axis: int
     batch_dims: int
@@ -37,7 +37,7 @@ def check(op: Op, graph: Graph) -> None:
     if not 0 <= shared <= min(axis, len(positions.shape)) or source.shape[:shared] != positions.shape[:shared]:
         raise ModelError(
             f"{op.where}: {describe(source)} and {describe(positions)} do not share {op.attributes.batch_dims} batch "
-            "dimensions; convert the model again"
+            f"dimensions; convert the model again"
         )
     check_gathered(op, graph, 0, 1, (*source.shape[:axis], *positions.shape[shared:], *source.shape[axis + 1 :]))
     check_inside(op, positions, (source.shape[axis],))
@@ -48,7 +48,7 @@ def call(op: Op, graph: Graph) -> KernelCall:
 
 
 def evaluate(op: Op, tensors: Sequence[Tensor]) -> npt.NDArray[Any] | None:
-    """Constants at constant positions that are all inside."""
+    """The result for constants whose positions are all inside, else None."""
     source, positions, output = tensors
     a: Attributes = op.attributes
     if source.data is None or positions.data is None or a.batch_dims or (positions.data < 0).any():
@@ -57,14 +57,14 @@ def evaluate(op: Op, tensors: Sequence[Tensor]) -> npt.NDArray[Any] | None:
 
 
 def _dimensions(op: Op, graph: Graph) -> tuple[int, int]:
-    """axis and batch_dims, counted from the first dimension."""
+    """axis and batch_dims; negative ones are counted from the end."""
     shared: int = op.attributes.batch_dims
     shared += len(graph.input(op, 1).shape) if shared < 0 else 0
     return resolve_axis(op, op.attributes.axis, len(graph.input(op, 0).shape)), shared
 
 
 OPERATOR = Operator(
-    summary="slices of a tensor at positions along one dimension",
+    summary="slices of a tensor at given indices along one dimension",
     types=TYPES,
     check=check,
     variants=portable(call),

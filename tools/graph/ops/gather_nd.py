@@ -1,4 +1,4 @@
-"""GATHER_ND: slices of a tensor at positions along its outermost dimensions."""
+"""GATHER_ND: the slices of a tensor at given indices into its outermost dimensions."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -20,7 +20,8 @@ def check(op: Op, graph: Graph) -> None:
     depth = positions.shape[-1] if positions.shape else 0
     if not 1 <= depth <= len(source.shape):
         raise ModelError(
-            f"{op.where}: {describe(positions)} does not hold positions in {describe(source)}; convert the model again"
+            f"{op.where}: {describe(positions)} does not contain indices into {describe(source)}; convert the model "
+            f"again"
         )
     check_gathered(op, graph, 0, 1, (*positions.shape[:-1], *source.shape[depth:]))
     check_inside(op, positions, source.shape[:depth])
@@ -39,7 +40,7 @@ def call(op: Op, graph: Graph) -> KernelCall:
 
 
 def evaluate(op: Op, tensors: Sequence[Tensor]) -> npt.NDArray[Any] | None:
-    """Constants at constant positions that are all inside."""
+    """The result for constants whose positions are all inside, else None."""
     source, positions, output = tensors
     if source.data is None or positions.data is None or (positions.data < 0).any():
         return None
@@ -47,7 +48,7 @@ def evaluate(op: Op, tensors: Sequence[Tensor]) -> npt.NDArray[Any] | None:
 
 
 OPERATOR = Operator(
-    summary="slices of a tensor at positions along its outermost dimensions",
+    summary="slices of a tensor at given indices into its outermost dimensions",
     types=TYPES,
     check=check,
     variants=portable(call),

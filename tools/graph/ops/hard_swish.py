@@ -10,7 +10,7 @@ from ._quantized import quantize_multiplier
 from ._unary import check_unary, int8_table, map_call, table_call
 
 INT16_MIN, INT16_MAX = -(2**15), 2**15 - 1
-LARGEST_SHIFT = 15  # to the right, of 16 bits
+LARGEST_SHIFT = 15  # of a 16-bit number, in either direction
 
 
 def check(op: Op, graph: Graph) -> None:
@@ -36,7 +36,7 @@ def call(op: Op, graph: Graph) -> KernelCall:
 
 
 def _multipliers(source: Tensor, output: Tensor) -> tuple[tuple[int, int], tuple[int, int]]:
-    """(multiplier of 16 bits, shift) from 128 * input to the gate, where 2^15 is 3, and to the output.
+    """(16-bit multiplier, shift) from 128 * input to the gate, where 2^15 represents 3, and to the output.
 
     TFLM: HardSwishPrepare in micro/kernels/hard_swish_common.cc, in float32.
     """
@@ -61,7 +61,7 @@ def _result(x: int, gate: tuple[int, int], linear: tuple[int, int], zero_point: 
         opening = _saturate(opening << 1)
     if shift < 0:
         opening = rounding_divide_by_power_of_two(opening, -shift)
-    opening = (opening + (1 << 15)) >> 1  # from -1 … 1 to 0 … 1
+    opening = (opening + (1 << 15)) >> 1  # -1 … 1 becomes 0 … 1
     product = opening * scaled
     truncated = abs(product) >> 15
     return rounding_divide_by_power_of_two(truncated if product >= 0 else -truncated, -linear[1]) + zero_point

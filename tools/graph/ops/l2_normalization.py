@@ -1,4 +1,4 @@
-"""L2_NORMALIZATION: each element by the root of the sum of squares along the last dimension."""
+"""L2_NORMALIZATION: each element divided by the Euclidean norm of its row, the last dimension."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +15,7 @@ from ._specification import gives
 from ._unary import check_unary
 
 LARGEST_RANK = 4
-LARGEST_DEPTH = 33025  # whose sum of squares of 255 has 31 bits
+LARGEST_DEPTH = 33025  # of a row: 33,025 * 255^2 still fits in 31 bits
 
 _quantization_given = gives({DType.INT8: 128})
 
@@ -37,13 +37,13 @@ def check(op: Op, graph: Graph) -> None:
         raise ModelError(f"{op.where}: {describe(source)} is a scalar, which has no last dimension")
     if len(source.shape) > LARGEST_RANK:
         raise UnsupportedModel(
-            f"{op.where}: {describe(source)} has more than the {LARGEST_RANK} dimensions that TFLM takes; reshape it "
-            f"in the Keras model"
+            f"{op.where}: {describe(source)} has {len(source.shape)} dimensions, but the kernel takes at most "
+            f"{LARGEST_RANK}; reshape it in the Keras model"
         )
     if op.attributes.activation != "NONE":
         raise UnsupportedModel(
-            f"{op.where}: the fused activation {op.attributes.activation} has no kernel here; make it a layer of its "
-            f"own in the Keras model"
+            f"{op.where}: the fused activation {op.attributes.activation} has no kernel; make it a layer of its own in "
+            f"the Keras model"
         )
     if dtype is DType.FLOAT32:
         return
@@ -52,8 +52,8 @@ def check(op: Op, graph: Graph) -> None:
         raise UnsupportedModel(f"{op.where}: the only kernel {objection}; convert the model again")
     if source.shape[-1] > LARGEST_DEPTH:
         raise UnsupportedModel(
-            f"{op.where}: {describe(source)} sums up {source.shape[-1]} squares where 32 bits hold {LARGEST_DEPTH}; "
-            f"try --mode float32"
+            f"{op.where}: {describe(source)} has rows of {source.shape[-1]} elements, but the int8 kernel takes at "
+            f"most {LARGEST_DEPTH}; try --mode float32"
         )
 
 
@@ -69,7 +69,7 @@ def call(op: Op, graph: Graph) -> KernelCall:
 
 
 OPERATOR = Operator(
-    summary="each row by its Euclidean length",
+    summary="each row divided by its Euclidean norm",
     types=("int8", "float32"),
     check=check,
     variants=portable(call),

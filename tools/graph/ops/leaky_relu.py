@@ -1,4 +1,4 @@
-"""LEAKY_RELU: x, or alpha * x of what is negative, from one quantization to another; int8 is a table."""
+"""LEAKY_RELU: x, or alpha * x for negative x, rescaled to the output's quantization; int8 is a table."""
 
 import math
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ def parse(operator: Any) -> Attributes:
 def check(op: Op, graph: Graph) -> None:
     alpha = op.attributes.alpha
     if not math.isfinite(alpha):
-        raise ModelError(f"{op.where}: its alpha is {alpha}, which must be finite; convert the model again")
+        raise ModelError(f"{op.where}: its alpha is {alpha}, but must be finite; convert the model again")
     if check_unary(op, graph) is not DType.FLOAT32:
         _multipliers(op, graph)
 
@@ -57,7 +57,7 @@ def call(op: Op, graph: Graph) -> KernelCall:
 
 
 def _multipliers(op: Op, graph: Graph) -> tuple[tuple[int, int], tuple[int, int]]:
-    """(multiplier, shift) of positive inputs and, for |alpha|, of negative ones. Raises as rescale() does.
+    """(multiplier, shift) of positive inputs and, with |alpha|, of negative ones. Raises like rescale().
 
     TFLM: CalculateOpDataLeakyRelu in micro/kernels/leaky_relu_common.cc.
     """
@@ -69,7 +69,7 @@ def _multipliers(op: Op, graph: Graph) -> tuple[tuple[int, int], tuple[int, int]
 
 
 OPERATOR = Operator(
-    summary="x, or alpha * x of what is negative, of each element",
+    summary="x, or alpha * x for negative x, of each element",
     types=("int8", "int16", "float32"),
     check=check,
     variants=portable(call),

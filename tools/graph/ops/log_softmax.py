@@ -1,7 +1,7 @@
 """LOG_SOFTMAX along the last dimension: logarithms of the probabilities.
 
-As for SOFTMAX, the int8 kernel gets its exponentials as a table: an element differs from its row's maximum by at most
-255 steps.
+As in SOFTMAX, the int8 kernel looks up its exponentials in a table, since an element differs from its row's maximum by
+at most 255 steps.
 """
 
 import numpy as np
@@ -35,12 +35,12 @@ def check(op: Op, graph: Graph) -> None:
         return
     if (output.scale, output.zero_point) != (1 / 16, 127):
         raise UnsupportedModel(
-            f"{op.where}: {describe(output)} has scale {output.scale:.6g} and zero point {output.zero_point} where the "
-            f"kernel gives 1/16 and 127, as TFLite's quantization specification says; convert the model again"
+            f"{op.where}: {describe(output)} has scale {output.scale:.6g} and zero point {output.zero_point}, but "
+            f"TFLite's quantization specification requires 1/16 and 127; convert the model again"
         )
     if source.shape[-1] > LARGEST_DEPTH:
         raise UnsupportedModel(
-            f"{op.where}: {describe(source)} has {source.shape[-1]} classes where the int8 kernel takes at most "
+            f"{op.where}: {describe(source)} has {source.shape[-1]} classes, but the int8 kernel takes at most "
             f"{LARGEST_DEPTH}; try --mode float32"
         )
     if not source.scale * 2 ** (31 - DIFFERENCE_BITS) > 1:
@@ -82,12 +82,12 @@ def _multipliers(scale: float) -> tuple[tuple[int, int], tuple[int, int]]:
 
 
 def _radius(shift: int) -> int:
-    """The largest difference that counts; TFLM: CalculateInputRadius."""
+    """The largest difference that is not negligible; TFLM: CalculateInputRadius."""
     return (((1 << DIFFERENCE_BITS) - 1) << (31 - DIFFERENCE_BITS)) >> shift
 
 
 def exponentials(scale: float) -> npt.NDArray[np.int32]:
-    """exp(-d * scale) in Q12.19 for d = 0 … 255, as far as they count; scale above 2^-26.
+    """exp(-d * scale) in Q12.19 for d = 0, 1, … until it is negligible: at most 256 values; scale above 2^-26.
 
     TFLM: LogSoftmaxQuantized in reference/log_softmax.h.
     """
@@ -103,7 +103,7 @@ def exponentials(scale: float) -> npt.NDArray[np.int32]:
 
 
 OPERATOR = Operator(
-    summary="logarithms of probabilities along the last dimension",
+    summary="log probabilities along the last dimension",
     types=("int8", "float32"),
     check=check,
     variants=portable(call),

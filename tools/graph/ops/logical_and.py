@@ -2,4 +2,4 @@
 
 from ._compare import comparison
 
-OPERATOR = comparison("whether both elements are true, with broadcasting", "std::logical_and<>", ("bool",))
+OPERATOR = comparison("elementwise logical and with broadcasting", "std::logical_and<>", ("bool",))

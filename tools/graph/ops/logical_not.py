@@ -3,4 +3,4 @@
 from ..ir import DType
 from ._unary import function
 
-OPERATOR = function("whether each element is false", "LogicalNot", DType.BOOL)
+OPERATOR = function("logical negation of each element", "LogicalNot", DType.BOOL)

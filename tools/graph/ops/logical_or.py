@@ -1,5 +1,5 @@
-"""LOGICAL_OR: whether one of two elements is true."""
+"""LOGICAL_OR: whether at least one of two elements is true."""
 
 from ._compare import comparison
 
-OPERATOR = comparison("whether one of two elements is true, with broadcasting", "std::logical_or<>", ("bool",))
+OPERATOR = comparison("elementwise logical or with broadcasting", "std::logical_or<>", ("bool",))

@@ -2,4 +2,4 @@
 
 from ._extremum import extremum
 
-OPERATOR = extremum("the larger of two elements, with broadcasting")
+OPERATOR = extremum("elementwise maximum with broadcasting")

@@ -23,7 +23,7 @@ def call(op: Op, graph: Graph) -> KernelCall:
 
 
 def _positions(op: Op, graph: Graph) -> tuple[int, int, int] | None:
-    """(batches, positions, channels) where all positions are averaged, channel by channel; None elsewhere."""
+    """(batches, positions, channels) if all positions are averaged channel by channel, else None."""
     kept, reduced = reduction_loops(graph.input(op, 0).shape, axes_of(op, graph))
     if len(reduced) != 1 or not kept or len(kept) > 2:
         return None

@@ -2,4 +2,4 @@
 
 from ._extremum import extremum
 
-OPERATOR = extremum("the smaller of two elements, with broadcasting")
+OPERATOR = extremum("elementwise minimum with broadcasting")

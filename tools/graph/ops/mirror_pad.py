@@ -1,4 +1,4 @@
-"""MIRROR_PAD: a border around a tensor, in which it is mirrored."""
+"""MIRROR_PAD: a tensor with a border in which its elements are mirrored."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from ._quantized import enum_name, options
 
 @dataclass(frozen=True)
 class Attributes:
-    """REFLECT does not repeat the outermost elements, SYMMETRIC does."""
+    """``mode``: SYMMETRIC repeats the outermost elements, REFLECT does not."""
 
     mode: str
 
@@ -25,9 +25,9 @@ def parse(operator: Any) -> Attributes:
 
 
 def places(op: Op, shape: Sequence[int], paddings: npt.NDArray[Any]) -> Sequence[Distances]:
-    """A border is at most as wide as what there is to mirror."""
+    """Raises ValueError if a border is wider than the elements that can be mirrored."""
     if op.attributes.mode not in ("REFLECT", "SYMMETRIC"):
-        raise ValueError(f"mode {op.attributes.mode}")
+        raise ValueError(f"unknown mode {op.attributes.mode}")
     if paddings.shape != (len(shape), 2):
         raise ValueError(f"paddings of shape {paddings.shape} for {len(shape)} dimensions")
     reflects = op.attributes.mode == "REFLECT"
@@ -39,4 +39,4 @@ def places(op: Op, shape: Sequence[int], paddings: npt.NDArray[Any]) -> Sequence
     return found
 
 
-OPERATOR = picks("a border in which a tensor is mirrored", places, {1: "paddings"}, parse)
+OPERATOR = picks("border of mirrored elements around a tensor", places, {1: "paddings"}, parse)

@@ -1,5 +1,5 @@
-"""NEG: the negative of each element."""
+"""NEG: each element negated."""
 
 from ._unary import function
 
-OPERATOR = function("negative of each element", "Neg")
+OPERATOR = function("each element negated", "Neg")

@@ -2,6 +2,4 @@
 
 from ._compare import NUMBERS, comparison
 
-OPERATOR = comparison(
-    "whether one element differs from another, with broadcasting", "std::not_equal_to<>", (*NUMBERS, "bool")
-)
+OPERATOR = comparison("elementwise comparison a != b with broadcasting", "std::not_equal_to<>", (*NUMBERS, "bool"))

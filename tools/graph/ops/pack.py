@@ -1,4 +1,4 @@
-"""PACK: tensors of one shape, stacked along a new dimension."""
+"""PACK: tensors of equal shape, stacked along a new dimension."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -50,7 +50,7 @@ def _axis(op: Op, output: Tensor) -> int:
 
 
 OPERATOR = Operator(
-    summary="tensors of one shape stacked along a new dimension",
+    summary="tensors of equal shape stacked along a new dimension",
     types=TYPES,
     check=check,
     variants=portable(call),

@@ -1,5 +1,5 @@
-"""PAD: zeros around a tensor, which in integers are its zero point."""
+"""PAD: a border of zeros around a tensor; in integers, of its zero point."""
 
 from ._pad import pads
 
-OPERATOR = pads("zeros around a tensor of up to five dimensions")
+OPERATOR = pads("border of zeros around a tensor of up to five dimensions")

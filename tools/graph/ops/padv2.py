@@ -1,5 +1,5 @@
-"""PADV2: a constant around a tensor."""
+"""PADV2: a border of a constant value around a tensor."""
 
 from ._pad import pads
 
-OPERATOR = pads("a constant around a tensor of up to five dimensions", value=2)
+OPERATOR = pads("border of a constant value around a tensor of up to five dimensions", value=2)

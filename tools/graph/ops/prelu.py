@@ -1,4 +1,4 @@
-"""PRELU: x, or alpha * x of what is negative, where alpha is a tensor, for example one number per channel."""
+"""PRELU: x, or alpha * x for negative x; alpha is a tensor that broadcasts, often one number per channel."""
 
 from ...errors import UnsupportedModel
 from ..ir import DType, Graph, KernelCall, Op, Params, Tensor
@@ -15,7 +15,7 @@ from ._quantized import (
 )
 
 FLOAT32_RANK = 4  # of TFLM's kernel
-LARGEST = {DType.INT8: 255, DType.INT16: 32768}  # difference between an element and its zero point
+LARGEST = {DType.INT8: 255, DType.INT16: 32768}  # magnitude of an element minus its zero point
 
 
 def check(op: Op, graph: Graph) -> None:
@@ -27,13 +27,13 @@ def check(op: Op, graph: Graph) -> None:
     check_shapes(op, source, alpha, output)
     if source.shape != output.shape:
         raise UnsupportedModel(
-            f"{op.where}: its alpha {describe(alpha)} is larger than its input {describe(source)}; repeat the input in "
-            f"the Keras model"
+            f"{op.where}: its alpha {describe(alpha)} is larger than its input {describe(source)}; repeat the input "
+            f"in the Keras model"
         )
     if dtype is DType.FLOAT32 and max(len(source.shape), len(alpha.shape)) > FLOAT32_RANK:
         raise UnsupportedModel(
-            f"{op.where}: {describe(source)} has more than {FLOAT32_RANK} dimensions, on which interpreters abort; "
-            f"reshape it in the Keras model"
+            f"{op.where}: {describe(source)} has {len(source.shape)} dimensions, but the kernel takes at most "
+            f"{FLOAT32_RANK}; reshape it in the Keras model"
         )
     if dtype in INTEGERS:
         check_per_tensor(op, source, alpha, output)
@@ -60,7 +60,7 @@ def call(op: Op, graph: Graph) -> KernelCall:
 
 
 def _multipliers(op: Op, source: Tensor, alpha: Tensor, output: Tensor) -> tuple[tuple[int, int], tuple[int, int]]:
-    """(multiplier, shift) of positive inputs and of products with alpha. Raises as rescale() does.
+    """(multiplier, shift) of positive inputs and of products with alpha. Raises like rescale().
 
     TFLM: CalculatePreluParams in micro/kernels/prelu_common.cc.
     """
@@ -70,7 +70,7 @@ def _multipliers(op: Op, source: Tensor, alpha: Tensor, output: Tensor) -> tuple
 
 
 OPERATOR = Operator(
-    summary="x, or alpha * x of what is negative, with a tensor alpha",
+    summary="x, or alpha * x for negative x, with a tensor of alphas",
     types=("int8", "int16", "float32"),
     check=check,
     variants=portable(call),

@@ -66,8 +66,8 @@ def _types(source: DType, output: DType) -> str:
 
 
 def _rescale(op: Op, source: Tensor, output: Tensor) -> tuple[int, int]:
-    """Multiplier and shift from one scale to the other. Raises UnsupportedModel where integers of 8 or 16 bits could
-    overflow; those of 32 bits wrap around."""
+    """(multiplier, shift) from one scale to the other. Raises UnsupportedModel if 8-bit or 16-bit integers could
+    overflow; 32-bit ones wrap around."""
     factor = source.scale / output.scale
     if source.dtype is DType.INT32:
         return multiplier_and_shift(op, factor)

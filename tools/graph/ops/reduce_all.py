@@ -2,4 +2,4 @@
 
 from ._reduce import reduction
 
-OPERATOR = reduction("whether all elements are true, over any dimensions", "bool")
+OPERATOR = reduction("logical and over any dimensions", "bool")

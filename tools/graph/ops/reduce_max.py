@@ -2,4 +2,4 @@
 
 from ._reduce import reduction
 
-OPERATOR = reduction("largest element over any dimensions", "int8", "float32")
+OPERATOR = reduction("maximum over any dimensions", "int8", "float32")

@@ -2,4 +2,4 @@
 
 from ._reduce import reduction
 
-OPERATOR = reduction("smallest element over any dimensions", "int8", "float32")
+OPERATOR = reduction("minimum over any dimensions", "int8", "float32")

@@ -1,5 +1,5 @@
-"""RESHAPE: the same elements under another shape."""
+"""RESHAPE: the same elements in another shape."""
 
 from ._copy import reshapes
 
-OPERATOR = reshapes("another shape for the same elements; costs nothing", inputs=(1, 2))
+OPERATOR = reshapes("same elements in another shape; costs nothing", inputs=(1, 2))

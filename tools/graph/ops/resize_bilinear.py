@@ -1,4 +1,4 @@
-"""RESIZE_BILINEAR: graph operator → call of kernels/resize_bilinear.h."""
+"""RESIZE_BILINEAR: an image resized with bilinear interpolation."""
 
 from typing import Any
 
@@ -28,13 +28,13 @@ def check(op: Op, graph: Graph) -> None:
     attributes: Attributes = op.attributes
     if attributes.align_corners and attributes.half_pixel_centers:
         raise ModelError(
-            f"{op.where}: aligned corners and half pixel centers exclude each other; convert the model again"
+            f"{op.where}: align_corners and half_pixel_centers exclude each other; convert the model again"
         )
     for before, after in ((height, sizes[0]), (width, sizes[1])):
         if _last(attributes, dtype, before, after) >= before:
             raise UnsupportedModel(
-                f"{op.where}: {describe(source)} is enlarged so much to {describe(output)} that TFLM's kernel reads "
-                "behind its end; resize it in two steps"
+                f"{op.where}: {describe(source)} is enlarged to {describe(output)}, so much that TFLM's kernel would "
+                f"read beyond its end; resize it in two layers"
             )
 
 
@@ -59,7 +59,7 @@ def call(op: Op, graph: Graph) -> KernelCall:
 
 
 def scale(a: Attributes, dtype: DType, before: int, after: int) -> Any:
-    """Pixels of the input per pixel of the output: float32, or of integers an int in 1/1024.
+    """Input pixels per output pixel: a float32 or, for integers, an int in units of 1/1024.
 
     TFLM: ResizeBilinear and ResizeBilinearInteger in reference/resize_bilinear.h.
     """
@@ -69,7 +69,7 @@ def scale(a: Attributes, dtype: DType, before: int, after: int) -> Any:
 
 
 def _last(a: Attributes, dtype: DType, before: int, after: int) -> int:
-    """Where in the input the last pixel of the output is, rounded down."""
+    """The input position of the last output pixel, rounded down."""
     step = scale(a, dtype, before, after)
     if dtype is not DType.FLOAT32:
         return int((after - 1) * step + (step // 2 - 512 if a.half_pixel_centers else 0)) // 1024
@@ -79,7 +79,7 @@ def _last(a: Attributes, dtype: DType, before: int, after: int) -> int:
 
 
 OPERATOR = Operator(
-    summary="an image of another size, of means of neighbouring pixels",
+    summary="image resized with bilinear interpolation",
     types=TYPES,
     check=check,
     variants=portable(call),

@@ -1,4 +1,4 @@
-"""RESIZE_NEAREST_NEIGHBOR: an image of another size, each pixel the nearest one of the input."""
+"""RESIZE_NEAREST_NEIGHBOR: an image resized by copying the nearest input pixel."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -15,7 +15,7 @@ from ._resize import Attributes, parser
 def places(op: Op, shape: Sequence[int], sizes: npt.NDArray[Any]) -> Sequence[Distances]:
     """``sizes`` are the new height and width."""
     if len(shape) != 4 or sizes.size != 2 or sizes.min() < 1:
-        raise ValueError(f"an input of shape {tuple(shape)} for a size of {sizes.ravel().tolist()}")
+        raise ValueError(f"an input of shape {tuple(shape)} resized to {sizes.ravel().tolist()}")
     batches, height, width, depth = shape
     rows, columns = (int(size) for size in sizes.ravel())
     chosen = (
@@ -28,17 +28,17 @@ def places(op: Op, shape: Sequence[int], sizes: npt.NDArray[Any]) -> Sequence[Di
 
 
 def nearest(a: Attributes, before: int, after: int) -> Distances:
-    """The position along one axis that each new one is nearest to. TFLM: GetNearestNeighbor in
+    """The nearest input position for each output position along one axis. TFLM: GetNearestNeighbor in
     reference/resize_nearest_neighbor.h, in float32."""
     f32 = np.float32
     scale = f32(before - 1) / f32(after - 1) if a.align_corners and after > 1 else f32(before) / f32(after)
     at = (np.arange(after, dtype=f32) + f32(0.5 if a.half_pixel_centers else 0)) * scale
-    # Nothing is negative; std::round takes ties away from zero, and adding 0.5 in float64 is exact.
+    # As std::round, which rounds ties away from zero: nothing is negative, and adding 0.5 in float64 is exact.
     chosen = np.floor(at.astype(np.float64) + 0.5) if a.align_corners else np.floor(at)
     found: Distances = np.minimum(chosen.astype(np.int64), before - 1)
     return found
 
 
 OPERATOR = picks(
-    "an image of another size, of the nearest pixels", places, {1: "size"}, parser(tflite.ResizeNearestNeighborOptions)
+    "image resized by copying the nearest pixels", places, {1: "size"}, parser(tflite.ResizeNearestNeighborOptions)
 )

@@ -1,4 +1,4 @@
-"""REVERSE_V2: some dimensions from their end to their beginning."""
+"""REVERSE_V2: the elements in reverse order along some dimensions."""
 
 import numpy as np
 
@@ -7,8 +7,8 @@ from ._move import Array, moves
 
 
 def view(op: Op, array: Array, axes: Array) -> Array:
-    """The dimensions ``axes`` are reversed."""
+    """The array, reversed along the dimensions ``axes``."""
     return np.flip(array, tuple(int(axis) for axis in axes.ravel()))
 
 
-OPERATOR = moves("some dimensions reversed", view, {1: "axes"})
+OPERATOR = moves("elements in reverse order along some dimensions", view, {1: "axes"})

@@ -1,5 +1,5 @@
-"""ROUND: each element rounded to the nearest whole number, ties to the even one."""
+"""ROUND: each element rounded to the nearest integer, ties to even."""
 
 from ._unary import function
 
-OPERATOR = function("each element rounded to the nearest whole number, ties to even", "Round")
+OPERATOR = function("each element rounded to the nearest integer, ties to even", "Round")

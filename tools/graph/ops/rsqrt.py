@@ -10,7 +10,7 @@ from ._order import elementwise
 from ._quantized import INT8_MAX, quantize_multiplier
 from ._unary import check_unary, int8_table, map_call, table_call
 
-BITS = 20  # fractional bits of the root before it is scaled, TFLM's kShift
+BITS = 20  # fractional bits of the unscaled result, TFLM's kShift
 
 
 def check(op: Op, graph: Graph) -> None:
@@ -21,8 +21,8 @@ def check(op: Op, graph: Graph) -> None:
         source, output = graph.input(op, 0), graph.output(op)
         raise UnsupportedModel(
             f"{op.where}: the scales {source.scale:.3g} of its input and {output.scale:.3g} of its output do not fit "
-            f"32-bit arithmetic; convert the model again with a representative data set that has the range of real "
-            f"inputs"
+            f"in 32-bit arithmetic; convert the model again with a representative data set that covers the range of "
+            f"real inputs"
         )
 
 
@@ -34,7 +34,7 @@ def call(op: Op, graph: Graph) -> KernelCall:
 
     def result(quantized: int) -> int:
         x = quantized - source.zero_point
-        if x <= 0:  # TFLM gives this for 0, and stops below
+        if x <= 0:  # TFLM returns this for 0 and aborts on negative inputs
             return INT8_MAX
         root, root_shift = inverse_sqrt(x)
         in_q20 = multiply_by_quantized_multiplier(1, root, root_shift + BITS)
@@ -48,7 +48,7 @@ def call(op: Op, graph: Graph) -> KernelCall:
 
 
 def _multiplier(op: Op, graph: Graph) -> tuple[int, int]:
-    """(multiplier, shift) from a root in Q20 to the output; TFLM: SetRsqrtOutputMultiplier in elementwise.cc."""
+    """(multiplier, shift) from a Q20 result to the output; TFLM: SetRsqrtOutputMultiplier in elementwise.cc."""
     source, output = graph.input(op, 0), graph.output(op)
     with np.errstate(over="ignore", under="ignore"):
         product = float(np.sqrt(np.float32(source.scale)) * np.float32(output.scale))

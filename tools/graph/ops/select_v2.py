@@ -1,4 +1,4 @@
-"""SELECT_V2: elements of one tensor where a condition holds, of another elsewhere, with broadcasting."""
+"""SELECT_V2: elements of one tensor where a condition is true, else of another, with broadcasting."""
 
 from ...errors import ModelError, UnsupportedModel
 from ..ir import Argument, DType, Graph, KernelCall, Op, Params, Read, Write
@@ -20,11 +20,12 @@ def check(op: Op, graph: Graph) -> None:
     if shape is None:
         names = ", ".join(map(describe, operands))
         raise ModelError(f"{op.where}: {names} do not broadcast; convert the model again")
-    if output.elements != 1:  # of which the shape may be any in TFLM
+    if output.elements != 1:  # TFLM allows any shape of a single element
         check_shape(op, output, shape)
     if len(broadcast_loops(*(tensor.shape for tensor in operands))) > LOOPS:
         raise UnsupportedModel(
-            f"{op.where}: broadcasting its inputs takes more than {LOOPS} loops; make it two steps in the Keras model"
+            f"{op.where}: broadcasting its inputs takes more than {LOOPS} loops; split it into two layers in the Keras "
+            f"model"
         )
 
 
@@ -40,7 +41,7 @@ def call(op: Op, graph: Graph) -> KernelCall:
 
 
 OPERATOR = Operator(
-    summary="elements of one tensor or of another, by a condition",
+    summary="elements of one of two tensors, chosen by a condition, with broadcasting",
     types=("int8", "int16", "float32"),
     check=check,
     variants=portable(call),

@@ -1,4 +1,4 @@
-"""SPACE_TO_BATCH_ND: an image with a border, taken apart into a batch of images of every n-th pixel."""
+"""SPACE_TO_BATCH_ND: an image padded, then split into a batch of subsampled images."""
 
 import numpy as np
 
@@ -27,11 +27,14 @@ def check(op: Op, graph: Graph) -> None:
     blocks = [axis[0] for axis in (vertical, horizontal)]
     if any(size % block for size, block in zip(sizes, blocks, strict=True)):
         raise ModelError(
-            f"{op.where}: {sizes[0]}x{sizes[1]} pixels are no whole blocks of {blocks[0]}x{blocks[1]}; convert the "
-            "model again"
+            f"{op.where}: {sizes[0]}x{sizes[1]} pixels are not divisible into blocks of {blocks[0]}x{blocks[1]}; "
+            f"convert the model again"
         )
     if source.zero_point != 0 and source.dtype.bytes > 1:
-        raise UnsupportedModel(f"{op.where}: its border needs the zero point 0; convert the model again")
+        raise UnsupportedModel(
+            f"{op.where}: its input has the zero point {source.zero_point}, but the kernel requires 0; convert the "
+            f"model again"
+        )
     height, width = (size // block for size, block in zip(sizes, blocks, strict=True))
     shape = (image[0] * blocks[0] * blocks[1], height, width, image[3])
     check_shape(op, output, shape if len(source.shape) == 4 else (shape[0], shape[1], shape[3]))
@@ -73,7 +76,7 @@ def _pads_with_zeros(op: Op, graph: Graph) -> str | None:
 
 
 OPERATOR = Operator(
-    summary="an image as a batch of images of every n-th pixel",
+    summary="padded image split into a batch of subsampled ones",
     types=TYPES,
     check=check,
     variants=portable(call),

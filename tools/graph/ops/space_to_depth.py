@@ -1,4 +1,4 @@
-"""SPACE_TO_DEPTH: the pixels of each block of an image as the channels of one."""
+"""SPACE_TO_DEPTH: each block of pixels rearranged into the channels of one pixel."""
 
 import tflite
 
@@ -16,4 +16,4 @@ def view(op: Op, array: Array) -> Array:
     return moved
 
 
-OPERATOR = moves("blocks of pixels as channels", view, parse=parser(tflite.SpaceToDepthOptions))
+OPERATOR = moves("blocks of pixels rearranged into channels", view, parse=parser(tflite.SpaceToDepthOptions))

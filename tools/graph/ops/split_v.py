@@ -1,5 +1,5 @@
-"""SPLIT_V: parts of a tensor along one dimension, of sizes that the outputs have."""
+"""SPLIT_V: parts of a tensor along one dimension, of any sizes."""
 
 from ._split import splits
 
-OPERATOR = splits("parts of a tensor along one dimension", data=0, axis=2)
+OPERATOR = splits("parts of any sizes of a tensor along one dimension", data=0, axis=2)

@@ -16,9 +16,9 @@ def check(op: Op, graph: Graph) -> None:
     _, (_, shift) = _multipliers(first, second, output)
     if not -31 <= shift <= 0:
         raise UnsupportedModel(
-            f"{op.where}: the square of its inputs' scales {first.scale:.3g} and {second.scale:.3g} is too far above "
-            f"its output's {output.scale:.3g} for 32-bit arithmetic; convert the model again with a representative "
-            f"data set that has the range of real inputs"
+            f"{op.where}: the square of its inputs' scales, {first.scale:.3g} and {second.scale:.3g}, is too far above "
+            f"its output's, {output.scale:.3g}, for 32-bit arithmetic; convert the model again with a representative "
+            f"data set that covers the range of real inputs"
         )
 
 
@@ -48,7 +48,7 @@ def _multipliers(first: Tensor, second: Tensor, output: Tensor) -> tuple[list[tu
 
 
 OPERATOR = Operator(
-    summary="the square of the difference of two elements, with broadcasting",
+    summary="elementwise squared difference with broadcasting",
     types=("int8", "int16", "float32", "int32"),
     check=check,
     variants=portable(call),

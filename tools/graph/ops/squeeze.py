@@ -2,4 +2,4 @@
 
 from ._copy import reshapes
 
-OPERATOR = reshapes("without dimensions of size 1; costs nothing", inputs=(1,))
+OPERATOR = reshapes("same elements without dimensions of size 1; costs nothing", inputs=(1,))

@@ -1,4 +1,4 @@
-"""STRIDED_SLICE: every step-th element between two positions of each dimension."""
+"""STRIDED_SLICE: a part of a tensor, given by its begin, end and stride in each dimension."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -29,7 +29,7 @@ def parse(operator: Any) -> Attributes:
 
 
 def view(op: Op, array: Array, begin: Array, end: Array, strides: Array) -> Array:
-    """begin, end and strides mean what Python's slices mean."""
+    """begin, end and strides have the meaning that they have in Python's slices."""
     a = op.attributes
     if not len(begin.ravel()) == len(end.ravel()) == len(strides.ravel()):
         raise ValueError("begin, end and strides differ in length")
@@ -46,13 +46,13 @@ def view(op: Op, array: Array, begin: Array, end: Array, strides: Array) -> Arra
             open_begin, open_end = a.begin_mask & bit, a.end_mask & bit
             index.append(slice(None if open_begin else int(first), None if open_end else int(last), int(step)))
     if ... not in index:
-        index.append(...)  # a view even where no dimension is left
+        index.append(...)  # still a view if no dimension is left
     moved: Array = array[tuple(index)]
     return moved
 
 
 OPERATOR = moves(
-    "part of a tensor: from, to and by steps in each dimension",
+    "part of a tensor, given by begin, end and strides",
     view,
     {1: "begin", 2: "end", 3: "strides"},
     parse=parse,

@@ -1,4 +1,4 @@
-"""SUM over constant axes: for integers a mean that is not divided."""
+"""SUM over constant axes; for integers, MEAN's kernel without the division by the count."""
 
 from ..ir import DType, Graph, KernelCall, Op, Params
 from ..operator import Operator, portable

@@ -1,6 +1,6 @@
-"""TANH; the int8 kernel is a look-up in a table of all 256 outputs.
+"""TANH; the int8 kernel looks up its outputs in a table of all 256.
 
-TFLM's int8 kernel writes the scale 1/128 and the zero point 0, whatever the output has. For any other LiteRT's table
+TFLM's int8 kernel always assumes an output with scale 1/128 and zero point 0. For any other output, LiteRT's table
 defines the result (graph/specification.py).
 """
 
@@ -34,8 +34,8 @@ def check(op: Op, graph: Graph) -> None:
     source, output = graph.input(op, 0), graph.output(op)
     if dtype is DType.INT16 and output.scale != 2.0**-15:
         raise UnsupportedModel(
-            f"{op.where}: {describe(output)} has the scale {output.scale:.6g} where the kernel gives 1/32768; convert "
-            f"the model again"
+            f"{op.where}: {describe(output)} has the scale {output.scale:.6g}, but the kernel requires 1/32768; "
+            f"convert the model again"
         )
     if dtype is DType.INT8 and not _is_tflms(output):
         check_real_table(op, source, output, math.tanh)
@@ -58,7 +58,7 @@ def call(op: Op, graph: Graph) -> KernelCall:
 
 
 def _is_tflms(output: Tensor) -> bool:
-    """Whether an int8 output has the quantization that TFLM's kernel writes."""
+    """Whether an int8 output has the quantization that TFLM's kernel assumes."""
     return (output.scale, output.zero_point) == (2.0**-OUTPUT_BITS, 0)
 
 

@@ -1,4 +1,4 @@
-"""TILE: a tensor repeated so many times along each dimension."""
+"""TILE: a tensor repeated along each dimension."""
 
 from itertools import chain
 
@@ -9,7 +9,7 @@ from ._move import Array, moves
 
 
 def view(op: Op, array: Array, multiples: Array) -> Array:
-    """Each dimension becomes two: the repetitions, and what is repeated."""
+    """Each dimension becomes two: the repetitions and the original."""
     if multiples.size != array.ndim:
         raise ValueError(f"{multiples.size} multiples for {array.ndim} dimensions")
     pairs = [(int(times), size) for times, size in zip(multiples.ravel(), array.shape, strict=True)]
@@ -17,4 +17,4 @@ def view(op: Op, array: Array, multiples: Array) -> Array:
     return np.broadcast_to(single, list(chain.from_iterable(pairs)))
 
 
-OPERATOR = moves("a tensor repeated along each dimension", view, {1: "multiples"}, litert_alone=True)
+OPERATOR = moves("tensor repeated along each dimension", view, {1: "multiples"}, litert_alone=True)

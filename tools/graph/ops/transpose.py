@@ -1,4 +1,4 @@
-"""TRANSPOSE: the dimensions in another order."""
+"""TRANSPOSE: a tensor with its dimensions permuted."""
 
 from ..ir import Op
 from ._move import Array, moves
@@ -10,4 +10,4 @@ def view(op: Op, array: Array, permutation: Array) -> Array:
     return moved
 
 
-OPERATOR = moves("the dimensions in another order", view, {1: "permutation"})
+OPERATOR = moves("tensor with its dimensions permuted", view, {1: "permutation"})

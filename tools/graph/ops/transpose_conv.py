@@ -47,22 +47,25 @@ def check(op: Op, graph: Graph) -> None:
     q.check_not_empty(op, source, weights, output)
     if attributes.padding not in PADDINGS or min(attributes.stride) < 1:
         raise ModelError(
-            f"{op.where}: has the padding {attributes.padding} and the stride "
-            f"{attributes.stride[0]}x{attributes.stride[1]}; convert the model again"
+            f"{op.where}: has padding {attributes.padding} and stride {attributes.stride[0]}x{attributes.stride[1]}, "
+            f"but needs SAME or VALID and at least 1x1; convert the model again"
         )
     channels, filter_height, filter_width, _ = weights.shape
     q.check_shape(op, weights, (channels, filter_height, filter_width, source.shape[3]))
     q.check_shape(op, output, (source.shape[0], *output.shape[1:3], channels))
     shape = graph.input(op, 0)
     if shape.data is not None and tuple(shape.data.ravel()) != output.shape:
-        raise ModelError(f"{op.where}: its output {q.describe(output)} is not {shape.data.tolist()}; convert again")
+        raise ModelError(
+            f"{op.where}: its output {q.describe(output)} does not have the shape {shape.data.tolist()} of input 0; "
+            f"convert the model again"
+        )
     macs.check(like, graph, channels, axis=0)
     if kind == "int16x8":
         q.check_bias(op, graph.optional_input(like, 2), channels, DType.INT64)
 
 
 def call(op: Op, graph: Graph) -> KernelCall:
-    """The portable kernel; after check()."""
+    """The call of the portable kernel; requires check()."""
     like = _as_convolution(op)
     source, weights, output = graph.input(like, 0), graph.input(like, 1), graph.output(op)
     vertical, horizontal = _axes(op, graph)
@@ -86,7 +89,7 @@ def call(op: Op, graph: Graph) -> KernelCall:
 
 
 def _axes(op: Op, graph: Graph) -> tuple[Axis, Axis]:
-    """(vertical, horizontal): the window of the convolution that this one is the transpose of, over the output."""
+    """The (vertical, horizontal) axes of the transposed convolution's window, which slides over the output."""
     sizes = zip(graph.output(op).shape[1:3], graph.input(op, 1).shape[1:3], op.attributes.stride, strict=True)
     vertical, horizontal = (window_axis(op.attributes.padding, *axis) for axis in sizes)
     return vertical, horizontal
@@ -98,13 +101,13 @@ def _as_convolution(op: Op) -> Op:
 
 
 def _macs(op: Op, graph: Graph) -> int:
-    """Each input element is multiplied by all weights that one input channel has; 0 without weights."""
+    """Each input element is multiplied by all weights of its channel; 0 without weights."""
     source, weights = graph.optional_input(op, 2), graph.optional_input(op, 1)
     return 0 if source is None or weights is None else source.elements * weights.elements // max(source.shape[-1], 1)
 
 
 OPERATOR = Operator(
-    summary="2D convolution from each input element to many outputs, fused activation",
+    summary="transposed 2D convolution with fused activation",
     types=TYPES,
     check=check,
     variants=portable(call),

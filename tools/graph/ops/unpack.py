@@ -1,4 +1,4 @@
-"""UNPACK: the positions of one dimension, each as a tensor without that dimension."""
+"""UNPACK: the slices of a tensor along one dimension, each a tensor without that dimension."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +15,7 @@ from ._rows import check_parts, split
 
 @dataclass(frozen=True)
 class Attributes:
-    """The dimension that is taken apart; how many outputs there are says its size."""
+    """``axis`` is the dimension that is unpacked; its size is the number of outputs."""
 
     axis: int
 
@@ -40,7 +40,7 @@ def _axis(op: Op, graph: Graph) -> int:
 
 
 OPERATOR = Operator(
-    summary="the positions of one dimension, each as a tensor",
+    summary="slices along one dimension, each as a tensor",
     types=TYPES,
     check=check,
     variants=portable(call),

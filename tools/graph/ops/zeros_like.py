@@ -1,4 +1,4 @@
-"""ZEROS_LIKE: a tensor of zeros, whatever the input holds."""
+"""ZEROS_LIKE: a tensor of zeros with the shape of the input."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -16,7 +16,7 @@ from ._specification import ignores_zero_points
 
 
 def check(op: Op, graph: Graph) -> None:
-    """No interpreter applies the zero point."""
+    """Raises UnsupportedModel for a zero point other than 0, which no interpreter applies."""
     check_arity(op, (1,))
     check_present(op, 0)
     source, output = graph.input(op, 0), graph.output(op)
@@ -24,7 +24,7 @@ def check(op: Op, graph: Graph) -> None:
     check_not_empty(op, output)
     check_shape(op, output, source.shape)
     if problem := ignores_zero_points(op, graph):
-        raise UnsupportedModel(f"{op.where}: no kernel is right, because it {problem}; subtract the tensor from itself")
+        raise UnsupportedModel(f"{op.where}: its kernel {problem}; subtract the tensor from itself")
 
 
 def call(op: Op, graph: Graph) -> KernelCall:
@@ -33,13 +33,13 @@ def call(op: Op, graph: Graph) -> KernelCall:
 
 
 def evaluate(op: Op, tensors: Sequence[Tensor]) -> npt.NDArray[Any] | None:
-    """Known before the model runs."""
+    """Zeros, which are known at compile time."""
     output = tensors[-1]
     return None if output.zero_point else np.zeros(output.shape, output.dtype.numpy)
 
 
 OPERATOR = Operator(
-    summary="a tensor of zeros",
+    summary="tensor of zeros with the shape of another",
     types=TYPES,
     check=check,
     variants=portable(call),
