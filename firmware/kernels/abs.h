@@ -1,4 +1,4 @@
-// ABS of int16; the int8 kernel is a table (table.h), the float32 one a function (functions.h).
+// ABS for int16. For int8 see table.h, for float32 functions.h.
 #pragma once
 
 #include <cstdint>

@@ -1,6 +1,6 @@
 // ADD_N: elementwise sum of several tensors of one shape and quantization.
 //
-// The output may share its memory with an input.
+// The output may share an input's memory.
 #pragma once
 
 #include <cstdint>
@@ -31,7 +31,7 @@ struct AddNInt8Params {
     int32_t shift;
 };
 
-// At most 31 inputs, whose sum in Q19 has 32 bits. Zero points are 0. Must equal TFLM: the same.
+// At most 31 inputs, so that their sum in Q19 fits in 32 bits. Zero points are 0. Must equal TFLM: the same.
 template <typename... Inputs>
 inline void add_n_int8(const AddNInt8Params& params, int8_t* output, const Inputs*... inputs) {
     const int8_t* const sources[] = {inputs...};

@@ -8,7 +8,7 @@
 
 namespace kerf {
 
-// The numbers of a kernel that needs no others; other kernels' params begin with these.
+// Params of a kernel that needs no others. Other kernels' params begin with the same fields.
 struct BroadcastParams {
     int32_t shape[5];
     int32_t strides1[5];

@@ -1,4 +1,4 @@
-// BROADCAST_ARGS: the shape that tensors of two shapes are broadcast to.
+// BROADCAST_ARGS: the shape to which tensors of two shapes broadcast.
 #pragma once
 
 #include <cstdint>
@@ -10,7 +10,7 @@ struct BroadcastArgsParams {
     int32_t first_count, second_count, count;
 };
 
-// Shapes that do not go together, for which interpreters fail, give the first. Must equal TFLM: BroadcastArgs in
+// For shapes that do not broadcast, on which interpreters fail, the first shape wins. Must equal TFLM: BroadcastArgs in
 // reference/broadcast_args.h.
 template <typename T>
 inline void broadcast_args(const BroadcastArgsParams& p, const T* first, const T* second, T* output) {

@@ -1,4 +1,4 @@
-// CAST: the same number in another type. Integers wrap around, floats saturate.
+// CAST: conversion to another type. Integers wrap around, floats saturate.
 #pragma once
 
 #include <cstdint>
@@ -11,7 +11,7 @@ struct CastParams {
     int32_t count;
 };
 
-// A float becomes the whole number towards 0, a NaN becomes 0.
+// Rounds towards 0; NaN becomes 0.
 template <typename To>
 inline To ToInteger(float x) {
     constexpr To kLowest = std::numeric_limits<To>::min(), kHighest = std::numeric_limits<To>::max();
@@ -21,8 +21,8 @@ inline To ToInteger(float x) {
     return x == x ? static_cast<To>(static_cast<int32_t>(x)) : To{0};
 }
 
-// An output no wider than its input may start where the input does. Must equal TFLM: copyCast in micro/kernels/cast.cc
-// as of October 2026; in its sources of August 2026 what saturates here is undefined.
+// An output with elements no wider than the input's may start where the input does. Must equal TFLM: copyCast in
+// micro/kernels/cast.cc as of October 2026. In August 2026, conversions that saturate here were still undefined.
 template <typename From, typename To>
 inline void cast(const CastParams& params, const From* input, To* output) {
     for (int32_t i = 0; i < params.count; ++i) {

@@ -1,6 +1,6 @@
 // Comparisons of two tensors, and LOGICAL_AND and LOGICAL_OR, with broadcasting.
 //
-// The output is dense bool. It may share its memory with an operand that has as many elements.
+// The output is dense bool. It may share the memory of an operand with as many elements.
 #pragma once
 
 #include <cstdint>
@@ -18,12 +18,12 @@ inline void compare(const BroadcastParams& params, const T* input1, const T* inp
     Broadcast(params, input1, input2, output, [](T a, T b) { return Predicate()(a, b); });
 }
 
-// Both operands are brought to the scale 1/256, in which they are compared:
-//   input1_offset, input2_offset  the negative of the zero points, -127 … 128
-//   …_multiplier, …_shift         the scales, as MultiplyByQuantizedMultiplier takes them, shift <= 0
+// Both operands are rescaled to the scale 1/256 and compared there:
+//   input1_offset, input2_offset  the negated zero points, -127 … 128
+//   …_multiplier, …_shift         their scales, see MultiplyByQuantizedMultiplier, shift <= 0
 // Must equal TFLM: ComparisonWithScaling in reference/comparisons.h.
 struct CompareInt8Params {
-    int32_t shape[5];  // these three: broadcast.h
+    int32_t shape[5];  // see broadcast.h
     int32_t strides1[5];
     int32_t strides2[5];
     int32_t input1_offset;

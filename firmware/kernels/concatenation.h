@@ -1,4 +1,4 @@
-// CONCATENATION and PACK: tensors side by side along one dimension, for any type.
+// CONCATENATION and PACK: tensors joined along one dimension, for any type.
 #pragma once
 
 #include <cstdint>
@@ -7,16 +7,15 @@
 
 namespace kerf {
 
-//   rows         product of the dimensions in front of the axis
-//   chunk_bytes  for each input, bytes of one row: its size along the axis times what lies behind it
+//   rows         product of the dimensions before the axis
+//   chunk_bytes  for each input, bytes of one row: the product of its dimensions from the axis on
 template <int Inputs>
 struct ConcatenationParams {
     int32_t rows;
     int32_t chunk_bytes[Inputs];
 };
 
-// Inputs have as many rows as the output and do not overlap with it; one tensor may come several times. Unit: see
-// CopyRun().
+// Inputs have as many rows as the output and do not overlap it; one tensor may be several inputs. Unit: see CopyRun().
 // Must equal TFLM: reference_ops::Concatenation in reference/concatenation.h, PackImpl in micro/kernels/pack.cc.
 template <int Unit, typename... Inputs>
 inline void concatenation(const ConcatenationParams<sizeof...(Inputs)>& params, void* output, const Inputs*... inputs) {

@@ -1,18 +1,18 @@
 // CONV_2D of int8 for cores without an extension: blocks of three positions and two channels. Must equal conv_2d_int8()
 // of conv_2d.h.
 //
-// The walk is conv_2d_dsp.h's. What three positions read is brought into one run of int32 once for all channels, so
-// that a tap takes one load for the three (LDM), one for each channel's weight, and six multiplications. An input
-// offset is no part of the sums: it is in the bias, and padding is the zero point.
+// The loops are those of conv_2d_dsp.h. The windows of three positions are interleaved into one run of int32, once for
+// all channels, so that a tap takes one load for all three (LDM), one for each channel's weight, and six
+// multiplications. The sums exclude the input offset: it is folded into the bias, and padding is the zero point.
 //
 // Requantization. With a right shift n, 1 <= n <= 22, and a multiplier m of 2^30 … 2^31-1,
 //
 //     x = (2am + 2^31) >> 32                  SaturatingRoundingDoublingHighMul(a, m)
-//     u = x + (x >> 31)                       a tie of a negative number is rounded away from zero
+//     u = x + (x >> 31)                       ties of negative numbers are rounded away from zero
 //     y = (u + 2^(n-1) + zero point * 2^n) >> n
 //
-// and y is limited to int8. No step overflows where |a| < 2^30. Where the smallest output is the zero point (a fused
-// RELU), a negative x becomes that whatever its rounding, and the second line may go.
+// Finally, y is saturated to int8. No step can overflow if |a| < 2^30. If the smallest output is the zero point (a
+// fused RELU), a negative x gives that output however it is rounded, so the second line can be omitted.
 #pragma once
 
 #include <cstdint>
@@ -35,7 +35,7 @@ constexpr dsp::ConvSizes SizesOf(const Conv2DInt8Params& p) {
     return {Taps(p), kPositions * Taps(p), (Taps(p) + 1) / 2 + 9};
 }
 
-// The elements of three windows, row by row. Returns where the next one goes.
+// Writes the elements of three windows, row by row. Returns the end of what it has written.
 inline uint32_t* InterleaveTwin(uint32_t* elements, const int8_t* const* windows, const dsp::Rows& rows) {
     const int8_t* from[kPositions] = {windows[0], windows[1], windows[2]};
     for (int32_t row = 0; row < rows.count; ++row) {
@@ -51,12 +51,12 @@ inline uint32_t* InterleaveTwin(uint32_t* elements, const int8_t* const* windows
 }
 
 #if (defined(__ARM_ARCH_ISA_THUMB) && __ARM_ARCH_ISA_THUMB == 1) || (defined(__riscv) && !defined(__riscv_mul))
-inline constexpr bool kLongMultiply = false;  // a product of 64 bits takes a call
+inline constexpr bool kLongMultiply = false;  // a 64-bit product takes a library call
 #else
 inline constexpr bool kLongMultiply = true;
 #endif
 
-// What becomes of a sum. `multiplier` is 2m - 2^32, `addend` 2^(n-1) + zero point * 2^n.
+// Turns a sum into an output: see the top. `multiplier` is 2m - 2^32, `addend` 2^(n-1) + zero point * 2^n.
 template <bool kNegatives>
 inline int8_t Requantize(uint32_t sum, int32_t multiplier, int32_t addend, int32_t shift) {
     const auto a = static_cast<int32_t>(sum);
@@ -66,8 +66,8 @@ inline int8_t Requantize(uint32_t sum, int32_t multiplier, int32_t addend, int32
     return static_cast<int8_t>(dsp::SaturateToInt8((x + addend) >> shift));
 }
 
-// Sums of two channels, of three positions each, and their products of `count` taps.
-//   elements   [count][3], as Interleave makes them
+// Adds the products of `count` taps to the sums of two channels at three positions each.
+//   elements   [count][3], from Interleave
 //   weights    [count][2], at an even address
 inline void AddTapsTwin(const uint32_t* elements, const int8_t* weights, int32_t count, uint32_t* sums) {
     uint32_t sum0 = sums[0], sum1 = sums[1], sum2 = sums[2], sum3 = sums[3], sum4 = sums[4], sum5 = sums[5];
@@ -123,7 +123,7 @@ inline void AddTapsTwin(const uint32_t* elements, const int8_t* weights, int32_t
         movs    r4, #12
         muls    r4, r2, r4
         adds    r4, r4, r0
-        lsrs    r5, r2, #2                  // end of what is no four taps
+        lsrs    r5, r2, #2                  // end of the taps beyond whole fours
         movs    r6, #48
         muls    r5, r6, r5
         subs    r5, r4, r5
@@ -179,11 +179,10 @@ inline void AddTaps(const uint32_t* elements, const int8_t* weights, int32_t cou
 
 #endif
 
-// All channels of three positions: see conv_2d_dsp.h.
-//   elements   as AddTaps reads them
-//   packed     for each two channels: both biases; `count` pairs of weights as bytes, filled up to whole words; 2m -
-//   2^32,
-//              2^(n-1) + zero point * 2^n and n of the first, and of the second; whether more follow (0 or 1)
+// Computes all channels of three positions, as in conv_2d_dsp.h.
+//   elements   as for AddTaps
+//   packed     for every two channels: both biases; `count` pairs of weights as bytes, padded to whole words; for each
+//              of the two, 2m - 2^32, 2^(n-1) + zero point * 2^n and n; whether more channels follow (0 or 1)
 template <bool kNegatives>
 inline void ConvBlockTwin(const uint32_t* elements, const int32_t* packed, int32_t count, int8_t* output0,
                           int8_t* output1, int8_t* output2) {
@@ -271,7 +270,7 @@ template <bool kNegatives>
         .endm
 
         push    {r3-r11, lr}
-        and     r4, r2, #3                  // where in the loop of four taps to begin: they take 34 bytes
+        and     r4, r2, #3                  // where to enter the loop of four taps, each of 34 bytes
         movs    r5, #34
         mul     r4, r4, r5
         adr     r5, 4f + 1
@@ -352,10 +351,10 @@ constexpr int32_t conv_2d_int8_blocked_scratch_bytes() {
     return 4 * (blocked::SizesOf(p).window_words + dsp::RowsWords(p, 1));
 }
 
-//   p        no groups, at least two channels of output
+//   p        no groups, at least two output channels
 //   packed   see ConvBlockTwin
-//   scratch  conv_2d_int8_blocked_scratch_bytes() of it, at an address that is a multiple of 4
-//   output   as conv_2d_int8_dsp() has it
+//   scratch  conv_2d_int8_blocked_scratch_bytes(), 4-byte aligned
+//   output   as for conv_2d_int8_dsp()
 template <const Conv2DInt8Params& p>
 inline void conv_2d_int8_blocked(const int8_t* input, const int32_t* packed, uint8_t* scratch, int8_t* output) {
     static_assert(p.output_depth >= 2 && p.filter_depth == p.input_depth);

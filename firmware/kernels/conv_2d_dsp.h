@@ -63,7 +63,7 @@ constexpr int32_t RowsHeld(const Conv2DInt8Params& p) {
     return (p.filter_height - 1) * p.dilation_height + 1 + (output_rows - 1) * p.stride_height;
 }
 
-// Words of scratch that a convolution of elements of so many bytes needs, besides the windows.
+// Words of scratch that a convolution of elements of `element_bytes` needs besides the windows.
 constexpr int32_t RowsWords(const Conv2DInt8Params& p, int32_t element_bytes) {
     const int32_t rows = ReadsInput(p) ? 0 : RowsHeld(p) * PaddedWidth(p) * p.input_depth * element_bytes;
     return (rows + 3) / 4;
@@ -296,7 +296,7 @@ template <bool kNegatives>
                  : "memory");
 }
 
-// What tells convolutions with this walk apart.
+// The differences between the convolutions that use the loops below.
 struct ConvElements {
     int32_t bytes;  // of an element
     uint32_t* (*interleave)(uint32_t* pairs, const int8_t* const* windows, const Rows& rows);
@@ -308,18 +308,18 @@ inline constexpr ConvElements kConvInt8 = {1, kAssembly ? InterleaveAssembly : I
                                            kAssembly ? ConvBlockAssembly<kNegatives> : ConvBlockTwin<kNegatives>};
 
 struct ConvSizes {
-    int32_t count;         // length of a window, as `block` is told
+    int32_t count;         // length of a window, passed to `block`
     int32_t window_words;  // of scratch for the windows of kPositions positions
     int32_t packed_words;  // for two channels
 };
 
-// `extra` words of `packed` for two channels are no weights.
+// `extra` is the number of words of `packed` for two channels, not counting weights.
 constexpr ConvSizes SizesOf(const Conv2DInt8Params& p, int32_t extra) {
     const int32_t quads = Quads(p);
     return {quads, 2 * kPositions * quads, 2 * quads + extra};
 }
 
-// Input and output in bytes.
+// Input and output are passed as bytes.
 inline void Conv2D(const Conv2DInt8Params& p, const ConvElements& elements, const ConvSizes& sizes, const int8_t* input,
                    const int32_t* packed, uint32_t* scratch, int8_t* output) {
     const Runs runs = RunsOf(p);

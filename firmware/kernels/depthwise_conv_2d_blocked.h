@@ -1,10 +1,10 @@
-// DEPTHWISE_CONV_2D for cores without an extension: some columns of the output together, so that a weight is loaded
-// once for all of them. Must equal depthwise_conv_2d_int8() and, with a bias of 64 bits or none,
-// depthwise_conv_2d_int16() of depthwise_conv_2d.h.
+// DEPTHWISE_CONV_2D for cores without an extension: several output columns at a time, so that each weight is loaded
+// once for all of them. Must equal depthwise_conv_2d_int8() and, with a 64-bit bias or none, depthwise_conv_2d_int16()
+// of depthwise_conv_2d.h.
 //
-// The rows of the input that a row of the output needs are copied, with their padding, into a ring; an input offset is
-// in the bias, and padding is the zero point. Requantization is conv_2d_blocked.h's, or for int16
-// conv_2d_int16_dsp.h's, which also says what the sums must fit.
+// The input rows of an output row are copied, with their padding, into a ring. The sums exclude the input offset: it is
+// folded into the bias, and padding is the zero point. Requantization is that of conv_2d_blocked.h or, for int16, of
+// conv_2d_int16_dsp.h, which also gives the limits of the sums.
 #pragma once
 
 #include <algorithm>
@@ -33,7 +33,7 @@ constexpr int32_t DepthwiseScratchWords(const DepthwiseConv2DInt8Params& p, int3
     return (RingRows(p) * RingRowElements(p) * element_bytes + 3) / 4;
 }
 
-// What becomes of the sums of a channel whose numbers, the bias first, are `packed`.
+// How sums become outputs; `packed` are the kNumbers words of a channel, the bias first.
 template <bool kNegatives>
 struct ToInt8 {
     using Element = int8_t;
@@ -52,8 +52,8 @@ struct ToInt16 {
     static int16_t Finish(uint32_t sum, const int32_t* packed) { return dsp::RequantizeInt16<kRelu>(sum, packed[1]); }
 };
 
-// Rows of the ring that a window has: where the first begins, and elements from one to the next, less `ring` where that
-// is `end` or beyond it.
+// The ring's rows that a window reads: the first, and the elements from each row to the next; a row that would begin at
+// `end` or beyond begins `ring` elements earlier.
 template <typename Element>
 struct RingRowsOf {
     const Element* first;
@@ -66,10 +66,10 @@ struct RingRowsOf {
     }
 };
 
-// All channels of kColumns columns of the output, the first of which begins at column `x` of the ring's rows.
-//   packed  for each channel its weights, filled up to whole words, and To's numbers
-// kFilter and kStride are the filter's height and width, and the stride along a row, of layers without dilation, where
-// the compiler knows them; else 0.
+// Computes all channels of kColumns output columns, whose first window begins `x` elements into the ring's rows.
+//   packed  for each channel its weights, padded to whole words, and the numbers of To
+// kFilter is the height and width of a filter without dilation, kStride the horizontal stride; both are 0 if they are
+// only known at run time.
 template <typename To, int32_t kColumns, int32_t kFilter, int32_t kStride>
 [[gnu::noinline]] void DepthwiseBlock(const DepthwiseConv2DInt8Params& p, const RingRowsOf<typename To::Element>& rows,
                                       int32_t x, const int32_t* packed, typename To::Element* output) {
@@ -144,7 +144,7 @@ inline void DepthwiseRows(const DepthwiseConv2DInt8Params& p, const typename To:
     }
 }
 
-// An int16 layer has no offsets.
+// For int16, the offsets in `p` are 0.
 template <typename To>
 inline void DepthwiseConv2D(const DepthwiseConv2DInt8Params& p, const typename To::Element* input,
                             const int32_t* packed, uint8_t* scratch, typename To::Element* output) {
@@ -164,7 +164,7 @@ inline void DepthwiseConv2D(const DepthwiseConv2DInt8Params& p, const typename T
     if (is_limited) dsp::ClampAll(output, elements, p.activation_min, p.activation_max);
 }
 
-// What the walk asks of an int16 layer.
+// The parameters of an int16 layer for the loops above, with offsets of 0.
 constexpr DepthwiseConv2DInt8Params WalkOf(const DepthwiseConv2DInt16Params& p) {
     return {p.batches,
             p.input_height,
@@ -196,8 +196,8 @@ constexpr int32_t depthwise_conv_2d_int8_blocked_scratch_bytes() {
 
 //   p        depth_multiplier is 1
 //   packed   see DepthwiseBlock
-//   scratch  depthwise_conv_2d_int8_blocked_scratch_bytes() of it
-//   output   may be the input where it is no larger: a row of the input is copied before anything is written over it
+//   scratch  depthwise_conv_2d_int8_blocked_scratch_bytes(), 4-byte aligned
+//   output   may be the input if it is neither higher nor wider: each input row is copied before it is overwritten
 template <const DepthwiseConv2DInt8Params& p>
 inline void depthwise_conv_2d_int8_blocked(const int8_t* input, const int32_t* packed, uint8_t* scratch,
                                            int8_t* output) {

@@ -1,6 +1,6 @@
 // DIV, FLOOR_DIV and FLOOR_MOD of two tensors, with broadcasting.
 //
-// The output is dense. It may share its memory with an operand that has as many elements.
+// The output is dense. It may share the memory of an operand with as many elements.
 #pragma once
 
 #include <cmath>
@@ -11,12 +11,12 @@
 
 namespace kerf {
 
-//   input1_offset, input2_offset  the negative of the zero points, -127 … 128
-//   output_multiplier, …_shift    the first scale over both others, shift <= 23
+//   input1_offset, input2_offset  the negated zero points, -127 … 128
+//   output_multiplier, …_shift    input1 scale / input2 scale / output scale, shift <= 23
 //   output_offset                 the zero point, -128 … 127
 //   output_min, output_max        the fused activation, within int8
 struct DivInt8Params {
-    int32_t shape[5];  // these three: broadcast.h
+    int32_t shape[5];  // see broadcast.h
     int32_t strides1[5];
     int32_t strides2[5];
     int32_t input1_offset;
@@ -28,7 +28,7 @@ struct DivInt8Params {
     int32_t output_max;
 };
 
-// A quotient of x and y, |x| <= 255 and |y| <= 255, times multiplier * 2^(shift - 31).
+// x / y * multiplier * 2^(shift - 31), for |x| <= 255 and |y| <= 255.
 inline int32_t ScaledQuotient(int32_t x, int32_t y, int32_t multiplier, int32_t shift) {
     if (y == 0) return 0;
     if (y < 0) {
@@ -46,8 +46,8 @@ inline int32_t ScaledQuotient(int32_t x, int32_t y, int32_t multiplier, int32_t 
     return RoundingDivideByPowerOfTwo(SaturatingRoundingDoublingHighMul(quotient, multiplier), right_shift);
 }
 
-// Must equal TFLM: reference_ops::DivElementwise in reference/div.h, which is undefined where it divides by 0 (here
-// that gives 0), and where it shifts by more than 31 bits (here, too, which is the result rounded).
+// Must equal TFLM: reference_ops::DivElementwise in reference/div.h, where division by 0 and shifts by more than 31
+// bits are undefined; here, the former gives 0 and the latter the rounded result.
 inline void div_int8(const DivInt8Params& params, const int8_t* input1, const int8_t* input2, int8_t* output) {
     Broadcast(params, input1, input2, output, [&params](int8_t a, int8_t b) {
         const int32_t quotient = ScaledQuotient(a + params.input1_offset, b + params.input2_offset,
@@ -70,7 +70,7 @@ inline void div_float32(const DivFloat32Params& params, const float* input1, con
               [&params](float a, float b) { return Clamp(a / b, params.output_min, params.output_max); });
 }
 
-// Must equal TFLM: reference_ops::FloorDiv in reference/floor_div.h. TFLM stops where it divides by 0.
+// Must equal TFLM: reference_ops::FloorDiv in reference/floor_div.h. TFLM aborts on division by 0.
 inline void floor_div_float32(const BroadcastParams& params, const float* input1, const float* input2, float* output) {
     Broadcast(params, input1, input2, output, [](float a, float b) {
         return static_cast<float>(std::floor(static_cast<double>(a) / static_cast<double>(b)));

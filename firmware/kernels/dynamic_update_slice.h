@@ -1,4 +1,4 @@
-// DYNAMIC_UPDATE_SLICE: a tensor of which a part, from a position on that is computed, is replaced, for any type.
+// DYNAMIC_UPDATE_SLICE: a tensor with one slice replaced, at a position that may be computed, for any type.
 #pragma once
 
 #include <cstdint>
@@ -6,10 +6,10 @@
 
 namespace kerf {
 
-//   bytes   of the whole tensor
-//   last    the last position in each dimension at which the part fits; what is beyond is taken for it, or for 0
-//   counts  sizes of the part
-//   steps   bytes from one position of each dimension to the next, in the whole tensor
+//   bytes   of the tensor
+//   last    the last position of the slice in each dimension; positions are clamped to 0 … last
+//   counts  sizes of the slice
+//   steps   bytes from one position of each dimension to the next, in the tensor
 template <int Rank>
 struct DynamicUpdateSliceParams {
     int32_t bytes;
@@ -36,7 +36,7 @@ inline const uint8_t* UpdateSlice(const DynamicUpdateSliceParams<Rank>& p, const
 
 }  // namespace internal
 
-// The output has the shape of `input`, and may be at its address. Must equal TFLM:
+// The output has the shape of `input` and may have the same address. Must equal TFLM:
 // micro/kernels/dynamic_update_slice.cc.
 template <int Rank, typename Index>
 inline void dynamic_update_slice(const DynamicUpdateSliceParams<Rank>& p, const void* input, const void* update,

@@ -1,20 +1,20 @@
-// MAXIMUM and MINIMUM of two tensors with broadcasting, for any type. Integers have the same quantization everywhere,
+// MAXIMUM and MINIMUM of two tensors with broadcasting, for any type. Operands and output have the same quantization,
 // so that the larger integer is the larger number.
 //
-// The output is dense. It may share its memory with an operand that has as many elements.
+// The output is dense. It may share the memory of an operand with as many elements.
 #pragma once
 
 #include "kernels/broadcast.h"
 
 namespace kerf {
 
-// Must equal TFLM: MaximumOp in micro/kernels/maximum_minimum.h; of a NaN and a number, the second operand.
+// If either is NaN, the result is the second operand. Must equal TFLM: MaximumOp in micro/kernels/maximum_minimum.h.
 template <typename T>
 inline void maximum(const BroadcastParams& params, const T* input1, const T* input2, T* output) {
     Broadcast(params, input1, input2, output, [](T a, T b) { return a > b ? a : b; });
 }
 
-// Must equal TFLM: MinimumOp in micro/kernels/maximum_minimum.h; of a NaN and a number, the second operand.
+// If either is NaN, the result is the second operand. Must equal TFLM: MinimumOp in micro/kernels/maximum_minimum.h.
 template <typename T>
 inline void minimum(const BroadcastParams& params, const T* input1, const T* input2, T* output) {
     Broadcast(params, input1, input2, output, [](T a, T b) { return a < b ? a : b; });

@@ -1,7 +1,8 @@
-// Sums of products of floats: window.h's, where a Cortex-M has an FPU.
+// Sums of products of floats: specializes the functions of window.h for a Cortex-M with an FPU.
 //
-// VMLA rounds the product and then the sum, as two instructions would, so the bits are those of every other core. (GCC
-// does not use it: it takes it for one rounding, which is VFMA.) VLDM loads neighbours with one instruction.
+// VMLA rounds the product and then the sum, as two instructions would, so the results are the same as on every other
+// core. (GCC does not use it, because it treats VMLA as a fused operation, which VFMA is.) VLDM loads consecutive
+// elements with one instruction.
 #pragma once
 
 #include <cstdint>
@@ -15,7 +16,7 @@ struct FloatProduct {
     float operator()(float in, float weight) const { return in * weight; }
 };
 
-// What becomes of a sum: the bias added, limited.
+// Turns a sum into an output: adds the bias and clamps.
 template <typename Bias>
 struct FloatFinish {
     Bias bias;
@@ -37,7 +38,7 @@ inline float AddProduct(float sum, float in, float weight, FloatProduct) {
 template <>
 inline constexpr int32_t kChannelsTogether<const float*, FloatProduct> = 8;
 
-// For each of eight neighbouring channels the products of a window, row by row.
+// Adds the products of a window to the sums of eight consecutive channels, row by row.
 inline void AddWindowOfEach(float (&sums)[8], const float* input, const float* filter, const Window& window,
                             FloatProduct) {
     if (window.rows <= 0 || window.columns <= 0) return;
@@ -75,7 +76,7 @@ inline void AddWindowOfEach(float (&sums)[8], const float* input, const float* f
                    "memory", "cc");
 }
 
-// `count` >= 1 runs, eight elements at a time, of two filters each, then four, then one.
+// Adds `runs` >= 1 runs of products to each sum: eight elements at a time for two filters each, then four, then one.
 inline void AddRunsOfRowToFour(float (&sums)[4], const float* input, const float* filter, int32_t filter_step,
                                int32_t runs, int32_t length, int32_t run_step, int32_t filter_run_step) {
     const float* filter1 = filter + filter_step;
@@ -167,7 +168,7 @@ inline void AddProductsToFour(float (&sums)[4], const float* input, const float*
     AddRunsOfRowToFour(sums, input, filter, filter_step, 1, count, count, count);
 }
 
-// FloatFinish for four sums, with four biases; returns the end of the output.
+// FloatFinish for four sums with four biases; returns the end of the output.
 inline float* FinishFour(float sum0, float sum1, float sum2, float sum3, const float* bias, float* output, float low,
                          float high) {
     asm volatile(R"(

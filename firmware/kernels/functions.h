@@ -1,4 +1,4 @@
-// Functions of one element, float32 but for LogicalNot: map<Tanh>() applies Tanh. The output may share the input's
+// Functions of one element, float32 except LogicalNot: map<Tanh>() applies Tanh. The output may share the input's
 // memory.
 //
 // Must equal TFLM: the operators of the same names in micro/kernels, up to the C library's functions.
@@ -62,7 +62,7 @@ struct Neg {
     static float of(float x) { return -x; }
 };
 
-// To nearest, ties to even, and never to -0.
+// Rounds to nearest, ties to even; negative numbers round to 0, not -0.
 struct Round {
     static float of(float x) {
         const float below = std::floor(x);

@@ -1,6 +1,6 @@
 // GATHER, GATHER_ND and EMBEDDING_LOOKUP: slices of a tensor at positions that may be computed, for any type.
 //
-// A position outside of the tensor, for which interpreters fail, is taken for the nearest one inside.
+// A position outside the tensor, on which interpreters fail, is clamped to the nearest one inside.
 #pragma once
 
 #include <cstdint>
@@ -10,10 +10,10 @@
 namespace kerf {
 
 //   batches  product of the dimensions that tensor and positions share
-//   outer    product of the other dimensions in front of the axis
+//   outer    product of the other dimensions before the axis
 //   size     of the axis
-//   picked   positions of each batch
-//   run      bytes of a slice: all that is behind the axis
+//   picked   positions per batch
+//   run      bytes of a slice: the dimensions after the axis
 struct GatherParams {
     int32_t batches, outer, size, picked, run;
 };
@@ -39,11 +39,11 @@ inline void gather(const GatherParams& p, const void* input, const Index* positi
     }
 }
 
-//   picked  how many positions there are
-//   Depth   the outermost dimensions, for each of which a position has a number
+//   picked  number of positions
+//   Depth   number of outermost dimensions that a position indexes
 //   sizes   of these dimensions
 //   steps   bytes from one index of each to the next
-//   run     bytes of a slice: all that is behind these dimensions
+//   run     bytes of a slice: the dimensions after these
 template <int Depth>
 struct GatherNdParams {
     int32_t picked;
@@ -69,14 +69,14 @@ inline void gather_nd(const GatherNdParams<Depth>& p, const void* input, const I
 }
 
 //   size    rows of the table
-//   picked  positions
-//   depth   numbers of a row
+//   picked  number of positions
+//   depth   elements of a row
 struct EmbeddingLookupParams {
     int32_t size, picked, depth;
     float scale;
 };
 
-// Rows of integers, symmetrically quantized, as real numbers. Must equal TFLM: EvalHybrid in
+// Symmetrically quantized int8 rows, converted to float32. Must equal TFLM: EvalHybrid in
 // micro/kernels/embedding_lookup.cc.
 inline void embedding_lookup_int8_float32(const EmbeddingLookupParams& p, const int8_t* table, const int32_t* positions,
                                           float* output) {

@@ -1,5 +1,4 @@
-// 1 / sqrt(x) of integers, and RSQRT of int16; the int8 kernel is a table (table.h), the float32 one a function
-// (functions.h).
+// 1 / sqrt(x) of integers, and RSQRT for int16. For int8 see table.h, for float32 functions.h.
 #pragma once
 
 #include <cstdint>
@@ -9,13 +8,13 @@
 
 namespace kerf {
 
-// 1 / sqrt(x) = multiplier * 2^(shift - 31), as MultiplyByQuantizedMultiplier takes them: shift is -12 … 0.
+// 1 / sqrt(x) = multiplier * 2^(shift - 31), for MultiplyByQuantizedMultiplier; shift is -12 … 0.
 struct InverseSqrt {
     int32_t multiplier;
     int32_t shift;
 };
 
-// 0 counts as 1. x >= 0. Must equal TFLM: GetInvSqrtQuantizedMultiplierExp in tensorflow/lite/kernels/internal/
+// x >= 0; 0 is treated as 1. Must equal TFLM: GetInvSqrtQuantizedMultiplierExp in tensorflow/lite/kernels/internal/
 // common.cc.
 inline InverseSqrt inverse_sqrt(int32_t x) {
     if (x <= 1) return {std::numeric_limits<int32_t>::max(), 0};
@@ -23,7 +22,7 @@ inline InverseSqrt inverse_sqrt(int32_t x) {
     for (; x >= 1 << 29; ++right_shift) x /= 4;
     const int32_t pairs = (__builtin_clz(static_cast<uint32_t>(x)) - 1) / 2 - 1;
     right_shift -= pairs;
-    const int32_t half = (x << (2 * pairs)) >> 1;  // Q3.28, of which Newton's method takes x and x / 2
+    const int32_t half = (x << (2 * pairs)) >> 1;  // the normalized x in Q3.28
     const int32_t quarter = RoundingDivideByPowerOfTwo(half, 1);
     constexpr int32_t kThreeHalves = (1 << 28) + (1 << 27), kHalfSqrt2 = 1518500250;
     int32_t root = 1 << 28;
@@ -45,7 +44,7 @@ struct RsqrtInt16Params {
     int32_t shift;
 };
 
-// Zero points are 0. An input of 0 becomes the largest output, and so does one below, with which TFLM stops. The output
+// Zero points are 0. An input of 0 gives the largest output, as does a negative one, on which TFLM aborts. The output
 // may share the input's memory. Must equal TFLM: RsqrtEvalQuantized in micro/kernels/elementwise.cc.
 inline void rsqrt_int16(const RsqrtInt16Params& params, const int16_t* input, int16_t* output) {
     for (int32_t i = 0; i < params.count; ++i) {

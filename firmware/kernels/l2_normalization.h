@@ -1,4 +1,4 @@
-// L2_NORMALIZATION along the last dimension: each element by the root of its row's sum of squares.
+// L2_NORMALIZATION along the last dimension: each element divided by the Euclidean norm of its row.
 #pragma once
 
 #include <cmath>
@@ -9,7 +9,7 @@
 
 namespace kerf {
 
-//   rows, depth  input and output are [rows][depth], depth 1 … 33,025 in int8 (a sum of squares has 31 bits)
+//   rows, depth  input and output are [rows][depth], depth 1 … 33,025 for int8 (a sum of squares fits in 31 bits)
 //   zero_point   of the input, -128 … 127
 struct L2NormalizationInt8Params {
     int32_t rows;

@@ -1,5 +1,4 @@
-// LEAKY_RELU: x, or alpha * x of what is negative. The int8 kernel is a table (table.h). The output may share the
-// input's memory.
+// LEAKY_RELU: x, or alpha * x for negative x. For int8 see table.h. The output may share the input's memory.
 #pragma once
 
 #include <cstdint>
@@ -9,7 +8,7 @@
 namespace kerf {
 
 //   identity_multiplier, …_shift  input scale / output scale
-//   alpha_multiplier, …_shift     that times |alpha|
+//   alpha_multiplier, …_shift     input scale * |alpha| / output scale
 //   alpha_sign                    1 or -1
 struct LeakyReluInt16Params {
     int32_t count;

@@ -9,8 +9,8 @@
 
 namespace kerf {
 
-// log(x) in Q5.26 for x >= 1 in Q12.19: x = r * 2^n with r near sqrt(1/2), whose logarithm is a quotient of
-// polynomials. Must equal TFLM: log_x_for_x_greater_than_or_equal_to_1_impl in
+// log(x) in Q5.26 for x >= 1 in Q12.19: x = r * 2^n with r near sqrt(1/2), whose logarithm is approximated by a
+// quotient of polynomials. Must equal TFLM: log_x_for_x_greater_than_or_equal_to_1_impl in
 // tensorflow/lite/kernels/internal/common.h.
 inline int32_t LogOfSum(int32_t x) {
     constexpr int32_t kIntegerBits = 12, kAccumulatorBits = 6;
@@ -18,7 +18,7 @@ inline int32_t LogOfSum(int32_t x) {
     constexpr int32_t kAlphaN = 117049297, kAlphaD = 127690142, kAlphaI = 1057819769, kAlphaF = 638450708;
     constexpr int32_t kQuarter = (1 << 29) >> kAccumulatorBits;
     const auto mul = [](int32_t a, int32_t b) { return SaturatingRoundingDoublingHighMul(a, b); };
-    // An exponent as Q6.25; the sums and differences below do not leave 32 bits.
+    // An exponent in Q6.25; the sums and differences below fit in 32 bits.
     const auto exponent = [](int32_t n) { return SaturatingShiftLeft(n, 31 - kAccumulatorBits); };
 
     const int32_t leading_a = __builtin_clz(static_cast<uint32_t>(x));
@@ -42,10 +42,10 @@ inline int32_t LogOfSum(int32_t x) {
     return SaturatingShiftLeft(mul(power, kLog2) + quotient, 1);
 }
 
-//   rows, depth          input and output are [rows][depth], depth 1 … 4095 (the sum of a row is Q12.19)
+//   rows, depth          input and output are [rows][depth], depth 1 … 4095 (a row's sum is in Q12.19)
 //   multiplier, shift    from a difference between elements to Q5.26, shift 1 … 31
 //   reverse_…            from Q5.26 to a difference, shift <= 0
-//   radius               the largest difference that counts
+//   radius               the largest difference that is not negligible
 //   table_size           entries of `exponentials`, 1 … 256
 struct LogSoftmaxInt8Params {
     int32_t rows;
@@ -58,8 +58,8 @@ struct LogSoftmaxInt8Params {
     int32_t table_size;
 };
 
-// `exponentials[d]` is exp(-d * input scale) in Q12.19 for an element d below its row's maximum; what lies beyond the
-// table is too small to count. The output has scale 1/16 and zero point 127. It may share the input's memory.
+// `exponentials[d]` is exp(-d * input scale) in Q12.19 for an element d below its row's maximum; beyond the table, it
+// is negligible. The output has scale 1/16 and zero point 127. It may share the input's memory.
 // Must equal TFLM: reference_ops::LogSoftmaxQuantized in reference/log_softmax.h.
 inline void log_softmax_int8(const LogSoftmaxInt8Params& params, const int8_t* input, const int32_t* exponentials,
                              int8_t* output) {
@@ -69,13 +69,13 @@ inline void log_softmax_int8(const LogSoftmaxInt8Params& params, const int8_t* i
         for (int32_t i = 1; i < params.depth; ++i) {
             if (input[i] > max) max = input[i];
         }
-        int32_t sum = 0;  // at least 1: the maximum itself counts
+        int32_t sum = 0;  // becomes at least 1: the maximum contributes exp(0)
         for (int32_t i = 0; i < params.depth; ++i) {
             const int32_t below = max - input[i];
             if (below < params.table_size) sum += exponentials[below];
         }
         const int32_t log_of_sum = LogOfSum(sum);
-        // Differences below this one leave Q5.26 with the logarithm subtracted.
+        // Below this difference, subtracting the logarithm would exceed Q5.26.
         const int32_t lowest = MultiplyByQuantizedMultiplier(log_of_sum + std::numeric_limits<int32_t>::min(),
                                                              params.reverse_multiplier, params.reverse_shift);
         const int32_t least = lowest > -params.radius - 1 ? lowest : -params.radius - 1;

@@ -38,7 +38,7 @@ struct LogisticFloat32Params {
     int32_t count;
 };
 
-// The output may share the input's memory. The bounds are those outside of which the formula gains nothing in float32.
+// The output may share the input's memory. Beyond the bounds, the formula adds nothing in float32.
 // Must equal TFLM: reference_ops::Logistic<float> in reference/logistic.h, up to the C library's expf.
 inline void logistic_float32(const LogisticFloat32Params& params, const float* input, float* output) {
     constexpr float kUpper = 16.619047164916992188f;

@@ -1,4 +1,4 @@
-// MEAN over any set of dimensions, and SUM of integers: reduce.h says how dimensions arrive.
+// MEAN over any set of dimensions, and SUM for integers. See reduce.h for how the dimensions are given.
 #pragma once
 
 #include <cstdint>
@@ -9,11 +9,11 @@
 namespace kerf {
 
 //   zero_point_sum     count of reduced elements * input zero point, subtracted from a sum; below 2^30
-//   multiplier, shift  input scale / output scale / count; SUM does not divide by the count
+//   multiplier, shift  input scale / output scale / count; for SUM without / count
 //   output_zero_point  -128 … 127, added
 // Must equal TFLM: QuantizedMeanOrSum<int8_t, int32_t> and <int16_t, int32_t> in reference/reduce.h.
 struct MeanInt8Params {
-    int32_t kept_shape[3];  // these four: reduce.h
+    int32_t kept_shape[3];  // see reduce.h
     int32_t kept_strides[3];
     int32_t reduced_shape[3];
     int32_t reduced_strides[3];

@@ -1,7 +1,7 @@
-// Elements at regular distances, copied to where they are neighbours: SLICE, TRANSPOSE and the other operators that
-// only move elements, for any type.
+// Strided elements copied to a dense output: SLICE, TRANSPOSE and other operators that only move elements, for any
+// type.
 //
-// The output is written from front to back. It may share memory with the input where it never gets ahead of the reads.
+// The output is written in order. It may overlap the input as long as no write gets ahead of the reads.
 #pragma once
 
 #include <cstdint>
@@ -9,8 +9,8 @@
 
 namespace kerf {
 
-// Copies a run of bytes; both may overlap. Unit is 1, 2, 4 or 8 and divides `run`, which is then short, or 0, which
-// leaves it to the C library.
+// Copies `run` bytes; both may overlap. Unit is 1, 2, 4 or 8 and divides `run`, for short runs that are copied inline,
+// or 0 for memmove().
 template <int Unit>
 inline void CopyRun(uint8_t* to, const uint8_t* from, int32_t run) {
     if constexpr (Unit == 0) {
@@ -24,8 +24,10 @@ inline void CopyRun(uint8_t* to, const uint8_t* from, int32_t run) {
     }
 }
 
-// All in bytes: where the first element lies, nested loops, outermost first, and how many neighbouring bytes the
-// innermost copies each time. Steps may be 0 or negative.
+// Everything is in bytes.
+//   first          offset of the first element in the input
+//   counts, steps  nested loops, outermost first; steps may be 0 or negative
+//   run            contiguous bytes that the innermost loop copies each time
 struct MoveParams {
     int32_t first;
     int32_t counts[6];
@@ -55,7 +57,7 @@ inline uint8_t* MoveLoop(const MoveParams& p, const uint8_t* input, int32_t at, 
 
 }  // namespace internal
 
-// Unit is 0, or 1, 2, 4 or 8 if it is `run`.
+// Unit is `run` if that is 1, 2, 4 or 8, else 0.
 template <int Unit>
 inline void move(const MoveParams& params, const void* input, void* output) {
     internal::MoveLoop<Unit, 0>(params, static_cast<const uint8_t*>(input), params.first,

@@ -1,5 +1,5 @@
-// Elements at positions that a table holds for each dimension: RESIZE_NEAREST_NEIGHBOR and MIRROR_PAD, for any type.
-// Input and output do not overlap.
+// Elements at positions that are looked up in a table for each dimension: RESIZE_NEAREST_NEIGHBOR, MIRROR_PAD and
+// BATCH_TO_SPACE_ND, for any type. Input and output do not overlap.
 #pragma once
 
 #include <cstdint>
@@ -8,8 +8,8 @@
 
 namespace kerf {
 
-// Five nested loops, outermost first, around runs of `run` neighbouring bytes. The table holds the counts[0] distances
-// in bytes of the outermost loop, then those of the next one; the sum of all loops' is where in the input a run begins.
+// Five nested loops, outermost first, around runs of `run` contiguous bytes. The table contains counts[0] byte offsets
+// for the outermost loop, then those of the next, and so on; a run begins in the input at the sum of its five offsets.
 struct PickParams {
     int32_t counts[5];
     int32_t run;

@@ -72,7 +72,7 @@ inline uint32_t MaxOfWindow(const int8_t* window, WindowTaps taps, int32_t chann
     return largest;
 }
 
-// So many int8 always have a sum that fits in an int16.
+// The largest number of int8 whose sum always fits in an int16.
 inline constexpr int32_t kNarrowSums = 255;
 
 template <bool kWhole>

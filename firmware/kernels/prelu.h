@@ -1,6 +1,6 @@
-// PRELU: x, or alpha * x of what is negative, where alpha is a tensor that is broadcast.
+// PRELU: x, or alpha * x for negative x, where alpha is a tensor that is broadcast.
 //
-// The output is dense. It may share its memory with the input.
+// The output is dense. It may share the input's memory.
 #pragma once
 
 #include <cstdint>
@@ -10,13 +10,13 @@
 
 namespace kerf {
 
-//   input_offset, alpha_offset    the negative of the zero points, -127 … 128
+//   input_offset, alpha_offset    the negated zero points, -127 … 128
 //   identity_multiplier, …_shift  input scale / output scale
-//   alpha_multiplier, …_shift     that times alpha's scale
+//   alpha_multiplier, …_shift     input scale * alpha scale / output scale
 //   output_offset                 the zero point, -128 … 127
 // Must equal TFLM: reference_ops::BroadcastPrelu4DSlow in reference/prelu.h.
 struct PreluInt8Params {
-    int32_t shape[5];  // these three: broadcast.h, where alpha is the second operand
+    int32_t shape[5];  // see broadcast.h; alpha is the second operand
     int32_t strides1[5];
     int32_t strides2[5];
     int32_t input_offset;
@@ -46,7 +46,7 @@ inline void prelu_int8(const PreluInt8Params& params, const int8_t* input, const
     PreluInteger(params, input, alpha, output);
 }
 
-// Alpha is int8 here, too.
+// alpha is int8.
 inline void prelu_int16(const PreluInt16Params& params, const int16_t* input, const int8_t* alpha, int16_t* output) {
     PreluInteger(params, input, alpha, output);
 }

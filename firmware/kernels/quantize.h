@@ -62,8 +62,8 @@ inline void requantize(const RequantizeParams& params, const Input* input, Outpu
     }
 }
 
-// The product of a scale of 24 bits and a difference of at most 17 is rounded once, exactly as TFLM's, which multiplies
-// in double. Must equal TFLM: Dequantize in reference/dequantize.h.
+// The product of a 24-bit scale and a difference of at most 17 bits is rounded once, exactly like TFLM's, which
+// multiplies in double. Must equal TFLM: Dequantize in reference/dequantize.h.
 template <typename T>
 inline void Dequantize(const QuantizeParams& params, const T* input, float* output) {
     for (int32_t i = 0; i < params.count; ++i) {

@@ -1,8 +1,8 @@
 // Reductions over any set of dimensions.
 //
-// The dimensions arrive as up to three loops over those that are kept (the output, dense) and up to three over those
-// that are reduced, outermost first, with strides into the input in elements. Elements are read in the order in which
-// they lie in memory. The output may start where the input does: no element is overwritten before it is read.
+// The dimensions are given as up to three loops over those that are kept (the output, dense) and up to three over those
+// that are reduced, outermost first, with strides into the input in elements. Elements are read in memory order. The
+// output may start where the input does: no element is overwritten before it is read.
 #pragma once
 
 #include <cstdint>
@@ -10,7 +10,7 @@
 
 namespace kerf {
 
-// The numbers of a kernel that needs no others; other kernels' params begin with these.
+// Params of a kernel that needs no others. Other kernels' params begin with the same fields.
 struct ReduceParams {
     int32_t kept_shape[3];
     int32_t kept_strides[3];
@@ -18,7 +18,7 @@ struct ReduceParams {
     int32_t reduced_strides[3];
 };
 
-// Calls value = combine(value, element) for every element that becomes one of the output, beginning with `initial`, and
+// For each output element: value = combine(value, element) for all its input elements, beginning with `initial`, then
 // output = finish(value).
 template <typename Params, typename T, typename Value, typename Combine, typename Finish>
 inline void Reduce(const Params& params, const T* input, T* output, Value initial, Combine combine, Finish finish) {
@@ -47,14 +47,14 @@ inline void Reduce(const ReduceParams& params, const T* input, T* output, T init
     Reduce(params, input, output, initial, combine, [](T value) { return value; });
 }
 
-// REDUCE_MAX of one quantization. A NaN never counts. Must equal TFLM: EvalMinMaxHelper in
+// REDUCE_MAX; input and output have the same quantization. NaN is ignored. Must equal TFLM: EvalMinMaxHelper in
 // micro/kernels/reduce_common.cc.
 template <typename T>
 inline void reduce_max(const ReduceParams& params, const T* input, T* output) {
     Reduce(params, input, output, std::numeric_limits<T>::lowest(), [](T a, T b) { return b > a ? b : a; });
 }
 
-// REDUCE_MIN, likewise.
+// REDUCE_MIN; as above.
 template <typename T>
 inline void reduce_min(const ReduceParams& params, const T* input, T* output) {
     Reduce(params, input, output, std::numeric_limits<T>::max(), [](T a, T b) { return b < a ? b : a; });
@@ -65,7 +65,7 @@ inline void reduce_all(const ReduceParams& params, const bool* input, bool* outp
     Reduce(params, input, output, true, [](bool a, bool b) { return a && b; });
 }
 
-// SUM of float32; that of integers is a mean that is not divided (mean.h). Must equal TFLM: EvalSumHelper in
+// SUM for float32. For integers see mean.h. Must equal TFLM: EvalSumHelper in
 // micro/kernels/reduce_common.cc.
 inline void sum_float32(const ReduceParams& params, const float* input, float* output) {
     Reduce(params, input, output, 0.0f, [](float a, float b) { return a + b; });

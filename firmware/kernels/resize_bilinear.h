@@ -1,4 +1,4 @@
-// RESIZE_BILINEAR: an image of another size, each pixel a mean of four of the input, weighted by how near they are.
+// RESIZE_BILINEAR: each output pixel is the mean of four input pixels, weighted by their distance.
 #pragma once
 
 #include <algorithm>
@@ -7,8 +7,8 @@
 
 namespace kerf {
 
-//   row_scale, column_scale  pixels of the input per pixel of the output; of integers in 1/1024
-//   half_pixel_centers       pixels are at the middle of themselves, not at their upper left corner
+//   row_scale, column_scale  input pixels per output pixel; for integers in units of 1/1024
+//   half_pixel_centers       a pixel's position is its center, not its upper left corner
 template <typename T>
 struct ResizeBilinearParams {
     int32_t batches, height, width, depth;
@@ -21,7 +21,7 @@ using ResizeBilinearFloat32Params = ResizeBilinearParams<float>;
 
 namespace internal {
 
-// Where an output position is along an axis of the input, and its two neighbours there.
+// The position of an output pixel along an axis of the input, and the two input pixels around it.
 template <typename T>
 struct Between {
     T at;
@@ -41,7 +41,7 @@ inline Between<float> PlaceBetween(int32_t position, float scale, bool half_pixe
 }
 
 // Must equal TFLM, and LiteRT for int16: ResizeBilinear and ResizeBilinearInteger in reference/resize_bilinear.h;
-// mix(row, column, four pixels) is one channel.
+// mix(row, column) returns a function of the four pixels' values of one channel.
 template <typename T, typename Params, typename Mix>
 inline void ResizeBilinear(const Params& p, const T* input, T* output, Mix mix) {
     for (int32_t batch = 0; batch < p.batches; ++batch) {
@@ -62,11 +62,7 @@ inline void ResizeBilinear(const Params& p, const T* input, T* output, Mix mix) 
     }
 }
 
-}  // namespace internal
-
-namespace internal {
-
-// Sum holds 2^22 times an element.
+// Sum can hold 2^22 times an element.
 template <typename Sum, typename T>
 inline void ResizeBilinearInteger(const ResizeBilinearIntegerParams& params, const T* input, T* output) {
     ResizeBilinear(params, input, output, [](Between<int32_t> row, Between<int32_t> column) {

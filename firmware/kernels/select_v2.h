@@ -1,13 +1,13 @@
-// SELECT_V2: elements of one tensor where a condition holds, of another elsewhere, with broadcasting, for any type.
+// SELECT_V2: elements of one tensor where a condition is true, else of another, with broadcasting, for any type.
 //
-// The output is dense. It may share its memory with an operand that has as many elements.
+// The output is dense. It may share the memory of an operand with as many elements.
 #pragma once
 
 #include <cstdint>
 
 namespace kerf {
 
-// As broadcast.h has it for two tensors: five loops, outermost first, and the strides of each operand in elements.
+// As in broadcast.h, for three operands: five loops, outermost first, and the strides of each operand in elements.
 struct SelectParams {
     int32_t shape[5];
     int32_t condition_strides[5];

@@ -1,4 +1,4 @@
-// SPACE_TO_BATCH_ND: an image with a border, taken apart into images of every n-th pixel, for any type.
+// SPACE_TO_BATCH_ND: an image padded, then split into images of every n-th pixel, for any type.
 #pragma once
 
 #include <cstdint>
@@ -6,10 +6,10 @@
 
 namespace kerf {
 
-//   block_height, block_width  n in both directions
-//   top, left                  rows and columns of the border in front of the image
-//   pixel_bytes                all channels of a pixel
-//   fill                       each byte of the border
+//   block_height, block_width  n in each direction
+//   top, left                  padding before the image
+//   pixel_bytes                bytes of all channels of a pixel
+//   fill                       value of each byte of the padding
 struct SpaceToBatchNdParams {
     int32_t batches, height, width;
     int32_t block_height, block_width;
@@ -19,9 +19,9 @@ struct SpaceToBatchNdParams {
     int32_t fill;
 };
 
-// Image b of input [batches][height][width] becomes images (r * block_width + c) * batches + b of the output, with
-// those pixels whose row within their block is r and whose column is c. Input and output do not overlap. Must equal
-// LiteRT: SpaceToBatchND in reference/space_to_batch_nd.h; TFLM's does not set what it fills the border with.
+// Image b of the input becomes the images (r * block_width + c) * batches + b of the output, each with the pixels in
+// row r and column c of all blocks. Input and output do not overlap. Must equal LiteRT: SpaceToBatchND in
+// reference/space_to_batch_nd.h; TFLM's leaves the padding value unset.
 inline void space_to_batch_nd(const SpaceToBatchNdParams& p, const void* input, void* output) {
     const auto* const image = static_cast<const uint8_t*>(input);
     auto* to = static_cast<uint8_t*>(output);

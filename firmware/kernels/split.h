@@ -1,4 +1,4 @@
-// SPLIT, SPLIT_V and UNPACK: the parts of a tensor along one dimension, for any type.
+// SPLIT, SPLIT_V and UNPACK: a tensor split along one dimension, for any type.
 #pragma once
 
 #include <cstdint>
@@ -7,15 +7,15 @@
 
 namespace kerf {
 
-//   rows         product of the dimensions in front of the axis
-//   chunk_bytes  for each output, bytes of one row: its size along the axis times what lies behind it
+//   rows         product of the dimensions before the axis
+//   chunk_bytes  for each output, bytes of one row: the product of its dimensions from the axis on
 template <int Outputs>
 struct SplitParams {
     int32_t rows;
     int32_t chunk_bytes[Outputs];
 };
 
-// Outputs have as many rows as the input and do not overlap with it. Unit: see CopyRun().
+// Outputs have as many rows as the input and do not overlap it. Unit: see CopyRun().
 // Must equal TFLM: SplitImpl in micro/kernels/split.cc and split_v.cc, UnpackImpl in unpack.cc.
 template <int Unit, typename... Outputs>
 inline void split(const SplitParams<sizeof...(Outputs)>& params, const void* input, Outputs*... outputs) {

@@ -1,6 +1,6 @@
 // SQUARED_DIFFERENCE: (a - b)² of two tensors, with broadcasting.
 //
-// The output is dense. It may share its memory with an operand that has as many elements.
+// The output is dense. It may share the memory of an operand with as many elements.
 #pragma once
 
 #include <cstdint>
@@ -10,13 +10,13 @@
 
 namespace kerf {
 
-// Every operand is brought to a common scale, twice that of the larger one, in Q7 (int16: Q0), and subtracted there:
-//   input1_offset, input2_offset  the negative of the zero points, -127 … 128
-//   …_multiplier, …_shift         as MultiplyByQuantizedMultiplier takes them, shift <= 0
+// Both operands are rescaled to a common scale, twice the larger of the two, and subtracted in Q7 (int16: Q0):
+//   input1_offset, input2_offset  the negated zero points, -127 … 128
+//   …_multiplier, …_shift         see MultiplyByQuantizedMultiplier, shift <= 0
 //   output_offset                 the zero point, -128 … 127
 // Must equal TFLM: SquaredDifference in micro/kernels/squared_difference.cc.
 struct SquaredDifferenceInt8Params {
-    int32_t shape[5];  // these three: broadcast.h
+    int32_t shape[5];  // see broadcast.h
     int32_t strides1[5];
     int32_t strides2[5];
     int32_t input1_offset;

@@ -1,6 +1,6 @@
 // SUB: elementwise difference of two tensors, with broadcasting.
 //
-// The output is dense. It may share its memory with an operand that has as many elements.
+// The output is dense. It may share the memory of an operand with as many elements.
 #pragma once
 
 #include <cstdint>
@@ -31,7 +31,7 @@ inline void sub_int32(const BroadcastParams& params, const int32_t* input1, cons
     });
 }
 
-// Must equal TFLM: as for int32.
+// Must equal TFLM: see sub_int32().
 inline void sub_float32(const SubFloat32Params& params, const float* input1, const float* input2, float* output) {
     Broadcast(params, input1, input2, output,
               [&params](float a, float b) { return Clamp(a - b, params.output_min, params.output_max); });

@@ -1,5 +1,5 @@
-// Functions of one int8 element as a table of all 256 results, which kerf computes when it lowers the model: exact,
-// about as small as the code it replaces, and a few instructions per element.
+// Functions of one int8 element, as a table of all 256 results, which kerf computes at compile time: exact, about as
+// small as the code it replaces, and only a few instructions per element.
 #pragma once
 
 #include <cstdint>

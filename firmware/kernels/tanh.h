@@ -1,23 +1,23 @@
-// TANH of int16; the int8 kernel is a table (table.h), the float32 one a function (functions.h).
+// TANH for int16. For int8 see table.h, for float32 functions.h.
 #pragma once
 
 #include <cstdint>
 
 namespace kerf {
 
-//   multiplier, right_shift  input scale * 3 * 2^12, rounded: the input in steps of 1 / (48 * 2^8); multiplier below
-//   2^15
+//   multiplier, right_shift  input scale * 3 * 2^12, rounded; multiplier < 2^15
+// The rescaled input has 48 * 2^8 steps per unit.
 struct TanhInt16Params {
     int32_t count;
     int32_t multiplier;
     int32_t right_shift;
 };
 
-// tanh(x) = 2 / (1 + exp(-2x)) - 1. `sigmoids[i]` is 1 / (1 + exp(-i / 24)) in Q0.16, 256 entries, between which the
-// kernel interpolates. The output has scale 2^-15. It may share the input's memory. Must equal TFLM:
+// tanh(x) = 2 / (1 + exp(-2x)) - 1. `sigmoids[i]` is 1 / (1 + exp(-i / 24)) in Q0.16; the kernel interpolates between
+// its 256 entries. The output has scale 2^-15. It may share the input's memory. Must equal TFLM:
 // reference_integer_ops::Tanh for int16 in reference/integer_ops/tanh.h.
 inline void tanh_int16(const TanhInt16Params& params, const int16_t* input, const uint16_t* sigmoids, int16_t* output) {
-    constexpr int32_t kHalf = 1 << 23;  // in Q0.24, as `sigmoid`
+    constexpr int32_t kHalf = 1 << 23;  // in Q0.24, like `sigmoid`
     const int32_t rounding = params.right_shift > 0 ? int32_t{1} << (params.right_shift - 1) : 0;
     for (int32_t i = 0; i < params.count; ++i) {
         const int32_t scaled = (input[i] * params.multiplier + rounding) >> params.right_shift;

@@ -1,7 +1,7 @@
 // TRANSPOSE_CONV, portable: each element of the input adds a filter, scaled by it, to the output. Must equal TFLM's
 // reference kernels: TransposeConv in tensorflow/lite/kernels/internal/reference/integer_ops/transpose_conv.h and
-// reference/transpose_conv.h. They add to the output while they walk over the input; here each output is computed at
-// once, from the same products in the same order, so that no memory for sums is needed.
+// reference/transpose_conv.h. They iterate over the input and add to the output; here each output is computed in one
+// go, from the same products in the same order, so that no memory for sums is needed.
 //
 //   input        [batches][input_height][input_width][input_depth]
 //   filter       [output_depth][filter_height][filter_width][input_depth]
@@ -19,7 +19,7 @@
 namespace kerf {
 
 // Sizes and strides are at least 1, paddings at least 0, all in elements: input row i adds to the output rows from
-// i * stride_height - padding_top on. input_offset is the negative of the input's zero point (-127 … 128),
+// i * stride_height - padding_top on. input_offset is the input's negated zero point (-127 … 128),
 // output_offset the output's zero point (-128 … 127); weights are symmetric.
 struct TransposeConvInt8Params {
     int32_t batches;
@@ -54,14 +54,14 @@ struct TransposeConvFloat32Params {
 
 namespace internal {
 
-// The input positions along an axis that add to an output position, `at` elements behind where the first one's filter
-// begins: first … last - 1, none if first >= last.
+// The input positions first … last - 1 along an axis that add to an output position; none if first >= last. `at` is the
+// distance in elements from the start of the first input position's filter.
 inline TapRange PositionsReaching(int32_t at, int32_t input_size, int32_t filter_size, int32_t stride) {
     const int32_t first = at < filter_size ? 0 : (at - filter_size + stride) / stride;
     return {first, std::min(at / stride + 1, input_size)};
 }
 
-// product(input, filter) is one term of a sum, finish(sum, channel) the output element a sum becomes.
+// product(input, filter) is one term of a sum, finish(sum, channel) turns a sum into an output element.
 template <typename Sum, typename Params, typename Input, typename Weight, typename Output, typename Product,
           typename Finish>
 inline void TransposeConv(const Params& p, const Input* input, const Weight* filter, Output* output, Product product,

@@ -63,15 +63,15 @@ template <typename Sum, typename Input, typename Weights, typename Product>
     sums[0] = sum0, sums[1] = sum1, sums[2] = sum2, sums[3] = sum3;
 }
 
-// Where a window lies in input and filter: rows of runs of `length` neighbours, with the elements from one run, or row,
-// to the next.
+// A window in input and filter: rows of `count` runs of `length` contiguous elements. Steps are in elements, from one
+// run or row to the next.
 struct Runs {
     int32_t rows, count, length;
     int32_t input_step, input_row_step;
     int32_t filter_step, filter_row_step;
 };
 
-// Calls add(input, filter) for each run, in their order. Weights here and below is a pointer.
+// Calls add(input, filter) for each run, in order. Weights is a pointer, here and below.
 template <typename Input, typename Weights, typename Add>
 inline void ForEachRun(const Input* input, Weights filter, const Runs& runs, Add add) {
     for (int32_t row = runs.rows; row > 0; --row) {
@@ -90,7 +90,7 @@ inline void AddRunsToFour(Sum (&sums)[4], const Input* input, Weights filter, in
     });
 }
 
-// Taps of a window over single channels: in input and filter, elements from one column, or row, to the next.
+// A window over a single channel of input and filter. Steps are in elements, from one column or row to the next.
 struct Window {
     int32_t rows, columns;
     int32_t input_step, input_row_step;
@@ -114,7 +114,7 @@ inline Sum AddWindow(Sum sum, const Input* input, Weights filter, const Window& 
     return sum;
 }
 
-// The same for each of neighbouring channels.
+// The same for four consecutive channels.
 template <typename Sum, typename Input, typename Weights, typename Product>
 inline void AddWindowOfEach(Sum (&sums)[4], const Input* input, Weights filter, const Window& window, Product product) {
     Sum sum0 = sums[0], sum1 = sums[1], sum2 = sums[2], sum3 = sums[3];
@@ -135,11 +135,11 @@ inline void AddWindowOfEach(Sum (&sums)[4], const Input* input, Weights filter, 
     sums[0] = sum0, sums[1] = sum1, sums[2] = sum2, sums[3] = sum3;
 }
 
-// How many channels AddWindowOfEach() takes.
+// The number of channels that AddWindowOfEach() computes at a time.
 template <typename Weights, typename Product>
 inline constexpr int32_t kChannelsTogether = 4;
 
-// finish() for neighbouring channels, of which `channel` is the first; returns where the next output goes.
+// finish() for consecutive channels, beginning with `channel`; returns the end of the output.
 template <int32_t count, typename Sum, typename Output, typename Finish>
 inline Output* FinishEach(const Sum (&sums)[count], int32_t channel, Output* output, const Finish& finish) {
     for (int32_t i = 0; i < count; ++i) *output++ = finish(sums[i], channel + i);
