@@ -258,13 +258,16 @@ def render(ask: Any, out: str, force: bool, json: bool) -> None:
 
 @kerf_task(
     FIRMWARE,
-    format=("", f"what builds your program: {', '.join(n for n in registry.names('packages') if n != 'bench')}"),
+    format=(
+        "",
+        f"the build system of your program: {', '.join(n for n in registry.names('packages') if n != 'bench')}",
+    ),
     out=("", "the folder to write (default: under build/)"),
-    name=("", "what every function and file is named after (default: the model's name)"),
-    force=(False, "overwrite files that have changed since kerf wrote them"),
+    name=("", "the prefix of all functions and files (default: the model's name)"),
+    force=(False, "overwrite files that have been edited since kerf wrote them"),
 )
 def export(ask: Any, format: str, out: str, name: str, force: bool, json: bool) -> None:
-    """Package the model as a library for a program of your own, behind a C header."""
+    """Package the model as a library with a C header, for your own program."""
     from tools import pipeline, report
     from tools.report import describe
 

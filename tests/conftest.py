@@ -22,7 +22,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leaves the long tests out, and puts the slowest files first, so that no core is idle at the end."""
+    """Deselects the long tests, and runs the slowest files first, so that no core is idle at the end."""
     if not config.getoption("--every-case"):
         config.hook.pytest_deselected(items=[item for item in items if is_long(item)])
         items[:] = [item for item in items if not is_long(item)]

@@ -22,7 +22,7 @@ STAGES: dict[str, tuple[str, tuple[str, str]]] = {
     "sources": ("runtimes render cpp_text", ("Sources", "the model as C++ behind firmware/model/model.h")),
     "project": (
         "packages write",
-        ("Project", "the model with the bench around it, or as a library for a program of the user's own"),
+        ("Project", "the model with the bench around it, or as a library for the user's own program"),
     ),
     "firmware": ("build ports", ("Image", "the linked ELF, and how much flash and RAM it takes")),
     "run": (

@@ -1,4 +1,4 @@
-"""The kernels in blocks where they run: cores without an extension compute every layer as TFLM does."""
+"""The blocked kernels on the cores without an extension that use them: every layer equals TFLM's."""
 
 from pathlib import Path
 

@@ -1,7 +1,7 @@
 """The operators' case tables on every core, compiled as firmware is: the kernels a core gets equal the oracle there.
 
-The suite runs every eighth case on each core, of large tables fewer, and on each core others; `inv soak --only cores`
-runs them all.
+The suite runs every eighth case on each core, fewer of large tables, and different ones on each core; `inv soak --only
+cores` runs them all.
 """
 
 from importlib import import_module
@@ -31,8 +31,8 @@ from tools.graph import ops
 
 pytestmark = [pytest.mark.emulator, pytest.mark.sampled, pytest.mark.timeout(3600)]
 
-STRIDE = 8  # the suite runs one case in so many on each core,
-MOST = 40  # and at most so many of a table
+STRIDE = 8  # the suite runs one in STRIDE cases on each core …
+MOST = 40  # … and at most MOST of each table
 
 HOST = Path(__file__).parents[1] / "host"
 # Every operator's own table, found by its file name, and those that several operators share.
@@ -63,7 +63,7 @@ LITERT_TABLES = {
     "unary": test_unary.LITERT_CASES,
 }
 ORACLES = {"tflm": (INTEGER_TABLES, against_tflm.run_tflm), "litert": (LITERT_TABLES, against_tflm.run_litert)}
-# The C library's functions of a device round differently from this machine's.
+# The device's C library rounds differently from this machine's.
 NOT_EXACT = ("softmax", "log_softmax", "logistic", "functions")
 FLOAT_TOLERANCE = 1e-4  # the bench's, of the largest magnitude
 

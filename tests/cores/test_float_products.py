@@ -1,6 +1,6 @@
 """The assembly of kernels/float_products.h, on the core that has it: every float32 layer equals TFLM's, bit for bit.
 
-`test_cases.py` runs a share of the same layers on every core.
+`test_cases.py` runs some of the same layers on every core.
 """
 
 from pathlib import Path
@@ -48,7 +48,8 @@ def test_every_layer_equals_tflm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ids=["conv", "conv, RELU6", "depthwise", "depthwise, RELU6", "dense, RELU"],
 )
 def test_numbers_without_a_usual_sum(case: list[OpSpec], tmp_path: Path) -> None:
-    """Infinities are limited and NaN is not, by the order of the comparisons; what kind of NaN depends on the core."""
+    """Infinities are clamped but NaN is not, due to the order of the comparisons; the kind of NaN depends on the
+    core."""
     on_core.require()
     source = case[0].inputs[0]
     assert source is not None

@@ -1,4 +1,4 @@
-"""Exports are made once per model, target and format, in a build/ of their own."""
+"""Each export is made once per model, target and format, in a separate build folder."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -20,7 +20,7 @@ Export = Callable[..., Path]
 
 @pytest.fixture(scope="module")
 def build_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """In place of this checkout's build/."""
+    """A build folder that replaces this checkout's build/."""
     with pytest.MonkeyPatch.context() as patch:
         folder = tmp_path_factory.mktemp("build")
         cache = places.cache()
@@ -31,7 +31,7 @@ def build_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.fixture(scope="module")
 def export(build_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Export:
-    """export("flatten", "cmake", target="host"): the folder of an export, which no test may change."""
+    """A function: export("flatten", "cmake", target="host") returns an export's folder, which tests must not change."""
     made: dict[tuple[str, ...], Path] = {}
 
     def folder(model: str, format: str, target: str = "host") -> Path:

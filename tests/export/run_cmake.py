@@ -1,4 +1,4 @@
-"""How the tests of exports run CMake."""
+"""Runs CMake for the tests of exports."""
 
 import os
 import shutil
@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
-PATH = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"  # with what this Python's packages bring
+PATH = (
+    f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"  # includes the programs of this Python's packages
+)
 CMAKE = shutil.which("cmake", path=PATH)
 GENERATOR = ["-G", "Ninja"] if shutil.which("ninja", path=PATH) else []
 has_maker = bool(GENERATOR) or shutil.which("make") is not None
@@ -22,7 +24,7 @@ NEEDED = [
 
 
 def cmake(*arguments: str | Path) -> str:
-    """What it prints; fails the test where it fails."""
+    """The output of CMake; fails the test if CMake fails."""
     assert CMAKE is not None
     done = subprocess.run([CMAKE, *arguments], capture_output=True, text=True, env={**os.environ, "PATH": PATH})
     assert done.returncode == 0, done.stdout + done.stderr
@@ -30,7 +32,7 @@ def cmake(*arguments: str | Path) -> str:
 
 
 def configure(source: Path, build: Path, *options: str) -> None:
-    """With warnings as errors, CMake's own too."""
+    """Configures a build in which warnings are errors, including CMake's own."""
     said = cmake("-S", source, "-B", build, *GENERATOR, *options, "-DCMAKE_CXX_FLAGS=-Wall -Wextra -Werror")
     assert "Warning" not in said
 

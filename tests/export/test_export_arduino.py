@@ -1,6 +1,6 @@
-"""The Arduino library by the rules of its specification, and its sketch with a stand-in for a board's core.
+"""The Arduino library against the rules of the specification, and its sketch with a stand-in for a board's core.
 
-https://docs.arduino.cc/arduino-cli/library-specification, and the rules that arduino-lint checks it by.
+The rules are those of https://docs.arduino.cc/arduino-cli/library-specification and of arduino-lint.
 """
 
 import re
@@ -22,7 +22,7 @@ KNOWN = {*REQUIRED, "depends", "dot_a_linkage", "includes", "precompiled", "ldfl
 
 def properties(folder: Path) -> dict[str, str]:
     lines = (folder / "library.properties").read_text().splitlines()
-    assert all(re.fullmatch(r"[a-z_]+=.+", line) for line in lines), "every line is a field with a value"
+    assert all(re.fullmatch(r"[a-z_]+=.+", line) for line in lines), "every line must be a field with a value"
     fields = dict(line.split("=", 1) for line in lines)
     assert len(fields) == len(lines)
     return fields
@@ -44,7 +44,7 @@ def test_fields(export, model: str) -> None:
 
 
 def test_layout(export) -> None:
-    """Sources below src/, each sketch in a folder of its name, nothing that is hidden, linked or reserved."""
+    """Sources in src/, each sketch in a folder of its name, and no hidden, symbolic or reserved files."""
     folder = export("flatten", "arduino", "nano33ble") / "flatten"
     assert folder.name == properties(folder)["name"]
     names = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
@@ -62,7 +62,7 @@ def test_layout(export) -> None:
 
 
 def test_the_zip_holds_the_folder(export, tmp_path: Path) -> None:
-    """One folder, whose files everybody may read."""
+    """A single folder with world-readable files."""
     out = export("flatten", "arduino", "nano33ble")
     with zipfile.ZipFile(out / "flatten.zip") as archive:
         assert archive.testzip() is None
@@ -78,7 +78,7 @@ def test_the_zip_holds_the_folder(export, tmp_path: Path) -> None:
 @pytest.mark.parametrize("model", ["flatten", "stream"])
 @pytest.mark.parametrize("standard", ["gnu++14", "gnu++17"])
 def test_the_sketch_passes(export, tmp_path: Path, model: str, standard: str) -> None:
-    """As the Arduino build does: all of src/, and the sketch as C++ after Arduino.h. Mbed's core builds as C++14."""
+    """Builds like Arduino: all of src/, and the sketch as C++ after Arduino.h. Mbed's core builds as C++14."""
     folder = export(model, "arduino", "nano33ble") / model
     # The stand-in is C++17; what is tested are the library and its header.
     flags = [f"-I{folder / 'src'}", f"-I{HERE / 'vendor'}", "-Os", "-w" if standard == "gnu++14" else "-Wall"]

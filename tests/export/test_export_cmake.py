@@ -1,4 +1,4 @@
-"""The CMake project: its test, its installation, two models in one program, a cross compiler."""
+"""The CMake project: its test, installation, two models in one program, and a cross compiler."""
 
 import shutil
 import subprocess
@@ -31,7 +31,7 @@ int main(void) {
 
 @pytest.mark.parametrize("target", ["host", "stm32f4"])
 def test_its_own_test_passes(export, tmp_path: Path, target: str) -> None:
-    """Kernels for the DSP extension compute the same without it."""
+    """Kernels for the DSP extension give the same results without it."""
     configure(export("flatten", "cmake", target), tmp_path)
     cmake("--build", tmp_path)
     assert "PASS: flatten, 10 samples" in ctest(tmp_path)
@@ -39,7 +39,7 @@ def test_its_own_test_passes(export, tmp_path: Path, target: str) -> None:
 
 @pytest.mark.parametrize("way", ["add_subdirectory", "find_package"])
 def test_two_models_in_one_program(export, tmp_path: Path, way: str) -> None:
-    """A program in C, with both ways to take a library."""
+    """A C program that uses a library in either way."""
     lines = ["cmake_minimum_required(VERSION 3.16)", "project(app C CXX)", "add_executable(app main.c)"]
     for model in ("flatten", "stream"):
         folder = export(model, "cmake")

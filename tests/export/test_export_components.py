@@ -9,7 +9,7 @@ from run_cmake import NEEDED, cmake, configure
 
 pytestmark = NEEDED
 VENDOR = Path(__file__).parent / "vendor"
-# SDK → its functions, of which the files of an export make an executable `check`.
+# SDK → its CMake functions, with which an export's files build an executable `check`.
 STAND_INS = {
     "espidf": """
 function(idf_component_register)
@@ -74,7 +74,7 @@ def test_the_check_passes(export, tmp_path: Path, sdk: str, model: str) -> None:
 
 
 def test_the_manifest_of_the_component(export) -> None:
-    """What ESP-IDF's component manager wants: a semantic version, text in quotes, a range of ESP-IDF's versions."""
+    """ESP-IDF's component manager requires a semantic version, quoted text and a range of ESP-IDF versions."""
     lines = (export("flatten", "espidf") / "idf_component.yml").read_text().splitlines()
     assert re.fullmatch(r'version: "\d+\.\d+\.\d+(\+[0-9a-f]{8})?"', lines[0])
     assert re.fullmatch(r'description: "[^"\\]+"', lines[1])
@@ -82,7 +82,7 @@ def test_the_manifest_of_the_component(export) -> None:
 
 
 def test_the_manifest_of_the_module(export) -> None:
-    """The folders that it names hold what Zephyr looks for there."""
+    """The folders that it names contain what Zephyr looks for."""
     folder = export("flatten", "zephyr")
     lines = (folder / "zephyr" / "module.yml").read_text().splitlines()
     assert lines == ["name: flatten", "build:", "  cmake: zephyr", "  kconfig: zephyr/Kconfig"]

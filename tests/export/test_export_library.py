@@ -1,4 +1,4 @@
-"""The C library of every format: its names, its helpers, its check."""
+"""The C library that all formats share: its names, helpers and check."""
 
 import json
 import re
@@ -33,7 +33,7 @@ def needs_compiler(test):
 
 
 def run_in_c(folder: Path, name: str, body: str, out: Path) -> list[str]:
-    """Compiles a C program with this main() against an export for CMake, with sanitizers; the lines that it prints."""
+    """The output lines of a C program with this main(), compiled with sanitizers against a CMake export."""
     (out / "main.c").write_text(
         f'#include <math.h>\n#include <stdio.h>\n#include "{name}.h"\n#include "{name}_check.h"\n{body}\n'
     )
@@ -62,7 +62,7 @@ int main(void) {
 @needs_compiler
 @pytest.mark.parametrize("model", ["flatten", "stream"])
 def test_the_check_passes_as_often_as_it_runs(export, model: str, tmp_path: Path) -> None:
-    """A clock that advances 50 us a reading; a model with state begins anew."""
+    """The clock advances by 50 us per reading; a model with state is reset each time."""
     lines = run_in_c(export(model, "cmake"), model, CHECK % (model, model), tmp_path)
     assert lines == [f"PASS: {model}, 10 samples, 50 us each", "0"] * 2
 
@@ -84,7 +84,7 @@ def test_the_check_names_the_first_difference(export, model: str, tmp_path: Path
 
 @needs_compiler
 def test_real_numbers_become_what_the_host_makes_of_them(export, tmp_path: Path) -> None:
-    """Halves, what is too large or too small, and what is no number at all."""
+    """Ties, numbers out of range, and NaN."""
     port = read(FLATTEN.read_bytes(), "flatten").inputs[0]
     steps = np.concatenate([np.arange(-3, 260) / 2, [-1e30, 1e30, 127.49, 255.49, 255.5]]).astype(np.float32)
     real = (steps * np.float32(port.scale)).astype(np.float32)
@@ -139,7 +139,7 @@ int main(void) {
 
 @needs_compiler
 def test_floats_and_several_inputs(build_folder: Path, tmp_path: Path) -> None:
-    """Floats may be a little off, and no more."""
+    """Floats may differ up to the limit, but not more."""
     left, right, total = (TensorSpec((1, 6), "float32", name=name) for name in ("left", "right", "total"))
     model, folder = tmp_path / "total.tflite", tmp_path / "export"
     model.write_bytes(single_op("ADD", [left, right], [total], "AddOptions"))
@@ -160,7 +160,7 @@ def test_floats_and_several_inputs(build_folder: Path, tmp_path: Path) -> None:
 
 
 def symbols(elf: Path) -> dict[str, str]:
-    """Global symbols of an object file, and the section that each is in."""
+    """Global symbol of an object file → its section."""
     with elf.open("rb") as stream:
         file = ELFFile(stream)
         return {
@@ -198,14 +198,14 @@ def test_arena_and_weights_lie_where_the_macros_say(export, tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("name", ["2fast", "a-b", "_a", "a__b", "a_", "while", "ünder", "a b", "x" * 61])
-def test_a_name_that_is_none_is_refused(name: str) -> None:
-    with pytest.raises(UsageError, match="cannot begin the names of C functions"):
+def test_an_invalid_name_is_refused(name: str) -> None:
+    with pytest.raises(UsageError, match="cannot be the prefix of C functions"):
         packages.check_name(name)
 
 
 @pytest.mark.parametrize("name", ["math", "Arduino", "string"])
 def test_a_name_that_hides_a_header_is_refused(name: str) -> None:
-    with pytest.raises(UsageError, match=f"would hide the system's header {name}.h"):
+    with pytest.raises(UsageError, match=f"would hide the system header {name}.h"):
         packages.check_name(name)
 
 
@@ -244,10 +244,10 @@ def ask(**more: str) -> Request:
 
 
 def test_the_readme_has_the_figures_of_the_same_sources(build_folder: Path, tmp_path: Path) -> None:
-    """Of a board rather than an emulator, and not of another build."""
+    """It prefers a board to an emulator, and ignores other builds."""
     out = tmp_path / "out"
     made = pipeline.export(ask(), Progress(), "cmake", out)
-    assert "`inv run` with the same options makes one" in (out / "README.md").read_text()
+    assert "Run `inv run` with the same options" in (out / "README.md").read_text()
     assert json.loads((out / "manifest.json").read_text())["record"] is None
     build = pipeline.render_to_disk(ask(), Progress(), tmp_path / "bench").project.build
     emulated = Measurement(
@@ -299,7 +299,7 @@ def test_what_cannot_be_exported_is_refused(build_folder: Path, tmp_path: Path) 
         pipeline.export(ask(), Progress(), "bench", tmp_path / "out")
     with pytest.raises(UsageError, match="give one of arduino, cmake, "):
         pipeline.export(ask(), Progress(), "", tmp_path / "out")
-    with pytest.raises(UsageError, match="runtime tflm is not exported yet"):
+    with pytest.raises(UsageError, match="runtime tflm cannot be exported yet"):
         pipeline.export(ask(runtime="tflm"), Progress(), "cmake", tmp_path / "out")
     assert not (tmp_path / "out").exists()
 

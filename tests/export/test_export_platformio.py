@@ -17,7 +17,7 @@ PROGRAM = Path(__file__).with_name("user_program.cpp")
 
 
 def users_project(folder: Path, exports: dict[str, Path]) -> Path:
-    """The ELF of a program with these libraries."""
+    """The ELF of a program that uses these libraries."""
     target = targets.find("stm32f4")
     made = project(target)
     models = [f"#include <{name}.h>\n#include <{name}_check.h>\n" for name in exports]

@@ -1,4 +1,4 @@
-"""What is exported: the file list, and every text but the model itself."""
+"""Exports: the file list, and every text except the model itself."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -32,7 +32,7 @@ CXX_FLAGS = [
 ]
 RANDOM_SAMPLES = 3
 CASES_PER_MODEL = 100
-PORTS = 240  # inputs or outputs of a model, of at most 255
+PORTS = 240  # the largest number of inputs or outputs of a model; the limit is 255
 
 
 # (.tflite, one array of samples per input, number of outputs) → for each output an array of all samples
@@ -54,7 +54,7 @@ class Result:
 
 
 def collected(request: pytest.FixtureRequest, cases: Mapping[str, Sequence[OpSpec]]) -> dict[str, Sequence[OpSpec]]:
-    """The cases that tests of the fixture's module were collected for, by their parameter ``name``."""
+    """The cases that pytest has collected in the fixture's module, selected by the parameter ``name``."""
     names = {
         item.callspec.params["name"]
         for item in request.session.items
@@ -85,7 +85,7 @@ def run_cases(
 
 
 def _together(cases: Mapping[str, Sequence[OpSpec]]) -> list[dict[str, Sequence[OpSpec]]]:
-    """The cases in groups that fit into a model."""
+    """The cases in groups, each of which fits into one model."""
     groups: list[dict[str, Sequence[OpSpec]]] = []
     ports = room = 0
     for name, case in cases.items():
@@ -112,7 +112,7 @@ def _run_together(
         outputs[name] = [t for op in case for t in op.outputs if id(t) not in used]
     flat = [t for tensors in outputs.values() for t in tensors]
     ops = [op for case in cases.values() for op in case]
-    if not inputs:  # a model needs one
+    if not inputs:  # a model needs an input
         inputs = [TensorSpec((1,), "float32")]
         ops.append(OpSpec("RELU", inputs, [TensorSpec((1,), "float32")]))
     data = build(ops, inputs, flat)

@@ -1,4 +1,4 @@
-"""Generated cases of the operators that only move elements: random shapes, the same for every type."""
+"""Generates cases for operators that only move elements: random shapes, the same for every type."""
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -9,12 +9,12 @@ from single_op import OpSpec, TensorSpec
 
 SHAPES = 30  # for each operator and type
 Generator = np.random.Generator
-# A random case of a type; None where the random numbers make none.
+# Makes a random case of a type; None if the random numbers do not give a valid one.
 Make = Callable[[Generator, str], list[OpSpec] | None]
 
 
 def tensor(shape: Sequence[int], dtype: str, rng: Generator | None = None) -> TensorSpec:
-    """A tensor of one quantization; bool ones, which interpreters cannot be fed, are constants if ``rng`` is given."""
+    """A per-tensor quantized tensor. With ``rng``, bool ones are constants, as interpreters take no bool inputs."""
     data = rng.integers(0, 2, tuple(shape)).astype(bool) if rng is not None and dtype == "bool" else None
     scale, zero_point = {"int8": (0.2, 5), "uint8": (0.2, 133), "int16": (0.2, 0)}.get(dtype, (None, 0))
     return TensorSpec(tuple(int(n) for n in shape), dtype, scale, zero_point, data=data)
@@ -26,12 +26,12 @@ def constant(values: Any, dtype: str = "int32") -> TensorSpec:
 
 
 def sizes(rng: Generator, low: int, high: int, largest: int = 5) -> list[int]:
-    """The sizes of ``low`` to ``high`` dimensions."""
+    """Random sizes of ``low`` to ``high`` dimensions."""
     return [int(n) for n in rng.integers(1, largest + 1, rng.integers(low, high + 1))]
 
 
 def generated(makers: Mapping[str, tuple[Make, Iterable[str]]], count: int = SHAPES) -> dict[str, list[OpSpec]]:
-    """``count`` cases of each type by name: operator → how to make one, and its types."""
+    """Name → case, ``count`` of each type. ``makers``: operator → the function that makes a case, and its types."""
     cases: dict[str, list[OpSpec]] = {}
     for kind, (make, dtypes) in makers.items():
         for dtype in dtypes:

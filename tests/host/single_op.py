@@ -21,8 +21,8 @@ import tflite
 @dataclass(frozen=True, eq=False)
 class TensorSpec:
     """One tensor. ``scale`` is a number (per tensor), a sequence (per channel along ``axis``) or None (not quantized);
-    ``zero_point`` likewise a number for all scales or one per scale. An input is fed numbers of 0 … ``below`` - 1 where
-    that is given."""
+    ``zero_point`` likewise a number for all scales or one per scale. An input is fed 0 … ``below`` - 1 if
+    ``below`` is given."""
 
     shape: Sequence[int]
     dtype: str = "int8"

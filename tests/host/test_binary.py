@@ -1,4 +1,4 @@
-"""Operators on two tensors that are broadcast against each other: kerf's kernels equal TFLM's, case by case."""
+"""Operators that broadcast two tensors against each other: kerf's kernels equal TFLM's, case by case."""
 
 from collections.abc import Iterator, Sequence
 
@@ -44,7 +44,7 @@ KINDS = {
     "FLOOR_MOD": ("float32",),
 }
 COMPARISONS = ("EQUAL", "NOT_EQUAL", "LESS", "LESS_EQUAL", "GREATER", "GREATER_EQUAL")
-QUOTIENTS = ("DIV", "FLOOR_DIV", "FLOOR_MOD")  # whose second operand here is a constant without zeros
+QUOTIENTS = ("DIV", "FLOOR_DIV", "FLOOR_MOD")  # here with a second operand that is a constant without zeros
 
 
 def binary(
@@ -58,13 +58,13 @@ def binary(
 ) -> list[OpSpec]:
     if kind in ONE_QUANTIZATION:
         scales, zero_points = (scales[0],) * 3, (zero_points[0],) * 3
-    if kind == "SQUARED_DIFFERENCE":  # its output has the square of the inputs' unit
+    if kind == "SQUARED_DIFFERENCE":  # its output is in the square of the inputs' unit
         scales = (
             scales[0],
             scales[1],
             max(scales[:2]) ** 2 * (100 if dtype == "int8" else 9000) * max(scales[2], 2e-3),
         )
-    if (kind, dtype) == ("DIV", "int8"):  # TFLM shifts by more than 31 bits where its output has smaller steps
+    if (kind, dtype) == ("DIV", "int8"):  # with a smaller output scale, TFLM shifts by more than 31 bits
         scales = (scales[0], scales[1], scales[0] / scales[1] / 100)
     second = "int8" if (kind, dtype) == ("PRELU", "int16") else dtype
     dtypes = [dtype, second, "bool" if kind in COMPARISONS else dtype]
@@ -99,13 +99,13 @@ def _values(tensor: TensorSpec) -> np.ndarray:
 
 
 def generated(kind: str, dtype: str) -> Iterator[tuple[str, list[OpSpec]]]:
-    """Every shape, the quantization of integers, constants, and what is fused."""
+    """Cases for shapes, integer quantization, constants and fused activations."""
     name = f"{kind} {dtype}"
     if kind == "PRELU":
         shapes = {what: pair for what, pair in SHAPES.items() if np.broadcast_shapes(*pair) == tuple(pair[0])}
         shapes |= {"per channel of images": ((2, 3, 4, 5), (1, 1, 5)), "per row": ((2, 3, 4), (3, 1))}
         shapes |= {f"{n} channels": ((2, 3, n), (n,)) for n in range(2, 12)}
-        if dtype == "float32":  # of more dimensions TFLM aborts
+        if dtype == "float32":  # TFLM aborts on more dimensions
             shapes = {what: pair for what, pair in shapes.items() if len(pair[0]) <= 4}
     else:
         shapes = dict(SHAPES)

@@ -1,4 +1,4 @@
-"""The kernels for the DSP extension, and those in blocks, against the portable ones, over generated layers.
+"""The kernels for the DSP extension and the blocked ones against the portable ones, over generated layers.
 
 On the host they run as the same algorithm in C++, with sanitizers; the arrays have exactly the sizes that the headers
 ask for. The packed constants come from tools/graph/ops/_packed_*.py, as in a compiled model.

@@ -1,6 +1,6 @@
-"""The operators' case tables with the kernels for a core's extensions, or in blocks for a core without any.
+"""The operators' case tables with the kernels for a core's extensions, or the blocked ones for a core without any.
 
-They run with sanitizers, and every output is TFLM's.
+They run with sanitizers, and every output equals TFLM's.
 
 The DSP kernels have twins in plain C++, Helium's intrinsics are those of tests/host/mve. What a table cannot show on
 this machine, the kernels' assembly, tests/cores runs in an emulator.

@@ -1,4 +1,4 @@
-"""Operators at computed positions: kerf's kernels equal TFLM's, or LiteRT's for types that TFLM lacks."""
+"""Operators with computed positions: kerf's kernels equal TFLM's, or LiteRT's for types that TFLM lacks."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.compiler, pytest.mark.sampled(one_in=5)]
 
 
 def positions(rng: Generator, shape: Sequence[int], below: int, dtype: str = "int32") -> TensorSpec:
-    """Positions of 0 … below - 1, constant or fed."""
+    """Positions 0 … below - 1, as a constant or an input."""
     constant = rng.integers(0, below, tuple(shape), dtype) if rng.integers(2) else None
     return TensorSpec(shape, dtype, data=constant, below=below)
 
@@ -63,7 +63,7 @@ def widening_lookup(rng: Generator, dtype: str) -> list[OpSpec]:
 
 
 def dynamic_update_slice(rng: Generator, dtype: str, width: str = "int32") -> list[OpSpec]:
-    """Positions of any size: what lies outside is clamped."""
+    """Any positions: those outside are clamped."""
     shape = sizes(rng, 1, 5)
     update = [int(rng.integers(1, n + 1)) for n in shape]
     where = TensorSpec((len(shape),), width, below=int(rng.choice([2, 4])) if rng.integers(4) else None)
@@ -76,7 +76,7 @@ def update_at_int64(rng: Generator, dtype: str) -> list[OpSpec]:
 
 
 def broadcast_args(rng: Generator, dtype: str) -> list[OpSpec]:
-    """Numbers of 0 and 1 alone, which always go together."""
+    """Dimensions of 0 and 1 only, which always broadcast."""
     first, second = (int(n) for n in rng.integers(1, 9, 2))
     inputs = [TensorSpec((count,), dtype, below=2) for count in (first, second)]
     return [OpSpec("BROADCAST_ARGS", inputs, [TensorSpec((max(first, second),), dtype)])]
@@ -115,7 +115,7 @@ def test_equals_the_oracle(results: dict[str, Result], name: str) -> None:
 
 
 def test_positions_outside_are_the_nearest_inside(tmp_path: Path) -> None:
-    """Interpreters fail there; a device must not read what is not the tensor's."""
+    """Interpreters fail on them; a device must not read outside the tensor."""
     source, where = TensorSpec((4, 3), "int8", 0.1), TensorSpec((5,), "int32")
     pairs, output = TensorSpec((3, 2), "int32"), TensorSpec((3,), "int8", 0.1)
     rows = TensorSpec((5, 3), "int8", 0.1)

@@ -1,4 +1,4 @@
-"""Operators that only move elements: kerf's kernels equal TFLM's, or LiteRT's for types that TFLM does not have."""
+"""Operators that only move elements: kerf's kernels equal TFLM's, or LiteRT's for types that TFLM lacks."""
 
 import numpy as np
 import pytest
@@ -20,7 +20,7 @@ def squeeze(rng: Generator, dtype: str) -> list[OpSpec] | None:
     shape = [int(n) for n in rng.choice([1, 1, 2, 3, 5], rng.integers(1, 6))]
     ones = [i for i, size in enumerate(shape) if size == 1]
     chosen = [i for i in ones if rng.integers(2)]
-    gone = chosen or ones  # without a list, all of them
+    gone = chosen or ones  # without a list, all dimensions of size 1
     output = [size for i, size in enumerate(shape) if i not in gone]
     if not output or not ones:
         return None
@@ -50,7 +50,7 @@ def transpose(rng: Generator, dtype: str) -> list[OpSpec]:
 
 
 def parts(rng: Generator) -> tuple[int, list[int], list[int]]:
-    """A dimension, maybe counted from the end, and the shape in front of and behind it."""
+    """A dimension, possibly counted from the end, and the shapes before and after it."""
     shape = sizes(rng, 0, 3)
     axis = int(rng.integers(0, len(shape) + 1))
     return axis - int(rng.integers(2)) * (len(shape) + 1), shape[:axis], shape[axis:]
@@ -84,7 +84,7 @@ def unpack(rng: Generator, dtype: str) -> list[OpSpec]:
 def pack(rng: Generator, dtype: str) -> list[OpSpec] | None:
     axis, before, after = parts(rng)
     if not before and not after:
-        return None  # a model's input has a shape
+        return None  # a model's input must have a shape
     count = int(rng.integers(1, 13))
     sources = [tensor([*before, *after], dtype, rng) for _ in range(count)]
     output = tensor([*before, count, *after], dtype)

@@ -17,7 +17,7 @@ SCALES = ((0.1, 0.1), (0.1, 0.7), (0.003, 2.0), (0.1, 0.02), (1e-9, 5.0))
 ALIKE = {"REDUCE_MAX": ("int8", "float32"), "REDUCE_MIN": ("int8", "float32"), "REDUCE_ALL": ("bool",)}
 SHAPES = ((1,), (7,), (5, 1), (1, 5), (4, 9), (2, 3, 4), (3, 2, 2, 5), (2, 1, 3, 2, 2), (1, 300))
 
-IMAGES = tuple(shape for shape in SHAPES if len(shape) <= 4)  # TFLM normalizes no more dimensions
+IMAGES = tuple(shape for shape in SHAPES if len(shape) <= 4)  # the most that TFLM normalizes
 
 
 def ints(values: Sequence[int]) -> TensorSpec:

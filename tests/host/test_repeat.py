@@ -14,7 +14,7 @@ pytestmark = [pytest.mark.compiler, pytest.mark.sampled(one_in=12)]
 def reverse(rng: Generator, dtype: str) -> list[OpSpec]:
     shape = sizes(rng, 1, 5)
     first = int(rng.integers(0, len(shape)))
-    axes = range(first, int(rng.integers(first, len(shape))) + 1)  # TFLM takes neighbours alone
+    axes = range(first, int(rng.integers(first, len(shape))) + 1)  # TFLM only takes adjacent dimensions
     written = [axis - int(rng.integers(2)) * len(shape) for axis in axes]
     return [OpSpec("REVERSE_V2", [tensor(shape, dtype, rng), constant(written)], [tensor(shape, dtype)])]
 
@@ -31,7 +31,7 @@ def fill(rng: Generator, dtype: str) -> list[OpSpec]:
     shape = sizes(rng, 1, 5)
     one, value = tensor((1,), dtype, rng), tensor((), dtype)
     wanted = constant(shape, str(rng.choice(["int32", "int64"])))
-    squeeze = OpSpec("SQUEEZE", [one], [value], "SqueezeOptions")  # an input has a shape, but the value must not
+    squeeze = OpSpec("SQUEEZE", [one], [value], "SqueezeOptions")  # an input must have a shape, but the value must not
     return [squeeze, OpSpec("FILL", [wanted, value], [tensor(shape, dtype)])]
 
 
@@ -49,7 +49,7 @@ def zeros_like(rng: Generator, dtype: str) -> list[OpSpec]:
 
 
 def blocks(rng: Generator) -> tuple[int, int, int, int, int]:
-    """Size of a block, batches, rows and columns of blocks, channels."""
+    """Block size, batches, rows and columns of blocks, channels."""
     block, *others = (int(n) for n in rng.integers(1, 4, 5))
     return block, *others  # type: ignore[return-value]
 
@@ -69,7 +69,7 @@ def depth_to_space(rng: Generator, dtype: str) -> list[OpSpec]:
 
 
 def edges(rng: Generator, dimensions: int) -> tuple[list[int], list[list[int]], int]:
-    """Blocks and edges of 1 or 2 dimensions, and the pixels of a block."""
+    """Block sizes and edges of one or two dimensions, and the number of pixels of a block."""
     block = [int(n) for n in rng.integers(1, 4, dimensions)]
     edge = [[int(n) for n in rng.integers(0, 3, 2)] for _ in block]
     return block, edge, int(np.prod(block))

@@ -29,7 +29,7 @@ def transpose_conv(
     fill: int | None = None,
     longer: int = 0,
 ) -> list[OpSpec]:
-    """``longer`` rows and columns of output than the usual size, less than the stride."""
+    """``longer``: rows and columns by which the output exceeds the usual size, less than the stride."""
     rng = np.random.default_rng(seed)
     usual = [
         n * step if padding == "SAME" else (n - 1) * step + window

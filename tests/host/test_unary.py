@@ -1,5 +1,5 @@
-"""Functions of one element: tables of int8, kernels of int16 and float32. They equal TFLM's, and LiteRT's where TFLM
-writes one quantization whatever the output has."""
+"""Functions of one element: int8 tables, and int16 and float32 kernels. They equal TFLM's, or LiteRT's where TFLM
+ignores the output's quantization."""
 
 from collections.abc import Iterator
 from itertools import cycle
@@ -41,8 +41,8 @@ SPECIAL = np.array(
 )
 WIDE = np.linspace(-20, 20, 1001, dtype=np.float32)
 
-# Of each operator that int8 has: the schema's options, if any, and whether the output's quantization is the kernel's.
 LEAKY = "LeakyReluOptions"
+# Name → an operator with an int8 kernel, the schema class of its options (None without any), and their values.
 INT8: dict[str, tuple[str, str | None, dict[str, Any]]] = {
     "ABS": ("ABS", None, {}),
     "ELU": ("ELU", None, {}),
@@ -53,7 +53,7 @@ FLOAT32: dict[str, tuple[str, str | None, dict[str, Any]]] = {
     **{name: kind for name, kind in INT8.items() if kind[0] != "ELU"},
     **{kind: (kind, None, {}) for kind in ("CEIL", "FLOOR", "NEG", "ROUND", "RSQRT", "SQRT", "SQUARE")},
 }
-C_LIBRARY = ("COS", "ELU", "EXP", "LOG", "SIN", "TANH")  # float32 functions that are the C library's
+C_LIBRARY = ("COS", "ELU", "EXP", "LOG", "SIN", "TANH")  # whose float32 kernels call the C library
 SCALES = ((0.05, 0.05), (0.1, 0.03), (0.02, 0.11), (0.0235, 0.0234), (1.3, 0.9), (0.004, 0.002), (3.7, 0.8))
 ZERO_POINTS = ((-128, -128), (0, 0), (127, -128), (-128, 127), (3, -5))
 SIGMOID_SCALES = (2.0**-28, 1e-6, 0.003, 0.03, 0.0625, 0.1, 0.37, 1.0, 14.9, 50.0)
@@ -78,7 +78,7 @@ def floats(kind: str, table: str | None, options: dict[str, Any], values: np.nda
 
 
 def roots(scales: tuple[float, float], zero_points: tuple[int, int]) -> list[OpSpec]:
-    """RSQRT of every int8 that is not negative, which TFLM refuses."""
+    """RSQRT of every nonnegative int8; TFLM aborts on negative ones."""
     values = np.arange(zero_points[0], 128, dtype=np.int16).astype(np.int8)
     x = TensorSpec(values.shape, "int8", scales[0], zero_points[0], data=values)
     return [OpSpec("RSQRT", [x], [activation(values.shape, "int8", scales[1], zero_points[1])])]
@@ -96,7 +96,7 @@ def leaky_int16(shape: tuple[int, ...], scales: tuple[float, float], alpha: floa
 
 
 def plain(kind: str, shape: tuple[int, ...], source: str, output: str) -> list[OpSpec]:
-    """Without any quantization."""
+    """A case without quantization."""
     return [OpSpec(kind, [TensorSpec(shape, source)], [TensorSpec(shape, output)])]
 
 
@@ -106,7 +106,7 @@ def cast_floats(values: np.ndarray, output: str) -> list[OpSpec]:
 
 
 def many(count: int) -> Iterator[tuple[int, ...]]:
-    """That many shapes."""
+    """``count`` shapes."""
     return (shape for _, shape in zip(range(count), cycle(SHAPES), strict=False))
 
 

@@ -1,5 +1,5 @@
-"""Writes stream.tflite: a convolution over the last eight frames, int8. It keeps seven of them in a resource variable,
-which is not zero at the beginning. Run it by hand.
+"""Writes stream.tflite: an int8 convolution over the last eight frames. It keeps seven of them in a resource variable,
+whose initial value is not zero. Run it manually.
 
     python tests/unit/stream_tflite.py
 """
@@ -13,7 +13,7 @@ WINDOW, BANDS = 8, 4
 
 
 class Stream(tf.Module):
-    """A frame in, six numbers out."""
+    """Takes a frame, returns six numbers."""
 
     def __init__(self) -> None:
         super().__init__()

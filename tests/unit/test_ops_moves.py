@@ -1,4 +1,4 @@
-"""Operators that move elements: what their checks refuse, what is known before the model runs, what costs nothing."""
+"""Operators that move elements: what their checks refuse, what is evaluated at compile time, what costs nothing."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -146,7 +146,7 @@ def test_known_before_the_model_runs(
 
 
 def test_new_dimensions_cost_nothing() -> None:
-    """EXPAND_DIMS and SQUEEZE around a RELU: one step, and the memory of its input and output."""
+    """EXPAND_DIMS and SQUEEZE around a RELU: one step, with the memory of the RELU alone."""
     shapes = ((2, 3), (2, 1, 3), (2, 1, 3), (2, 3))
     tensors = tuple(Tensor(i, f"t{i}", shape, A.dtype, A.quantization) for i, shape in enumerate(shapes))
     axis = Tensor(4, "axis", (1,), ints(1).dtype, data=np.array([1], np.int32))

@@ -21,7 +21,7 @@ LACKING = ("HARD_SWISH", "FLOOR", "ABS", "SQUARED_DIFFERENCE")
 
 @pytest.fixture(autouse=True)
 def without_some_kernels(monkeypatch: pytest.MonkeyPatch) -> None:
-    """aot as it would be without some operators, of which tflm has a kernel."""
+    """aot without the kernels of some operators that tflm has."""
     known = [kind for kind in ops.known() if kind not in LACKING]
     monkeypatch.setattr(ops, "known", lambda: tuple(known))
 

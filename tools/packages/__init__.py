@@ -1,7 +1,7 @@
-"""One module per package format, found by file name: a model's sources in the form that a build system expects.
+"""One module per package, found by file name: a model's sources in the form that a build system expects.
 
-`bench` is the PlatformIO project that is measured: the model with the bench around it. The others are formats: the same
-model as a library for the user's own program, behind a C header.
+`bench` is the PlatformIO project that gets measured: the model and kerf's bench. The others are export formats: the
+same model as a library with a C header, for the user's own program.
 """
 
 import json
@@ -32,21 +32,21 @@ __all__ = [
 
 
 class Package(Protocol):
-    """The interface of a module in this folder that makes a project to be measured."""
+    """The interface of `bench`, which makes a project to be measured."""
 
     SUMMARY: str
 
     def project(self, model: Model) -> Project:
-        """All files, including the manifest. The same arguments and the same kerf give the same bytes."""
+        """All files, including the manifest. The same arguments and version of kerf give the same bytes."""
 
 
 class Format(Protocol):
-    """The interface of a module in this folder that makes a library."""
+    """The interface of the other modules, which make a library."""
 
     SUMMARY: str
 
     def place(self, library: Library) -> Mapping[str, bytes]:
-        """All files except the manifest. The same arguments and the same kerf give the same bytes."""
+        """All files except the manifest. The same arguments and version of kerf give the same bytes."""
 
 
 def known() -> tuple[str, ...]:
@@ -55,20 +55,20 @@ def known() -> tuple[str, ...]:
 
 
 def find(name: str) -> Package:
-    """A package by name; UnknownName if there is none."""
+    """A package by name; UnknownName if it does not exist."""
     package: Package = registry.find("packages", name, "package")
     return package
 
 
 def formats() -> tuple[str, ...]:
-    """Names of the packages that are a Format, sorted."""
+    """Names of all export formats, sorted."""
     return tuple(name for name in known() if hasattr(find(name), "place"))
 
 
 def find_format(name: str) -> Format:
-    """A format by name; UsageError for an empty name, UnknownName if there is none of this name."""
+    """An export format by name; UsageError for an empty name, UnknownName if it does not exist."""
     if not name:
-        raise UsageError(f"--format says what builds your program: give one of {', '.join(formats())}")
+        raise UsageError(f"--format is missing: give the build system of your program, one of {', '.join(formats())}")
     if name not in formats():
         raise UnknownName("format", name, formats())
     made: Format = registry.find("packages", name, "format")
@@ -76,7 +76,7 @@ def find_format(name: str) -> Format:
 
 
 def export(name: str, library: Library) -> Project:
-    """The library in the named format, with a manifest of what it was made from."""
+    """The library in the named format, with a manifest that says what it was made from."""
     manifest = {
         **library.model.manifest(),
         "format": name,

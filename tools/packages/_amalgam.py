@@ -1,4 +1,4 @@
-"""A source and the headers that it includes → one text, for build systems that know no include path of ours."""
+"""Merges a source with the headers that it includes, so that a build system needs no include path of kerf's."""
 
 import re
 from collections.abc import Mapping
@@ -8,10 +8,10 @@ _ONCE = re.compile(r"^#pragma once\n", re.MULTILINE)
 
 
 def amalgamate(files: Mapping[str, bytes], main: str) -> str:
-    """The file ``main`` with every project header in place of the first #include of it.
+    """The file ``main`` with every project header inserted at its first #include.
 
     ``files`` maps path → contents; an #include names a path below src/. System headers are included where they were.
-    Every #include of a project header must be outside of conditions and namespaces, where its contents will be.
+    Every #include of a project header must be outside conditions and namespaces, since its contents go there.
     """
     seen: set[str] = set()
 

@@ -1,4 +1,5 @@
-"""A model for programs of the user's own: a C header, one source and a check, which every export format places."""
+"""A model as a library for the user's own program: a C header, one source and a check, which all export formats
+share."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -17,26 +18,26 @@ from ..values import Vectors
 from . import _amalgam, _firmware, _readme
 from ._model import Model
 
-MAX_SAMPLES = 10  # of the reference vectors are exported …
-MAX_SAMPLE_BYTES = 32 * 1024  # … or fewer, for they are in the flash of whoever runs the check
-TOLERANCE = 1e-4  # of a sample's largest output, as in the bench
+MAX_SAMPLES = 10  # exported reference vectors
+MAX_SAMPLE_BYTES = 32 * 1024  # their total size, since a program that runs the check has them in its flash
+TOLERANCE = 1e-4  # as a fraction of a sample's largest output, as in the bench
 
-# The names of headers that a program includes from elsewhere: <name>.h would be found in their place.
+# Names of system headers, which a library of the same name would hide: <name>.h would be included in their place.
 _HEADERS = frozenset(
     """
     arduino assert complex ctype endian errno fcntl features fenv inttypes iso646 limits locale malloc math memory poll
     pthread sched sdkconfig semaphore setjmp signal stdalign stdarg stdatomic stdbool stddef stdint stdio stdlib string
     strings tgmath threads time uchar unistd wchar wctype wprogram
-    """.split()  # noqa: SIM905 - one per line would be a page
+    """.split()  # noqa: SIM905 - a list would take one line per name
 )
 
 
 @dataclass(frozen=True, eq=False)
 class Library:
-    """A model under the C identifier ``name``.
+    """A model with ``name`` as the prefix of its C symbols and files.
 
     ``vectors`` are the samples that the check runs. ``record`` is the measurement of the same sources, as in
-    build/measurements.jsonl; None without one.
+    build/measurements.jsonl; None if there is none.
     """
 
     model: Model
@@ -50,12 +51,12 @@ class Library:
 
     @property
     def version(self) -> str:
-        """Semantic, with the model's SHA-256 as the build."""
+        """A semantic version, with the start of the model's SHA-256 as build metadata."""
         return f"1.0.0+{self.graph.sha256[:8]}"
 
     @property
     def summary(self) -> str:
-        """One line of ASCII."""
+        """A description, one line of ASCII."""
         return f"The model {cpp_text.comment(self.graph.name)} ({self.model.mode}) as plain C++ behind a C header."
 
     def header(self) -> bytes:
@@ -63,7 +64,7 @@ class Library:
         return self._render("header.h.j2")
 
     def source(self) -> bytes:
-        """<name>.cpp: the kernels and the model as they are measured, and what makes them C."""
+        """<name>.cpp: the kernels and the model as they were measured, and the C functions around them."""
         sources = self.model.sources
         model = _amalgam.amalgamate(_firmware.model(sources), "src/model.cpp")
         return self._render(
@@ -71,7 +72,7 @@ class Library:
         )
 
     def check(self) -> bytes:
-        """<name>_check.h: reference vectors, and the function that runs them."""
+        """<name>_check.h: reference vectors and a function that checks them."""
         vectors = self.vectors
         inputs = [{**port, "samples": _samples(a)} for port, a in zip(self._inputs, vectors.inputs, strict=True)]
         outputs = [
@@ -90,11 +91,11 @@ class Library:
         )
 
     def text(self, template: str, **values: Any) -> bytes:
-        """A format's own file, from templates/export."""
+        """A file of the format, rendered from a template in templates/export."""
         return self._render(template, **values)
 
     def notes(self, how: str) -> Mapping[str, bytes]:
-        """README.md, which says ``how`` to use it and what was measured, and LICENSE.txt."""
+        """README.md, which says ``how`` to use the library and what was measured, and LICENSE.txt."""
         measured = _readme.figures(self.model.target.name, self.record)
         return {
             "README.md": self._render("README.md.j2", how=how, measured=measured),
@@ -158,24 +159,24 @@ class Library:
 
 
 def symbols(name: str) -> Symbols:
-    """How the sources of a model are named that is exported as ``name``."""
+    """The C symbols and macros of a model that is exported as ``name``."""
     macro = name.upper()
     return Symbols(name, f"{macro}_WEIGHTS_ATTRIBUTE ", f"{macro}_ARENA_ATTRIBUTE ")
 
 
 def check_name(name: str) -> None:
-    """Raises UsageError for what cannot begin the names of functions and of files."""
+    """Raises UsageError for a name that cannot be the prefix of C functions and files."""
     if not re.fullmatch(r"[A-Za-z][A-Za-z0-9]*(_[A-Za-z0-9]+)*", name) or cpp_text.identifier(name) != name:
         raise UsageError(
-            f"--name {name} cannot begin the names of C functions: take letters, digits and single underscores, a "
-            f"letter first, at most {cpp_text.MAX_IDENTIFIER} of them and no keyword"
+            f"--name {name} cannot be the prefix of C functions: use at most {cpp_text.MAX_IDENTIFIER} letters, digits "
+            f"and single underscores, with a letter first, and no keyword"
         )
     if name.lower() in _HEADERS:
-        raise UsageError(f"--name {name} would hide the system's header {name}.h: choose another --name")
+        raise UsageError(f"--name {name} would hide the system header {name}.h: choose another name")
 
 
 def reference(vectors: Vectors) -> Vectors:
-    """As many of the samples as a program can hold beside the model: at least one, at most MAX_SAMPLES."""
+    """The vectors to export: at least one, at most MAX_SAMPLES or MAX_SAMPLE_BYTES."""
     each = sum(array[0].nbytes for array in (*vectors.inputs, *vectors.expected))
     return vectors.spread(max(1, min(MAX_SAMPLES, MAX_SAMPLE_BYTES // max(each, 1))))
 
@@ -187,12 +188,12 @@ def _is_quantized(tensor: Tensor) -> bool:
 
 
 def _is_real(tensor: Tensor) -> bool:
-    """Whether its values stand for real numbers."""
+    """Whether the tensor represents real numbers."""
     return _is_quantized(tensor) or tensor.dtype is DType.FLOAT32
 
 
 def _decimal(value: float) -> str:
-    """A C literal of exactly this float32, for readers too: nine digits are enough."""
+    """A readable C literal of exactly this float32, for which nine digits suffice."""
     number = np.float32(value)
     if not np.isfinite(number):
         return "NAN" if np.isnan(number) else "-INFINITY" if number < 0 else "INFINITY"
@@ -201,7 +202,7 @@ def _decimal(value: float) -> str:
 
 
 def _samples(array: npt.NDArray[Any]) -> list[list[str]]:
-    """The lines of an initializer for each sample."""
+    """For each sample, the lines of an initializer."""
     return [list(_lines(sample)) for sample in array]
 
 
@@ -215,7 +216,7 @@ def _lines(values: npt.NDArray[Any]) -> Iterator[str]:
 
 
 def _limits(expected: npt.NDArray[Any]) -> list[str]:
-    """How far each sample's output may be from what is expected; nothing for integers, which must be equal."""
+    """The allowed error of each sample's output; empty for integers, which must be equal."""
     if expected.dtype != np.float32:
         return []
     flat = np.abs(expected.reshape(len(expected), -1))

@@ -1,4 +1,4 @@
-"""What every package is made of."""
+"""What every package is made from."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ MANIFEST = "manifest.json"
 
 @dataclass(frozen=True, eq=False)
 class Model:
-    """What every package is made of: a model compiled for ``runtime``, and the sources that ``target`` runs it with."""
+    """A model compiled for ``runtime``, and its sources for ``target``."""
 
     program: Program
     sources: Sources
@@ -23,7 +23,7 @@ class Model:
     arena_bytes: int
 
     def manifest(self) -> dict[str, Any]:
-        """What a package's manifest.json says of the model; a package adds what it knows besides."""
+        """The part of manifest.json that all packages share; each adds its own fields."""
         graph = self.program.graph
         return {
             "kerf": __version__,
@@ -37,7 +37,7 @@ class Model:
         }
 
     def project(self, files: Mapping[str, bytes], build: str = "") -> Project:
-        """The model as a Project of these files."""
+        """A Project of this model with these files."""
         graph, sources = self.program.graph, self.sources
         return Project(
             files=dict(sorted(files.items())),

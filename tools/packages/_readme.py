@@ -1,15 +1,15 @@
-"""What an export's README says about the measurement of the same sources."""
+"""The part of an export's README about the measurement of the same sources."""
 
 from collections.abc import Mapping
 from typing import Any
 
 
 def figures(target: str, record: Mapping[str, Any] | None) -> str:
-    """The figures of a record (docs/records.md) and where it is, or how to get one; Markdown."""
+    """The figures of a record (docs/records.md) and where to find it, or how to make one; Markdown."""
     if record is None:
         return (
-            f"Not measured yet: there is no record of these sources on {target}. `inv run` with the same options makes "
-            "one; then export again."
+            f"Not measured yet: there is no record of these sources on {target}. Run `inv run` with the same options, "
+            f"then export again."
         )
     invoke, flash, ram, clock = (record[key] for key in ("invoke", "flash_bytes", "ram_bytes", "clock"))
     where = f"{target} in {record['emulator']}" if record["emulator"] else target
@@ -27,5 +27,5 @@ def figures(target: str, record: Mapping[str, Any] | None) -> str:
     build = record["device"]["build"]
     return (
         ";\n".join(sentences)
-        + f".\nThe record is in manifest.json; in kerf's build/measurements.jsonl it is the one of build {build}."
+        + f".\nThe record is in manifest.json, and in kerf's build/measurements.jsonl under build {build}."
     )

@@ -1,4 +1,4 @@
-"""A library for the Arduino IDE and arduino-cli, as a folder and as the .zip that the IDE installs.
+"""A library for the Arduino IDE and arduino-cli: a folder, and a .zip of it that the IDE installs.
 
 https://docs.arduino.cc/arduino-cli/library-specification
 """
@@ -8,11 +8,11 @@ from collections.abc import Mapping
 from .. import files
 from ._library import Library
 
-SUMMARY = "an Arduino library: a folder, and the .zip of it that the IDE installs"
+SUMMARY = "an Arduino library: a folder, and a .zip of it that the IDE installs"
 
 
 def place(library: Library) -> Mapping[str, bytes]:
-    """<name>.zip and what it holds, the folder <name>."""
+    """The folder <name>, and <name>.zip with its contents."""
     name = library.name
     how = (
         f"Arduino IDE: Sketch > Include Library > Add .ZIP Library > {name}.zip, then File > Examples > {name}.\n"

@@ -1,14 +1,14 @@
-"""A CMake project: a static library with an install target, and an example that is also its test."""
+"""A CMake project: a static library with an install target, and an example that is also the test."""
 
 from collections.abc import Mapping
 
 from ._library import Library
 
-SUMMARY = "a CMake project: a library with an install target, and an example that is its test"
+SUMMARY = "a CMake project: a library with an install target, and an example that is also the test"
 
 
 def place(library: Library) -> Mapping[str, bytes]:
-    """The whole folder; a program of the user's takes it with add_subdirectory() or, installed, with find_package()."""
+    """The whole project, for add_subdirectory() or, once installed, find_package()."""
     name = library.name
     how = (
         f"In your project: `add_subdirectory({name})`, then `target_link_libraries(app {name}::{name})`.\n"

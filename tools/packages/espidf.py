@@ -1,4 +1,4 @@
-"""A component for ESP-IDF: a folder of EXTRA_COMPONENT_DIRS, of components/, or for the component registry."""
+"""An ESP-IDF component: for EXTRA_COMPONENT_DIRS, a project's components/ or the component registry."""
 
 from collections.abc import Mapping
 

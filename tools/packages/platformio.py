@@ -1,4 +1,4 @@
-"""A library for PlatformIO: a folder that a project of the user's lists in lib_deps."""
+"""A PlatformIO library: a folder that the user's project lists in lib_deps."""
 
 import json
 from collections.abc import Mapping
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from ._library import Library
 
 SUMMARY = "a PlatformIO library: a folder for lib_deps"
-# Kernels are measured with -O2. Boards whose framework has another standard or optimization keep it for their own code.
+# Kernels are measured with -O2. These flags only apply to the library; the framework keeps its own.
 _FLAGS = ["-O2", "-std=gnu++17", "-ffp-contract=off"]
 _UNFLAGS = ["-Os", *(f"-std=gnu++{year}" for year in ("11", "14", "1y", "1z"))]
 
@@ -15,8 +15,9 @@ def place(library: Library) -> Mapping[str, bytes]:
     """The library's folder."""
     name = library.name
     how = (
-        f"Add `lib_deps = symlink://path/to/{name}` to your platformio.ini, and `#include <{name}.h>` in C or C++.\n"
-        "examples/arduino is a program for boards with the Arduino framework, examples/stdio for all that have printf."
+        f"Add `lib_deps = symlink://path/to/{name}` to your platformio.ini, and `#include <{name}.h>` in C or "
+        f"C++.\nexamples/arduino is a program for boards with the Arduino framework, examples/stdio for any platform "
+        f"with printf()."
     )
     manifest = {
         "name": name,

@@ -1,4 +1,4 @@
-"""A module for Zephyr: a folder of ZEPHYR_EXTRA_MODULES, or a project of a west manifest."""
+"""A Zephyr module: for ZEPHYR_EXTRA_MODULES or a west manifest."""
 
 from collections.abc import Mapping
 

@@ -1,4 +1,4 @@
-"""The same sources that are measured, as a library for a program of the user's own."""
+"""The sources that are measured, as a library for the user's own program."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,8 +30,8 @@ def export(
 ) -> Exported:
     """The model as a library in the folder ``out``, or under build/.
 
-    ``format`` is one of packages.formats(); every symbol begins with ``name``, which is the model's without one.
-    ``force`` writes over what has been changed in the folder since.
+    ``format`` is one of packages.formats(). Every symbol begins with ``name``, by default the model's. ``force``
+    overwrites files in the folder that have been edited.
     """
     packages.find_format(format)
     choice = choose(ask)
@@ -39,11 +39,11 @@ def export(
     packages.check_name(name)
     if needed := choice.runtime.library(choice.target):
         raise UsageError(
-            f"runtime {ask.runtime} is not exported yet, because {needed} and its compiler flags would have to be in "
-            "your build: export with --runtime aot, or start from the project that `inv render` makes"
+            f"runtime {ask.runtime} cannot be exported yet, because your build would need {needed} and its compiler "
+            f"flags: use --runtime aot, or start from the project that `inv render` writes"
         )
     if out is not None:
-        write.check(out, format)  # before anything is trained for it
+        write.check(out, format)  # fail before anything is trained
     compiled = compile_choice(choice, progress)
     measured = _record(model_of(compiled, progress), progress)
     model = model_of(compiled, progress, symbols=packages.symbols(name))
@@ -67,7 +67,7 @@ def default_name(model: str) -> str:
 def _record(model: Model, progress: Progress) -> dict[str, Any] | None:
     """The newest measurement of these sources, on a real board if there is one; None if they were not measured.
 
-    The firmware that was measured says itself which build it is.
+    Measurements are matched by the build ID that the firmware reports.
     """
     build = bench.project(model).build
     found = [m for m in records.load(places.records(), progress.warn) if m.device and m.device["build"] == build]

@@ -62,8 +62,8 @@ class Program:
 
 @dataclass(frozen=True)
 class Symbols:
-    """The C names of the constants and the arena, and the macros in front of their declarations, which tell the linker
-    where to place them. The default is that of the bench firmware."""
+    """The prefix of a rendered model's C symbols, and the macros before its constants and arena that tell the linker
+    where to place them. The defaults are those of the bench firmware."""
 
     prefix: str = "kerf"
     constant_attribute: str = ""
