@@ -16,8 +16,8 @@ class Core:
 
     ``dsp``: the DSP extension of Armv7E-M and Armv8-M (SMLAD, SXTB16, SSAT on packed halves). ``mve``: Helium with
     integers. ``fpu``: float32 in hardware. ``long_multiply``: 32 x 32 bits to 64 in one instruction.
-    ``vector_bytes``: the widest load or store a kernel can use. ``blocks``: computing several numbers together, so that
-    a load serves all of them, is worth the code.
+    ``vector_bytes``: the widest load or store a kernel can use. ``blocks``: whether blocked kernels, in
+    which one load serves several outputs, are faster than the portable ones.
     """
 
     name: str

@@ -18,9 +18,9 @@ GOALS = ("speed", "size", "ram")
 def schedule(graph: Graph, core: Core, goal: str = GOALS[0]) -> Schedule:
     """The kernel calls of a graph, for the goal.
 
-    Kernels for the core's extensions, or that compute in blocks, are fast, but their packed weights take flash and
-    their scratch RAM. For ``size`` they are not used. For ``ram`` they are used where they do not raise the peak, after
-    neighbours have been chained where that lowers it.
+    Kernels for the core's extensions and blocked kernels are fast, but their packed weights take flash and their
+    scratch memory takes RAM. ``size`` avoids them. ``ram`` chains neighbouring steps if that lowers the peak, then uses
+    these kernels where they do not raise it.
     """
     if goal == "speed":
         return _chosen(graph, core)

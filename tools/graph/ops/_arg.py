@@ -4,8 +4,8 @@ import math
 
 from ..ir import DType, Graph, KernelCall, Op, Params, Read, Write
 from ..operator import Operator, portable
-from ._elementwise import check_not_empty, constant_axis
-from ._quantized import check_arity, check_present, check_shape, check_types
+from ._elementwise import constant_axis
+from ._quantized import check_arity, check_not_empty, check_present, check_shape, check_types
 
 TYPES = ("int8", "float32")
 

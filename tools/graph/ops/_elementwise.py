@@ -27,13 +27,6 @@ def check_quantized(op: Op, tensor: Tensor) -> None:
         )
 
 
-def check_not_empty(op: Op, *tensors: Tensor) -> None:
-    """Raises ModelError if a tensor has no elements."""
-    for tensor in tensors:
-        if tensor.elements == 0:
-            raise ModelError(f"{op.where}: tensor {describe(tensor)} has no elements; convert the model again")
-
-
 def check_probability_quantization(op: Op, output: Tensor) -> None:
     """Raises UnsupportedModel unless an output has the quantization of kernels with results in 0 … 1.
 

@@ -5,9 +5,8 @@ from collections.abc import Sequence
 
 from ...errors import UnsupportedModel
 from ..ir import DType, Graph, KernelCall, Op, Params, Read, Tensor, Write
-from ._elementwise import check_not_empty
 from ._move import TYPES, unit
-from ._quantized import check_arity, check_present, check_shape, check_types, describe
+from ._quantized import check_arity, check_not_empty, check_present, check_shape, check_types, describe
 
 
 def check_gathered(op: Op, graph: Graph, data: int, positions: int, shape: Sequence[int]) -> None:

@@ -15,9 +15,9 @@ import numpy.typing as npt
 from ...errors import ModelError, UnsupportedModel
 from ..ir import Constant, DType, Graph, KernelCall, Op, Params, Read, Tensor, Write
 from ..operator import Operator, no_options, portable
-from ._elementwise import check_not_empty, constant_indices, pad_front
+from ._elementwise import constant_indices, pad_front
 from ._order import parts
-from ._quantized import check_arity, check_present, check_types, describe
+from ._quantized import check_arity, check_not_empty, check_present, check_types, describe
 
 Array = npt.NDArray[Any]
 # (operator, the elements it moves, its constant inputs in order) → a view of the elements in the order of the output;

@@ -11,9 +11,9 @@ import numpy.typing as npt
 from ...errors import ModelError, UnsupportedModel
 from ..ir import Constant, DType, Graph, KernelCall, Op, Params, Read, Tensor, Write
 from ..operator import Operator, no_options, portable
-from ._elementwise import check_not_empty, constant_indices, pad_front
+from ._elementwise import constant_indices, pad_front
 from ._move import TYPES, Array, unit
-from ._quantized import check_arity, check_present, check_shape, check_types, describe
+from ._quantized import check_arity, check_not_empty, check_present, check_shape, check_types, describe
 
 Distances = npt.NDArray[np.int64]
 # (operator, shape of the input, its constants) → for each output dimension, an offset in elements per position. The sum

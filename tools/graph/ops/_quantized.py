@@ -94,6 +94,14 @@ def check_not_empty(op: Op, *tensors: Tensor) -> None:
             raise ModelError(f"{op.where}: tensor {describe(tensor)} has no elements; convert the model again")
 
 
+def check_not_scalar(op: Op, tensor: Tensor) -> None:
+    """Raises ModelError for a tensor without dimensions."""
+    if not tensor.shape:
+        raise ModelError(
+            f"{op.where}: {describe(tensor)} is a scalar without a last dimension; convert the model again"
+        )
+
+
 def check_shape(op: Op, tensor: Tensor, expected: Sequence[int]) -> None:
     """Raises ModelError unless a tensor has the shape that its operator computes."""
     if tensor.shape != tuple(expected):

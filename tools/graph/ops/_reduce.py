@@ -9,9 +9,19 @@ import tflite
 from ...errors import ModelError, UnsupportedModel
 from ..ir import DType, Graph, KernelCall, Op, Params, Read, Write
 from ..operator import Operator, portable
-from ._elementwise import check_not_empty, constant_int32, pad_front, resolve_axis
+from ._elementwise import constant_int32, pad_front, resolve_axis
 from ._order import elementwise
-from ._quantized import COMPUTED, INTEGERS, check_arity, check_per_tensor, check_present, check_types, describe, options
+from ._quantized import (
+    COMPUTED,
+    INTEGERS,
+    check_arity,
+    check_not_empty,
+    check_per_tensor,
+    check_present,
+    check_types,
+    describe,
+    options,
+)
 
 LOOPS = 3  # of firmware/kernels/reduce.h, in each nest
 

@@ -7,9 +7,8 @@ import math
 from collections.abc import Sequence
 
 from ..ir import DType, Graph, KernelCall, Op, Params, Read, Tensor, Write
-from ._elementwise import check_not_empty
 from ._move import TYPES, unit
-from ._quantized import check_rank, check_shape, check_types
+from ._quantized import check_not_empty, check_rank, check_shape, check_types
 
 
 def check_parts(op: Op, whole: Tensor, parts: Sequence[Tensor], axis: int, *, stacked: bool = False) -> None:

@@ -8,9 +8,9 @@ import tflite
 
 from ..ir import DType, Graph, KernelCall, Op, Params, Read, Write
 from ..operator import Operator, portable
-from ._elementwise import check_not_empty, constant_axis
+from ._elementwise import constant_axis
 from ._order import elementwise
-from ._quantized import check_arity, check_per_tensor, check_present, check_shape, check_types, options
+from ._quantized import check_arity, check_not_empty, check_per_tensor, check_present, check_shape, check_types, options
 from ._running_sum import check_sums, sum_multiplier
 from ._specification import ignores_zero_points
 

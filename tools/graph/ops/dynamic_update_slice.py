@@ -3,10 +3,9 @@
 from ...errors import ModelError
 from ..ir import Argument, DType, Graph, KernelCall, Op, Params, Read, Write
 from ..operator import Operator, portable
-from ._elementwise import check_not_empty
 from ._move import TYPES
 from ._pick import strides
-from ._quantized import check_arity, check_present, check_rank, check_shape, check_types, describe
+from ._quantized import check_arity, check_not_empty, check_present, check_rank, check_shape, check_types, describe
 
 
 def check(op: Op, graph: Graph) -> None:

@@ -5,12 +5,11 @@ from typing import Any
 
 import tflite
 
-from ...errors import ModelError, UnsupportedModel
+from ...errors import UnsupportedModel
 from ..ir import DType, Graph, KernelCall, Op, Params, Read, Write
 from ..operator import Operator, portable
-from ._elementwise import check_not_empty
 from ._order import elementwise
-from ._quantized import activation_name, describe, options
+from ._quantized import activation_name, check_not_empty, check_not_scalar, describe, options
 from ._specification import gives
 from ._unary import check_unary
 
@@ -33,8 +32,7 @@ def check(op: Op, graph: Graph) -> None:
     dtype = check_unary(op, graph, (DType.INT8, DType.FLOAT32))
     source = graph.input(op, 0)
     check_not_empty(op, source)
-    if not source.shape:
-        raise ModelError(f"{op.where}: {describe(source)} is a scalar, which has no last dimension")
+    check_not_scalar(op, source)
     if len(source.shape) > LARGEST_RANK:
         raise UnsupportedModel(
             f"{op.where}: {describe(source)} has {len(source.shape)} dimensions, but the kernel takes at most "

@@ -7,17 +7,16 @@ at most 255 steps.
 import numpy as np
 import numpy.typing as npt
 
-from ...errors import ModelError, UnsupportedModel
+from ...errors import UnsupportedModel
 from ..ir import Constant, DType, Graph, KernelCall, Op, Params, Read, Write
 from ..operator import Operator, portable
-from ._elementwise import check_not_empty
 from ._fixed_point import (
     exp_on_negative_values,
     rounding_divide_by_power_of_two,
     saturating_rounding_doubling_high_mul,
 )
 from ._order import elementwise
-from ._quantized import describe, quantize_multiplier
+from ._quantized import check_not_empty, check_not_scalar, describe, quantize_multiplier
 from ._unary import check_unary
 
 DIFFERENCE_BITS = 5  # integer bits of a scaled difference: Q5.26
@@ -29,8 +28,7 @@ def check(op: Op, graph: Graph) -> None:
     dtype = check_unary(op, graph, (DType.INT8, DType.FLOAT32))
     source, output = graph.input(op, 0), graph.output(op)
     check_not_empty(op, source)
-    if not source.shape:
-        raise ModelError(f"{op.where}: {describe(source)} is a scalar, which has no last dimension")
+    check_not_scalar(op, source)
     if dtype is DType.FLOAT32:
         return
     if (output.scale, output.zero_point) != (1 / 16, 127):

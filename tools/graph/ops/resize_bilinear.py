@@ -8,8 +8,8 @@ import tflite
 from ...errors import ModelError, UnsupportedModel
 from ..ir import DType, Graph, KernelCall, Op, Params, Read, Write
 from ..operator import Operator, portable
-from ._elementwise import check_not_empty, constant_indices
-from ._quantized import check_arity, check_present, check_rank, check_shape, check_types, describe
+from ._elementwise import constant_indices
+from ._quantized import check_arity, check_not_empty, check_present, check_rank, check_shape, check_types, describe
 from ._resize import Attributes, parser
 
 TYPES = ("int8", "int16", "float32")

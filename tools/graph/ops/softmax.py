@@ -18,11 +18,13 @@ from ...errors import ModelError, UnsupportedModel
 from ..ir import Constant, DType, Graph, KernelCall, Op, Params, Read, Write
 from ..operator import Operator, portable
 from . import _lookup
-from ._elementwise import check_not_empty, check_probability_quantization, rescale
+from ._elementwise import check_probability_quantization, rescale
 from ._fixed_point import exp_on_negative_values, saturating_rounding_doubling_high_mul
 from ._order import elementwise
 from ._quantized import (
     check_arity,
+    check_not_empty,
+    check_not_scalar,
     check_per_tensor,
     check_present,
     check_shape,
@@ -54,8 +56,7 @@ def check(op: Op, graph: Graph) -> None:
     dtype = check_types(op, source, output)
     check_shape(op, output, source.shape)
     check_not_empty(op, source)
-    if not source.shape:
-        raise ModelError(f"{op.where}: {describe(source)} is a scalar, which has no last dimension")
+    check_not_scalar(op, source)
     beta = op.attributes.beta
     if not math.isfinite(beta) or (dtype is not DType.FLOAT32 and beta <= 0):
         needed = "finite" if dtype is DType.FLOAT32 else "finite and above 0"

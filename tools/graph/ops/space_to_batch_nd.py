@@ -5,8 +5,8 @@ import numpy as np
 from ...errors import ModelError, UnsupportedModel
 from ..ir import DType, Graph, KernelCall, Op, Params, Read, Write
 from ..operator import Operator, portable
-from ._elementwise import check_not_empty, constant_indices
-from ._quantized import check_arity, check_present, check_shape, check_types
+from ._elementwise import constant_indices
+from ._quantized import check_arity, check_not_empty, check_present, check_shape, check_types
 from ._space import Axis, as_image, axis_pairs
 from ._specification import ignores_zero_points
 

@@ -9,9 +9,8 @@ import numpy.typing as npt
 from ...errors import UnsupportedModel
 from ..ir import Constant, DType, Graph, KernelCall, Op, Tensor
 from ..operator import Operator, portable
-from ._elementwise import check_not_empty
 from ._move import TYPES, repeat
-from ._quantized import check_arity, check_present, check_shape, check_types
+from ._quantized import check_arity, check_not_empty, check_present, check_shape, check_types
 from ._specification import ignores_zero_points
 
 
