@@ -68,10 +68,11 @@ def _write(project: Project, directory: Path, force: bool, is_own: bool) -> Writ
     return Written(changed, edited, _foreign(directory, wanted))
 
 
-def check(directory: Path, format: str | None, is_own: bool = False) -> Mapping[str, set[str]]:
-    """The digests of each file that an earlier project of this format has left there; None: `inv render` made it.
+def check(directory: Path, format: str | None) -> Mapping[str, set[str]]:
+    """The digests of each file that an earlier project of this format has left in a folder. ``format`` is None for a
+    project of `inv render`.
 
-    Raises BuildError, before anything is made, for a folder that holds something else, unless it ``is_own``.
+    Raises BuildError for a folder with any other contents.
     """
     earlier = files.read_json(directory / MANIFEST)
     known = _known(earlier)

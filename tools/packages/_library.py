@@ -57,7 +57,7 @@ class Library:
     @property
     def summary(self) -> str:
         """A description, one line of ASCII."""
-        return f"The model {cpp_text.comment(self.graph.name)} ({self.model.mode}) as plain C++ behind a C header."
+        return f"The model {cpp_text.comment(self.graph.name)} ({self.model.mode}) as plain C++ with a C header."
 
     def header(self) -> bytes:
         """<name>.h."""
