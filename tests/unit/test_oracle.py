@@ -10,6 +10,8 @@ from raw_tflite import RawModel, RawOp, RawTensor
 
 from tools import oracle
 from tools.errors import MissingTool, ModelError
+from tools.graph import read
+from tools.oracle import parts
 
 RELU = RawModel().data()  # int8 (1, 4), scale 0.5, zero point 0 on both sides
 FLOAT = {"type": tflite.TensorType.FLOAT32, "scales": (), "zero_points": ()}
@@ -103,3 +105,15 @@ def test_abort_of_the_interpreter_is_a_sentence(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr(sys, "executable", str(aborts))
     with pytest.raises(ModelError, match=r"crashed on m, exit code -6: check failed: tensor != nullptr"):
         oracle.expected(RELU, [X], "m")
+
+
+@pytest.mark.skipif(not oracle.is_installed(oracle.LITERT), reason="needs the ai-edge-litert package")
+def test_state_is_not_an_input_of_a_part() -> None:
+    """No operator computes it: in each part, the interpreter keeps its own, as in the whole model."""
+    tensors = [RawTensor("in"), RawTensor("out"), RawTensor("state", variable=True)]
+    model = RawModel(tensors, [RawOp((0, 2), (1,), "ADD", options="AddOptions")]).data()
+    graph = read.read(model, "m")
+    for piece in (parts.cut(model, graph, [0], [1], "m"), parts.apart(model, graph, "m")):
+        assert (piece.reads, piece.gives) == ((0,), (1,))
+        again = read.read(piece.tflite, "piece")
+        assert [tensor.name for tensor in again.states] == ["state"] and len(again.inputs) == 1

@@ -89,9 +89,9 @@ def apart(tflite: bytes, graph: Graph, name: str) -> Piece:
 
 
 def _computed(graph: Graph, ops: Iterable[Op]) -> set[int]:
-    """The nonconstant tensors that operators read."""
+    """The tensors that operators read, without constants and state, which every part keeps for itself."""
     read_by = {tensor for op in ops for tensor in op.inputs if tensor is not None}
-    return {tensor for tensor in read_by if graph.tensors[tensor].data is None}
+    return {i for i in read_by if graph.tensors[i].data is None and graph.tensors[i].initial is None}
 
 
 def _unpacked(tflite: bytes) -> Any:
