@@ -10,7 +10,8 @@ import pytest
 from rich.console import Console
 
 from tools import report
-from tools.errors import Mismatch, UnknownName, UsageError
+from tools.errors import KerfError, Mismatch, ModelError, QuantizeError, UnknownName, UsageError
+from tools.pipeline import attempt
 from tools.pipeline import survey as survey_function
 from tools.pipeline.survey import Missing, Survey, Tried, find, in_child, require
 from tools.progress import Progress
@@ -201,6 +202,21 @@ def test_a_hang_ends_with_the_time_limit(module: Module) -> None:
     """Even of a process that does not end itself in time."""
     found = in_child(Request(), 2, module("time.sleep(60)"), grace_s=0)
     assert found == {"read": True, "oracle": False, "reason": "it took more than 2 s: give a longer --timeout"}
+
+
+@pytest.mark.parametrize(
+    ("error", "read", "on_oracle"),
+    [(QuantizeError("the converter crashed"), False, None), (ModelError("no interpreter runs it"), True, False)],
+)
+def test_a_keras_file_that_no_interpreter_runs_was_still_converted(
+    monkeypatch: pytest.MonkeyPatch, error: KerfError, read: bool, on_oracle: bool | None
+) -> None:
+    def fail(*_: Any) -> None:
+        raise error
+
+    monkeypatch.setattr(attempt, "tflite_of", fail)
+    (found,) = attempt.steps(Request(model="net.keras", target="host"), Progress())
+    assert found == {"read": read, "oracle": on_oracle, "reason": str(error)}
 
 
 def test_the_tables_and_the_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import crash, files
-from ..errors import KerfError, of_system
+from ..errors import KerfError, ModelError, of_system
 from ..graph import read
 from ..progress import Progress
 from ..report import wording
@@ -27,9 +27,11 @@ def steps(ask: Request, progress: Progress) -> Iterator[Mapping[str, Any]]:
         tflite, name = tflite_of(choice.conversion, progress)
         graph = read.read(tflite, name)
     except KerfError as error:
-        yield {"read": False, "reason": str(error)}
-        if not is_tflite(ask):  # could not be converted
+        if not is_tflite(ask):  # converting it includes running it on the oracle, whose errors are ModelErrors
+            is_converted = isinstance(error, ModelError)
+            yield {"read": is_converted, "oracle": False if is_converted else None, "reason": str(error)}
             return
+        yield {"read": False, "reason": str(error)}
     else:
         refused = choice.runtime.why_not(graph, choice.target)
         reasons = {graph.ops[r.position].kind: r.reason for r in reversed(refused) if r.position is not None}
