@@ -141,7 +141,7 @@ def _int4(tflite: bytes, log: Path) -> bytes:
     as it runs, as in mode dynamic.
     """
     graph = read.read(tflite, "the converted model")
-    weighted = [kind for kind in ops.known() if ops.find(kind).roles]
+    weighted = [kind for kind in ops.known() if ops.find(kind).roles and kind in {op.kind for op in graph.ops}]
     narrow = [kind for kind in weighted if "int4" in ops.find(kind).types]
     bits = [(".*", kind, 4 if kind in narrow else 8) for kind in weighted]
     layers = [op for op in graph.ops if op.kind in narrow]

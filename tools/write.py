@@ -68,11 +68,11 @@ def _write(project: Project, directory: Path, force: bool, is_own: bool) -> Writ
     return Written(changed, edited, _foreign(directory, wanted))
 
 
-def check(directory: Path, format: str | None) -> Mapping[str, set[str]]:
+def check(directory: Path, format: str | None, is_own: bool = False) -> Mapping[str, set[str]]:
     """The digests of each file that an earlier project of this format has left in a folder. ``format`` is None for a
     project of `inv render`.
 
-    Raises BuildError for a folder with any other contents.
+    Raises BuildError for a folder with any other contents, unless it ``is_own``.
     """
     earlier = files.read_json(directory / MANIFEST)
     known = _known(earlier)

@@ -77,8 +77,10 @@ inline void AddWindowOfEach(float (&sums)[8], const float* input, const float* f
 }
 
 // Adds `runs` >= 1 runs of products to each sum: eight elements at a time for two filters each, then four, then one.
-inline void AddRunsOfRowToFour(float (&sums)[4], const float* input, const float* filter, int32_t filter_step,
-                               int32_t runs, int32_t length, int32_t run_step, int32_t filter_run_step) {
+// Not inlined, because it takes all registers.
+[[gnu::noinline]] inline void AddRunsOfRowToFour(float (&sums)[4], const float* input, const float* filter,
+                                                 int32_t filter_step, int32_t runs, int32_t length, int32_t run_step,
+                                                 int32_t filter_run_step) {
     const float* filter1 = filter + filter_step;
     const float* filter2 = filter1 + filter_step;
     const float* filter3 = filter2 + filter_step;

@@ -16,9 +16,11 @@ from tools.runtimes import aot
 ROOT = Path(__file__).parents[2]
 
 COMPILER, EMULATOR = "arm-none-eabi-g++", "qemu-system-arm"
+# The warning that is off: see platformio.ini.
 FLAGS = [
     *("-std=gnu++17", "-fno-exceptions", "-fno-rtti", "-fno-threadsafe-statics", "-ffp-contract=off"),
     *("-ffunction-sections", "-fdata-sections", "-Wall", "-Wextra", "-Werror", "-Wundef", "-Wdouble-promotion"),
+    "-Wno-aggressive-loop-optimizations",
     *("--specs=nano.specs", "-nostartfiles", "-Wl,--gc-sections"),
 ]
 STACK_BYTES = 32768
