@@ -133,7 +133,7 @@ def demo(ask: Any, json: bool) -> None:
     page = pipeline.write_report(tell)
     report.show_run(result, json)
     if not json:
-        print(visible(f"report: {page}"))
+        print(visible(f"report: {os.path.relpath(page)}"))
     pipeline.require_match([result])
 
 
