@@ -48,14 +48,8 @@ struct AddFloat32Params {
 // kSign  1 to add the second operand, -1 to subtract it
 template <int kSumBits, int32_t kSign, typename T>
 inline void AddInteger(const AddInt8Params& params, const T* input1, const T* input2, T* output) {
-    constexpr int32_t kOne = 1 << kSumBits;
-    Broadcast(params, input1, input2, output, [&params](T a, T b) {
-        const int32_t scaled1 = MultiplyByQuantizedMultiplier((a + params.input1_offset) * kOne,
-                                                              params.input1_multiplier, params.input1_shift);
-        const int32_t scaled2 = MultiplyByQuantizedMultiplier((b + params.input2_offset) * kOne,
-                                                              params.input2_multiplier, params.input2_shift);
-        const int32_t sum =
-            MultiplyByQuantizedMultiplier(scaled1 + kSign * scaled2, params.output_multiplier, params.output_shift);
+    BroadcastRescaled<kSumBits>(params, input1, input2, output, [&params](int32_t a, int32_t b) {
+        const int32_t sum = MultiplyByQuantizedMultiplier(a + kSign * b, params.output_multiplier, params.output_shift);
         return static_cast<T>(Clamp(sum + params.output_offset, params.output_min, params.output_max));
     });
 }

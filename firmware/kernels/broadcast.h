@@ -6,6 +6,8 @@
 
 #include <cstdint>
 
+#include "kernels/fixed_point.h"
+
 namespace kerf {
 
 // Params of a kernel that needs no others. Other kernels' params begin with the same fields.
@@ -38,6 +40,19 @@ inline void Broadcast(const Params& params, const First* input1, const Second* i
             }
         }
     }
+}
+
+// Broadcast() of operands that are first brought to a common scale, with kBits fractional bits: each is
+// (element + offset) * 2^kBits, times its multiplier, in params.input1_offset, …_multiplier and …_shift, and input2_….
+template <int kBits, typename Params, typename T, typename Output, typename Combine>
+inline void BroadcastRescaled(const Params& params, const T* input1, const T* input2, Output* output, Combine combine) {
+    constexpr int32_t kOne = 1 << kBits;
+    Broadcast(params, input1, input2, output, [&params, &combine](T a, T b) {
+        return combine(MultiplyByQuantizedMultiplier((a + params.input1_offset) * kOne, params.input1_multiplier,
+                                                     params.input1_shift),
+                       MultiplyByQuantizedMultiplier((b + params.input2_offset) * kOne, params.input2_multiplier,
+                                                     params.input2_shift));
+    });
 }
 
 }  // namespace kerf

@@ -7,7 +7,6 @@
 #include <functional>
 
 #include "kernels/broadcast.h"
-#include "kernels/fixed_point.h"
 
 namespace kerf {
 
@@ -36,13 +35,7 @@ struct CompareInt8Params {
 
 template <typename Predicate>
 inline void compare_int8(const CompareInt8Params& params, const int8_t* input1, const int8_t* input2, bool* output) {
-    Broadcast(params, input1, input2, output, [&params](int8_t a, int8_t b) {
-        const int32_t scaled1 = MultiplyByQuantizedMultiplier((a + params.input1_offset) * 256,
-                                                              params.input1_multiplier, params.input1_shift);
-        const int32_t scaled2 = MultiplyByQuantizedMultiplier((b + params.input2_offset) * 256,
-                                                              params.input2_multiplier, params.input2_shift);
-        return Predicate()(scaled1, scaled2);
-    });
+    BroadcastRescaled<8>(params, input1, input2, output, Predicate());
 }
 
 }  // namespace kerf

@@ -35,13 +35,8 @@ using SquaredDifferenceInt16Params = SquaredDifferenceInt8Params;
 template <int kBits, typename T>
 inline void SquaredDifferenceInteger(const SquaredDifferenceInt8Params& params, const T* input1, const T* input2,
                                      T* output) {
-    constexpr int32_t kOne = 1 << kBits;
-    Broadcast(params, input1, input2, output, [&params](T a, T b) {
-        const int32_t scaled1 = MultiplyByQuantizedMultiplier((a + params.input1_offset) * kOne,
-                                                              params.input1_multiplier, params.input1_shift);
-        const int32_t scaled2 = MultiplyByQuantizedMultiplier((b + params.input2_offset) * kOne,
-                                                              params.input2_multiplier, params.input2_shift);
-        const int32_t difference = scaled1 - scaled2;
+    BroadcastRescaled<kBits>(params, input1, input2, output, [&params](int32_t a, int32_t b) {
+        const int32_t difference = a - b;
         const int32_t square =
             MultiplyByQuantizedMultiplier(difference * difference, params.output_multiplier, params.output_shift);
         return Saturate<T>(square + params.output_offset);

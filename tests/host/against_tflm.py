@@ -63,6 +63,19 @@ def collected(request: pytest.FixtureRequest, cases: Mapping[str, Sequence[OpSpe
     return {name: case for name, case in cases.items() if name in names}
 
 
+def run_collected(
+    request: pytest.FixtureRequest,
+    folders: pytest.TempPathFactory,
+    tflm: Mapping[str, Sequence[OpSpec]],
+    litert: Mapping[str, Sequence[OpSpec]],
+) -> dict[str, Result]:
+    """run_cases() of the `collected` cases, with the oracle that each table belongs to."""
+    return {
+        **run_cases(collected(request, tflm), folders.mktemp("tflm")),
+        **run_cases(collected(request, litert), folders.mktemp("litert"), oracle=run_litert),
+    }
+
+
 def run_cases(
     cases: Mapping[str, Sequence[OpSpec]],
     folder: Path,

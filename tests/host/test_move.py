@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from against_tflm import Result, collected, run_cases, run_litert
+from against_tflm import Result, run_collected
 from moving import Generator, constant, generated, sizes, tensor
 from single_op import OpSpec
 
@@ -125,10 +125,7 @@ LITERT_CASES = generated(LITERT)
 
 @pytest.fixture(scope="module")
 def results(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Result]:
-    return {
-        **run_cases(collected(request, CASES), tmp_path_factory.mktemp("tflm")),
-        **run_cases(collected(request, LITERT_CASES), tmp_path_factory.mktemp("litert"), oracle=run_litert),
-    }
+    return run_collected(request, tmp_path_factory, CASES, LITERT_CASES)
 
 
 @pytest.mark.parametrize("name", [*CASES, *LITERT_CASES])

@@ -57,6 +57,18 @@ def broadcast_call(op: Op, graph: Graph, header: str, function: str, params: Par
     return KernelCall(header, function, (params,), arguments, template)
 
 
+def rescaled(operands: Iterable[Tensor], multipliers: Iterable[tuple[int, int]]) -> dict[str, int | float]:
+    """The fields of BroadcastRescaled() in kernels/broadcast.h; (multiplier, shift) of each operand."""
+    fields: dict[str, int | float] = {}
+    for number, (tensor, (multiplier, shift)) in enumerate(zip(operands, multipliers, strict=True), start=1):
+        fields |= {
+            f"input{number}_offset": -tensor.zero_point,
+            f"input{number}_multiplier": multiplier,
+            f"input{number}_shift": shift,
+        }
+    return fields
+
+
 def check_shapes(op: Op, first: Tensor, second: Tensor, output: Tensor) -> None:
     """Raises ModelError unless the shapes broadcast to the output's, UnsupportedModel if that takes more than LOOPS."""
     shape = broadcast_shape(first.shape, second.shape)

@@ -3,7 +3,7 @@
 from ...errors import UnsupportedModel
 from ..ir import DType, Graph, KernelCall, Op, Params, Tensor
 from ..operator import Operator, portable
-from ._broadcast import broadcast_call, check_operands
+from ._broadcast import broadcast_call, check_operands, rescaled
 from ._quantized import describe, quantize_multiplier
 
 NUMBERS = ("int8", "float32", "int32", "int64")
@@ -22,14 +22,7 @@ def comparison(summary: str, predicate: str, types: tuple[str, ...] = NUMBERS) -
         first, second = graph.input(op, 0), graph.input(op, 1)
         if first.dtype is not DType.INT8:
             return broadcast_call(op, graph, "compare.h", "compare", Params("BroadcastParams", {}), predicate)
-        fields: dict[str, int] = {}
-        for number, tensor in ((1, first), (2, second)):
-            multiplier, shift = quantize_multiplier(tensor.scale)
-            fields |= {
-                f"input{number}_offset": -tensor.zero_point,
-                f"input{number}_multiplier": multiplier,
-                f"input{number}_shift": shift,
-            }
+        fields = rescaled((first, second), [quantize_multiplier(tensor.scale) for tensor in (first, second)])
         return broadcast_call(op, graph, "compare.h", "compare_int8", Params("CompareInt8Params", fields), predicate)
 
     return Operator(summary=summary, types=types, check=check, variants=portable(call))

@@ -1,12 +1,14 @@
 """Shared by operators that keep, move or rescale individual elements."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 import numpy as np
+import numpy.typing as npt
 
 from ...errors import ModelError, UnsupportedModel
-from ..ir import DType, Op, Tensor
+from ..ir import DType, Graph, Op, Tensor
 from ._quantized import describe, multiplier_and_shift
 
 
@@ -77,6 +79,22 @@ def constant_int32(op: Op, tensor: Tensor, what: str, *allowed: DType) -> list[i
 def constant_indices(op: Op, tensor: Tensor, what: str) -> list[int]:
     """The flattened elements of a constant int32 or int64 tensor; raises as constant_int32() does."""
     return constant_int32(op, tensor, what, DType.INT64)
+
+
+def constant_arrays(op: Op, graph: Graph, names: Mapping[int, str]) -> list[npt.NDArray[np.int64]]:
+    """The constant int32 or int64 inputs of an operator in their shapes, in order; ``names``: input → its name in
+    messages. Raises as constant_int32() does."""
+    tensors = [(graph.input(op, i), what) for i, what in sorted(names.items())]
+    return [np.array(constant_indices(op, tensor, what)).reshape(tensor.shape) for tensor, what in tensors]
+
+
+@contextmanager
+def consistent(op: Op) -> Iterator[None]:
+    """Turns the ValueError or IndexError of constants that do not fit together into a ModelError."""
+    try:
+        yield
+    except (ValueError, IndexError) as error:
+        raise ModelError(f"{op.where} contradicts itself ({error}); convert the model again") from error
 
 
 def constant_axis(op: Op, tensor: Tensor, rank: int, *allowed: DType) -> int:

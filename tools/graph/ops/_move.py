@@ -15,7 +15,7 @@ import numpy.typing as npt
 from ...errors import ModelError, UnsupportedModel
 from ..ir import Constant, DType, Graph, KernelCall, Op, Params, Read, Tensor, Write
 from ..operator import Operator, no_options, portable
-from ._elementwise import constant_indices, pad_front
+from ._elementwise import consistent, constant_arrays, pad_front
 from ._order import parts
 from ._quantized import check_arity, check_not_empty, check_present, check_types, describe
 
@@ -68,13 +68,9 @@ def moves(
     def viewed(op: Op, graph: Graph) -> tuple[Array, Array]:
         """The view, and the array that it is a view of; only their addresses matter, not their contents."""
         source = graph.input(op, data)
-        indices = [np.array(constant_indices(op, graph.input(op, i), what)) for i, what in sorted(named.items())]
-        shaped = [values.reshape(graph.input(op, i).shape) for values, i in zip(indices, sorted(named), strict=True)]
         base: Array = np.empty(source.shape, source.dtype.numpy)
-        try:
-            return view(op, base, *shaped), base
-        except (ValueError, IndexError) as error:
-            raise ModelError(f"{op.where} contradicts itself ({error}); convert the model again") from error
+        with consistent(op):
+            return view(op, base, *constant_arrays(op, graph, named)), base
 
     def call(op: Op, graph: Graph) -> KernelCall:
         return _call(graph.input(op, data), graph.output(op), *viewed(op, graph))

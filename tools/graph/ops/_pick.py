@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ...errors import ModelError, UnsupportedModel
+from ...errors import UnsupportedModel
 from ..ir import Constant, DType, Graph, KernelCall, Op, Params, Read, Tensor, Write
 from ..operator import Operator, no_options, portable
-from ._elementwise import constant_indices, pad_front
+from ._elementwise import consistent, constant_arrays, pad_front
 from ._move import TYPES, Array, unit
 from ._quantized import check_arity, check_not_empty, check_present, check_shape, check_types, describe
 
@@ -43,14 +43,8 @@ def picks(
             )
 
     def known(op: Op, graph: Graph) -> Sequence[Distances]:
-        values = [
-            np.array(constant_indices(op, graph.input(op, i), what)).reshape(graph.input(op, i).shape)
-            for i, what in sorted(constants.items())
-        ]
-        try:
-            return places(op, graph.input(op, 0).shape, *values)
-        except ValueError as error:
-            raise ModelError(f"{op.where} contradicts itself ({error}); convert the model again") from error
+        with consistent(op):
+            return places(op, graph.input(op, 0).shape, *constant_arrays(op, graph, constants))
 
     def call(op: Op, graph: Graph) -> KernelCall:
         source, output = graph.input(op, 0), graph.output(op)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from ...errors import UnsupportedModel
 from ..ir import DType, Graph, KernelCall, Op, Params, Tensor
-from ._broadcast import broadcast_call, check_operands
+from ._broadcast import broadcast_call, check_operands, rescaled
 from ._quantized import (
     COMPUTED,
     INTEGERS,
@@ -50,16 +50,9 @@ def _numbers(op: Op, first: Tensor, second: Tensor, output: Tensor) -> dict[str,
     if output.dtype is DType.FLOAT32:
         low, high = float32_activation_range(op.attributes.activation)
         return {"output_min": low, "output_max": high}
-    fields: dict[str, int | float] = {}
     inputs, of_output = multipliers(first, second, output)
-    for number, tensor, (multiplier, shift) in zip((1, 2), (first, second), inputs, strict=True):
-        fields |= {
-            f"input{number}_offset": -tensor.zero_point,
-            f"input{number}_multiplier": multiplier,
-            f"input{number}_shift": shift,
-        }
     minimum, maximum = integer_activation_range(op, output, op.attributes.activation)
-    return fields | {
+    return rescaled((first, second), inputs) | {
         "output_offset": output.zero_point,
         "output_multiplier": of_output[0],
         "output_shift": of_output[1],

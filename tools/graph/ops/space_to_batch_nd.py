@@ -1,11 +1,9 @@
 """SPACE_TO_BATCH_ND: an image padded, then split into a batch of subsampled images."""
 
-import numpy as np
-
 from ...errors import ModelError, UnsupportedModel
 from ..ir import DType, Graph, KernelCall, Op, Params, Read, Write
 from ..operator import Operator, portable
-from ._elementwise import constant_indices
+from ._elementwise import consistent, constant_arrays
 from ._quantized import check_arity, check_not_empty, check_present, check_shape, check_types
 from ._space import Axis, as_image, axis_pairs
 from ._specification import ignores_zero_points
@@ -19,10 +17,8 @@ def check(op: Op, graph: Graph) -> None:
     source, output = graph.input(op, 0), graph.output(op)
     check_types(op, source, output, allowed=[DType(name) for name in TYPES])
     check_not_empty(op, source, output)
-    try:
+    with consistent(op):
         image, (vertical, horizontal) = as_image(source.shape), _axes(op, graph)
-    except ValueError as error:
-        raise ModelError(f"{op.where} contradicts itself ({error}); convert the model again") from error
     sizes = [size + axis[1] + axis[2] for size, axis in zip(image[1:3], (vertical, horizontal), strict=True)]
     blocks = [axis[0] for axis in (vertical, horizontal)]
     if any(size % block for size, block in zip(sizes, blocks, strict=True)):
@@ -63,9 +59,7 @@ def call(op: Op, graph: Graph) -> KernelCall:
 
 
 def _axes(op: Op, graph: Graph) -> tuple[Axis, Axis]:
-    blocks, paddings = (
-        np.array(constant_indices(op, graph.input(op, i), what)) for i, what in ((1, "block shape"), (2, "paddings"))
-    )
+    blocks, paddings = constant_arrays(op, graph, {1: "block shape", 2: "paddings"})
     return axis_pairs(graph.input(op, 0).shape, blocks, paddings)
 
 

@@ -3,7 +3,7 @@
 from ...errors import UnsupportedModel
 from ..ir import DType, Graph, KernelCall, Op, Params, Tensor
 from ..operator import Operator, portable
-from ._broadcast import broadcast_call, check_operands
+from ._broadcast import broadcast_call, check_operands, rescaled
 from ._quantized import COMPUTED, INTEGERS, quantize_multiplier
 
 BITS = {DType.INT8: 7, DType.INT16: 0}  # fractional bits of the common scale, TFLM's left_shift
@@ -25,15 +25,10 @@ def check(op: Op, graph: Graph) -> None:
 def call(op: Op, graph: Graph) -> KernelCall:
     first, second, output = graph.input(op, 0), graph.input(op, 1), graph.output(op)
     dtype = output.dtype.value
-    fields: dict[str, int] = {}
+    fields: dict[str, int | float] = {}
     if output.dtype in INTEGERS:
         inputs, (multiplier, shift) = _multipliers(first, second, output)
-        for number, tensor, pair in zip((1, 2), (first, second), inputs, strict=True):
-            fields |= {
-                f"input{number}_offset": -tensor.zero_point,
-                f"input{number}_multiplier": pair[0],
-                f"input{number}_shift": pair[1],
-            }
+        fields |= rescaled((first, second), inputs)
         fields |= {"output_offset": output.zero_point, "output_multiplier": multiplier, "output_shift": shift}
     struct = f"SquaredDifference{dtype.capitalize()}Params" if fields else "BroadcastParams"
     params = Params(struct, fields)
