@@ -405,7 +405,7 @@ def test(ask: Any, only: str, port: str, target: str) -> None:
 
 @kerf_task(only=("", "run the tests whose names match (pytest -k)"))
 def soak(ask: Any, only: str) -> None:
-    """Run the long tests: every case on every core, all budgets, all faults; takes an hour or more."""
+    """Run the long tests: every case of every table, on every core, all budgets, more faults on the line."""
     from tools import checks
 
     raise Exit(code=checks.soak(only))

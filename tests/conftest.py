@@ -2,7 +2,7 @@
 
 import os
 import signal
-import zlib
+from collections import Counter
 
 import pytest
 
@@ -24,14 +24,23 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Deselects the long tests, and runs the slowest files first, so that no core is idle at the end."""
     if not config.getoption("--every-case"):
-        config.hook.pytest_deselected(items=[item for item in items if is_long(item)])
-        items[:] = [item for item in items if not is_long(item)]
+        long_ones = long(items)
+        config.hook.pytest_deselected(items=long_ones)
+        items[:] = [item for item in items if item not in set(long_ones)]
     slow = {item.path for item in items if item.get_closest_marker("tf") or item.get_closest_marker("emulator")}
     items.sort(key=lambda item: item.path not in slow)
 
 
-def is_long(item: pytest.Item) -> bool:
-    """Whether only `inv soak` runs the item: a long test, or a case outside the sample of `sampled(one_in=n)`."""
-    sampled = item.get_closest_marker("sampled")
-    one_in = sampled.kwargs.get("one_in", 1) if sampled else 1
-    return item.get_closest_marker("soak") is not None or zlib.crc32(item.name.encode()) % one_in != 0
+def long(items: list[pytest.Item]) -> list[pytest.Item]:
+    """What only `inv soak` runs: long tests, and of a test with `sampled(one_in=n)` all but every n-th case.
+
+    Cases of one kind stand together in a table, so that each kind of at least n cases is in the sample.
+    """
+    seen: Counter[str] = Counter()
+    found = []
+    for item in items:
+        name, marker = item.nodeid.partition("[")[0], item.get_closest_marker("sampled")
+        if item.get_closest_marker("soak") or seen[name] % (marker.kwargs.get("one_in", 1) if marker else 1):
+            found.append(item)
+        seen[name] += 1
+    return found
