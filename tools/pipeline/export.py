@@ -51,7 +51,7 @@ def export(
     project = packages.export(format, library)
     directory = out or compiled.quantized.path.parent / "-".join((format, ask.runtime, ask.target))
     with places.locked(directory, progress, f"exporting {name}"):
-        written = write.write(project, directory, force=force)
+        written = write.write(project, directory, force=force, is_own=out is None)
     warn_of_changes(written, directory, progress, force=force, is_own=out is None)
     progress.say(f"exported {name}: {directory} ({written.changed or 'no'} files changed)")
     return Exported(library, project, directory)
