@@ -226,7 +226,7 @@ PRINTERS = {
     "compress.aware": {"print"},
     "checks": {"print"},
     "progress": {"sys.stderr"},
-    "report": {"print"},
+    "report.terminal": {"print"},
     "boards.monitor": {"print", "sys.stdout", "sys.stderr"},
     "models.cifar10": {"sys.stderr"},
     "quiet": {"sys.stdout", "sys.stderr"},  # sends both to a file

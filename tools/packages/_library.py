@@ -74,17 +74,17 @@ class Library:
     def check(self) -> bytes:
         """<name>_check.h: reference vectors and a function that checks them."""
         vectors = self.vectors
-        inputs = [{**port, "samples": _samples(a)} for port, a in zip(self._inputs, vectors.inputs, strict=True)]
+        inputs = [{**tensor, "samples": _samples(a)} for tensor, a in zip(self._inputs, vectors.inputs, strict=True)]
         outputs = [
-            {**port, "samples": _samples(a), "limits": _limits(a)}
-            for port, a in zip(self._outputs, vectors.expected, strict=True)
+            {**tensor, "samples": _samples(a), "limits": _limits(a)}
+            for tensor, a in zip(self._outputs, vectors.expected, strict=True)
         ]
         return self._render(
             "check.h.j2",
             inputs=inputs,
             outputs=outputs,
-            has_limits=any(port["limits"] for port in outputs),
-            ports=[*({**port, "limits": []} for port in inputs), *outputs],
+            has_limits=any(tensor["limits"] for tensor in outputs),
+            tensors=[*({**tensor, "limits": []} for tensor in inputs), *outputs],
             samples=vectors.samples,
             oracle=vectors.oracle,
             tolerance=f"{TOLERANCE:g}",
@@ -104,13 +104,13 @@ class Library:
 
     @property
     def _inputs(self) -> list[dict[str, Any]]:
-        return [self._port("input", number, i) for number, i in enumerate(self.graph.inputs)]
+        return [self._tensor_values("input", number, i) for number, i in enumerate(self.graph.inputs)]
 
     @property
     def _outputs(self) -> list[dict[str, Any]]:
-        return [self._port("output", number, i) for number, i in enumerate(self.graph.outputs)]
+        return [self._tensor_values("output", number, i) for number, i in enumerate(self.graph.outputs)]
 
-    def _port(self, kind: str, number: int, index: int) -> dict[str, Any]:
+    def _tensor_values(self, kind: str, number: int, index: int) -> dict[str, Any]:
         tensor = self.graph.tensors[index]
         part = f"{kind}{number or ''}"
         limits = np.iinfo(tensor.dtype.value) if tensor.dtype.value.startswith(("int", "uint")) else None
@@ -149,8 +149,8 @@ class Library:
             "constants_bytes": f"{model.program.constants_bytes}",
             "inputs": inputs,
             "outputs": outputs,
-            "ports": [*inputs, *outputs],
-            "quantizes": any(port["is_numeric"] and port["scale"] for port in inputs),
+            "tensors": [*inputs, *outputs],
+            "quantizes": any(tensor["is_numeric"] and tensor["scale"] for tensor in inputs),
             "keeps_state": bool(graph.states),
             "classes": [cpp_text.string_literal(label) for label in labels],
             "has_best_class": _is_real(scores) and scores.elements > 1,

@@ -1,15 +1,14 @@
 """Shows results on the terminal: measurements and rows of describe.py, as tables or as JSON.
 
 The rest of the package: records.py reads and writes measurement records, details.py computes what a page shows of a run
-beyond its record, kept.py stores that, page.py and inspect_page.py make HTML of it.
+beyond its record, kept.py stores that, page.py and inspect_page.py make HTML of it; terminal.py has the parts of the
+tables, inspection.py those of `inv inspect`.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, Protocol, runtime_checkable
 
-from rich import box
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
@@ -17,12 +16,11 @@ from rich.text import Text
 from .. import quantities
 from ..compare import EXACT_DB, Comparison, Difference, Layer
 from ..doctor import Finding
-from ..inspect import sparkline
-from ..progress import VisibleConsole
 from ..values import Measurement
 from ..visible import visible
-from . import baseline, wording
+from . import baseline, terminal, wording
 from .describe import FIGURES
+from .inspection import show_inspection as show_inspection
 from .records import to_json
 
 
@@ -39,9 +37,9 @@ class HasMeasurement(Protocol):
 def show_run(outcome: HasMeasurement, as_json: bool, console: Console | None = None) -> None:
     """One measurement: the record as JSON on one line, or tables and a summary."""
     if as_json:
-        _print_json(to_json(outcome.measurement))
+        terminal.show_json(to_json(outcome.measurement))
         return
-    _print(run_view(outcome.measurement, outcome.retries), console)
+    terminal.show(run_view(outcome.measurement, outcome.retries), console)
 
 
 @runtime_checkable
@@ -57,31 +55,31 @@ def show_bench(outcomes: Sequence[HasMeasurement | HasError], as_json: bool, con
     failed = [outcome.row() for outcome in outcomes if isinstance(outcome, HasError)]
     if as_json:
         for line in [*map(to_json, measured), *failed]:
-            _print_json(line)
+            terminal.show_json(line)
         return
     tables = measurement_tables(measured)
     if failed:
-        tables.append(_table("failed", *failed[0]))
+        tables.append(terminal.table("failed", *failed[0]))
         for row in failed:
-            tables[-1].add_row(*map(_cell, row.values()))
-    _print(Group(*tables), console)
+            tables[-1].add_row(*map(terminal.cell, row.values()))
+    terminal.show(Group(*tables), console)
 
 
 def show_rows(rows: Sequence[Mapping[str, Any]], as_json: bool, console: Console | None = None) -> None:
     """Rows of one kind as a table, with the keys as columns; a single row is shown vertically."""
     if as_json:
-        _print_json(list(rows))
+        terminal.show_json(list(rows))
         return
     if len(rows) == 1:
-        table = _table(None)
+        table = terminal.table(None)
         table.show_header = False
         for key, value in rows[0].items():
-            table.add_row(Text(key), _cell(value))
+            table.add_row(Text(key), terminal.cell(value))
     else:
-        table = _table(None, *(rows[0] if rows else ("none",)))
+        table = terminal.table(None, *(rows[0] if rows else ("none",)))
         for row in rows:
-            table.add_row(*(_cell(value) for value in row.values()))
-    _print(table, console)
+            table.add_row(*(terminal.cell(value) for value in row.values()))
+    terminal.show(table, console)
 
 
 def show_quantized(rows: Sequence[Mapping[str, Any]], as_json: bool, console: Console | None = None) -> None:
@@ -90,70 +88,76 @@ def show_quantized(rows: Sequence[Mapping[str, Any]], as_json: bool, console: Co
         show_rows(rows, as_json, console)
         return
     columns = ("model", "mode", "bytes", "samples", "accuracy", "drop", "oracle", "path")
-    table = _table(None, *columns, numbers=range(2, 6))
+    table = terminal.table(None, *columns, numbers=range(2, 6))
     for row in rows:
         accuracy = row["accuracy"] or {}
         host = f"{accuracy['host']:.4f}" if "host" in accuracy else ""
         drop = f"{100 * accuracy['drop']:+.2f}" if "drop" in accuracy else ""
         cells = (row["model"], row["mode"], row["model_bytes"], row["samples"], host, drop, row["oracle"], row["path"])
-        table.add_row(*map(_cell, cells))
-    _print(table, console)
+        table.add_row(*map(terminal.cell, cells))
+    terminal.show(table, console)
 
 
 def show_compressed(rows: Sequence[Mapping[str, Any]], as_json: bool, console: Console | None = None) -> None:
     """The compression steps, before → after, and what remains of each layer after the last one."""
     if as_json:
-        _print_json(list(rows))
+        terminal.show_json(list(rows))
         return
     columns = ("accuracy", "parameters", "bytes", "zip_bytes")
-    table = _table(None, "model", rows[0]["measure"], *columns[1:], "sparsity", numbers=range(1, 6))
+    table = terminal.table(None, "model", rows[0]["measure"], *columns[1:], "sparsity", numbers=range(1, 6))
     for row in rows:
         change = [f"{_amount(row[key][0])} → {_amount(row[key][1])}" for key in columns]
         table.add_row(visible(row["model"]), *change, f"{row['sparsity']:.1%}")
-    _print(table, console)
-    layers = _table(None, "layer", "filters", "weights", "sparsity", numbers=range(1, 4))
+    terminal.show(table, console)
+    layers = terminal.table(None, "layer", "filters", "weights", "sparsity", numbers=range(1, 4))
     for layer in rows[-1]["layers"]:
         before, after = layer["filters"]
         filters = f"{before} → {after}" if before != after else f"{after}"
         layers.add_row(visible(layer["layer"]), filters, f"{layer['weights']:,}", f"{layer['sparsity']:.1%}")
-    _print(layers, console)
-    _print(Text(visible(rows[-1]["path"])), console)
+    terminal.show(layers, console)
+    terminal.show(Text(visible(rows[-1]["path"])), console)
 
 
 def show_survey(survey: Mapping[str, Any], as_json: bool, console: Console | None = None) -> None:
     """Each file of a folder, the operators that stop files, and the counts."""
     if as_json:
-        _print_json(survey)
+        terminal.show_json(survey)
         return
     stages = ("read", "oracle", "runs", "equal")
     shown = {True: "yes", False: "no", None: ""}
-    tried = _table("files", "file", "read", "oracle", survey["runtime"], "equal", "why not")
+    tried = terminal.table("files", "file", "read", "oracle", survey["runtime"], "equal", "why not")
     for row in survey["files"]:
         same = row["duplicate_of"] and f"the same file as {row['duplicate_of']}"
-        tried.add_row(_cell(row["path"]), *(shown[row[stage]] for stage in stages), _cell(same or row["reason"] or ""))
-    missing = _table("missing operators", "operator", "oracle runs", "files", "only", "for example", numbers=(1, 2, 3))
+        tried.add_row(
+            terminal.cell(row["path"]),
+            *(shown[row[stage]] for stage in stages),
+            terminal.cell(same or row["reason"] or ""),
+        )
+    missing = terminal.table(
+        "missing operators", "operator", "oracle runs", "files", "only", "for example", numbers=(1, 2, 3)
+    )
     for row in survey["missing"]:
-        missing.add_row(*map(_cell, row.values()))
-    facts = _table(None)
+        missing.add_row(*map(terminal.cell, row.values()))
+    facts = terminal.table(None)
     facts.show_header = False
     for key, count in survey["counts"].items():
         share = survey["percent"].get(key)
         facts.add_row(key, f"{count:,}{'' if share is None else f', {share:.1f} % of those that the oracle runs'}")
     note = [] if survey["complete"] else [Text("Interrupted: the other files were not tried.", style="yellow")]
-    _print(Group(tried, *([missing] if survey["missing"] else []), facts, *note), console)
+    terminal.show(Group(tried, *([missing] if survey["missing"] else []), facts, *note), console)
 
 
 def show_budgets(rows: Sequence[Mapping[str, Any]], as_json: bool, console: Console | None = None) -> None:
     """For each firmware the committed figures, and what they are now where they differ."""
     if as_json:
-        _print_json(list(rows))
+        terminal.show_json(list(rows))
         return
     names = ("model", "mode", "target", "optimize")
-    table = _table(None, *names, "instructions", "flash", "RAM", "", numbers=range(4, 7))
+    table = terminal.table(None, *names, "instructions", "flash", "RAM", "", numbers=range(4, 7))
     for row in rows:
         changes = [_change(*row[key]) for key in FIGURES]
         table.add_row(*(visible(row[key]) for key in names), *changes, visible(row["verdict"]))
-    _print(table, console)
+    terminal.show(table, console)
 
 
 def _change(before: int | None, now: int | None) -> str:
@@ -171,83 +175,46 @@ def show_doctor(
 ) -> None:
     """What is installed, what is missing and how to get it, and the boards that are plugged in."""
     if as_json:
-        _print_json({"findings": [asdict(finding) for finding in findings], "boards": list(boards)})
+        terminal.show_json({"findings": [asdict(finding) for finding in findings], "boards": list(boards)})
         return
-    table = _table("installed", "", "name", "version or how to get it", "what for")
+    table = terminal.table("installed", "", "name", "version or how to get it", "what for")
     for finding in findings:
         mark = (
             ("ok", "green") if finding.version else (("missing", "bold red") if finding.required else ("-", "yellow"))
         )
-        table.add_row(Text(*mark), Text(finding.name), _cell(finding.version or finding.remedy), Text(finding.purpose))
+        table.add_row(
+            Text(*mark), Text(finding.name), terminal.cell(finding.version or finding.remedy), Text(finding.purpose)
+        )
     ports: RenderableType = Text("no board is plugged in")
     if boards:
-        ports = _table("boards", *boards[0])
+        ports = terminal.table("boards", *boards[0])
         for board in boards:
-            ports.add_row(*(_cell(value) for value in board.values()))
-    _print(Group(table, ports), console)
-
-
-def show_inspection(inspection: Mapping[str, Any], as_json: bool, console: Console | None = None) -> None:
-    """The contents of a model: layers, then tensors with their quantization, weights and arena offsets."""
-    if as_json:
-        _print_json(inspection)
-        return
-    refused = {runtime: reasons for runtime, reasons in inspection["unsupported"].items() if reasons}
-    mark = ["unsupported by"] if refused else []
-    layers = _table(
-        *("layers", "#", "operator", "name", "output", "parameters", "constants", "MACs", *mark), numbers=(4, 5, 6)
-    )
-    for layer in inspection["layers"]:
-        counts = (layer["parameters"], layer["constant_bytes"], layer["macs"])
-        layers.add_row(
-            *(str(layer["index"]), _cell(layer["op"]), _cell(layer["name"]), _output(layer)),
-            *(f"{n:,}" for n in counts),
-            *(_cell(tuple(layer["unsupported"])) for _ in mark),
-            style="red" if layer["unsupported"] else None,
-        )
-    tensors = _table(
-        "tensors", "#", "name", "type", "bytes", "scale", "zero", "at byte, from … to layer", "weights", numbers=(3,)
-    )
-    for tensor in inspection["tensors"]:
-        tensors.add_row(*_tensor_cells(tensor, len(inspection["layers"])))
-    facts = _table(None)
-    facts.show_header = False
-    for key in ("model", "model_sha256", "model_bytes", "parameters", "macs", "constant_bytes", "arena_bytes"):
-        facts.add_row(key, _cell(inspection[key]))
-    reasons = _table("cannot run", "runtime", "because")
-    for runtime, found in refused.items():
-        for reason in found:
-            reasons.add_row(runtime, _cell(reason))
-    _print(Group(layers, tensors, *([reasons] if refused else []), facts), console)
-
-
-def _output(layer: Mapping[str, Any]) -> str:
-    """Shape and type of a layer's output; "" for one that only assigns to a variable."""
-    return "" if layer["output_dtype"] is None else f"{_shape(layer['output_shape'])} {layer['output_dtype']}"
+            ports.add_row(*(terminal.cell(value) for value in board.values()))
+    terminal.show(Group(table, ports), console)
 
 
 def show_comparison(comparison: Comparison, as_json: bool, console: Console | None = None) -> None:
     """The comparison layer by layer, and a sentence about the first that diverges."""
     if as_json:
-        _print_json(comparison.to_json())
+        terminal.show_json(comparison.to_json())
         return
     c = comparison
     columns = ("SQNR dB", "clipped", "saturated", "unused", "LiteRT", f"{c.runtime} on {c.target}")
     rows = [comparison_cells(layer) for layer in c.layers]
     known = [i for i in range(len(columns)) if any(row[i] for row in rows)]
     names = [columns[i] for i in known]
-    table = _table(None, "#", "operator", "layer", "type", *names, numbers=range(4, 4 + len(known)))
+    table = terminal.table(None, "#", "operator", "layer", "type", *names, numbers=range(4, 4 + len(known)))
     for i, (layer, cells) in enumerate(zip(c.layers, rows, strict=True)):
         style = "bold red" if layer.name == c.layer else None
         table.add_row(
-            str(i), layer.op, _cell(layer.name), layer.dtype, *(cells[column] for column in known), style=style
+            str(i), layer.op, terminal.cell(layer.name), layer.dtype, *(cells[column] for column in known), style=style
         )
     sqnr = "SQNR is against the float model. " if "SQNR dB" in names else "There is no float model to compare with. "
     note = (
         f"{c.samples} samples on this machine, {c.device_samples} on the device. {sqnr}LiteRT and the device are "
         f"compared with {c.reference}: equal, or the share of values that differ and by how much."
     )
-    _print(Group(table, Text(note), Text(visible(c.finding), style="bold")), console)
+    terminal.show(Group(table, Text(note), Text(visible(c.finding), style="bold")), console)
 
 
 def comparison_cells(layer: Layer) -> list[str]:
@@ -266,34 +233,10 @@ def _difference(found: Difference | None) -> str:
     return "equal" if found.share == 0 else f"{found.share:.2%} by {found.largest:.4g}"
 
 
-def _tensor_cells(tensor: Mapping[str, Any], layers: int) -> list[RenderableType]:
-    scales, zero_points, plan = tensor["scales"] or [], tensor["zero_points"] or [], tensor["arena"]
-    scale = f"{scales[0]:.6g}" if len(scales) == 1 else f"{len(scales)} channels" if scales else ""
-    names = {-1: "input", layers: "output"}
-    first, last = (names.get(plan[end], f"#{plan[end]}") for end in ("first_op", "last_op")) if plan else ("", "")
-    arena = f"{plan['offset']:,}, {first} to {last}" if plan else ""
-    histogram = tensor["histogram"]
-    weights = ""
-    if histogram is not None and histogram["min"] == histogram["max"]:
-        weights = f"all {histogram['min']:.4g}"
-    elif histogram is not None:
-        weights = f"{histogram['min']:.4g} {sparkline(histogram['counts'])} {histogram['max']:.4g}"
-    return [
-        str(tensor["index"]),
-        _cell(tensor["name"]),
-        f"{_shape(tensor['shape'])} {tensor['dtype']}",
-        f"{tensor['bytes']:,}",
-        scale,
-        str(zero_points[0]) if len(zero_points) == 1 else "",
-        arena,
-        weights,
-    ]
-
-
 def run_view(measurement: Measurement, retries: int = 0) -> RenderableType:
     """The tables and sentences of one run."""
     m = measurement
-    facts = _table(None)
+    facts = terminal.table(None)
     facts.show_header = False
     is_host = wording.where(m) == wording.HOST
     where = (
@@ -342,10 +285,10 @@ def measurement_tables(measurements: Sequence[Measurement]) -> list[Table]:
     tables = []
     for where, unit in sorted({(wording.where(m), m.clock.unit) for m in measurements}):
         title = f"{'boards' if where == wording.BOARD else where}, {unit}"
-        table = _table(title, *_COLUMNS, numbers=range(6, len(_COLUMNS)))
+        table = terminal.table(title, *_COLUMNS, numbers=range(6, len(_COLUMNS)))
         for m in measurements:
             if (wording.where(m), m.clock.unit) == (where, unit):
-                table.add_row(*(_cell(value) for value in _row(m, baseline.drop(m, measurements, {}))))
+                table.add_row(*(terminal.cell(value) for value in _row(m, baseline.drop(m, measurements, {}))))
         tables.append(table)
     return tables
 
@@ -379,10 +322,12 @@ def _row(m: Measurement, drop: float | None) -> tuple[Any, ...]:
 
 
 def _per_op(m: Measurement) -> Table:
-    table = _table(None, "layer", "operator", f"{m.clock.unit} (median)", "share", numbers=(2, 3))
+    table = terminal.table(None, "layer", "operator", f"{m.clock.unit} (median)", "share", numbers=(2, 3))
     total = sum(op["median"] for op in m.per_op or ()) or 1
     for op in m.per_op or ():
-        table.add_row(_cell(op["name"]), _cell(op["op"]), f"{op['median']:,}", f"{op['median'] / total:.1%}")
+        table.add_row(
+            terminal.cell(op["name"]), terminal.cell(op["op"]), f"{op['median']:,}", f"{op['median'] / total:.1%}"
+        )
     return table
 
 
@@ -393,38 +338,3 @@ def _milliseconds(m: Measurement) -> str:
         if wording.where(m) != wording.BOARD or not m.clock.hz
         else f" = {1000 * m.invoke.median / m.clock.hz:.3f} ms"
     )
-
-
-def _cell(value: Any) -> Text:
-    if isinstance(value, bool) or value is None:
-        return Text({True: "yes", False: "no", None: "-"}[value])
-    if isinstance(value, int):
-        return Text(f"{value:,}")
-    if isinstance(value, (list, tuple)):
-        return Text(visible(", ".join(map(str, value))))
-    if isinstance(value, Mapping):
-        return Text(visible(", ".join(f"{key} {_cell(item)}" for key, item in value.items())))
-    return Text(visible(str(value)))
-
-
-def _shape(sizes: Sequence[int]) -> str:
-    return "x".join(map(str, sizes)) or "scalar"
-
-
-def _table(title: str | None, *columns: str, numbers: Sequence[int] | range = ()) -> Table:
-    table = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left", title_style="bold", show_edge=False)
-    for i, column in enumerate(columns):
-        table.add_column(Text(visible(column)), justify="right" if i in numbers else "left", overflow="fold")
-    return table
-
-
-def _print(view: RenderableType, console: Console | None) -> None:
-    if console is None:
-        console = VisibleConsole()
-        if not console.is_terminal:
-            console.width = 240  # a log file or a pipe: do not wrap at rich's default of 80 columns
-    console.print(view)
-
-
-def _print_json(value: Any) -> None:
-    print(json.dumps(value, allow_nan=False))  # ASCII: valid and harmless on every terminal
