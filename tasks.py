@@ -403,12 +403,19 @@ def test(ask: Any, only: str, port: str, target: str) -> None:
     raise Exit(code=checks.test(only, port, target))
 
 
-@kerf_task(only=("", "run the tests whose names match (pytest -k)"))
-def soak(ask: Any, only: str) -> None:
-    """Run the long tests: every case of every table, on every core, all budgets, more faults on the line."""
+@kerf_task(
+    "json",
+    fault=("", "one kind of fault (default: all; `soak NAME` works too)"),
+    seed=(Whole(1), "the first attack's seed; the same seed attacks in the same way"),
+    minutes=(Whole(10), "how long to attack, all kinds together; 0: one attack of each"),
+    tests=(False, "instead, run the suite's long tests: every case of every table, on every core, and all budgets"),
+    only=("", "the long tests whose names match (pytest -k)"),
+)
+def soak(ask: Any, fault: str, seed: int, minutes: int, tests: bool, only: str, json: bool) -> None:
+    """Attack kerf with damaged files, bad lines and failing tools, and count how each attack ends."""
     from tools import checks
 
-    raise Exit(code=checks.soak(only))
+    raise Exit(code=checks.long_tests(only) if tests or only else checks.soak(fault, seed, minutes, as_json=json))
 
 
 @kerf_task(fix=(False, "fix what can be fixed automatically"))
@@ -427,22 +434,28 @@ def clean(ask: Any) -> None:
     pipeline.clean(progress())
 
 
-def _name_images(words: list[str], after: list[str]) -> None:
-    """Turns `classify A B` into `classify --images A --images B`, in place: Invoke has no positional lists."""
-    if words[:1] != ["classify"]:
+# Tasks that take words without an option's name, and the option that each such word is for: Invoke has no optional
+# positional arguments, nor lists of them.
+_WORDS = {"classify": "--images", "soak": "--fault"}
+
+
+def _name_words(words: list[str], after: list[str]) -> None:
+    """Turns `classify A B` into `classify --images A --images B`, in place."""
+    if not words or words[0] not in _WORDS:
         return
-    options = signature(classify.body).parameters.values()
+    named = _WORDS[words[0]]
+    options = signature(globals()[words[0]].body).parameters.values()
     takes_value = {f"--{option.name}" for option in options if not isinstance(option.default, bool)}
-    rest, named = iter(words[1:]), []
+    rest, found = iter(words[1:]), []
     for word in rest:
-        named += [word, *islice(rest, word in takes_value)] if word[:1] == "-" else ["--images", word]
+        found += [word, *islice(rest, word in takes_value)] if word[:1] == "-" else [named, word]
     for word in after:  # after `--`, where no word is an option
-        named += ["--images", f"./{word}" if word[:1] == "-" else word]
-    words[1:] = named
+        found += [named, f"./{word}" if word[:1] == "-" else word]
+    words[1:] = found
 
 
 if hasattr(program, "core"):  # Invoke is loading this file, and will parse the command line next
-    _name_images(program.core.unparsed, program.argv[program.argv.index("--") + 1 :] if "--" in program.argv else [])
+    _name_words(program.core.unparsed, program.argv[program.argv.index("--") + 1 :] if "--" in program.argv else [])
 
 
 # The error quotes what was typed, which may be a file name that a shell pattern matched.

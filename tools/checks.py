@@ -1,5 +1,6 @@
 """The developer's commands: the test suite, its long tests, and lint + format + types in Python and C++."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -26,7 +27,15 @@ def test(only: str, port: str, target: str) -> int:
     return _pytest(options)
 
 
-def soak(only: str) -> int:
+def soak(fault: str, seed: int, minutes: int, *, as_json: bool = False) -> int:
+    """Attacks with one kind of fault, or with all if ``fault`` is "" (tests/soak); returns 1 if any ended badly."""
+    options = ["--seed", str(seed), "--minutes", str(minutes), *(["--json"] if as_json else [])]
+    command = [sys.executable, "-m", "soak", *([fault] if fault else []), *options]
+    search_path = os.pathsep.join([str(ROOT), str(ROOT / "tests")])
+    return subprocess.run(command, cwd=ROOT, env={**os.environ, "PYTHONPATH": search_path}, check=False).returncode
+
+
+def long_tests(only: str) -> int:
     """Runs the long tests, and every case of the sampled ones; returns pytest's exit code."""
     return _pytest([*IN_PARALLEL, "--every-case", "-m", "soak or sampled", *(["-k", only] if only else [])])
 

@@ -1,4 +1,4 @@
-"""What `inv test` and `inv soak` run."""
+"""What `inv test` and `inv soak --tests` run."""
 
 import re
 import subprocess
@@ -45,10 +45,10 @@ def test_long_forms_run_on_request_only(tmp_path: Path) -> None:
     assert "every case: False" in said and "61 deselected" in said
 
 
-def test_soak_runs_them_and_every_case(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_soak_tests_runs_them_and_every_case(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[list[str]] = []
     monkeypatch.setattr(checks, "_pytest", lambda options: asked.append(options) or 0)
-    assert checks.soak("") == 0
+    assert checks.long_tests("") == 0
     options = [option for option in asked[0] if option not in checks.IN_PARALLEL]
     said = ran(tmp_path, *options)
     assert re.findall("::(test_[a-z]+)", said) == ["test_long", "test_share", *["test_table"] * 90]

@@ -95,6 +95,14 @@ BAD = {
         "stored outside the flatbuffer",
     ),
     "variable": (RawModel((IN, RawTensor("out", variable=True))).data(), "'out', which already has a value"),
+    "constant state": (
+        RawModel((IN, OUT, RawTensor("h", buffer=1, variable=True)), buffers=(b"", bytes(4))).data(),
+        "tensor 2 'h' is both a constant and a state",
+    ),
+    "huge state": (
+        RawModel((IN, OUT, RawTensor("h", (1 << 29,), variable=True))).data(),
+        "tensor 2 'h' of shape .* takes 536870912 bytes, more than any microcontroller has",
+    ),
     "sparse": (RawModel((IN, RawTensor("out", sparse=True))).data(), "tensor 1 'out' is stored sparse"),
     "string": (RawModel((IN, RawTensor("out", type=tflite.TensorType.STRING))).data(), "is of type STRING"),
     "type": (RawModel((IN, RawTensor("out", type=99))).data(), "is of type number 99"),
@@ -121,6 +129,22 @@ def test_what_is_wrong_is_one_sentence(name: str) -> None:
     with pytest.raises(ModelError, match=sentence) as caught:
         passes.run(read(data, "m"))
     assert "\n" not in str(caught.value)
+
+
+def test_a_handle_that_is_computed_is_one_sentence() -> None:
+    """PACK turns numbers into a handle, and another PACK stacks that with a number."""
+    number = RawTensor("n", (), tflite.TensorType.INT32, 1, scales=())
+    handle, stacked = (RawTensor(name, shape, tflite.TensorType.RESOURCE) for name, shape in (("h", (1,)), ("s", (2,))))
+    ops = [RawOp(inputs, outputs, "PACK", options="PackOptions") for inputs, outputs in (((2,), (3,)), ((3, 2), (4,)))]
+    model = RawModel((IN, OUT, number, handle, stacked), (*ops, RawOp((4,), (1,))), buffers=(b"", bytes(4)))
+    with pytest.raises(ModelError, match="operator 0 PACK"):
+        passes.run(read(model.data(), "m"))
+
+
+def test_a_long_name_is_cut() -> None:
+    graph = read(RawModel((RawTensor("x" * 10_000), OUT), (RawOp(kind="CUSTOM", custom="y" * 10_000),)).data(), "m")
+    assert graph.tensors[0].name == "x" * 199 + "…"
+    assert graph.ops[0].kind == "CUSTOM:" + "y" * 199 + "…"
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,8 @@ from .layer_names import layer_names, telling_names
 IDENTIFIER = b"TFL3"  # file_identifier of the TFLite schema
 MAX_RANK = 8  # no TFLite kernel supports more
 MAX_TENSOR_BYTES = 1 << 31
+MAX_COMPUTED_BYTES = 1 << 28  # of a tensor that is not a constant: far more RAM than a microcontroller has
+MAX_NAME_LETTERS = 200  # the rest would only fill the terminal
 MAX_OPS = 0xFFFF  # the model facade counts operators in 16 bits …
 MAX_INPUTS = 0xFF  # … and inputs and outputs in 8 bits
 CUSTOM = 32  # BuiltinOperator of every operator that is not built in
@@ -115,8 +117,14 @@ def _indices(length: Callable[[], int], values: Callable[[], Any], data: bytes, 
 
 
 def _text(raw: Any) -> str:
-    """A tensor's name as text; in the file, names are bytes and not necessarily UTF-8."""
-    return (raw.Name() or b"").decode("utf-8", "replace")
+    """A tensor's name as text."""
+    return _shown(raw.Name())
+
+
+def _shown(raw: bytes | None) -> str:
+    """A name as text, cut if it is very long; in the file, names are bytes and not necessarily UTF-8."""
+    name = (raw or b"").decode("utf-8", "replace")
+    return name if len(name) <= MAX_NAME_LETTERS else f"{name[: MAX_NAME_LETTERS - 1]}…"
 
 
 def _open_dimensions(raw: Any) -> list[int]:
@@ -154,6 +162,12 @@ def _tensor(index: int, raw: Any, buffers: Sequence[Any]) -> Tensor:
     if math.prod(shape) * dtype.bytes >= MAX_TENSOR_BYTES:
         raise ModelError(f"{where} of shape {shape} takes {math.prod(shape) * dtype.bytes} bytes; convert again")
     contents = _contents(raw, buffers, dtype, shape, where)
+    if contents is None and math.prod(shape) * dtype.bytes > MAX_COMPUTED_BYTES:
+        raise ModelError(
+            f"{where} of shape {shape} takes {math.prod(shape) * dtype.bytes} bytes, more than any microcontroller has"
+        )
+    if contents is not None and raw.IsVariable():
+        raise ModelError(f"{where} is both a constant and a state, which no interpreter accepts; convert it again")
     if dtype is DType.INT4 and contents is None:
         raise UnsupportedModel(f"{where} is computed in int4, which only constants may have; try --mode int8")
     quantization = _quantization(raw, shape, dtype, where)
@@ -307,7 +321,7 @@ def _kind(raw: Any, codes: Sequence[Any], index: int) -> str:
     # Writers before schema 3a set only the 8-bit field, later ones both (see GetBuiltinCode in TFLite).
     number = max(code.BuiltinCode(), code.DeprecatedBuiltinCode())
     if number == CUSTOM:
-        return f"CUSTOM:{(code.CustomCode() or b'').decode('utf-8', 'replace')}"
+        return f"CUSTOM:{_shown(code.CustomCode())}"
     kind: str | None = tflite.BUILTIN_OPCODE2NAME.get(number)
     if kind is None:
         raise UnsupportedModel(f"operator {index} is of unknown kind {number}; convert with TensorFlow 2.21")

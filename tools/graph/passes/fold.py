@@ -46,9 +46,11 @@ def _evaluate(op: Op, tensors: list[Tensor]) -> npt.NDArray[Any] | None:
     operator = ops.lookup(op.kind)
     if operator is None or len(op.outputs) != 1 or not op.inputs or any(i is None for i in op.inputs):
         return None
+    if tensors[op.outputs[0]].dtype is DType.RESOURCE:  # a handle has no value
+        return None
     try:
         return operator.evaluate(op, [tensors[i] for i in (*op.inputs, *op.outputs) if i is not None])
-    except (ValueError, IndexError) as error:
+    except (ValueError, TypeError, IndexError, OverflowError, MemoryError) as error:
         raise ModelError(f"{op.where} contradicts itself ({error}); convert the model again") from error
 
 

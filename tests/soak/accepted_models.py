@@ -1,0 +1,153 @@
+"""Damaged .tflite files that kerf accepts: compiled with sanitizers, their outputs equal the oracle's.
+
+Several models become one program, since compiling costs more than running.
+"""
+
+import random
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import against_tflm
+import numpy as np
+
+from tools import bench, oracle
+from tools.cores import HOST
+from tools.errors import KerfError, ModelError
+from tools.graph.schedule import GOALS
+from tools.inspect import macs
+from tools.oracle.signature import Port
+from tools.oracle.signature import read as read_signature
+from tools.runtimes import Program, Symbols, aot
+from tools.values import Vectors
+
+from . import ROOT
+from ._faults import Attack
+from ._mutations import mutated
+from ._networks import networks
+
+TITLE = "damaged .tflite files that are accepted, on the host"
+SHORT = 1
+CASE_SECONDS = 600.0
+MEMORY_BYTES = 2 << 30
+
+MODELS = 10  # in one program
+MAX_CONSTANT_BYTES, MAX_ARENA_BYTES, MAX_MACS = 20_000, 1 << 20, 10_000_000  # so that an attack takes seconds
+RANDOM_SAMPLES = 3
+MAIN = """
+#include <cstdio>
+#include <cstdlib>
+#define RUN(m)                                                                                        \\
+    if (number-- == 0) {                                                                              \\
+        using namespace kerf::model;                                                                  \\
+        if (m::setup() != Status::kOk) return 2;                                                      \\
+        for (;;) {                                                                                    \\
+            for (uint32_t i = 0; i < m::kDescriptor.input_count; ++i) {                               \\
+                const Tensor tensor = m::input(i);                                                    \\
+                if (std::fread(tensor.data, 1, tensor.bytes, stdin) != tensor.bytes) return 0;        \\
+            }                                                                                         \\
+            if (m::invoke(nullptr) != Status::kOk) return 3;                                          \\
+            for (uint32_t i = 0; i < m::kDescriptor.output_count; ++i) {                              \\
+                const Tensor tensor = m::output(i);                                                   \\
+                std::fwrite(tensor.data, 1, tensor.bytes, stdout);                                    \\
+            }                                                                                         \\
+        }                                                                                             \\
+    }
+int main(int, char** arguments) {
+    int number = std::atoi(arguments[1]);
+"""
+
+
+@contextmanager
+def attacks(folder: Path) -> Iterator[Attack]:
+    yield attack
+
+
+def attack(seed: int, kept: Path) -> int:
+    rng = random.Random(seed)
+    accepted: list[tuple[bytes, Program]] = []
+    while len(accepted) < MODELS:
+        data = mutated(rng.choice(networks())(), rng)
+        try:
+            program = aot.lower(data, "damaged", HOST, rng.choice(GOALS))
+            read_signature(data, "damaged")
+        except KerfError:
+            continue
+        if is_small(program):
+            (kept / f"{len(accepted)}.tflite").write_bytes(data)
+            accepted.append((data, program))
+    executable = compiled([program for _, program in accepted], kept)
+    return sum(
+        equals(number, data, program, executable, np.random.default_rng(seed + number))
+        for number, (data, program) in enumerate(accepted)
+    )
+
+
+def is_small(program: Program) -> bool:
+    graph, plan = program.graph, program.plan
+    constants = sum(tensor.bytes for tensor in graph.tensors if tensor.data is not None)
+    work = sum(macs(graph, op) for op in graph.ops)
+    return (
+        constants <= MAX_CONSTANT_BYTES
+        and plan is not None
+        and plan.arena_bytes <= MAX_ARENA_BYTES
+        and work <= MAX_MACS
+        and sum(graph.tensors[i].bytes for i in graph.outputs) > 0
+    )
+
+
+def compiled(programs: list[Program], folder: Path) -> Path:
+    """One program of all models, each in a namespace of its own; its argument is a model's number."""
+    text = ""
+    for number, program in enumerate(programs):
+        source = aot.files(program, mode="file", symbols=Symbols(f"kerf{number}"))["src/model.cpp"].decode()
+        text += source.replace("namespace kerf::model {", f"namespace kerf::model::m{number} {{")
+    text += MAIN + "".join(f"    RUN(m{number})\n" for number in range(len(programs))) + "}\n"
+    source_file, executable = folder / "models.cpp", folder / "models"
+    source_file.write_text(text)
+    command = ["g++", *against_tflm.CXX_FLAGS, f"-I{ROOT / 'firmware'}", source_file, "-o", executable]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[:5000]
+    return executable
+
+
+def equals(number: int, data: bytes, program: Program, executable: Path, rng: np.random.Generator) -> bool:
+    """Whether the oracle runs the model; then its outputs are those of the compiled program."""
+    graph = program.graph
+    signature = read_signature(data, "damaged")
+    inputs = tuple(samples(port, rng) for port in signature.inputs)
+    count = len(inputs[0])
+    stream = b"".join(array[i].tobytes() for i in range(count) for array in inputs)
+    done = subprocess.run([executable, str(number)], input=stream, capture_output=True, timeout=60)
+    assert done.returncode == 0, f"model {number}: {done.stderr.decode(errors='replace')[:5000]}"
+    layout = np.dtype(
+        [(f"{i}", graph.tensors[t].dtype.value, graph.tensors[t].shape) for i, t in enumerate(graph.outputs)]
+    )
+    rows = np.frombuffer(done.stdout, layout)
+    ours = tuple(np.ascontiguousarray(rows[name]) for name in layout.names or ())
+    try:
+        found = oracle.expected(data, inputs, timeout_s=60)
+    except ModelError:
+        return False
+    theirs = tuple(array.reshape(own.shape) for array, own in zip(found.outputs, ours, strict=True))
+    if signature.is_integer and not found.exact:
+        return False  # TFLM refuses it, and LiteRT's integers may be a step off
+    wrong = bench.compare(Vectors(inputs, theirs, None, (), found.oracle, found.exact), ours)
+    assert not wrong, f"model {number}: {len(wrong)} of {count} samples differ from {found.oracle}"
+    return True
+
+
+def samples(port: Port, rng: np.random.Generator) -> np.ndarray:
+    """The smallest values, the largest ones, and random ones; whole numbers that are no activations stay small,
+    because they may be positions in a tensor."""
+    shape = (RANDOM_SAMPLES, *port.shape)
+    if port.dtype.startswith("float"):
+        low, high, noise = -8.0, 8.0, rng.normal(0, 3, shape)
+    elif port.dtype in ("int8", "uint8", "int16"):
+        limits = np.iinfo(port.dtype)
+        low, high, noise = limits.min, limits.max, rng.integers(limits.min, limits.max, shape, endpoint=True)
+    else:
+        low, high, noise = 0, 1, rng.integers(0, 2, shape)
+    ends = [np.full((1, *port.shape), value) for value in (low, high)]
+    return np.concatenate([*ends, noise]).astype(port.dtype)
