@@ -370,15 +370,14 @@ class _Device:
         return crc
 
     def _text(self, index: int) -> str:
-        """One of the firmware's texts; unprintable characters are replaced by U+FFFD."""
+        """One of the firmware's texts."""
         data = b""
         while len(data) < MAX_TEXT_BYTES:
             part = self.link.ask(Read(protocol.TEXT, index, len(data), protocol.MAX_READ_BYTES), Data).data
             data += part
             if len(part) < protocol.MAX_READ_BYTES:
                 break
-        text = data.decode("utf-8", errors="replace")
-        return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)
+        return protocol.text(data)
 
     def _read(self, object_: int, index: int, size: int) -> bytes:
         """``size`` bytes of an object; DeviceError when it has fewer."""

@@ -61,7 +61,8 @@ def unanswered(ever: Heard, lately: Heard, outside: bytes, seconds: float, start
             f"the device {what} within {seconds:.0f} s, and sent no fault record; it may hang: reset it and retry"
         )
     return ProtocolError(
-        f"received only undecodable bytes ({ever.bytes:,}), probably because of a wrong baud rate: use {BAUD}"
+        f"received only undecodable bytes ({ever.bytes:,}): probably a wrong baud rate (use {BAUD}), or a connection "
+        "so noisy that no frame survives (check the cable and the ground)"
     )
 
 

@@ -152,7 +152,7 @@ class Link:
             return SessionLost()
         if refusal.code == protocol.INPUT_CRC:
             return InputsLost()
-        text = refusal.text.decode("ascii", errors="replace")
+        text = protocol.text(refusal.text)
         if refusal.code == protocol.BAD_VERSION:
             remedy = "flash it again" if refusal.detail < protocol.VERSION else "update kerf, or flash it again"
             return DeviceError(

@@ -334,6 +334,12 @@ def parse(frame: Frame) -> Message:
     return make(*values, frame.payload[size:]) if kind.TAIL else make(*values)
 
 
+def text(data: bytes) -> str:
+    """A device's text as one line; what cannot be printed becomes U+FFFD."""
+    letters = data.decode("utf-8", errors="replace")
+    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in letters)
+
+
 @dataclass
 class Decoder:
     """Finds frames in a stream that also carries text and noise; its C++ twin is in firmware/bench/wire.h.

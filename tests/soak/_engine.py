@@ -43,7 +43,7 @@ class Row:
         """The columns, in order."""
         per_second = f"{self.right / self.seconds:.3g}" if self.seconds and self.right else ""
         return {
-            "fault": f"{_faults.find(self.fault).TITLE}{', ' if self.part else ''}{self.part}",
+            "fault": f"{_faults.load(self.fault).TITLE}{', ' if self.part else ''}{self.part}",
             "tried": self.tried,
             "right": self.right,
             "named error": self.named,
@@ -58,7 +58,7 @@ def soak(name: str, seed: int, folder: Path, seconds: float = 0.0, cases: int = 
 
     An attack that ends badly leaves its input and what it said in ``folder``/NAME/SEED/.
     """
-    fault = _faults.find(name)
+    fault = _faults.load(name)
     rows: dict[str, Row] = {}
     begin, at, own = time.monotonic(), seed, folder / name
     current = own / f"current-{os.getpid()}"  # another soak may be at work
@@ -128,15 +128,14 @@ def _worker(
 
 def _endings(process: "subprocess.Popen[bytes]", name: str, seed: int) -> Iterator[tuple[int, str, str, int, float]]:
     """Each attack's line; a hang or the end of the process is the ending of the attack that was under way."""
-    limit = _faults.find(name).CASE_SECONDS + GRACE_SECONDS
+    limit = _faults.load(name).CASE_SECONDS + GRACE_SECONDS
     first = True
     for line in _lines(process, START_SECONDS, limit):
         if line is None:
             yield seed, "other", f"no end within {START_SECONDS if first else limit:.0f} s", 0, limit
             return
-        found = json.loads(line)
+        found, first = json.loads(line), False
         if isinstance(found, list):
-            first = False
             yield found[0], found[1], found[2], found[3], found[4]
             seed = found[0] + 1
     code = process.wait()
@@ -161,4 +160,4 @@ def _lines(process: "subprocess.Popen[bytes]", first: float, later: float) -> It
         for line in whole:
             yield line
             lines += 1
-        deadline = time.monotonic() + (later if lines > 1 else first)
+        deadline = time.monotonic() + (later if lines else first)

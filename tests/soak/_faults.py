@@ -32,6 +32,11 @@ def find(name: str) -> Fault:
     """A kind of fault by its name; UnknownName if there is none."""
     if name not in names():
         raise UnknownName("fault", name, names())
+    return load(name)
+
+
+def load(name: str) -> Fault:
+    """The module itself."""
     return import_module(f"{__package__}.{name}")  # type: ignore[return-value]
 
 

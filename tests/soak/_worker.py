@@ -23,9 +23,9 @@ LONGEST_SENTENCE = 2000
 def main(name: str, seed: int, cases: int, folder: Path, kept: Path) -> None:
     """Attacks with ``cases`` seeds from ``seed`` on. ``folder`` is for what all attacks share; An attack's input is in
     ``kept``/SEED, and stays there if the attack ends badly."""
-    fault = _faults.find(name)
-    print(json.dumps("ready"), flush=True)
+    fault = _faults.load(name)
     with fault.attacks(folder) as attack:
+        print(json.dumps("ready"), flush=True)
         spare = fault.MEMORY_BYTES + used()
         for number in range(seed, seed + cases):
             own = kept / str(number)
@@ -43,7 +43,7 @@ def main(name: str, seed: int, cases: int, folder: Path, kept: Path) -> None:
             except BaseException:  # SystemExit as well
                 ending, detail = "other", traceback.format_exc()
             if used() > spare:
-                ending, detail = "other", f"more than {fault.MEMORY_BYTES:,} bytes of memory"
+                right, ending, detail = 0, "other", f"more than {fault.MEMORY_BYTES:,} bytes of memory"
             if ending != "other":
                 shutil.rmtree(own)
             print(json.dumps([number, ending, detail, right, time.monotonic() - begin]), flush=True)

@@ -61,6 +61,7 @@ int main(int, char** arguments) {
 
 @contextmanager
 def attacks(folder: Path) -> Iterator[Attack]:
+    networks()
     yield attack
 
 

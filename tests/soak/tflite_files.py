@@ -28,6 +28,7 @@ CORES = (HOST, *map(find, ("cortex-m0", "cortex-m4", "cortex-m55", "rv32imac")))
 
 @contextmanager
 def attacks(folder: Path) -> Iterator[Attack]:
+    networks()
     yield attack
 
 

@@ -333,6 +333,19 @@ def test_a_device_that_restarts_whenever_it_is_asked_who_it_is() -> None:
     assert "failed 8 times in a row" in str(error)
 
 
+def test_a_refusal_is_shown_on_one_line() -> None:
+    refusal = protocol.Refusal(protocol.BUSY, 7, b"a\n\x1b[2Jb\xff")
+    firmware = FakeFirmware()
+
+    def refuses(data: bytes) -> bytes:
+        said = firmware(data)
+        (frame,) = protocol.Decoder().feed(data)
+        return protocol.encode(refusal, frame.seq) if firmware.requests[-1] == "Write" else said
+
+    error, _ = failure(refuses)
+    assert str(error) == "the firmware refused a request: a\ufffd\ufffd[2Jb\ufffd (code 8, detail 7)"
+
+
 def test_a_board_that_is_unplugged() -> None:
     target = FakeTarget(FakeFirmware())
     line = Unreliable(target, Faults(before={5: lambda: target.die("the board went away")}))

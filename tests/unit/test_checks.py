@@ -67,3 +67,18 @@ def test_a_board_is_not_shared(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_board_tests_need_both_options(port: str, target: str, said: str) -> None:
     with pytest.raises(UsageError, match=f"needs {said}"):
         checks.test("", port, target)
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2, 3, 4, 5])
+def test_every_ending_of_an_attack_is_counted(seed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(ROOT / "tests")
+    from soak import _endings, _engine
+
+    (row,) = _engine.soak("_endings", seed, tmp_path)
+    wanted = _endings.ENDINGS[seed]
+    assert (row.right, row.named, row.other) == tuple(wanted == each for each in ("right", "named", "other"))
+    kept = tmp_path / "_endings" / str(seed)
+    assert kept.exists() == (wanted == "other")
+    if kept.exists():
+        assert (kept / "input.txt").read_text() == f"the input of attack {seed}"
+        assert f"inv soak _endings --seed {seed} --minutes 0" in (kept / "failure.txt").read_text()

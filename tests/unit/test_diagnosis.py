@@ -123,13 +123,13 @@ CASES = [
         "wrong baud rate, few bytes",
         lambda: always(b"\xf8\x80\xfe" * 20),
         ProtocolError,
-        "probably because of a wrong baud rate",
+        "probably a wrong baud rate",
     ),
     Case(
         "wrong baud rate, a stream",
         lambda: random_bytes(20_000),
         ProtocolError,
-        "probably because of a wrong baud rate",
+        "probably a wrong baud rate",
     ),
     Case(
         "another firmware",
@@ -222,3 +222,12 @@ def test_no_noise_is_taken_for_anything_else_after_a_good_frame(share_of_bits: f
         assert str(error).startswith("the serial connection is noisy: ")
     else:
         assert np.array_equal(run.outputs[0], VECTORS.expected[0])
+
+
+@pytest.mark.parametrize("nonce", range(1, 1 << 32, 1 << 29))
+@pytest.mark.parametrize("share_of_bits", [0.02, 0.05, 0.1])
+def test_noise_from_the_start_is_named(share_of_bits: float, nonce: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A few spoiled answers may look like a wrong baud rate, depending on the nonce: then both are named."""
+    monkeypatch.setattr("secrets.randbits", lambda bits: nonce)
+    with pytest.raises((TransportError, ProtocolError), match="noisy"):
+        bench.run(FakeTarget(spoiled(FakeFirmware(), share_of_bits)), VECTORS, SHA256.hex(), 2)
