@@ -129,7 +129,8 @@ MAY_IMPORT = {
     "boards.monitor": {"boards", "transports"},
     "doctor": {"installed", "ports", "transports"},
     "kinds": set(),
-    "quantities": {"kinds", "registry", "runtimes"},
+    "footprint": set(),
+    "quantities": {"kinds", "registry", "runtimes", "graph.ops"},
     "report": {
         "kinds",
         "quantities",

@@ -51,13 +51,15 @@ def test_without_tflm_a_step_is_reported_and_no_mismatch(monkeypatch: pytest.Mon
 
 
 def test_bench_goes_on_after_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
-    def some(choice: pipeline.Choice, progress: Progress) -> pipeline.Outcome:
+    def some(choice: pipeline.Choice, progress: Progress, bench_code_bytes: int) -> pipeline.Outcome:
+        assert bench_code_bytes == 14_000
         if choice.ask.mode == "int8":
             raise KerfError("It is too hot.")
         return done
 
     done = object.__new__(pipeline.Outcome)
     monkeypatch.setattr(runs, "run_choice", some)
+    monkeypatch.setattr(runs, "_bench_code_bytes", lambda runtime, target, progress: 14_000)
     results = pipeline.bench_all(Request(), "digits", "int8,float32", "aot", "stm32f4", Progress())
     assert results[1] is done and isinstance(results[0], pipeline.Failure)
     assert results[0].row()["error"] == "It is too hot."
@@ -70,11 +72,12 @@ def test_all_modes_of_a_tflite_are_its_own_and_no_mode_runs_twice(monkeypatch: p
     done = object.__new__(pipeline.Outcome)
     asked: list[tuple[str, str | None]] = []
 
-    def note(choice: pipeline.Choice, progress: Progress) -> pipeline.Outcome:
+    def note(choice: pipeline.Choice, progress: Progress, bench_code_bytes: int | None) -> pipeline.Outcome:
         asked.append((Path(choice.ask.model).stem, choice.ask.mode))
         return done
 
     monkeypatch.setattr(runs, "run_choice", note)
+    monkeypatch.setattr(runs, "_bench_code_bytes", lambda runtime, target, progress: None)
     pipeline.bench_all(Request(), f"{MODEL},digits+qat", "all", "aot", "stm32f4", Progress())
     pipeline.bench_all(Request(), "digits", "int8,float32,int8", "aot", "stm32f4", Progress())
     pipeline.bench_all(Request(), f"{MODEL}", "", "aot", "stm32f4", Progress())

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .. import __version__, bench, files, oracle, quantities
+from .. import __version__, bench, files, footprint, oracle, quantities
 from .. import classify as classifier
 from .. import compare as comparison
 from ..compare import Comparison
@@ -23,11 +23,12 @@ from ..report import baseline, details, kept, page, records, sections, wording
 from ..targets import load
 from ..values import DeviceRun, Measurement, Request
 from . import places
-from .choices import Choice, Interpreter, choose, choose_goals, choose_line, choose_modes, split
-from .firmware import Built, Compiled, compile_choice, ready
+from .choices import Choice, Interpreter, Line, choose, choose_goals, choose_line, choose_modes, split
+from .firmware import Built, Compiled, build, compile_choice, ready
 from .origin import brings_mode, check_name, in_float32, pixel_range, quantize
 
 INTERPRETER = "interpreter"  # where classify runs by default
+EMPTY = "empty"  # the model whose firmware has the code of the bench and hardly any other
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,8 +67,8 @@ def run(ask: Request, progress: Progress, keep: bool = True) -> Outcome:
     return run_choice(choose(ask), progress, keep)
 
 
-def run_choice(choice: Choice, progress: Progress, keep: bool = True) -> Outcome:
-    """`run` for a Choice."""
+def run_choice(choice: Choice, progress: Progress, keep: bool = True, bench_code_bytes: int | None = None) -> Outcome:
+    """`run` for a Choice. ``bench_code_bytes`` is that of `quantities.Run`."""
     if keep:
         records.check(places.records())
     if choice.interprets:
@@ -80,7 +81,8 @@ def run_choice(choice: Choice, progress: Progress, keep: bool = True) -> Outcome
         for note in device.notes:
             progress.warn(note)
         subject = _of_firmware(firmware.built, device)
-        return _outcome(compiled, firmware.built, subject, device, firmware.line.emulator, progress, keep)
+        emulator = firmware.line.emulator
+        return _outcome(compiled, firmware.built, subject, device, emulator, progress, keep, bench_code_bytes)
 
 
 def compare(ask: Request, progress: Progress, samples: int = 1) -> Comparison:
@@ -159,6 +161,8 @@ def bench_all(
     A failed run does not stop the others.
 
     All runs of one model and mode use the same .tflite: if one of them needs per-tensor dense layers, all get them.
+    For each emulated target of a runtime with goals, a firmware with an empty model is built too: its code is that of
+    the bench.
     """
     runtimes, targets = split("runtimes", runtime), split("targets", target)
     if ask.any_firmware and len(runtimes) * len(targets) > 1:
@@ -175,14 +179,36 @@ def bench_all(
         choose_line(each)
         check_name(each.ask)
     per_tensor_dense = any(each.conversion.per_tensor_dense for each in choices)
+    bench_code = {key: key and _bench_code_bytes(*key, progress) for key in dict.fromkeys(map(_code_key, choices))}
 
     def attempt(choice: Choice) -> Outcome | Failure:
         try:
-            return run_choice(choice.instead(per_tensor_dense=per_tensor_dense), progress)
+            same = choice.instead(per_tensor_dense=per_tensor_dense)
+            return run_choice(same, progress, bench_code_bytes=bench_code[_code_key(choice)])
         except KerfError as error:
             return Failure(choice.ask, error)
 
     return tuple(map(attempt, choices))
+
+
+def _code_key(choice: Choice) -> tuple[str, str] | None:
+    """The runtime and target of a choice, if the model's code can be told from the bench's; else None.
+
+    A runtime without goals is a library, of which an empty model needs almost as much as any other.
+    """
+    line = choice.line
+    is_emulated = isinstance(line, Line) and line.emulator is not None
+    return (choice.ask.runtime, choice.target.name) if is_emulated and choice.runtime.goals() else None
+
+
+def _bench_code_bytes(runtime: str, target: str, progress: Progress) -> int | None:
+    """The code that a firmware has whatever its model; None, with a warning, if that cannot be found out."""
+    try:
+        built = build(Request(model=EMPTY, mode="int8", runtime=runtime, target=target), progress)
+        return footprint.bench_code_bytes(built.image)
+    except KerfError as error:
+        progress.warn(f"the code of the models is not shown, because the model {EMPTY} cannot be built: {error}")
+        return None
 
 
 def require_match(outcomes: Sequence[Outcome | Failure]) -> None:
@@ -258,6 +284,7 @@ def _outcome(
     emulator: str | None,
     progress: Progress,
     keep: bool = True,
+    bench_code_bytes: int | None = None,
 ) -> Outcome:
     """Compares a run's outputs, makes the measurement and, with ``keep``, records it."""
     quantized, vectors = compiled.quantized, compiled.quantized.vectors
@@ -293,7 +320,9 @@ def _outcome(
         optimize=compiled.program.goal if built else None,
         data_sha256=quantized.data_sha256,
         second_opinion=quantized.second_opinion,
-        quantities=quantities.of(quantities.Run(quantized, compiled.program, built.image if built else None, device)),
+        quantities=quantities.of(
+            quantities.Run(quantized, compiled.program, built.image if built else None, device, bench_code_bytes)
+        ),
         extra={"arena_used_bytes": device.arena_bytes} | ({} if steps is None else {wording.STEPS: steps}),
     )
     if keep:

@@ -15,12 +15,16 @@ from ..values import DeviceRun, Image, Quantized
 
 @dataclass(frozen=True, eq=False)
 class Run:
-    """A model's run over its test set. ``image`` is None for a firmware that kerf did not build."""
+    """A model's run over its test set. ``image`` is None for a firmware that kerf did not build.
+
+    ``bench_code_bytes`` is the code that the firmware has whatever its model, None if it is unknown.
+    """
 
     quantized: Quantized
     program: Program
     image: Image | None
     device: DeviceRun
+    bench_code_bytes: int | None = None
 
 
 class Quantity(Protocol):

@@ -2,7 +2,7 @@
 
 The rest of the package: records.py reads and writes measurement records, details.py computes what a page shows of a run
 beyond its record, kept.py stores that, page.py and inspect_page.py make HTML of it; terminal.py has the parts of the
-tables, inspection.py those of `inv inspect`.
+tables, cost.py those of `inv bench`, inspection.py those of `inv inspect`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,7 +18,7 @@ from ..compare import EXACT_DB, Comparison, Difference, Layer
 from ..doctor import Finding
 from ..values import Measurement
 from ..visible import visible
-from . import baseline, terminal, wording
+from . import baseline, cost, terminal, wording
 from .describe import FIGURES
 from .inspection import show_inspection as show_inspection
 from .records import to_json
@@ -50,14 +50,15 @@ class HasError(Protocol):
 
 
 def show_bench(outcomes: Sequence[HasMeasurement | HasError], as_json: bool, console: Console | None = None) -> None:
-    """Several runs: JSON lines, or one table per clock (emulated and real never share a column), then what failed."""
+    """Several runs: JSON lines, or tables of results, of cost and of layers for each clock (emulated and real never
+    share a column), then what failed."""
     measured = [outcome.measurement for outcome in outcomes if not isinstance(outcome, HasError)]
     failed = [outcome.row() for outcome in outcomes if isinstance(outcome, HasError)]
     if as_json:
         for line in [*map(to_json, measured), *failed]:
             terminal.show_json(line)
         return
-    tables = measurement_tables(measured)
+    tables = [*measurement_tables(measured), *cost.tables(measured)]
     if failed:
         tables.append(terminal.table("failed", *failed[0]))
         for row in failed:

@@ -1,0 +1,21 @@
+"""The code that a firmware has because of its model: kernels, glue, and what they need of the C library.
+
+It is the firmware's code without that of a firmware with an empty model, whose own kernels and glue count as the
+model's. A user who exports the model has this much code of kerf.
+"""
+
+from ..kinds import COUNT
+from . import Run
+
+LABEL = "code of the model"
+KIND = COUNT
+
+
+def of(run: Run) -> int | None:
+    if run.image is None or run.bench_code_bytes is None:
+        return None
+    return max(run.image.flash_bytes["code"] - run.bench_code_bytes, 0)
+
+
+def text(value: int) -> str:
+    return f"{value:,} bytes"
