@@ -321,12 +321,15 @@ def run(ask: Any, json: bool) -> None:
     runtimes=("aot", "comma-separated runtimes"),
     targets=("stm32f4", "comma-separated targets"),
     optimize=("", "comma-separated goals of aot: speed, size, ram (default: the first with which the model fits)"),
+    cycles=(False, "also estimate the cycles of a Cortex-M4 or M7 from what QEMU executes"),
 )
-def bench(ask: Any, models: str, modes: str, runtimes: str, targets: str, optimize: str, json: bool) -> None:
-    """Run models x modes x runtimes x targets and print one table."""
+def bench(
+    ask: Any, models: str, modes: str, runtimes: str, targets: str, optimize: str, cycles: bool, json: bool
+) -> None:
+    """Run models x modes x runtimes x targets and print tables of results, of cost and of layers."""
     from tools import pipeline, report
 
-    results = pipeline.bench_all(ask, models, modes, runtimes, targets, progress(), optimize)
+    results = pipeline.bench_all(ask, models, modes, runtimes, targets, progress(), optimize, cycles)
     report.show_bench(results, json)
     pipeline.require_match(results)
 

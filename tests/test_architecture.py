@@ -29,7 +29,7 @@ STAGES: dict[str, tuple[str, tuple[str, str]]] = {
         "bench link protocol faults diagnosis sizing transports boards boards.flash boards.monitor",
         ("DeviceRun", "the device's outputs and ticks"),
     ),
-    "record": ("quantities kinds report", ("Measurement", "a line of build/measurements.jsonl, and a report")),
+    "record": ("quantities cycles kinds report", ("Measurement", "a line of build/measurements.jsonl, and a report")),
 }
 # What several stages use.
 BESIDE = {

@@ -130,7 +130,8 @@ MAY_IMPORT = {
     "doctor": {"installed", "ports", "transports"},
     "kinds": set(),
     "footprint": set(),
-    "quantities": {"kinds", "registry", "runtimes", "graph.ops"},
+    "cycles": {"cores", "installed"},
+    "quantities": {"kinds", "registry", "runtimes", "graph.ops", "cores", "cycles"},
     "report": {
         "kinds",
         "quantities",

@@ -51,7 +51,7 @@ def test_without_tflm_a_step_is_reported_and_no_mismatch(monkeypatch: pytest.Mon
 
 
 def test_bench_goes_on_after_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
-    def some(choice: pipeline.Choice, progress: Progress, bench_code_bytes: int) -> pipeline.Outcome:
+    def some(choice: pipeline.Choice, progress: Progress, bench_code_bytes: int, counts: bool) -> pipeline.Outcome:
         assert bench_code_bytes == 14_000
         if choice.ask.mode == "int8":
             raise KerfError("It is too hot.")
@@ -72,7 +72,9 @@ def test_all_modes_of_a_tflite_are_its_own_and_no_mode_runs_twice(monkeypatch: p
     done = object.__new__(pipeline.Outcome)
     asked: list[tuple[str, str | None]] = []
 
-    def note(choice: pipeline.Choice, progress: Progress, bench_code_bytes: int | None) -> pipeline.Outcome:
+    def note(
+        choice: pipeline.Choice, progress: Progress, bench_code_bytes: int | None, counts: bool
+    ) -> pipeline.Outcome:
         asked.append((Path(choice.ask.model).stem, choice.ask.mode))
         return done
 

@@ -264,7 +264,7 @@ def test_a_line_with_values_of_other_types_is_left_out(tmp_path: Path, changes: 
 
 
 def test_what_another_version_adds_is_passed_over() -> None:
-    added = {"energy": {"uj": 3, "idle_ma": None, "instrument": "x"}, "cycles_estimate": 7}
+    added = {"energy": {"uj": 3, "idle_ma": None, "instrument": "x"}, "temperature": 7}
     record = records.to_json(RECORD)
     record["clock"] = {**record["clock"], "source": "DWT"}
     assert records.from_json(record | added) == RECORD

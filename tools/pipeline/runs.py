@@ -22,7 +22,7 @@ from ..progress import Progress
 from ..report import baseline, details, kept, page, records, sections, wording
 from ..targets import load
 from ..values import DeviceRun, Measurement, Request
-from . import places
+from . import places, traces
 from .choices import Choice, Interpreter, Line, choose, choose_goals, choose_line, choose_modes, split
 from .firmware import Built, Compiled, build, compile_choice, ready
 from .origin import brings_mode, check_name, in_float32, pixel_range, quantize
@@ -67,8 +67,14 @@ def run(ask: Request, progress: Progress, keep: bool = True) -> Outcome:
     return run_choice(choose(ask), progress, keep)
 
 
-def run_choice(choice: Choice, progress: Progress, keep: bool = True, bench_code_bytes: int | None = None) -> Outcome:
-    """`run` for a Choice. ``bench_code_bytes`` is that of `quantities.Run`."""
+def run_choice(
+    choice: Choice,
+    progress: Progress,
+    keep: bool = True,
+    bench_code_bytes: int | None = None,
+    counts: bool = False,
+) -> Outcome:
+    """`run` for a Choice. ``bench_code_bytes`` is that of `quantities.Run`; ``counts`` finds its ``executed``."""
     if keep:
         records.check(places.records())
     if choice.interprets:
@@ -81,8 +87,9 @@ def run_choice(choice: Choice, progress: Progress, keep: bool = True, bench_code
         for note in device.notes:
             progress.warn(note)
         subject = _of_firmware(firmware.built, device)
-        emulator = firmware.line.emulator
-        return _outcome(compiled, firmware.built, subject, device, emulator, progress, keep, bench_code_bytes)
+        executed = traces.executed(firmware, progress) if counts else None
+        emulator, known = firmware.line.emulator, {"bench_code_bytes": bench_code_bytes, "executed": executed}
+        return _outcome(compiled, firmware.built, subject, device, emulator, progress, keep, known)
 
 
 def compare(ask: Request, progress: Progress, samples: int = 1) -> Comparison:
@@ -154,13 +161,22 @@ def classify(ask: Request, wanted: Sequence[str], progress: Progress) -> tuple[c
 
 
 def bench_all(
-    ask: Request, model: str, mode: str, runtime: str, target: str, progress: Progress, optimize: str = ""
+    ask: Request,
+    model: str,
+    mode: str,
+    runtime: str,
+    target: str,
+    progress: Progress,
+    optimize: str = "",
+    cycles: bool = False,
 ) -> tuple[Outcome | Failure, ...]:
     """A run for each combination of the comma-separated names (for modes, also all). All names are checked first.
 
     A failed run does not stop the others.
 
     All runs of one model and mode use the same .tflite: if one of them needs per-tensor dense layers, all get them.
+    With ``cycles``, the cycles of each run are estimated, as far as possible (cycles.py).
+
     For each emulated target of a runtime with goals, a firmware with an empty model is built too: its code is that of
     the bench.
     """
@@ -184,7 +200,7 @@ def bench_all(
     def attempt(choice: Choice) -> Outcome | Failure:
         try:
             same = choice.instead(per_tensor_dense=per_tensor_dense)
-            return run_choice(same, progress, bench_code_bytes=bench_code[_code_key(choice)])
+            return run_choice(same, progress, bench_code_bytes=bench_code[_code_key(choice)], counts=cycles)
         except KerfError as error:
             return Failure(choice.ask, error)
 
@@ -284,9 +300,12 @@ def _outcome(
     emulator: str | None,
     progress: Progress,
     keep: bool = True,
-    bench_code_bytes: int | None = None,
+    known: Mapping[str, Any] | None = None,
 ) -> Outcome:
-    """Compares a run's outputs, makes the measurement and, with ``keep``, records it."""
+    """Compares a run's outputs, makes the measurement and, with ``keep``, records it.
+
+    ``known`` are the optional fields of `quantities.Run`.
+    """
     quantized, vectors = compiled.quantized, compiled.quantized.vectors
     on_device, on_host = (bench.accuracy(vectors, outputs) for outputs in (device.outputs, vectors.expected))
     per_op = None
@@ -321,7 +340,7 @@ def _outcome(
         data_sha256=quantized.data_sha256,
         second_opinion=quantized.second_opinion,
         quantities=quantities.of(
-            quantities.Run(quantized, compiled.program, built.image if built else None, device, bench_code_bytes)
+            quantities.Run(quantized, compiled.program, built.image if built else None, device, **(known or {}))
         ),
         extra={"arena_used_bytes": device.arena_bytes} | ({} if steps is None else {wording.STEPS: steps}),
     )

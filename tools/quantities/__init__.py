@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from .. import registry
+from ..cycles import Executed
 from ..kinds import Optional
 from ..runtimes import Program
 from ..values import DeviceRun, Image, Quantized
@@ -17,7 +18,8 @@ from ..values import DeviceRun, Image, Quantized
 class Run:
     """A model's run over its test set. ``image`` is None for a firmware that kerf did not build.
 
-    ``bench_code_bytes`` is the code that the firmware has whatever its model, None if it is unknown.
+    ``bench_code_bytes`` is the code that the firmware has whatever its model, ``executed`` what one inference executed;
+    None if they are unknown.
     """
 
     quantized: Quantized
@@ -25,6 +27,7 @@ class Run:
     image: Image | None
     device: DeviceRun
     bench_code_bytes: int | None = None
+    executed: Executed | None = None
 
 
 class Quantity(Protocol):

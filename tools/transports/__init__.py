@@ -17,6 +17,7 @@ from .. import registry
 from ..errors import UnknownName
 from ..installed import Tool
 from ..values import Emulator
+from ._trace import Trace as Trace
 
 
 class Transport(Protocol):
@@ -49,7 +50,10 @@ class Emulation(Protocol):
 
     @property
     def open(self) -> Callable[[Path, Emulator], AbstractContextManager[Transport]]:
-        """Runs an ELF and yields its serial port; MissingTool if the emulator is not installed."""
+        """Runs an ELF and yields its serial port; MissingTool if the emulator is not installed.
+
+        One that can count what it executes also has the function that `counting` returns, as open_counting.
+        """
 
 
 @cache
@@ -65,3 +69,10 @@ def find(name: str) -> Emulation:
         raise UnknownName("emulator", name, emulators())
     emulation: Emulation = registry.find("transports", name, "emulator")
     return emulation
+
+
+def counting(name: str) -> Callable[[Path, Emulator, Trace], AbstractContextManager[Transport]] | None:
+    """Like an emulator's ``open``, with what it executes counted in the trace; None for one that cannot count."""
+    found: Callable[[Path, Emulator, Trace], AbstractContextManager[Transport]] | None
+    found = getattr(find(name), "open_counting", None)
+    return found

@@ -1,7 +1,7 @@
 """QEMU: runs the firmware in qemu-system-arm, with its UART on a loopback socket and instruction-counted time."""
 
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -10,6 +10,7 @@ from ..installed import Tool, apt
 from ..values import Emulator
 from . import serial
 from ._process import ChildTransport, running
+from ._trace import Trace, counting
 
 TOOL = Tool("qemu-system-arm", "runs Cortex-M firmware without a board", apt("qemu-system-arm"))
 SETTINGS = {"machine": str, "icount_shift": int}
@@ -43,13 +44,26 @@ def open(elf: Path, emulator: Emulator) -> Iterator[ChildTransport]:
     program can take the TCP port in between, and the firmware's boot output is not lost: QEMU drops output while no
     client is connected, and on a busy machine the firmware could run before QEMU accepts a connection.
     """
+    with _open(elf, emulator, []) as transport:
+        yield transport
+
+
+@contextmanager
+def open_counting(elf: Path, emulator: Emulator, trace: Trace) -> Iterator[ChildTransport]:
+    """`open`, much slower, with what is executed counted in ``trace``, which is complete when the context is left."""
+    with counting(trace) as arguments, _open(elf, emulator, arguments) as transport:
+        yield transport
+
+
+@contextmanager
+def _open(elf: Path, emulator: Emulator, more: Sequence[str]) -> Iterator[ChildTransport]:
     TOOL.require()
     with socket.create_server(("127.0.0.1", 0), backlog=1) as listener:
         host, port = listener.getsockname()
         with (
             serial.open(f"socket://{host}:{port}", emulated=True) as line,
             listener.accept()[0] as uart,
-            running(command(elf, emulator.settings, uart.fileno()), [uart.fileno()], TOOL.missing) as child,
+            running([*command(elf, emulator.settings, uart.fileno()), *more], [uart.fileno()], TOOL.missing) as child,
         ):
             uart.close()  # now only QEMU holds it, so the connection breaks when QEMU exits
             yield ChildTransport(line, child, emulated=True)

@@ -1,0 +1,43 @@
+"""`inv bench --cycles`: what QEMU says it has executed is what the firmware has counted."""
+
+from pathlib import Path
+
+import pytest
+from port_project import Silent, require
+
+from tools import cycles, pipeline
+from tools.pipeline import Outcome, firmware, places, traces
+from tools.values import Request
+
+FLATTEN = Path(__file__).parents[1] / "unit" / "flatten.tflite"
+BENCH = 64  # at most as many instructions of the bench are between the two readings of the clock
+
+pytestmark = [pytest.mark.emulator, pytest.mark.timeout(600)]
+
+
+@pytest.fixture(autouse=True)
+def own_build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    require("arm-none-eabi-g++", "arm-none-eabi-objdump", "qemu-system-arm")
+    cache = places.cache()
+    monkeypatch.setattr(places, "BUILD", tmp_path)
+    monkeypatch.setattr(places, "cache", lambda: cache)
+
+
+def test_every_instruction_is_counted_once() -> None:
+    choice = pipeline.choose(Request(model=str(FLATTEN), samples=1))
+    measured = pipeline.run(choice.ask, Silent(), keep=False).measurement.invoke.median
+    with firmware.ready(choice, Silent()) as ready:
+        executed = traces.executed(ready, Silent())
+        assert executed is not None and ready.built is not None
+        code = cycles.disassemble(ready.built.image.elf)
+    assert 0 <= measured - cycles.instructions(code, executed) <= BENCH
+    assert cycles.estimate(code, executed, choice.target.core) > measured
+
+
+def test_the_estimate_is_in_the_record_where_the_core_has_one() -> None:
+    targets = "stm32f4,mps2-an385"
+    m4, m3 = pipeline.bench_all(Request(samples=1), str(FLATTEN), "", "aot", targets, Silent(), "speed", cycles=True)
+    assert isinstance(m4, Outcome) and isinstance(m3, Outcome)
+    assert m4.measurement.quantities["cycles_estimate"] > m4.measurement.invoke.median
+    assert "cycles_estimate" not in m3.measurement.quantities
+    assert m4.measurement.quantities["macs"] == m3.measurement.quantities["macs"] == 2 * 9 * 16 + 3 * 32
