@@ -313,10 +313,10 @@ struct ConvSizes {
     int32_t packed_words;  // for two channels
 };
 
-// `extra` is the number of words of `packed` for two channels, not counting weights.
-constexpr ConvSizes SizesOf(const Conv2DInt8Params& p, int32_t extra) {
+// `extra` is the number of words of `packed` for two channels, not counting weights, which have `weight_bytes` each.
+constexpr ConvSizes SizesOf(const Conv2DInt8Params& p, int32_t extra, int32_t weight_bytes = 1) {
     const int32_t quads = Quads(p);
-    return {quads, 2 * kPositions * quads, 2 * quads + extra};
+    return {quads, 2 * kPositions * quads, 2 * quads * weight_bytes + extra};
 }
 
 // Input and output are passed as bytes.

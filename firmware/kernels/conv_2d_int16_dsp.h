@@ -94,8 +94,9 @@ inline uint32_t* InterleaveInt16Twin(uint32_t* pairs, const int8_t* const* windo
 }
 
 // Computes all channels of three positions, as in conv_2d_dsp.h.
-//   packed  for every two channels: both biases; 2 * quads words with two weights of both channels, as bytes
-//           w0[a] w1[a] w0[b] w1[b]; whether more channels follow (0 or 1); both multipliers m * 2^(32-r)
+//   packed  for every two channels: both biases; for each of 2 * quads pairs of elements a word of weights of either
+//           channel, which has the layout of the pairs; whether more channels follow (0 or 1); both multipliers
+//           m * 2^(32-r)
 template <bool kRelu>
 inline void ConvBlockInt16Twin(const uint32_t* pairs, const int32_t* packed, int32_t quads, int8_t* output0,
                                int8_t* output1, int8_t* output2) {
@@ -108,10 +109,9 @@ inline void ConvBlockInt16Twin(const uint32_t* pairs, const int32_t* packed, int
             ++packed;
         }
         for (const uint32_t* pair = pairs; pair != pairs_end; pair += kPositions) {
-            const uint32_t weights = static_cast<uint32_t>(*packed++);
-            for (int32_t j = 0; j < kPositions; ++j) {
-                sums[0][j] = AddProducts(sums[0][j], EvenBytes(weights), pair[j]);
-                sums[1][j] = AddProducts(sums[1][j], OddBytes(weights), pair[j]);
+            for (auto& of_channel : sums) {
+                const uint32_t weights = static_cast<uint32_t>(*packed++);
+                for (int32_t j = 0; j < kPositions; ++j) of_channel[j] = AddProducts(of_channel[j], weights, pair[j]);
             }
         }
         more = packed[0] != 0;
@@ -132,10 +132,8 @@ template <bool kRelu>
                                                           int8_t*) {
     asm volatile(R"(
         .macro  kerf_products
-        ldr     r7, [r1], #4
-        ldmia   r0!, {r3-r5}
-        sxtb16  r6, r7
-        sxtb16  r7, r7, ror #8
+        ldrd    r6, r7, [r1], #8
+        ldmia.w r0!, {r3-r5}
         smlad   r8, r6, r3, r8
         smlad   r9, r6, r4, r9
         smlad   r10, r6, r5, r10
@@ -154,11 +152,9 @@ template <bool kRelu>
         .endm
 
         push    {r3-r11, lr}
-        and     r4, r2, #3                  // where in the loop of four quads to begin: they take 76 bytes
-        movs    r5, #76
-        mul     r4, r4, r5
+        and     r4, r2, #3                  // where in the loop of four quads to begin
         adr     r5, 4f + 1
-        subs    r5, r5, r4
+        sub     r5, r5, r4, lsl #6
         add     r2, r2, r2, lsl #1
         add     r2, r0, r2, lsl #3
         push    {r0, r2, r5}
@@ -236,7 +232,7 @@ constexpr Conv2DInt8Params WalkOf(const Conv2DInt16Params& p) {
 
 inline void Conv2DInt16(const Conv2DInt8Params& p, const ConvElements& elements, const int16_t* input,
                         const int32_t* packed, uint32_t* scratch, int16_t* output) {
-    Conv2D(p, elements, SizesOf(p, 5), reinterpret_cast<const int8_t*>(input), packed, scratch,
+    Conv2D(p, elements, SizesOf(p, 5, 2), reinterpret_cast<const int8_t*>(input), packed, scratch,
            reinterpret_cast<int8_t*>(output));
     if (NarrowerThanInt16(p.activation_min, p.activation_max)) {
         ClampAll(output, p.batches * p.output_height * p.output_width * p.output_depth, p.activation_min,
@@ -248,7 +244,7 @@ inline void Conv2DInt16(const Conv2DInt8Params& p, const ConvElements& elements,
 
 template <const Conv2DInt16Params& p>
 constexpr int32_t conv_2d_int16_dsp_scratch_bytes() {
-    return 4 * (dsp::SizesOf(dsp::WalkOf(p), 5).window_words + dsp::RowsWords(dsp::WalkOf(p), 2));
+    return 4 * (dsp::SizesOf(dsp::WalkOf(p), 5, 2).window_words + dsp::RowsWords(dsp::WalkOf(p), 2));
 }
 
 //   p        no groups, at least two output channels

@@ -48,6 +48,7 @@ template <bool kRelu>
 struct ToInt16 {
     using Element = int16_t;
     static constexpr int32_t kNumbers = 2;  // bias, m * 2^(32-r)
+    static constexpr bool kIsRelu = kRelu;
 
     static int16_t Finish(uint32_t sum, const int32_t* packed) { return dsp::RequantizeInt16<kRelu>(sum, packed[1]); }
 };
@@ -66,78 +67,92 @@ struct RingRowsOf {
     }
 };
 
-// Computes all channels of kColumns output columns, whose first window begins `x` elements into the ring's rows.
+// Computes all channels of some output columns, the first of whose windows begins `x` elements into the ring's rows.
 //   packed  for each channel its weights, padded to whole words, and the numbers of To
 // kFilter is the height and width of a filter without dilation, kStride the horizontal stride; both are 0 if they are
 // only known at run time.
-template <typename To, int32_t kColumns, int32_t kFilter, int32_t kStride>
-[[gnu::noinline]] void DepthwiseBlock(const DepthwiseConv2DInt8Params& p, const RingRowsOf<typename To::Element>& rows,
-                                      int32_t x, const int32_t* packed, typename To::Element* output) {
-    const int32_t depth = p.input_depth;
-    const int32_t height = kFilter != 0 ? kFilter : p.filter_height;
-    const int32_t width = kFilter != 0 ? kFilter : p.filter_width;
-    const int32_t tap_step = kFilter != 0 ? depth : p.dilation_width * depth;
-    const int32_t column_step = (kFilter != 0 ? kStride : p.stride_width) * depth;
-    for (int32_t channel = 0; channel < depth; ++channel) {
-        const auto* weights = reinterpret_cast<const int8_t*>(packed);
-        packed += (height * width + 3) / 4;
-        uint32_t sums[kColumns];
-#pragma GCC unroll 4
-        for (int32_t i = 0; i < kColumns; ++i) sums[i] = static_cast<uint32_t>(packed[0]);
-        const auto* row = rows.first;
-#pragma GCC unroll 3
-        for (int32_t y = 0; y < height; ++y) {
-            const auto* in = row + x + channel;
-#pragma GCC unroll 3
-            for (int32_t tap = 0; tap < width; ++tap) {
-                const int32_t weight = *weights++;
-#pragma GCC unroll 4
-                for (int32_t i = 0; i < kColumns; ++i) sums[i] += static_cast<uint32_t>(weight * in[i * column_step]);
-                in += tap_step;
-            }
-            row = rows.Next(row);
-        }
-#pragma GCC unroll 4
-        for (int32_t i = 0; i < kColumns; ++i) {
-            output[i * depth] = To::Finish(sums[i], packed);
-        }
-        ++output;
-        packed += To::kNumbers;
-    }
-}
-
-template <typename To, int32_t kColumns, int32_t kFilter, int32_t kStride>
-inline void DepthwiseRows(const DepthwiseConv2DInt8Params& p, const typename To::Element* input, const int32_t* packed,
-                          typename To::Element* ring, typename To::Element* output) {
+template <typename To, int32_t kFilter, int32_t kStride>
+struct DepthwiseBlock {
     using Element = typename To::Element;
+
+    // Computes some of the `left` columns that are left of a row; returns how many.
+    static int32_t Compute(const DepthwiseConv2DInt8Params& p, const RingRowsOf<Element>& rows, int32_t x, int32_t left,
+                           const int32_t* packed, Element* output) {
+        constexpr int32_t kMost = kFilter != 0 ? 2 : 4;
+        if (left < kMost) return Columns<1>(p, rows, x, packed, output);
+        return Columns<kMost>(p, rows, x, packed, output);
+    }
+
+    template <int32_t kColumns>
+    [[gnu::noinline]] static int32_t Columns(const DepthwiseConv2DInt8Params& p, const RingRowsOf<Element>& rows,
+                                             int32_t x, const int32_t* packed, Element* output) {
+        const int32_t depth = p.input_depth;
+        const int32_t height = kFilter != 0 ? kFilter : p.filter_height;
+        const int32_t width = kFilter != 0 ? kFilter : p.filter_width;
+        const int32_t tap_step = kFilter != 0 ? depth : p.dilation_width * depth;
+        const int32_t column_step = (kFilter != 0 ? kStride : p.stride_width) * depth;
+        for (int32_t channel = 0; channel < depth; ++channel) {
+            const auto* weights = reinterpret_cast<const int8_t*>(packed);
+            packed += (height * width + 3) / 4;
+            uint32_t sums[kColumns];
+#pragma GCC unroll 4
+            for (int32_t i = 0; i < kColumns; ++i) sums[i] = static_cast<uint32_t>(packed[0]);
+            const auto* row = rows.first;
+#pragma GCC unroll 3
+            for (int32_t y = 0; y < height; ++y) {
+                const auto* in = row + x + channel;
+#pragma GCC unroll 3
+                for (int32_t tap = 0; tap < width; ++tap) {
+                    const int32_t weight = *weights++;
+#pragma GCC unroll 4
+                    for (int32_t i = 0; i < kColumns; ++i) {
+                        sums[i] += static_cast<uint32_t>(weight * in[i * column_step]);
+                    }
+                    in += tap_step;
+                }
+                row = rows.Next(row);
+            }
+#pragma GCC unroll 4
+            for (int32_t i = 0; i < kColumns; ++i) {
+                output[i * depth] = To::Finish(sums[i], packed);
+            }
+            ++output;
+            packed += To::kNumbers;
+        }
+        return kColumns;
+    }
+};
+
+template <typename Block>
+inline void DepthwiseRows(const DepthwiseConv2DInt8Params& p, const typename Block::Element* input,
+                          const int32_t* packed, typename Block::Element* ring, typename Block::Element* output) {
+    using Element = typename Block::Element;
     const int32_t row_elements = RingRowElements(p), ring_elements = RingRows(p) * row_elements;
     const int32_t image_row = p.input_width * p.input_depth, column = p.stride_width * p.input_depth;
     Element* const end = ring + ring_elements;
+    std::memset(ring, -p.input_offset, sizeof(Element) * static_cast<size_t>(ring_elements));
     for (int32_t batch = 0; batch < p.batches; ++batch) {
         Element* load_to = ring;
         int32_t loaded = 0;
         for (int32_t y = 0; y < p.output_height; ++y) {
             for (; loaded < y * p.stride_height + RingRows(p); ++loaded) {
                 const int32_t from = loaded - p.padding_top;
-                std::memset(load_to, -p.input_offset, sizeof(Element) * static_cast<size_t>(row_elements));
+                Element* const inside = load_to + p.padding_left * p.input_depth;
                 if (from >= 0 && from < p.input_height) {
-                    std::memcpy(load_to + p.padding_left * p.input_depth, input + from * image_row,
-                                sizeof(Element) * static_cast<size_t>(image_row));
+                    std::memcpy(inside, input + from * image_row, sizeof(Element) * static_cast<size_t>(image_row));
+                } else {
+                    std::memset(inside, -p.input_offset, sizeof(Element) * static_cast<size_t>(image_row));
                 }
                 load_to += row_elements;
                 if (load_to == end) load_to = ring;
             }
             const RingRowsOf<Element> rows = {load_to, end, p.dilation_height * row_elements, ring_elements};
             int32_t x = 0, left = p.output_width;
-            for (; left >= kColumns; left -= kColumns) {
-                DepthwiseBlock<To, kColumns, kFilter, kStride>(p, rows, x, packed, output);
-                x += kColumns * column;
-                output += kColumns * p.input_depth;
-            }
-            for (; left > 0; --left) {
-                DepthwiseBlock<To, 1, kFilter, kStride>(p, rows, x, packed, output);
-                x += column;
-                output += p.input_depth;
+            while (left > 0) {
+                const int32_t columns = Block::Compute(p, rows, x, left, packed, output);
+                x += columns * column;
+                output += columns * p.input_depth;
+                left -= columns;
             }
         }
         input += p.input_height * image_row;
@@ -145,17 +160,17 @@ inline void DepthwiseRows(const DepthwiseConv2DInt8Params& p, const typename To:
 }
 
 // For int16, the offsets in `p` are 0.
-template <typename To>
+template <typename To, template <typename, int32_t, int32_t> typename Block = DepthwiseBlock>
 inline void DepthwiseConv2D(const DepthwiseConv2DInt8Params& p, const typename To::Element* input,
                             const int32_t* packed, uint8_t* scratch, typename To::Element* output) {
     auto* const ring = reinterpret_cast<typename To::Element*>(scratch);
     const bool is_3x3 = p.filter_height == 3 && p.filter_width == 3 && p.dilation_height == 1 && p.dilation_width == 1;
     if (is_3x3 && p.stride_width == 1) {
-        DepthwiseRows<To, 2, 3, 1>(p, input, packed, ring, output);
+        DepthwiseRows<Block<To, 3, 1>>(p, input, packed, ring, output);
     } else if (is_3x3 && p.stride_width == 2) {
-        DepthwiseRows<To, 2, 3, 2>(p, input, packed, ring, output);
+        DepthwiseRows<Block<To, 3, 2>>(p, input, packed, ring, output);
     } else {
-        DepthwiseRows<To, 4, 0, 0>(p, input, packed, ring, output);
+        DepthwiseRows<Block<To, 0, 0>>(p, input, packed, ring, output);
     }
     const int32_t elements = p.batches * p.output_height * p.output_width * p.input_depth;
     const bool is_limited = sizeof(typename To::Element) == 1

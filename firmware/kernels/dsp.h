@@ -71,6 +71,33 @@ inline uint32_t AddProducts(uint32_t sum, uint32_t pair1, uint32_t pair2) {
     return sum + static_cast<uint32_t>(Low(pair1) * Low(pair2)) + static_cast<uint32_t>(High(pair1) * High(pair2));
 }
 
+// sum + the product of the lower halves, modulo 2^32: SMLABB.
+inline uint32_t AddLowProduct(uint32_t sum, uint32_t pair1, uint32_t pair2) {
+    if constexpr (kAssembly) {
+        asm("smlabb %0, %1, %2, %0" : "+r"(sum) : "r"(pair1), "r"(pair2));
+        return sum;
+    }
+    return sum + static_cast<uint32_t>(Low(pair1) * Low(pair2));
+}
+// sum + the product of the upper halves, modulo 2^32: SMLATT.
+inline uint32_t AddUpperProduct(uint32_t sum, uint32_t pair1, uint32_t pair2) {
+    if constexpr (kAssembly) {
+        asm("smlatt %0, %1, %2, %0" : "+r"(sum) : "r"(pair1), "r"(pair2));
+        return sum;
+    }
+    return sum + static_cast<uint32_t>(High(pair1) * High(pair2));
+}
+
+// The upper 32 bits of a * b, rounded to nearest: SMMULR.
+inline int32_t HighProduct(int32_t a, int32_t b) {
+    if constexpr (kAssembly) {
+        int32_t product;
+        asm("smmulr %0, %1, %2" : "=r"(product) : "r"(a), "r"(b));
+        return product;
+    }
+    return static_cast<int32_t>((static_cast<int64_t>(a) * b + (int64_t{1} << 31)) >> 32);
+}
+
 // sum + the upper 32 bits of a * b, rounded to nearest: SMMLAR.
 inline int32_t AddHighProduct(int32_t sum, int32_t a, int32_t b) {
     if constexpr (kAssembly) {
@@ -153,7 +180,16 @@ constexpr bool NarrowerThanInt16(int32_t lowest, int32_t highest) {
 // Turns a sum into an int16 output: see conv_2d_int16_dsp.h. A RELU clamps to 0 … 32,767.
 template <bool kRelu>
 inline int16_t RequantizeInt16(uint32_t sum, int32_t multiplier) {
-    const int32_t value = AddHighProduct(0, static_cast<int32_t>(sum), multiplier);
+    const int32_t value = HighProduct(static_cast<int32_t>(sum), multiplier);
+    if constexpr (kAssembly) {
+        int32_t saturated;
+        if constexpr (kRelu) {
+            asm("usat %0, #15, %1" : "=r"(saturated) : "r"(value));
+        } else {
+            asm("ssat %0, #16, %1" : "=r"(saturated) : "r"(value));
+        }
+        return static_cast<int16_t>(saturated);
+    }
     constexpr int32_t kLowest = kRelu ? 0 : -32768;
     return static_cast<int16_t>(value < kLowest ? kLowest : (value > 32767 ? 32767 : value));
 }

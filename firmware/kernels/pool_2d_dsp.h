@@ -1,5 +1,6 @@
-// MAX_POOL_2D, AVERAGE_POOL_2D and MEAN over positions, of int8, for cores with the DSP extension: four channels at a
-// time. Must equal max_pool_2d_int8(), average_pool_2d_int8() and mean_int8(). Layouts and params: pool_2d.h.
+// MAX_POOL_2D and AVERAGE_POOL_2D of int8 and int16, and MEAN over positions of int8, for cores with the DSP extension:
+// a word of channels at a time. Must equal max_pool_2d_int8(), average_pool_2d_int8(), mean_int8() and so on. Layouts
+// and params: pool_2d.h.
 #pragma once
 
 #include <algorithm>
@@ -15,7 +16,10 @@ namespace kerf {
 
 namespace dsp {
 
-inline constexpr int32_t kChannels = 4;
+template <typename Element>
+inline constexpr int32_t kInWord = 4 / sizeof(Element);  // channels
+
+inline constexpr int32_t kChannels = kInWord<int8_t>;
 
 // The elements of a window: `rows` rows of `columns`, with the bytes from one row or column to the next.
 struct WindowTaps {
@@ -39,6 +43,16 @@ inline uint32_t MaxBytes(uint32_t bytes, uint32_t others) {
     return result;
 }
 
+// The larger of two int16, for two pairs.
+inline uint32_t MaxHalves(uint32_t halves, uint32_t others) {
+    if constexpr (kAssembly) {
+        uint32_t ignored;
+        asm("ssub16 %1, %0, %2\n sel %0, %0, %2" : "+&r"(halves), "=&r"(ignored) : "r"(others));
+        return halves;
+    }
+    return Pair(std::max(Low(halves), Low(others)), std::max(High(halves), High(others)));
+}
+
 // sums + bytes 0 and 2 of a word, as pairs of int16: SXTAB16. Rotated by 8, bytes 1 and 3.
 inline void AddBytes(uint32_t bytes, uint32_t& even, uint32_t& odd) {
     if constexpr (kAssembly) {
@@ -50,26 +64,46 @@ inline void AddBytes(uint32_t bytes, uint32_t& even, uint32_t& odd) {
     odd = Pair(Low(odd) + Low(odds), High(odd) + High(odds));
 }
 
-// Loads `channels` (1 … 4) bytes; the others are 0.
-inline uint32_t LoadSome(const int8_t* bytes, int32_t channels) {
-    if (channels == kChannels) return Load(bytes);
+// Loads `channels` elements, at least one; the others of the word are 0.
+template <typename Element>
+inline uint32_t LoadSome(const Element* elements, int32_t channels) {
+    if (channels == kInWord<Element>) return Load(elements);
     uint32_t word = 0;
-    std::memcpy(&word, bytes, static_cast<size_t>(channels));
+    std::memcpy(&word, elements, sizeof(Element) * static_cast<size_t>(channels));
     return word;
 }
 
-template <bool kWhole>
-inline uint32_t MaxOfWindow(const int8_t* window, WindowTaps taps, int32_t channels) {
-    uint32_t largest = 0x80808080u;
+// Calls combine(word) for every element of a window; kWhole if there are as many channels as a word holds.
+template <bool kWhole, typename Element, typename Combine>
+inline void ForEachTap(const Element* window, WindowTaps taps, int32_t channels, Combine combine) {
     for (int32_t row = 0; row < taps.rows; ++row) {
-        const int8_t* element = window;
+        const Element* element = window;
         for (int32_t i = taps.columns; i > 0; --i) {
-            largest = MaxBytes(largest, kWhole ? Load(element) : LoadSome(element, channels));
+            combine(kWhole ? Load(element) : LoadSome(element, channels));
             element += taps.column_step;
         }
         window += taps.row_step;
     }
+}
+
+template <bool kWhole, typename Element>
+inline uint32_t MaxOfWindow(const Element* window, WindowTaps taps, int32_t channels) {
+    constexpr bool kIsByte = sizeof(Element) == 1;
+    uint32_t largest = kIsByte ? 0x80808080u : 0x80008000u;
+    ForEachTap<kWhole>(window, taps, channels,
+                       [&](uint32_t word) { largest = kIsByte ? MaxBytes(largest, word) : MaxHalves(largest, word); });
     return largest;
+}
+
+// The sums of both channels; a window has at most 2^15 elements.
+template <bool kWhole>
+inline void SumsOfWindow(const int16_t* window, WindowTaps taps, int32_t channels, int32_t (&sums)[2]) {
+    int32_t low = 0, high = 0;
+    ForEachTap<kWhole>(window, taps, channels, [&](uint32_t word) {
+        low += Low(word);
+        high += High(word);
+    });
+    sums[0] = low, sums[1] = high;
 }
 
 // The largest number of int8 whose sum always fits in an int16.
@@ -92,9 +126,10 @@ inline void SumsOfWindow(const int8_t* window, WindowTaps taps, int32_t channels
     }
 }
 
-// Calls some(window, taps, channels, output) for every window and every four channels; the last call may have fewer.
-template <typename Some>
-inline void PoolChannels(const Pool2DInt8Params& p, const int8_t* input, int8_t* output, Some some) {
+// Calls some(window, taps, channels, output) for every window and every word of channels; the last call may have fewer.
+template <typename Element, typename Some>
+inline void PoolChannels(const Pool2DInt8Params& p, const Element* input, Element* output, Some some) {
+    constexpr int32_t kMost = kInWord<Element>;
     const int32_t row_step = p.input_width * p.depth;
     for (int32_t batch = 0; batch < p.batches; ++batch) {
         for (int32_t out_y = 0; out_y < p.output_height; ++out_y) {
@@ -104,10 +139,10 @@ inline void PoolChannels(const Pool2DInt8Params& p, const int8_t* input, int8_t*
                 const int32_t x = out_x * p.stride_width - p.padding_left;
                 const TapRange columns = TapsInside(x, p.input_width, p.filter_width, 1);
                 WindowTaps taps = {rows.last - rows.first, columns.last - columns.first, row_step, p.depth};
-                const int8_t* window = input + (y + rows.first) * row_step + (x + columns.first) * p.depth;
+                const Element* window = input + (y + rows.first) * row_step + (x + columns.first) * p.depth;
                 if (taps.columns == p.input_width) taps = {1, taps.rows * taps.columns, 0, p.depth};
-                for (int32_t left = p.depth; left > 0; left -= kChannels) {
-                    const int32_t channels = std::min(left, kChannels);
+                for (int32_t left = p.depth; left > 0; left -= kMost) {
+                    const int32_t channels = std::min(left, kMost);
                     some(window, taps, channels, output);
                     window += channels;
                     output += channels;
@@ -118,33 +153,59 @@ inline void PoolChannels(const Pool2DInt8Params& p, const int8_t* input, int8_t*
     }
 }
 
+template <typename Element>
+inline void AveragePool2D(const Pool2DInt8Params& p, const Element* input, Element* output) {
+    PoolChannels(p, input, output, [&](const Element* window, WindowTaps taps, int32_t channels, Element* to) {
+        int32_t sums[kInWord<Element>];
+        if (channels == kInWord<Element>) {
+            SumsOfWindow<true>(window, taps, channels, sums);
+        } else {
+            SumsOfWindow<false>(window, taps, channels, sums);
+        }
+        const int32_t count = taps.rows * taps.columns, half = count / 2;
+        for (int32_t i = 0; i < channels; ++i) {
+            const int32_t average = (sums[i] > 0 ? sums[i] + half : sums[i] - half) / count;
+            to[i] = static_cast<Element>(Clamp(average, p.activation_min, p.activation_max));
+        }
+    });
+}
+
+// clamp(word) limits all elements of a word.
+template <typename Element, typename ClampWord>
+inline void MaxPool2D(const Pool2DInt8Params& p, const Element* input, Element* output, ClampWord clamp) {
+    PoolChannels(p, input, output, [=](const Element* window, WindowTaps taps, int32_t channels, Element* to) {
+        const uint32_t largest = clamp(channels == kInWord<Element> ? MaxOfWindow<true>(window, taps, channels)
+                                                                    : MaxOfWindow<false>(window, taps, channels));
+        if (channels == kInWord<Element>) {
+            std::memcpy(to, &largest, sizeof(largest));
+        } else {
+            std::memcpy(to, &largest, sizeof(Element) * static_cast<size_t>(channels));
+        }
+    });
+}
+
 }  // namespace dsp
 
 inline void max_pool_2d_int8_dsp(const Pool2DInt8Params& p, const int8_t* input, int8_t* output) {
     const uint32_t low = dsp::Repeat(p.activation_min), high = dsp::Repeat(p.activation_max);
-    dsp::PoolChannels(p, input, output, [=](const int8_t* window, dsp::WindowTaps taps, int32_t channels, int8_t* to) {
-        uint32_t largest = channels == dsp::kChannels ? dsp::MaxOfWindow<true>(window, taps, channels)
-                                                      : dsp::MaxOfWindow<false>(window, taps, channels);
-        largest = dsp::ClampBytes(largest, low, high);
-        std::memcpy(to, &largest, static_cast<size_t>(channels));
+    dsp::MaxPool2D(p, input, output, [=](uint32_t word) { return dsp::ClampBytes(word, low, high); });
+}
+
+inline void max_pool_2d_int16_dsp(const Pool2DInt16Params& p, const int16_t* input, int16_t* output) {
+    dsp::MaxPool2D(p, input, output, [&](uint32_t word) {
+        return dsp::Pair(Clamp(dsp::Low(word), p.activation_min, p.activation_max),
+                         Clamp(dsp::High(word), p.activation_min, p.activation_max));
     });
 }
 
 // Windows have at most 2^23 elements.
 inline void average_pool_2d_int8_dsp(const Pool2DInt8Params& p, const int8_t* input, int8_t* output) {
-    dsp::PoolChannels(p, input, output, [&](const int8_t* window, dsp::WindowTaps taps, int32_t channels, int8_t* to) {
-        int32_t sums[dsp::kChannels];
-        if (channels == dsp::kChannels) {
-            dsp::SumsOfWindow<true>(window, taps, channels, sums);
-        } else {
-            dsp::SumsOfWindow<false>(window, taps, channels, sums);
-        }
-        const int32_t count = taps.rows * taps.columns, half = count / 2;
-        for (int32_t i = 0; i < channels; ++i) {
-            const int32_t average = (sums[i] > 0 ? sums[i] + half : sums[i] - half) / count;
-            to[i] = static_cast<int8_t>(Clamp(average, p.activation_min, p.activation_max));
-        }
-    });
+    dsp::AveragePool2D(p, input, output);
+}
+
+// Windows have at most 2^15 elements.
+inline void average_pool_2d_int16_dsp(const Pool2DInt16Params& p, const int16_t* input, int16_t* output) {
+    dsp::AveragePool2D(p, input, output);
 }
 
 //   input       [batches][positions][depth], output [batches][depth]

@@ -22,6 +22,7 @@
 #include "kernels/depthwise_conv_2d_3x3_dsp.h"
 #include "kernels/depthwise_conv_2d_blocked.h"
 #include "kernels/depthwise_conv_2d_dsp.h"
+#include "kernels/depthwise_conv_2d_int16_dsp.h"
 #include "kernels/fully_connected.h"
 #include "kernels/fully_connected_dsp.h"
 #include "kernels/fully_connected_int16_dsp.h"
@@ -233,7 +234,7 @@ bool Conv2DOfInt16(const Layer& layer) {
     const auto& elements = p.activation_min == 0 ? dsp::kConvInt16<true> : dsp::kConvInt16<false>;
     return Equal(
         layer, 2 * p.batches * p.output_height * p.output_width * p.output_depth,
-        dsp::SizesOf(walk, 5).window_words + dsp::RowsWords(walk, 2), OverwritesInput(dsp::WalkOf(p)),
+        dsp::SizesOf(walk, 5, 2).window_words + dsp::RowsWords(walk, 2), OverwritesInput(dsp::WalkOf(p)),
         [&](int8_t* output) {
             conv_2d_int16<int64_t>(p, Of<int16_t>(layer.input), layer.weights, Of<int64_t>(layer.bias),
                                    Of<int16_t>(layer.multipliers), Of<int8_t>(layer.shifts), Of<int16_t>(output));
@@ -283,11 +284,12 @@ bool BlockedDepthwiseConv2D(const Layer& layer) {
                      });
 }
 
-bool BlockedDepthwiseConv2DOfInt16(const Layer& layer) {
+template <template <typename, int32_t, int32_t> typename Block>
+bool DepthwiseConv2DOfInt16(const Layer& layer) {
     const auto p = layer.As<DepthwiseConv2DInt16Params>();
     const auto walk = blocked::WalkOf(p);
-    const auto kernel = p.activation_min == 0 ? blocked::DepthwiseConv2D<blocked::ToInt16<true>>
-                                              : blocked::DepthwiseConv2D<blocked::ToInt16<false>>;
+    const auto kernel = p.activation_min == 0 ? blocked::DepthwiseConv2D<blocked::ToInt16<true>, Block>
+                                              : blocked::DepthwiseConv2D<blocked::ToInt16<false>, Block>;
     return Equal(
         layer, 2 * p.batches * p.output_height * p.output_width * p.input_depth,
         blocked::DepthwiseScratchWords(walk, 2), OverwritesInput(walk),
@@ -312,9 +314,10 @@ constexpr bool (*kLayers[])(const Layer&) = {
     Mean,
     Conv2DOfInt16,
     FullyConnectedOfInt16,
+    DepthwiseConv2DOfInt16<dsp::DepthwiseInt16Block>,
     BlockedConv2D,
     BlockedDepthwiseConv2D,
-    BlockedDepthwiseConv2DOfInt16,
+    DepthwiseConv2DOfInt16<blocked::DepthwiseBlock>,
 };
 
 }  // namespace

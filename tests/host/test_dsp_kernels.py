@@ -181,6 +181,15 @@ def fully_connected_int16(rng: Rng) -> Generated:
     return Generated(params, made.inputs, some, layer, packed.pack_fully_connected_int16(layer), np.int16)
 
 
+def depthwise_int16(rng: Rng) -> Generated:
+    while True:
+        made = blocked_depthwise_int16(rng)
+        if made.params[3] > 1:
+            break
+    assert isinstance(made.layer, packed.WideLayer)
+    return made._replace(words=packed.pack_depthwise_conv_2d_int16(made.layer))
+
+
 def blocked_conv_2d(rng: Rng) -> Generated:
     made = conv_2d(rng)
     assert isinstance(made.layer, packed.Layer)
@@ -216,6 +225,7 @@ KINDS: list[Callable[[Rng], Generated]] = [
     mean,
     conv_2d_int16,
     fully_connected_int16,
+    depthwise_int16,
     blocked_conv_2d,
     blocked_depthwise,
     blocked_depthwise_int16,

@@ -142,9 +142,19 @@ def wide_layer(weights: np.ndarray, bias: int = 0, right_shift: int = 20) -> pac
 def test_conv_2d_int16(shape: tuple[int, ...]) -> None:
     weights = random(*shape)
     elements = weights[0].size
-    words = packed.pack_conv_2d_int16(wide_layer(weights)).reshape(shape[0] // 2, 5 + elements // 2)
-    stored = np.ascontiguousarray(words[:, 2:-3]).view(np.int8).reshape(-1, elements, 2).transpose(0, 2, 1)
-    np.testing.assert_array_equal(stored.reshape(weights.shape), weights)
+    words = packed.pack_conv_2d_int16(wide_layer(weights)).reshape(shape[0] // 2, 5 + elements)
+    stored = np.ascontiguousarray(words[:, 2:-3]).view(np.int16).reshape(-1, elements // 2, 2, 2)
+    np.testing.assert_array_equal(stored.transpose(0, 2, 1, 3).reshape(weights.shape), weights)
+    assert set(words[:, -2:].ravel()) == {0x5000 << 12}
+
+
+def test_depthwise_conv_2d_int16_pairs_channels_and_repeats_one_of_an_odd_number() -> None:
+    weights = random(5, 3, 2)
+    words = packed.pack_depthwise_conv_2d_int16(wide_layer(weights, bias=7)).reshape(3, 2 + 6 + 2)
+    stored = np.ascontiguousarray(words[:, 2:-2]).view(np.int16).reshape(3, 3, 2, 2)
+    for i, first in enumerate((0, 2, 3)):
+        np.testing.assert_array_equal(stored[i].transpose(2, 0, 1), weights[first : first + 2])
+    assert set(words[:, :2].ravel()) == {7}
     assert set(words[:, -2:].ravel()) == {0x5000 << 12}
 
 

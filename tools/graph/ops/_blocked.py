@@ -4,13 +4,12 @@ calls."""
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from ..ir import DType, Graph, KernelCall, Op, Write
+from ..ir import DType, Graph, KernelCall, Op
 from ..operator import Variant
 from . import _dsp as dsp
 from . import _extension
 from . import _packed_blocked as packed
 from ._extension import Kernel, Maker, layer_of
-from ._packed_dsp import Array
 
 
 def variant(portable_call: Callable[[Op, Graph], KernelCall], makers: Mapping[DType, Maker]) -> Variant:
@@ -33,23 +32,13 @@ def _depthwise_conv_2d(op: Op, graph: Graph, plain: KernelCall) -> Kernel:
     """kernels/depthwise_conv_2d_blocked.h."""
     layer = layer_of(op, graph, channel_axis=3)
     words = packed.pack_depthwise_conv_2d(replace(layer, weights=layer.weights[:, 0]))
-    return _channelwise(op, graph, plain, "depthwise_conv_2d_int8", words)
+    return dsp.channelwise(op, graph, plain, "depthwise_conv_2d", "depthwise_conv_2d_int8", words)
 
 
 def _depthwise_conv_2d_int16(op: Op, graph: Graph, plain: KernelCall) -> Kernel:
     layer = dsp.wide_layer(op, graph, channel_axis=3)
     words = packed.pack_depthwise_conv_2d_int16(replace(layer, weights=layer.weights[:, 0]))
-    return _channelwise(op, graph, plain, "depthwise_conv_2d_int16", words)
-
-
-def _channelwise(op: Op, graph: Graph, plain: KernelCall, function: str, words: Array) -> Kernel:
-    p, source, output = plain.fields, graph.input(op, 0), graph.output(op)
-    if p["depth_multiplier"] != 1 or p["output_width"] == 1:
-        raise ValueError("a depth multiplier, or a single column, but columns are computed together")
-    smaller = p["output_height"] <= p["input_height"] and p["output_width"] <= p["input_width"]
-    write = Write(output.index, in_place=(source.index,) if smaller else ())
-    ring = dsp.reach(p, "height") * dsp.padded_width(p) * p["input_depth"] * source.dtype.bytes
-    return Kernel("depthwise_conv_2d", function, words, write, 4 * ((ring + 3) // 4))
+    return dsp.channelwise(op, graph, plain, "depthwise_conv_2d", "depthwise_conv_2d_int16", words)
 
 
 CONV_2D: Mapping[DType, Maker] = {DType.INT8: _conv_2d}

@@ -102,6 +102,27 @@ def _depthwise_conv_2d(op: Op, graph: Graph, plain: KernelCall) -> Kernel:
     return Kernel("depthwise_conv_2d", "depthwise_conv_2d_int8", words, write, scratch)
 
 
+def _depthwise_conv_2d_int16(op: Op, graph: Graph, plain: KernelCall) -> Kernel:
+    """kernels/depthwise_conv_2d_int16_dsp.h, which computes two channels together."""
+    if plain.fields["input_depth"] < 2:
+        raise ValueError("one channel")
+    layer = wide_layer(op, graph, channel_axis=3)
+    words = packed.pack_depthwise_conv_2d_int16(replace(layer, weights=layer.weights[:, 0]))
+    return channelwise(op, graph, plain, "depthwise_conv_2d_int16", "depthwise_conv_2d_int16", words)
+
+
+def channelwise(op: Op, graph: Graph, plain: KernelCall, header: str, function: str, words: packed.Array) -> Kernel:
+    """A depthwise kernel that copies its rows as kernels/depthwise_conv_2d_blocked.h does. Raises ValueError for a
+    layer with a depth multiplier or with a single column."""
+    p, source, output = plain.fields, graph.input(op, 0), graph.output(op)
+    if p["depth_multiplier"] != 1 or p["output_width"] == 1:
+        raise ValueError("a depth multiplier, or a single column, but columns are computed together")
+    smaller = p["output_height"] <= p["input_height"] and p["output_width"] <= p["input_width"]
+    write = Write(output.index, in_place=(source.index,) if smaller else ())
+    ring = reach(p, "height") * padded_width(p) * p["input_depth"] * source.dtype.bytes
+    return Kernel(header, function, words, write, 4 * ((ring + 3) // 4))
+
+
 def _pays(p: Mapping[str, int]) -> bool:
     """Whether kernels/depthwise_conv_2d_dsp.h, which computes two columns together and reads taps in pairs along a row,
     takes fewer instructions than the portable kernel. docs/performance.md measures 98 layers."""
@@ -147,7 +168,7 @@ def _fully_connected_int16(op: Op, graph: Graph, plain: KernelCall) -> Kernel:
 
 
 CONV_2D: Mapping[DType, Maker] = {DType.INT8: _conv_2d, DType.INT16: _conv_2d_int16}
-DEPTHWISE_CONV_2D: Mapping[DType, Maker] = {DType.INT8: _depthwise_conv_2d}
+DEPTHWISE_CONV_2D: Mapping[DType, Maker] = {DType.INT8: _depthwise_conv_2d, DType.INT16: _depthwise_conv_2d_int16}
 FULLY_CONNECTED: Mapping[DType, Maker] = {DType.INT8: _fully_connected, DType.INT16: _fully_connected_int16}
 
 

@@ -187,9 +187,22 @@ def pack_conv_2d_int16(layer: WideLayer, dilation_width: int = 1) -> Array:
     words: list[int] = []
     for first in [*range(0, channels - 1, 2), *([channels - 2] if channels % 2 else [])]:
         words += bias[first : first + 2]
-        words += np.ascontiguousarray(flat[first : first + 2].T).reshape(-1).view(np.int32).tolist()
+        words += _words(flat[first : first + 2].astype(np.int16)).T.reshape(-1).tolist()
         words += [int(first + 3 < channels), *multipliers[first : first + 2]]
     return np.array(words, np.int32)
+
+
+def pack_depthwise_conv_2d_int16(layer: WideLayer) -> Array:
+    """int32 words for depthwise_conv_2d_int16_dsp(); weights are [channels][height][width], at least two channels.
+
+    Raises ValueError if a shift or sum is out of range.
+    """
+    channels = len(layer.weights)
+    bias, multipliers = (np.array(numbers, np.int32) for numbers in wide_numbers(layer))
+    first = np.array([*range(0, channels - 1, 2), *([channels - 2] if channels % 2 else [])])
+    both = np.stack([first, first + 1], axis=1)
+    taps = layer.weights.reshape(channels, -1).astype(np.int16)[both].transpose(0, 2, 1)
+    return np.column_stack([bias[both], _words(taps), multipliers[both]]).astype(np.int32).reshape(-1)
 
 
 def pack_fully_connected_int16(layer: WideLayer) -> Array:

@@ -85,13 +85,15 @@ def call(kernel: str, op: Op, graph: Graph) -> KernelCall:
 
 
 def _accepts_dsp(op: Op, graph: Graph, core: Core) -> bool:
-    """int8 windows whose sums fit in 32 bits."""
-    return core.dsp and graph.input(op, 0).dtype is DType.INT8 and math.prod(op.attributes.filter) <= 1 << 23
+    """Windows of integers whose sums fit in 32 bits."""
+    most = {DType.INT8: 1 << 23, DType.INT16: 1 << 15}.get(graph.input(op, 0).dtype, 0)
+    return core.dsp and math.prod(op.attributes.filter) <= most
 
 
 def dsp_call(kernel: str, op: Op, graph: Graph) -> KernelCall:
     """kernels/pool_2d_dsp.h."""
-    return replace(call(kernel, op, graph), header="pool_2d_dsp.h", function=f"{kernel}_int8_dsp")
+    plain = call(kernel, op, graph)
+    return replace(plain, header="pool_2d_dsp.h", function=f"{plain.function}_dsp")
 
 
 def pool_operator(kernel: str, *, summary: str) -> Operator:
