@@ -3,12 +3,15 @@
 //
 // Computes two outputs at a time, as in fully_connected_dsp.h, but the sum for both has 64 bits (SMLALD), so that the
 // second one need not fit in 24. Each of the two sums must fit in 32 bits: see conv_2d_int16_dsp.h, also for the
-// rescaling.
+// rescaling. In the kernel for wide sums, both have 64 bits and must stay below 2^33, so that the product with a
+// multiplier below 2^30 fits as well.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <utility>
 
 #include "kernels/dsp.h"
 #include "kernels/fully_connected_dsp.h"
@@ -32,33 +35,58 @@ constexpr int32_t FullyConnectedInt16ScratchWords(const FullyConnectedInt16Param
 //           (0 or 1); multiplier m * 2^(32-r) of the first; bias and multiplier of the second
 using DenseBlockInt16 = void (*)(const void* pairs, const int32_t* packed, int16_t* output, int32_t count);
 
-template <bool kRelu>
+inline int64_t AddWideProducts(int64_t sum, uint32_t pair1, uint32_t pair2) {
+    return sum + static_cast<int64_t>(Low(pair1)) * Low(pair2) + static_cast<int64_t>(High(pair1)) * High(pair2);
+}
+
+template <bool kRelu, bool kWide>
 inline void DenseBlockInt16Twin(const void* row, const int32_t* packed, int16_t* output, int32_t count) {
+    constexpr int64_t kLowest = kRelu ? 0 : -32768, kHighest = 32767;
     const auto* const pairs = static_cast<const int8_t*>(row);
     for (bool more = true; more; packed += 4) {
-        uint32_t first = static_cast<uint32_t>(*packed++);
-        int64_t both = static_cast<int32_t>(first);
+        int64_t first = *packed++, both = first;
         for (int32_t i = 0; i < count; ++i) {
             const uint32_t weights = static_cast<uint32_t>(*packed++);
-            both += static_cast<int64_t>(Low(weights)) * Low(Load(pairs + 4 * i)) +
-                    static_cast<int64_t>(High(weights)) * High(Load(pairs + 4 * i));
-            first = AddProducts(first, EvenBytes(weights), Load(pairs + 4 * i));
+            both = AddWideProducts(both, weights, Load(pairs + 4 * i));
+            first = AddWideProducts(first, EvenBytes(weights), Load(pairs + 4 * i));
         }
-        const auto second = static_cast<uint32_t>((both - static_cast<int32_t>(first)) >> 8);
+        const int64_t second = packed[2] + ((both - first) >> 8);
         more = packed[0] != 0;
-        *output++ = RequantizeInt16<kRelu>(first, packed[1]);
-        *output++ = RequantizeInt16<kRelu>(static_cast<uint32_t>(packed[2]) + second, packed[3]);
+        for (const auto& [sum, multiplier] : {std::pair{first, packed[1]}, std::pair{second, packed[3]}}) {
+            const int64_t value = (sum * multiplier + (int64_t{1} << 31)) >> 32;
+            *output++ = static_cast<int16_t>(std::clamp(value, kLowest, kHighest));
+        }
     }
 }
 
-// r0 pairs, r1 packed, r2 end of pairs, r3-r6 pairs, r7-r10 weights, r11 first, r12 and lr both.
-template <bool kRelu>
+// r0 pairs, r1 packed, r3-r6 pairs, r7-r10 weights, r11 first, r12 and lr both; r2 end of pairs or, for wide sums, the
+// upper half of the first.
+template <bool kRelu, bool kWide>
 [[gnu::naked, gnu::noinline]] void DenseBlockInt16Assembly(const void*, const int32_t*, int16_t*, int32_t) {
     asm volatile(R"(
         .macro  kerf_products pair, weights
         smlald  r12, lr, \weights, \pair
         sxtb16  \weights, \weights
+        .if     %c[wide]
+        smlald  r11, r2, \weights, \pair
+        .else
         smlad   r11, \weights, \pair, r11
+        .endif
+        .endm
+
+        .macro  kerf_saturate sum
+        .if     %c[relu]
+        usat    \sum, #15, \sum
+        .else
+        ssat    \sum, #16, \sum
+        .endif
+        .endm
+
+        .macro  kerf_rescale low, high, multiplier
+        umull   r5, r6, \low, \multiplier
+        adds    r5, r5, #0x80000000
+        adc     r6, r6, #0
+        mla     \low, \high, \multiplier, r6
         .endm
 
         push    {r2, r4-r11, lr}
@@ -75,6 +103,9 @@ template <bool kRelu>
         ldr     r11, [r1], #4
         asr     lr, r11, #31
         mov     r12, r11
+        .if     %c[wide]
+        mov     r2, lr
+        .endif
         ldr     pc, [sp, #8]
 
         .balign 4
@@ -86,6 +117,21 @@ template <bool kRelu>
         kerf_products r5, r9
         kerf_products r6, r10
         .endr
+        .if     %c[wide]
+    4:  ldr     r3, [sp, #4]
+        cmp     r0, r3
+        bne     3b
+        subs    r12, r12, r11
+        sbc     lr, lr, r2
+        ldmia   r1!, {r0, r7-r9}            // more, multiplier, bias, multiplier
+        lsr     r12, r12, #8
+        orr     r12, r12, lr, lsl #24
+        asr     lr, lr, #8
+        adds    r12, r12, r8
+        adc     lr, lr, r8, asr #31
+        kerf_rescale r11, r2, r7
+        kerf_rescale r12, lr, r9
+        .else
     4:  cmp     r0, r2
         bne     3b
         subs    r12, r12, r11
@@ -94,16 +140,12 @@ template <bool kRelu>
         lsr     r12, r12, #8
         orr     r12, r12, lr, lsl #24
         add     r12, r3
-        ldr     r5, [sp, #12]
         smmulr  r11, r11, r2
         smmulr  r12, r12, r4
-        .if     %c[relu]
-        usat    r11, #15, r11
-        usat    r12, #15, r12
-        .else
-        ssat    r11, #16, r11
-        ssat    r12, #16, r12
         .endif
+        ldr     r5, [sp, #12]
+        kerf_saturate r11
+        kerf_saturate r12
         strh    r11, [r5], #2
         strh    r12, [r5], #2
         str     r5, [sp, #12]
@@ -113,13 +155,16 @@ template <bool kRelu>
         add     sp, #16
         pop     {r4-r11, pc}
         .purgem kerf_products
-    )" ::[relu] "i"(kRelu)
+        .purgem kerf_saturate
+        .purgem kerf_rescale
+    )" ::[relu] "i"(kRelu),
+                 [wide] "i"(kWide)
                  : "memory");
 }
 
-template <bool kRelu>
+template <bool kRelu, bool kWide>
 inline constexpr DenseBlockInt16 kDenseBlockInt16 =
-    kAssembly ? DenseBlockInt16Assembly<kRelu> : DenseBlockInt16Twin<kRelu>;
+    kAssembly ? DenseBlockInt16Assembly<kRelu, kWide> : DenseBlockInt16Twin<kRelu, kWide>;
 
 inline void FullyConnectedInt16(const FullyConnectedInt16Params& p, DenseBlockInt16 block, const int16_t* input,
                                 const int32_t* packed, uint32_t* scratch, int16_t* output) {
@@ -160,7 +205,20 @@ constexpr int32_t fully_connected_int16_dsp_scratch_bytes() {
 //   output   may begin below the input and overlap it, as long as every input row lies beyond its own output
 template <const FullyConnectedInt16Params& p>
 inline void fully_connected_int16_dsp(const int16_t* input, const int32_t* packed, uint8_t* scratch, int16_t* output) {
-    dsp::FullyConnectedInt16(p, dsp::kDenseBlockInt16<p.activation_min == 0>, input, packed,
+    dsp::FullyConnectedInt16(p, dsp::kDenseBlockInt16<p.activation_min == 0, false>, input, packed,
+                             reinterpret_cast<uint32_t*>(scratch), output);
+}
+
+// The same for wide sums.
+template <const FullyConnectedInt16Params& p>
+constexpr int32_t fully_connected_int16_wide_dsp_scratch_bytes() {
+    return fully_connected_int16_dsp_scratch_bytes<p>();
+}
+
+template <const FullyConnectedInt16Params& p>
+inline void fully_connected_int16_wide_dsp(const int16_t* input, const int32_t* packed, uint8_t* scratch,
+                                           int16_t* output) {
+    dsp::FullyConnectedInt16(p, dsp::kDenseBlockInt16<p.activation_min == 0, true>, input, packed,
                              reinterpret_cast<uint32_t*>(scratch), output);
 }
 

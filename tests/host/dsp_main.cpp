@@ -244,9 +244,10 @@ bool Conv2DOfInt16(const Layer& layer) {
         });
 }
 
+template <bool kWide>
 bool FullyConnectedOfInt16(const Layer& layer) {
     const auto p = layer.As<FullyConnectedInt16Params>();
-    const auto block = p.activation_min == 0 ? dsp::kDenseBlockInt16<true> : dsp::kDenseBlockInt16<false>;
+    const auto block = p.activation_min == 0 ? dsp::kDenseBlockInt16<true, kWide> : dsp::kDenseBlockInt16<false, kWide>;
     return Equal(
         layer, 2 * p.batches * p.output_depth, dsp::FullyConnectedInt16ScratchWords(p), false,
         [&](int8_t* output) {
@@ -313,7 +314,8 @@ constexpr bool (*kLayers[])(const Layer&) = {
     AveragePool2D,
     Mean,
     Conv2DOfInt16,
-    FullyConnectedOfInt16,
+    FullyConnectedOfInt16<false>,
+    FullyConnectedOfInt16<true>,
     DepthwiseConv2DOfInt16<dsp::DepthwiseInt16Block>,
     BlockedConv2D,
     BlockedDepthwiseConv2D,

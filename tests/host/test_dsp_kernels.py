@@ -181,6 +181,14 @@ def fully_connected_int16(rng: Rng) -> Generated:
     return Generated(params, made.inputs, some, layer, packed.pack_fully_connected_int16(layer), np.int16)
 
 
+def fully_connected_wide_int16(rng: Rng) -> Generated:
+    """With weights whose sums may exceed 32 bits."""
+    made = fully_connected(rng)
+    layer = wide(rng, made.weights)
+    params = [*made.params[:3], *WIDE_ACTIVATIONS[rng.integers(3)]]
+    return Generated(params, made.inputs, made.weights, layer, packed.pack_fully_connected_int16(layer), np.int16)
+
+
 def depthwise_int16(rng: Rng) -> Generated:
     while True:
         made = blocked_depthwise_int16(rng)
@@ -225,6 +233,7 @@ KINDS: list[Callable[[Rng], Generated]] = [
     mean,
     conv_2d_int16,
     fully_connected_int16,
+    fully_connected_wide_int16,
     depthwise_int16,
     blocked_conv_2d,
     blocked_depthwise,

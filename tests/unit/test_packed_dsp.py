@@ -165,5 +165,7 @@ def test_int16_sums_and_shifts_without_room_are_refused() -> None:
             packed.pack_conv_2d_int16(wide_layer(weights, right_shift=shift))
     with pytest.raises(ValueError, match="exceed 32 bits"):
         packed.pack_conv_2d_int16(wide_layer(weights, bias=(1 << 31) - 1))
+    with pytest.raises(ValueError, match="exceed 34 bits"):
+        packed.pack_fully_connected_int16(wide_layer(np.full((2, 2065), 127, np.int8)))
     with pytest.raises(ValueError, match="-128"):
         packed.pack_fully_connected_int16(wide_layer(np.full((2, 8), -128, np.int8)))

@@ -162,9 +162,11 @@ def _fully_connected(op: Op, graph: Graph, plain: KernelCall) -> Kernel:
 def _fully_connected_int16(op: Op, graph: Graph, plain: KernelCall) -> Kernel:
     """kernels/fully_connected_int16_dsp.h, which copies a row only if it needs padding at its end."""
     unit, depth = 2 * packed.DENSE_UNIT, plain.fields["input_depth"]
-    words = packed.pack_fully_connected_int16(wide_layer(op, graph))
+    layer = wide_layer(op, graph)
+    words = packed.pack_fully_connected_int16(layer)
     scratch = 2 * (-(-depth // unit) * unit) if depth % unit else 0
-    return Kernel("fully_connected_int16", "fully_connected_int16", words, plain.writes[0], scratch)
+    width = "" if packed.largest_sum(layer) < packed.SUM else "_wide"
+    return Kernel("fully_connected_int16", f"fully_connected_int16{width}", words, plain.writes[0], scratch)
 
 
 CONV_2D: Mapping[DType, Maker] = {DType.INT8: _conv_2d, DType.INT16: _conv_2d_int16}

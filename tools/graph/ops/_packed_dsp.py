@@ -14,6 +14,7 @@ import numpy.typing as npt
 Array = npt.NDArray[Any]
 
 DENSE_UNIT = 4  # pairs: fully_connected_dsp.h
+SUM, WIDE_SUM = 1 << 31, 1 << 33  # limits of an int16 layer's sums: conv_2d_int16_dsp.h, fully_connected_int16_dsp.h
 SECOND_SUM = 1 << 16  # limit of the sum of the magnitudes of a second channel's weights: conv_2d_dsp.h
 
 
@@ -157,14 +158,19 @@ class WideLayer:
     right_shifts: Array
 
 
-def wide_numbers(layer: WideLayer) -> tuple[list[int], list[int]]:
+def largest_sum(layer: WideLayer) -> int:
+    """What no magnitude of a sum, bias included, exceeds."""
+    sums = np.abs(layer.weights.astype(np.int64)).reshape(len(layer.weights), -1).sum(1) << 15
+    return int((sums + np.abs(layer.bias.astype(np.int64))).max())
+
+
+def wide_numbers(layer: WideLayer, limit: int = SUM) -> tuple[list[int], list[int]]:
     """(bias, m * 2^(32-r)) of every channel, as in conv_2d_int16_dsp.h.
 
-    Raises ValueError unless all sums fit in 32 bits and all shifts are 17 … 32.
+    Raises ValueError unless all sums are below ``limit``, all biases fit in 32 bits and all shifts are 17 … 32.
     """
-    sums = np.abs(layer.weights.astype(np.int64)).reshape(len(layer.weights), -1).sum(1) << 15
-    if (sums + np.abs(layer.bias.astype(np.int64))).max() >= 1 << 31:
-        raise ValueError("the sums of a channel exceed 32 bits")
+    if largest_sum(layer) >= limit or np.abs(layer.bias.astype(np.int64)).max() >= SUM:
+        raise ValueError(f"the sums of a channel exceed {limit.bit_length()} bits")
     shifts = np.where(layer.multipliers == 0, 32, layer.right_shifts).astype(np.int64)
     if shifts.min() < 17 or shifts.max() > 32:
         raise ValueError(f"right shifts of {shifts.min()} … {shifts.max()}")
@@ -212,7 +218,7 @@ def pack_fully_connected_int16(layer: WideLayer) -> Array:
     """
     channels, depth = layer.weights.shape
     flat = np.pad(layer.weights.astype(np.int32), ((0, 0), (0, -depth % (2 * DENSE_UNIT))))
-    bias, multipliers = wide_numbers(layer)
+    bias, multipliers = wide_numbers(layer, WIDE_SUM)
     words: list[int] = []
     for first in range(0, channels, 2):
         second = min(first + 1, channels - 1)
