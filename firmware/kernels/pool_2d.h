@@ -1,4 +1,5 @@
-// The loops shared by MAX_POOL_2D and AVERAGE_POOL_2D. Padding never counts: windows are clipped to the input.
+// The loops shared by MAX_POOL_2D, AVERAGE_POOL_2D and L2_POOL_2D. Padding never counts: windows are clipped to the
+// input.
 //
 //   input   [batches][input_height][input_width][depth]
 //   output  [batches][output_height][output_width][depth], must not overlap the input

@@ -6,7 +6,7 @@
     single_op("CONV_2D", [x, w, None], [y], "Conv2DOptions", Padding=tflite.Padding.SAME, StrideW=1, StrideH=1, …)
 
 Specs are compared by identity: the same object used twice is the same tensor. What has data is a constant; the other
-inputs of operators that no operator makes are the model's inputs.
+inputs of operators that no operator makes are the model's inputs, except variables.
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,7 +22,7 @@ import tflite
 class TensorSpec:
     """One tensor. ``scale`` is a number (per tensor), a sequence (per channel along ``axis``) or None (not quantized);
     ``zero_point`` likewise a number for all scales or one per scale. An input is fed 0 … ``below`` - 1 if
-    ``below`` is given."""
+    ``below`` is given. A ``variable`` keeps its value from one inference to the next, and is not fed."""
 
     shape: Sequence[int]
     dtype: str = "int8"
@@ -32,6 +32,7 @@ class TensorSpec:
     data: Any = None
     name: str = ""
     below: int | None = None
+    variable: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,7 +70,7 @@ def build(
     used = _unique(t for op in ops for t in op.inputs if t is not None)
     made = _unique(t for op in ops for t in op.outputs)
     if inputs is None:
-        inputs = [t for t in used if t.data is None and not _contains(made, t)]
+        inputs = [t for t in used if t.data is None and not t.variable and not _contains(made, t)]
     if outputs is None:
         outputs = [t for t in made if not _contains(used, t)]
     tensors = _unique([*inputs, *used, *made, *outputs])
@@ -163,6 +164,7 @@ def _tensor(b: Any, tensor: TensorSpec, index: int, buffer: int) -> int:
     tflite.TensorAddType(b, getattr(tflite.TensorType, tensor.dtype.upper()))
     tflite.TensorAddBuffer(b, buffer)
     tflite.TensorAddName(b, name)
+    tflite.TensorAddIsVariable(b, tensor.variable)
     if quantization is not None:
         tflite.TensorAddQuantization(b, quantization)
     return tflite.TensorEnd(b)

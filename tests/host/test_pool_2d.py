@@ -1,4 +1,4 @@
-"""MAX_POOL_2D and AVERAGE_POOL_2D: kerf's kernels equal TFLM's, case by case."""
+"""MAX_POOL_2D, AVERAGE_POOL_2D and L2_POOL_2D: kerf's kernels equal TFLM's, case by case."""
 
 from typing import Any
 
@@ -90,6 +90,7 @@ CASES: dict[str, list[OpSpec]] = {}
 for _kind in KINDS:
     CASES |= of_kind(_kind, "int8") | of_kind(_kind, "float32")
     CASES |= generated(_kind, "int8", 20) | generated(_kind, "float32", 10)
+CASES |= of_kind("L2_POOL_2D", "float32") | generated("L2_POOL_2D", "float32", 20)
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,7 @@
 """Operators that keep, move or rescale elements: what their checks refuse, and what lowering makes of shapes."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -48,7 +49,7 @@ def make(
 ) -> tuple[Any, Op, Graph]:
     present = [t for t in inputs if t is not None]
     everything = [*present, *outputs]
-    numbered = [Tensor(i, f"t{i}", t.shape, t.dtype, t.quantization, t.data) for i, t in enumerate(everything)]
+    numbered = [replace(t, index=i, name=f"t{i}") for i, t in enumerate(everything)]
     positions = iter(range(len(everything)))
     into = tuple(None if t is None else next(positions) for t in inputs)
     out = tuple(next(positions) for _ in outputs)

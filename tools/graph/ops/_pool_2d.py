@@ -1,4 +1,4 @@
-"""Shared by MAX_POOL_2D and AVERAGE_POOL_2D: everything except the kernel."""
+"""Shared by MAX_POOL_2D, AVERAGE_POOL_2D and L2_POOL_2D: everything except the kernel."""
 
 import math
 from dataclasses import dataclass, replace
@@ -37,12 +37,12 @@ def parse(operator: Any) -> Attributes:
     )
 
 
-def check(op: Op, graph: Graph) -> None:
-    """Raises ModelError or UnsupportedModel unless call() has a kernel for this operator."""
+def check(types: tuple[DType, ...], op: Op, graph: Graph) -> None:
+    """Raises ModelError or UnsupportedModel unless call() has a kernel of one of ``types`` for this operator."""
     q.check_arity(op, inputs=(1,))
     q.check_present(op, 0)
     source, output = graph.input(op, 0), graph.output(op)
-    dtype = q.check_types(op, source, output)
+    dtype = q.check_types(op, source, output, allowed=types)
     attributes: Attributes = op.attributes
     q.check_activation(op, attributes.activation)
     vertical, horizontal = check_window(op, attributes.padding, source, attributes.filter, attributes.stride)
@@ -96,12 +96,12 @@ def dsp_call(kernel: str, op: Op, graph: Graph) -> KernelCall:
     return replace(plain, header="pool_2d_dsp.h", function=f"{plain.function}_dsp")
 
 
-def pool_operator(kernel: str, *, summary: str) -> Operator:
-    """The Operator with the kernel kernels/<kernel>.h."""
+def pool_operator(kernel: str, *, summary: str, types: tuple[DType, ...] = q.COMPUTED) -> Operator:
+    """The Operator with the kernels of kernels/<kernel>.h, which has one for each of ``types``."""
     return Operator(
         summary=summary,
-        types=("int8", "int16", "float32"),
-        check=check,
+        types=tuple(dtype.value for dtype in types),
+        check=partial(check, types),
         variants=(Variant("dsp", partial(dsp_call, kernel), _accepts_dsp), *portable(partial(call, kernel))),
         parse=parse,
         keeps_range=True,
