@@ -83,3 +83,20 @@ def with_float16_widened(op: OpSpec) -> list[OpSpec]:
             tensor = wide
         inputs.append(tensor)
     return [*ops, replace(op, inputs=inputs)]
+
+
+# Scales of two factors and of their sum, and a sum of products: the result is a tie, or none if the product of the
+# scales is rounded to float32.
+TIES = (
+    (0.09491629898548126, 0.03187131509184837, 13.276467323303223, 436681),
+    (0.033643439412117004, 0.07905444502830505, 9.79265022277832, 259574),
+    (0.045896291732788086, 0.01427012775093317, 12.690276145935059, 1055995),
+)
+
+
+def summing_to(total: int) -> tuple[np.ndarray, np.ndarray]:
+    """Two rows of int8 whose products add up to ``total`` >= 0."""
+    whole, rest = divmod(total, 120 * 120)
+    pairs = [(120, 120)] * whole + [(120, rest // 120), (1, rest % 120)]
+    first, second = np.array(pairs, np.int8).T
+    return first, second

@@ -6,7 +6,7 @@ from itertools import product
 import numpy as np
 import pytest
 from against_tflm import Result, run_cases
-from cases import activation
+from cases import TIES, activation, summing_to
 from single_op import OpSpec, TensorSpec
 
 pytestmark = pytest.mark.compiler
@@ -76,11 +76,21 @@ def of_type(dtype: str) -> dict[str, list[OpSpec]]:
     return {f"{dtype} {name}": case for name, case in cases.items()}
 
 
+def tie(scale1: float, scale2: float, scale: float, total: int) -> list[OpSpec]:
+    """A row times a column, both constant."""
+    row, column = summing_to(total)
+    x = TensorSpec((1, row.size), "int8", scale1, data=row[np.newaxis])
+    y = TensorSpec((column.size, 1), "int8", scale2, data=column[:, np.newaxis])
+    output = TensorSpec((1, 1), "int8", scale)
+    return [OpSpec("BATCH_MATMUL", [x, y], [output], "BatchMatMulOptions", {"AdjX": False, "AdjY": False})]
+
+
 CASES: dict[str, list[OpSpec]] = {}
 for _dtype in DTYPES:
     CASES |= of_type(_dtype)
 CASES |= {f"zero points {z}": matmul("int8", zero_points=z) for z in product((-128, 0, 127), repeat=3)}
 CASES |= {f"int8, output scale {s}": matmul("int8", scale=s) for s in (1e-7, 1e-4, 0.5, 40.0)}
+CASES |= {f"tie of {each}": tie(*each) for each in TIES}
 CASES |= {f"int16, output scale {s}": matmul("int16x8", scale=s) for s in (2e-10, 1e-6, 0.5, 40.0)}
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 from against_tflm import Result, run_cases
-from cases import ACTIVATIONS, activation
+from cases import ACTIVATIONS, TIES, activation, summing_to
 from single_op import OpSpec, TensorSpec
 
 pytestmark = pytest.mark.compiler
@@ -73,7 +73,21 @@ def in_a_row() -> list[OpSpec]:
     return [first, second]
 
 
+def tie(scale1: float, scale2: float, scale: float, total: int) -> list[OpSpec]:
+    """One feature, which is also the output."""
+    x, feature = summing_to(total)
+    inputs = [
+        TensorSpec((1, x.size), "int8", scale1, data=x[np.newaxis]),
+        TensorSpec((1, x.size), "int8", scale2, data=feature[np.newaxis]),
+        TensorSpec((1, 1), "int8", 1.0, data=np.ones((1, 1), np.int8)),
+        TensorSpec((1,), "int32", scale, data=np.zeros(1, np.int32)),
+        TensorSpec((1, 1), "int8", scale, variable=True),
+    ]
+    return [OpSpec("SVDF", inputs, [TensorSpec((1, 1), "int8", scale)], "SVDFOptions", {"Rank": 1})]
+
+
 CASES: dict[str, list[OpSpec]] = {
+    **{f"tie of {each}": tie(*each) for each in TIES},
     **generated("int8", 35),
     **generated("int8", 35, wide_state=True),
     **generated("float32", 30),

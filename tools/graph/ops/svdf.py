@@ -4,7 +4,6 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import tflite
 
 from ...errors import ModelError, UnsupportedModel
@@ -94,12 +93,12 @@ def _check_bias_scale(op: Op, bias: Tensor | None, expected: float) -> None:
 
 
 def _multipliers(op: Op, graph: Graph) -> tuple[tuple[int, int], tuple[int, int]]:
-    """(multiplier, shift) of a feature and of an output. TFLM: PrepareSvdf, which divides in float32."""
-    source, feature, time, state = (np.float32(graph.input(op, i).scale) for i in (INPUT, FEATURE, TIME, STATE))
-    output = np.float32(graph.output(op).scale)
-    with np.errstate(over="ignore"):
-        real = (float(source * feature / state), float(state * time / output))
-    return q.multiplier_and_shift(op, real[0]), q.multiplier_and_shift(op, real[1])
+    """(multiplier, shift) of a feature and of an output; TFLM of October 2026: PrepareSvdf, in double precision.
+
+    Earlier versions did so in float32, which can differ by a step at exact ties."""
+    source, feature, time, state = (graph.input(op, i).scale for i in (INPUT, FEATURE, TIME, STATE))
+    output = graph.output(op).scale
+    return q.multiplier_and_shift(op, source * feature / state), q.multiplier_and_shift(op, state * time / output)
 
 
 def call(op: Op, graph: Graph) -> KernelCall:
