@@ -35,6 +35,7 @@ struct AddInt8Params {
 };
 
 using AddInt16Params = AddInt8Params;
+using AddUint8Params = AddInt8Params;
 
 // Must equal TFLM: reference_ops::Add and BroadcastAdd4DSlow in reference/add.h.
 struct AddFloat32Params {
@@ -55,6 +56,11 @@ inline void AddInteger(const AddInt8Params& params, const T* input1, const T* in
 }
 
 inline void add_int8(const AddInt8Params& params, const int8_t* input1, const int8_t* input2, int8_t* output) {
+    AddInteger<20, 1>(params, input1, input2, output);
+}
+
+// Must equal LiteRT's, which is the same for uint8.
+inline void add_uint8(const AddUint8Params& params, const uint8_t* input1, const uint8_t* input2, uint8_t* output) {
     AddInteger<20, 1>(params, input1, input2, output);
 }
 

@@ -34,6 +34,10 @@ inline void average_pool_2d_int16(const Pool2DInt16Params& p, const int16_t* inp
     internal::AveragePool2DInteger(p, input, output);
 }
 
+inline void average_pool_2d_uint8(const Pool2DUint8Params& p, const uint8_t* input, uint8_t* output) {
+    internal::AveragePool2DInteger(p, input, output);
+}
+
 inline void average_pool_2d_float32(const Pool2DFloat32Params& p, const float* input, float* output) {
     internal::Pool2D(
         p, input, output, 0.0f, [](float sum, float element) { return sum + element; },

@@ -51,6 +51,12 @@ constexpr Conv2DInt8Params Flattened(Conv2DInt8Params p) {
     return p;
 }
 
+// Both offsets of the uint8 kernel are negated zero points (-255 … 0); output_offset is 0 … 255.
+struct Conv2DUint8Params : Conv2DInt8Params {
+    int32_t filter_offset;
+    int32_t multiplier, shift;
+};
+
 struct Conv2DInt16Params {
     int32_t batches;
     int32_t input_height, input_width, input_depth;
@@ -229,6 +235,21 @@ constexpr int32_t conv_2d_int4_wide_bytes(const Conv2DFloat32Params& p) {
 template <int32_t at_once>
 constexpr int32_t conv_2d_float16_wide_bytes(const Conv2DFloat32Params& p) {
     return static_cast<int32_t>(sizeof(float)) * at_once * p.filter_height * p.filter_width * p.filter_depth;
+}
+
+// Weights with a zero point, and one scale for all channels. Must equal LiteRT: reference_ops::Conv for uint8 in
+// reference/conv.h.
+inline void conv_2d_uint8(const Conv2DUint8Params& p, const uint8_t* input, const uint8_t* filter, const int32_t* bias,
+                          uint8_t* output) {
+    internal::Conv2D<uint32_t>(
+        p, input, filter, output,
+        [in_offset = p.input_offset, offset = p.filter_offset](int32_t in, int32_t weight) {
+            return static_cast<uint32_t>((weight + offset) * (in + in_offset));
+        },
+        [&p, bias](uint32_t sum, int32_t channel) {
+            return RequantizeTo<uint8_t>(sum, bias != nullptr ? bias[channel] : 0, p.multiplier, p.shift,
+                                         p.output_offset, p.activation_min, p.activation_max);
+        });
 }
 
 inline void conv_2d_int8(const Conv2DInt8Params& p, const int8_t* input, const int8_t* filter, const int32_t* bias,

@@ -40,6 +40,12 @@ constexpr int32_t OutputDepth(const DepthwiseConv2DInt8Params& p) {
     return p.input_depth * p.depth_multiplier;
 }
 
+// Both offsets of the uint8 kernel are negated zero points (-255 … 0); output_offset is 0 … 255.
+struct DepthwiseConv2DUint8Params : DepthwiseConv2DInt8Params {
+    int32_t filter_offset;
+    int32_t multiplier, shift;
+};
+
 struct DepthwiseConv2DInt16Params {
     int32_t batches;
     int32_t input_height, input_width, input_depth;
@@ -129,6 +135,21 @@ inline void DepthwiseConv2DFloat(const DepthwiseConv2DFloat32Params& p, const fl
 }
 
 }  // namespace internal
+
+// Weights with a zero point, and one scale for all channels. Must equal LiteRT: reference_ops::DepthwiseConv for uint8
+// in reference/depthwiseconv_uint8.h.
+inline void depthwise_conv_2d_uint8(const DepthwiseConv2DUint8Params& p, const uint8_t* input, const uint8_t* filter,
+                                    const int32_t* bias, uint8_t* output) {
+    internal::DepthwiseConv2D<uint32_t>(
+        p, input, filter, output,
+        [in_offset = p.input_offset, offset = p.filter_offset](int32_t in, int32_t weight) {
+            return static_cast<uint32_t>((weight + offset) * (in + in_offset));
+        },
+        [&p, bias](uint32_t sum, int32_t channel) {
+            return RequantizeTo<uint8_t>(sum, bias != nullptr ? bias[channel] : 0, p.multiplier, p.shift,
+                                         p.output_offset, p.activation_min, p.activation_max);
+        });
+}
 
 inline void depthwise_conv_2d_int8(const DepthwiseConv2DInt8Params& p, const int8_t* input, const int8_t* filter,
                                    const int32_t* bias, const int32_t* multipliers, const int32_t* shifts,

@@ -97,6 +97,11 @@ inline int32_t MultiplyByQuantizedMultiplier(int32_t x, int32_t multiplier, int3
     return ((nudged >> (-shift - 1)) + 1) >> 1;
 }
 
+// The same rounded once, ties towards plus infinity, without wrapping around: LiteRT's dense layers of uint8.
+inline int32_t MultiplyAndRoundOnce(int32_t x, int32_t multiplier, int32_t shift) {
+    return static_cast<int32_t>((static_cast<int64_t>(x) * multiplier + (int64_t{1} << (30 - shift))) >> (31 - shift));
+}
+
 // x * multiplier * 2^-right_shift rounded to nearest, ties towards plus infinity, for sums of 64 bits: |x| < 2^47,
 // multiplier 0 … 2^15-1, right_shift 8 … 46. TFLM's function of this name for int64_t in common.cc, which computes
 // these two numbers from the multiplier and shift above on every call.
@@ -122,15 +127,21 @@ inline int16_t RequantizeToInt16(uint32_t sum, int32_t bias, int32_t multiplier,
         Clamp(MultiplyByQuantizedMultiplier(biased, multiplier, shift), activation_min, activation_max));
 }
 
-// Turns an int8 kernel's sum of products (modulo 2^32) into an output: adds the bias, scales, adds the offset, clamps.
+// Turns an 8-bit kernel's sum of products (modulo 2^32) into an output: adds the bias, scales, adds the offset, clamps.
 //   multiplier, shift  see MultiplyByQuantizedMultiplier
-//   output_offset      zero point of the output, -128 … 127
-inline int8_t RequantizeToInt8(uint32_t sum, int32_t bias, int32_t multiplier, int32_t shift, int32_t output_offset,
-                               int32_t activation_min, int32_t activation_max) {
+//   output_offset      zero point of the output
+template <typename T>
+inline T RequantizeTo(uint32_t sum, int32_t bias, int32_t multiplier, int32_t shift, int32_t output_offset,
+                      int32_t activation_min, int32_t activation_max) {
     const int32_t scaled =
         MultiplyByQuantizedMultiplier(static_cast<int32_t>(sum + static_cast<uint32_t>(bias)), multiplier, shift);
     const uint32_t moved = static_cast<uint32_t>(scaled) + static_cast<uint32_t>(output_offset);
-    return static_cast<int8_t>(Clamp(static_cast<int32_t>(moved), activation_min, activation_max));
+    return static_cast<T>(Clamp(static_cast<int32_t>(moved), activation_min, activation_max));
+}
+
+inline int8_t RequantizeToInt8(uint32_t sum, int32_t bias, int32_t multiplier, int32_t shift, int32_t output_offset,
+                               int32_t activation_min, int32_t activation_max) {
+    return RequantizeTo<int8_t>(sum, bias, multiplier, shift, output_offset, activation_min, activation_max);
 }
 
 }  // namespace kerf

@@ -28,6 +28,16 @@ struct FullyConnectedInt8Params {
     int32_t activation_min, activation_max;
 };
 
+// Both offsets are negated zero points (-255 … 0); output_offset is 0 … 255.
+struct FullyConnectedUint8Params {
+    int32_t batches;
+    int32_t input_depth, output_depth;
+    int32_t input_offset, output_offset;
+    int32_t activation_min, activation_max;
+    int32_t filter_offset;
+    int32_t multiplier, shift;
+};
+
 struct FullyConnectedInt16Params {
     int32_t batches;
     int32_t input_depth, output_depth;
@@ -120,6 +130,22 @@ inline void FullyConnectedInt8(const FullyConnectedInt8Params& p, const int8_t* 
 }
 
 }  // namespace internal
+
+// Weights with a zero point. Must equal LiteRT: reference_ops::FullyConnected for uint8 in reference/fully_connected.h.
+inline void fully_connected_uint8(const FullyConnectedUint8Params& p, const uint8_t* input, const uint8_t* filter,
+                                  const int32_t* bias, uint8_t* output) {
+    internal::FullyConnected<uint32_t>(
+        p, input, filter, output, [](const uint8_t*) { return uint32_t{0}; },
+        [in_offset = p.input_offset, offset = p.filter_offset](int32_t in, int32_t weight) {
+            return static_cast<uint32_t>((weight + offset) * (in + in_offset));
+        },
+        [&p, bias](uint32_t sum, int32_t channel) {
+            const uint32_t biased = sum + static_cast<uint32_t>(bias != nullptr ? bias[channel] : 0);
+            const int32_t scaled = MultiplyAndRoundOnce(static_cast<int32_t>(biased), p.multiplier, p.shift);
+            const uint32_t moved = static_cast<uint32_t>(scaled) + static_cast<uint32_t>(p.output_offset);
+            return static_cast<uint8_t>(Clamp(static_cast<int32_t>(moved), p.activation_min, p.activation_max));
+        });
+}
 
 inline void fully_connected_int8(const FullyConnectedInt8Params& p, const int8_t* input, const int8_t* filter,
                                  const int32_t* bias, const int32_t* multipliers, const int32_t* shifts,

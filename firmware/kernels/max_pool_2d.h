@@ -30,6 +30,10 @@ inline void max_pool_2d_int16(const Pool2DInt16Params& p, const int16_t* input, 
     internal::MaxPool2DInteger(p, input, output);
 }
 
+inline void max_pool_2d_uint8(const Pool2DUint8Params& p, const uint8_t* input, uint8_t* output) {
+    internal::MaxPool2DInteger(p, input, output);
+}
+
 inline void max_pool_2d_float32(const Pool2DFloat32Params& p, const float* input, float* output) {
     internal::Pool2D(
         p, input, output, std::numeric_limits<float>::lowest(),

@@ -24,6 +24,7 @@ struct Pool2DInt8Params {
 };
 
 using Pool2DInt16Params = Pool2DInt8Params;
+using Pool2DUint8Params = Pool2DInt8Params;
 
 struct Pool2DFloat32Params {
     int32_t batches;

@@ -21,8 +21,8 @@ struct SoftmaxInt8Params {
 // `exponentials[d]` is exp(-d * input scale * beta) in Q0.31 for an element d below its row's maximum; beyond the
 // table, it is too small to count. The output has scale 1/256 and zero point -128. It may share the input's memory.
 // Must equal TFLM: reference_ops::Softmax<int8_t, int8_t> in reference/softmax.h.
-inline void softmax_int8(const SoftmaxInt8Params& params, const int8_t* input, const int32_t* exponentials,
-                         int8_t* output) {
+template <typename T>
+inline void Softmax8Bits(const SoftmaxInt8Params& params, const T* input, const int32_t* exponentials, T* output) {
     constexpr int32_t kSumIntegerBits = 12;
     for (int32_t row = 0; row < params.rows; ++row) {
         int32_t max = input[0];
@@ -50,11 +50,22 @@ inline void softmax_int8(const SoftmaxInt8Params& params, const int8_t* input, c
                 probability = RoundingDivideByPowerOfTwo(
                     SaturatingRoundingDoublingHighMul(reciprocal, exponentials[below]), right_shift);
             }
-            output[i] = Saturate<int8_t>(probability - 128);
+            output[i] = Saturate<T>(probability + std::numeric_limits<T>::min());
         }
         input += params.depth;
         output += params.depth;
     }
+}
+
+inline void softmax_int8(const SoftmaxInt8Params& params, const int8_t* input, const int32_t* exponentials,
+                         int8_t* output) {
+    Softmax8Bits(params, input, exponentials, output);
+}
+
+// The same with an output of zero point 0. Must equal LiteRT: reference_ops::Softmax<uint8_t, uint8_t>.
+inline void softmax_uint8(const SoftmaxInt8Params& params, const uint8_t* input, const int32_t* exponentials,
+                          uint8_t* output) {
+    Softmax8Bits(params, input, exponentials, output);
 }
 
 //   rows, depth        input and output are [rows][depth], depth 1 … 65,535

@@ -13,10 +13,16 @@ namespace kerf {
 
 using SubInt8Params = AddInt8Params;
 using SubInt16Params = AddInt16Params;
+using SubUint8Params = AddUint8Params;
 using SubFloat32Params = AddFloat32Params;
 
 // Must equal TFLM: reference_ops::SubElementwise and BroadcastQuantSubSlow in reference/sub.h.
 inline void sub_int8(const SubInt8Params& params, const int8_t* input1, const int8_t* input2, int8_t* output) {
+    AddInteger<20, -1>(params, input1, input2, output);
+}
+
+// Must equal LiteRT's, which is the same for uint8.
+inline void sub_uint8(const SubUint8Params& params, const uint8_t* input1, const uint8_t* input2, uint8_t* output) {
     AddInteger<20, -1>(params, input1, input2, output);
 }
 

@@ -23,6 +23,7 @@ import test_mul
 import test_pool_2d
 import test_reductions
 import test_sparse
+import test_uint8
 import test_unary
 from cases import with_float16_widened
 from single_op import OpSpec
@@ -60,6 +61,7 @@ LITERT_TABLES = {
     "hybrid": test_int4.HYBRID,
     "move": test_move.LITERT_CASES,
     "mul": test_mul.FLOATS,
+    "uint8": test_uint8.LITERT_CASES,
     "unary": test_unary.LITERT_CASES,
 }
 ORACLES = {"tflm": (INTEGER_TABLES, against_tflm.run_tflm), "litert": (LITERT_TABLES, against_tflm.run_litert)}

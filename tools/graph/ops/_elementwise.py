@@ -32,9 +32,9 @@ def check_quantized(op: Op, tensor: Tensor) -> None:
 def check_probability_quantization(op: Op, output: Tensor) -> None:
     """Raises UnsupportedModel unless an output has the quantization of kernels with results in 0 … 1.
 
-    That is scale 1/256 and zero point -128 for int8, scale 1/32768 and zero point 0 for int16.
+    That is scale 1/256 and zero point -128 for int8, 0 for uint8, scale 1/32768 and zero point 0 for int16.
     """
-    steps, zero_point = (256, -128) if output.dtype is DType.INT8 else (32768, 0)
+    steps, zero_point = {DType.INT8: (256, -128), DType.UINT8: (256, 0)}.get(output.dtype, (32768, 0))
     if output.scale != 1 / steps or output.zero_point != zero_point:
         raise UnsupportedModel(
             f"{op.where}: {describe(output)} has scale {output.scale:.6g} and zero point {output.zero_point}, but "

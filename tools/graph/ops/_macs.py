@@ -14,6 +14,7 @@ from ..ir import Argument, Constant, DType, Graph, KernelCall, Op, Params, Read,
 from ..operator import Operator, Variant
 from . import _quantized as q
 from ._channels import Sums
+from ._specification import takes_no_uint8
 
 # (input and output, weights) → variant
 TYPES = {
@@ -22,12 +23,14 @@ TYPES = {
     (DType.FLOAT32, DType.FLOAT16): "float16",
     (DType.FLOAT32, DType.INT8): "dynamic",
     (DType.INT16, DType.INT8): "int16x8",
+    (DType.UINT8, DType.UINT8): "uint8",
     (DType.INT8, DType.INT4): "int4",
     (DType.FLOAT32, DType.INT4): "dynamic int4",
 }
 # Limits of TFLM's rescaling of 48-bit sums: MultiplyByQuantizedMultiplier for int64_t in TFLM's common.cc.
 MAX_BIAS = 1 << 46
 MAX_INT16_SHIFT = 7
+IN_DOUBLE = ("FULLY_CONNECTED",)
 NAMES = tuple(TYPES.values())
 WITHOUT_INT4 = tuple(name for (_, weights), name in TYPES.items() if weights is not DType.INT4)
 BIAS = {
@@ -36,6 +39,7 @@ BIAS = {
     "float16": (DType.FLOAT16,),
     "dynamic": (DType.FLOAT32,),
     "int16x8": (DType.INT32, DType.INT64),
+    "uint8": (DType.INT32,),
     "int4": (DType.INT32,),
     "dynamic int4": (DType.FLOAT32,),
 }
@@ -75,6 +79,10 @@ def check(op: Op, graph: Graph, channels: int, *, axis: int, symmetric: bool = T
         q.check_filter(op, weights, axis=axis)
         _check_wide(op, source, weights, bias, output, channels)
         q.integer_activation_range(op, output, activation)
+    elif kind == "uint8":
+        q.check_per_tensor(op, source, weights, output)
+        _uint8_multiplier(op, source, weights, output)
+        q.integer_activation_range(op, output, activation)
     elif kind == "float16":
         for tensor in (weights, bias):
             _check_finite(op, tensor)
@@ -97,6 +105,13 @@ def _check_wide(op: Op, source: Tensor, weights: Tensor, bias: Tensor | None, ou
             f"{op.where}: bias {q.describe(bias)} must be a constant below 2^46 in magnitude; convert the model again "
             f"with a representative data set"
         )
+
+
+def _uint8_multiplier(op: Op, source: Tensor, weights: Tensor, output: Tensor) -> tuple[int, int]:
+    """(multiplier, shift): input scale * weight scale / output scale, of which LiteRT multiplies the first two in
+    float32, except for dense layers: GetQuantizedConvolutionMultipler in tensorflow/lite/kernels/kernel_util.cc."""
+    product = source.scale * weights.scale
+    return q.multiplier_and_shift(op, (product if op.kind in IN_DOUBLE else float(np.float32(product))) / output.scale)
 
 
 def sums_32_bits(op: Op, bias: Tensor | None) -> bool:
@@ -180,6 +195,20 @@ def call(
         arguments += (Constant("multipliers", multipliers), Constant("shifts", shifts), result)
         template = (sums, "int64_t" if bias and bias.dtype is DType.INT64 else "int32_t")
         return KernelCall(f"{kernel}.h", f"{kernel}_int16", (params,), arguments, template)
+    if kind == "uint8":
+        multiplier, shift = _uint8_multiplier(op, source, weights, output)
+        low, high = q.integer_activation_range(op, output, activation)
+        numbers = {
+            "input_offset": -source.zero_point,
+            "output_offset": output.zero_point,
+            "activation_min": low,
+            "activation_max": high,
+            "filter_offset": -weights.zero_point,
+            "multiplier": multiplier,
+            "shift": shift,
+        }
+        params = Params(f"{struct}Uint8Params", {**geometry, **numbers})
+        return KernelCall(f"{kernel}.h", f"{kernel}_uint8", (params,), (*arguments, result), by_rows=True)
     lowest, highest = q.float32_activation_range(activation)
     params = Params(f"{struct}Float32Params", {**geometry, "activation_min": lowest, "activation_max": highest})
     function = f"{kernel}_{kind}"
@@ -258,4 +287,5 @@ def operator(
         channels=channels,
         leaves=leaves,
         vendor_scratch=vendor_scratch,
+        left_out_by_tflm=takes_no_uint8,
     )

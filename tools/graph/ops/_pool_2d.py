@@ -13,7 +13,10 @@ from ..operator import Operator, Variant, portable
 from . import _quantized as q
 from ._channels import Clamps
 from ._order import window
+from ._specification import takes_no_uint8
 from ._window import check_window, padding_name, window_axes
+
+TYPES = (*q.COMPUTED, DType.UINT8)
 
 
 @dataclass(frozen=True)
@@ -96,7 +99,7 @@ def dsp_call(kernel: str, op: Op, graph: Graph) -> KernelCall:
     return replace(plain, header="pool_2d_dsp.h", function=f"{plain.function}_dsp")
 
 
-def pool_operator(kernel: str, *, summary: str, types: tuple[DType, ...] = q.COMPUTED) -> Operator:
+def pool_operator(kernel: str, *, summary: str, types: tuple[DType, ...] = TYPES) -> Operator:
     """The Operator with the kernels of kernels/<kernel>.h, which has one for each of ``types``."""
     return Operator(
         summary=summary,
@@ -107,4 +110,5 @@ def pool_operator(kernel: str, *, summary: str, types: tuple[DType, ...] = q.COM
         keeps_range=True,
         one_quantization=(0,),
         channels=Clamps(),
+        left_out_by_tflm=takes_no_uint8,
     )

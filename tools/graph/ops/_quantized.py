@@ -17,7 +17,7 @@ from ..ir import DType, Op, Tensor
 INT8_MIN, INT8_MAX = -128, 127
 INTEGER_LIMITS = {DType.INT8: (INT8_MIN, INT8_MAX), DType.UINT8: (0, 255), DType.INT16: (-32768, 32767)}
 COMPUTED = (DType.FLOAT32, DType.INT8, DType.INT16)  # types of activations
-INTEGERS = (DType.INT8, DType.INT16)  # those with a scale
+INTEGERS = (DType.INT8, DType.INT16, DType.UINT8)  # those with a scale
 FLOAT32_MAX = float(np.finfo(np.float32).max)
 ACTIVATIONS = ("NONE", "RELU", "RELU6", "RELU_N1_TO_1")
 
@@ -145,7 +145,7 @@ def _check_scale(op: Op, tensor: Tensor, scale: float) -> None:
 
 
 def check_per_tensor(op: Op, *tensors: Tensor) -> None:
-    """Raises unless each tensor has one positive finite scale and a zero point of -128 … 127 for int8, 0 for int16.
+    """Raises unless each tensor has one positive finite scale and a zero point of its type's range, 0 for int16.
 
     ModelError for missing or invalid numbers, UnsupportedModel for per-channel quantization of an activation.
     """
@@ -167,10 +167,11 @@ def check_per_tensor(op: Op, *tensors: Tensor) -> None:
                 f"{op.where}: tensor {describe(tensor)} has the zero point {quantization.zero_points[0]}, but TFLite's "
                 f"quantization specification requires 0 for int16; convert the model again"
             )
-        if not INT8_MIN <= quantization.zero_points[0] <= INT8_MAX:
+        low, high = INTEGER_LIMITS.get(tensor.dtype, (INT8_MIN, INT8_MAX))
+        if not low <= quantization.zero_points[0] <= high:
             raise ModelError(
                 f"{op.where}: tensor {describe(tensor)} has the zero point {quantization.zero_points[0]}, outside "
-                f"-128 … 127; convert the model again"
+                f"{low} … {high}; convert the model again"
             )
 
 
@@ -275,7 +276,7 @@ def channel_multipliers(op: Op, source: Tensor, weights: Tensor, output: Tensor,
 
 
 def integer_activation_range(op: Op, output: Tensor, activation: str) -> tuple[int, int]:
-    """Smallest and largest int8 or int16 output under a fused activation.
+    """Smallest and largest integer output under a fused activation.
 
     TFLM: CalculateActivationRangeQuantized in tensorflow/lite/kernels/kernel_util.cc, which divides in float32. Raises
     ModelError if the output scale is so small that a bound exceeds 32 bits.

@@ -48,6 +48,11 @@ def ignores_zero_points(op: Op, graph: Graph) -> str | None:
     return next((f"does not apply the zero point of {describe_quantized(t)}" for t in quantized if t.zero_point), None)
 
 
+def takes_no_uint8(op: Op, graph: Graph) -> str | None:
+    """An Objection: TFLM has dropped the kernels for uint8, the type of TensorFlow 1.x."""
+    return "does not take uint8" if graph.output(op).dtype is DType.UINT8 else None
+
+
 def gives(steps: Mapping[DType, float]) -> Objection:
     """Makes an Objection: the kernel writes a fixed quantization (scale 1 / steps), but the output's differs."""
 

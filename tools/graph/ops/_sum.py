@@ -13,8 +13,8 @@ from ._quantized import (
     quantize_multiplier,
 )
 
-SUM_BITS = {DType.INT8: 20, DType.INT16: 15}  # fractional bits of the common scale, TFLM's left_shift
-TYPES = (*COMPUTED, DType.INT32)
+SUM_BITS = {DType.INT8: 20, DType.UINT8: 20, DType.INT16: 15}  # fractional bits of the common scale, TFLM's left_shift
+TYPES = (*COMPUTED, DType.INT32, DType.UINT8)
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterable
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -43,11 +44,12 @@ def check_unary(op: Op, graph: Graph, types: Iterable[DType] = COMPUTED) -> DTyp
     return dtype
 
 
-def table_call(op: Op, graph: Graph, results: npt.NDArray[np.int8]) -> KernelCall:
-    """The call of table_int8() in kernels/table.h with the ``results`` for the inputs -128 … 127."""
+def table_call(op: Op, graph: Graph, results: npt.NDArray[Any]) -> KernelCall:
+    """The call of table_int8() or table_uint8() in kernels/table.h; ``results`` are those of all inputs in order."""
     source, output = graph.input(op, 0), graph.output(op)
     arguments = (Read(source.index), Constant("table", results), Write(output.index, elementwise(op, graph)))
-    return KernelCall("table.h", "table_int8", (Params("TableParams", {"count": source.elements}),), arguments)
+    name = f"table_{source.dtype.value}"
+    return KernelCall("table.h", name, (Params("TableParams", {"count": source.elements}),), arguments)
 
 
 def map_call(op: Op, graph: Graph, function: str) -> KernelCall:
@@ -117,7 +119,7 @@ def check_sigmoid_scale(op: Op, source: Tensor) -> None:
             f"{op.where}: {describe(source)} has the scale {source.scale:.3g}, so that one step exceeds the whole "
             f"range of a sigmoid; convert the model again with a representative data set"
         )
-    if source.dtype is DType.INT8 and not 2.0**-28 <= source.scale < 2.0**35:
+    if source.dtype in (DType.INT8, DType.UINT8) and not 2.0**-28 <= source.scale < 2.0**35:
         raise UnsupportedModel(
             f"{op.where}: {describe(source)} has the scale {source.scale:.3g}, out of range for the kernel's "
             f"fixed-point arithmetic; convert the model again with a representative data set"

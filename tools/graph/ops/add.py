@@ -11,6 +11,7 @@ from ..operator import Operator, Variant, portable
 from ._order import elementwise
 from ._packed_dsp import add_params
 from ._quantized import activation_name, integer_activation_range, options
+from ._specification import takes_no_uint8
 from ._sum import Attributes, call, check, multipliers
 
 # (operator, graph) → whether the kernel's first operand is the operator's second, and its params; raises ValueError for
@@ -84,7 +85,7 @@ def _variant(name: str, has: Callable[[Core], bool], numbers: _Numbers) -> Varia
 
 OPERATOR = Operator(
     summary="elementwise sum with broadcasting and fused activation",
-    types=("int8", "int16", "float32", "int32"),
+    types=("int8", "int16", "float32", "int32", "uint8"),
     check=check,
     variants=(
         _variant("helium", lambda core: core.mve, _helium_params),
@@ -92,5 +93,6 @@ OPERATOR = Operator(
         *portable(call),
     ),
     parse=parse,
+    left_out_by_tflm=takes_no_uint8,
     leaves=("add", "addv2"),
 )

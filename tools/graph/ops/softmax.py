@@ -33,9 +33,12 @@ from ._quantized import (
     options,
     quantize_multiplier,
 )
+from ._specification import takes_no_uint8
 
+EIGHT_BITS = (DType.INT8, DType.UINT8)
+TYPES = (DType.INT8, DType.INT16, DType.FLOAT32, DType.UINT8)
 DIFFERENCE_BITS = 5  # integer bits of a scaled difference: Q5.26
-LARGEST_DEPTH = {DType.INT8: 4095, DType.INT16: 65535}  # a row's sum is Q12.19, Q16.15
+LARGEST_DEPTH = {DType.INT8: 4095, DType.UINT8: 4095, DType.INT16: 65535}  # a row's sum is Q12.19, Q16.15
 INT16_STEP = 10.0 / 65535.0  # of a difference in the int16 table
 LEAST = 1 << 11  # smallest exponential in Q0.31 that changes a row's sum in Q12.19
 
@@ -53,7 +56,7 @@ def check(op: Op, graph: Graph) -> None:
     check_arity(op, (1,))
     check_present(op, 0)
     source, output = graph.input(op, 0), graph.output(op)
-    dtype = check_types(op, source, output)
+    dtype = check_types(op, source, output, allowed=TYPES)
     check_shape(op, output, source.shape)
     check_not_empty(op, source)
     check_not_scalar(op, source)
@@ -73,7 +76,7 @@ def check(op: Op, graph: Graph) -> None:
                 f"{op.where}: {describe(source)} has {source.shape[-1]} classes, but the {dtype.value} kernel takes "
                 f"at most {largest}; try --mode float32"
             )
-    if dtype is DType.INT8 and not beta * source.scale * 2 ** (31 - DIFFERENCE_BITS) > 1:
+    if dtype in EIGHT_BITS and not beta * source.scale * 2 ** (31 - DIFFERENCE_BITS) > 1:
         raise UnsupportedModel(
             f"{op.where}: beta {beta:.3g} times the scale {source.scale:.3g} of {describe(source)} "
             f"is too small for the kernel; convert the model again with a representative data set"
@@ -97,7 +100,7 @@ def call(op: Op, graph: Graph) -> KernelCall:
     table = exponentials(source.scale, op.attributes.beta)
     fields |= {"table_size": len(table)}
     arguments = (first, Constant("exponentials", table), last)
-    return KernelCall("softmax.h", "softmax_int8", (Params("SoftmaxInt8Params", fields),), arguments)
+    return KernelCall("softmax.h", f"softmax_{source.dtype.value}", (Params("SoftmaxInt8Params", fields),), arguments)
 
 
 def crash(op: Op, graph: Graph) -> str | None:
@@ -135,10 +138,11 @@ def exponentials(scale: float, beta: float) -> npt.NDArray[np.int32]:
 
 OPERATOR = Operator(
     summary="probabilities along the last dimension",
-    types=("int8", "int16", "float32"),
+    types=tuple(dtype.value for dtype in TYPES),
     check=check,
     variants=portable(call),
     parse=parse,
     fixed_range=True,
     crash=crash,
+    left_out_by_tflm=takes_no_uint8,
 )

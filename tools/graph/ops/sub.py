@@ -6,6 +6,7 @@ import tflite
 
 from ..operator import Operator, portable
 from ._quantized import activation_name, options
+from ._specification import takes_no_uint8
 from ._sum import Attributes, call, check
 
 
@@ -15,8 +16,9 @@ def parse(operator: Any) -> Attributes:
 
 OPERATOR = Operator(
     summary="elementwise difference with broadcasting and fused activation",
-    types=("int8", "int16", "float32", "int32"),
+    types=("int8", "int16", "float32", "int32", "uint8"),
     check=check,
     variants=portable(call),
     parse=parse,
+    left_out_by_tflm=takes_no_uint8,
 )
