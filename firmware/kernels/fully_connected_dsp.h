@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <type_traits>
 
 #include "kernels/dsp.h"
 #include "kernels/fully_connected.h"
@@ -62,11 +63,13 @@ struct DenseShape {
 };
 
 //   pairs   [shape.pairs]
-//   packed  for every two outputs, as for ConvBlockFunction in conv_2d_dsp.h
-using DenseBlock = void (*)(const uint32_t* pairs, const int32_t* packed, int8_t* output, const DenseShape& shape);
+//   packed  for every two outputs, as for ConvBlockFunction in conv_2d_dsp.h. If Output is int32_t, the outputs are the
+//           sums: bias of the first; shape.pairs words of weights; whether more follow (0 or 1); bias of the second
+template <typename Output>
+using DenseBlock = void (*)(const uint32_t* pairs, const int32_t* packed, Output* output, const DenseShape& shape);
 
-template <bool kNegatives>
-inline void DenseBlockTwin(const uint32_t* pairs, const int32_t* packed, int8_t* output, const DenseShape& shape) {
+template <typename Output, bool kNegatives>
+inline void DenseBlockTwin(const uint32_t* pairs, const int32_t* packed, Output* output, const DenseShape& shape) {
     for (bool more = true; more;) {
         uint32_t first = static_cast<uint32_t>(*packed++), both = first, second = 0;
         int32_t chunk_end = shape.first_chunk;
@@ -82,15 +85,22 @@ inline void DenseBlockTwin(const uint32_t* pairs, const int32_t* packed, int8_t*
         }
         second += static_cast<uint32_t>(static_cast<int32_t>(both - first) >> 8);
         more = packed[0] != 0;
-        *output++ = Requantize<kNegatives>(first, packed[1], packed[2], packed[6]);
-        *output++ = Requantize<kNegatives>(static_cast<uint32_t>(packed[3]) + second, packed[4], packed[5], packed[6]);
-        packed += 7;
+        if constexpr (std::is_same_v<Output, int32_t>) {
+            *output++ = static_cast<int32_t>(first);
+            *output++ = static_cast<int32_t>(static_cast<uint32_t>(packed[1]) + second);
+            packed += 2;
+        } else {
+            const uint32_t other = static_cast<uint32_t>(packed[3]) + second;
+            *output++ = Requantize<kNegatives>(first, packed[1], packed[2], packed[6]);
+            *output++ = Requantize<kNegatives>(other, packed[4], packed[5], packed[6]);
+            packed += 7;
+        }
     }
 }
 
 // r0 pairs, r1 packed, r2 end of the chunk, r3-r6 pairs, r7-r10 weights, r11 first, r12 both, lr second.
-template <bool kNegatives>
-[[gnu::naked, gnu::noinline]] void DenseBlockAssembly(const uint32_t*, const int32_t*, int8_t*, const DenseShape&) {
+template <typename Output, bool kNegatives>
+[[gnu::naked, gnu::noinline]] void DenseBlockAssembly(const uint32_t*, const int32_t*, Output*, const DenseShape&) {
     asm volatile(R"(
         .macro  kerf_products pair, weights
         smlad   r12, \weights, \pair, r12
@@ -136,8 +146,13 @@ template <bool kNegatives>
         add     r2, r2, #1024
         b       3b
 
-    5:  ldmia   r1!, {r0, r2-r7}
-        ldr     r8, [sp, #16]
+    5:  ldr     r8, [sp, #16]
+        .if     %c[sums]
+        ldmia   r1!, {r0, r4}
+        add     r12, r4, lr
+        strd    r11, r12, [r8], #8
+        .else
+        ldmia   r1!, {r0, r2-r7}
         add     r12, r4, lr
         smmlar  r11, r11, r2, r11
         smmlar  r12, r12, r5, r12
@@ -151,6 +166,7 @@ template <bool kNegatives>
         ssat    r12, #8, r12
         strb    r11, [r8], #1
         strb    r12, [r8], #1
+        .endif
         str     r8, [sp, #16]
         cmp     r0, #0
         bne     1b
@@ -158,17 +174,25 @@ template <bool kNegatives>
         add     sp, #20
         pop     {r4-r11, pc}
         .purgem kerf_products
-    )" ::[negatives] "i"(kNegatives)
+    )" ::[negatives] "i"(kNegatives),
+                 [sums] "i"(std::is_same_v<Output, int32_t>)
                  : "memory");
 }
 
-template <bool kNegatives>
-inline constexpr DenseBlock kDenseBlock = kAssembly ? DenseBlockAssembly<kNegatives> : DenseBlockTwin<kNegatives>;
+template <typename Output, bool kNegatives = true>
+inline constexpr DenseBlock<Output> kDenseBlock =
+    kAssembly ? DenseBlockAssembly<Output, kNegatives> : DenseBlockTwin<Output, kNegatives>;
 
-inline void FullyConnectedInt8(const FullyConnectedInt8Params& p, DenseBlock block, const int8_t* input,
+// For rows of this many elements.
+constexpr DenseShape DenseShapeOf(int32_t input_depth) {
+    const int32_t pairs = DensePairs(input_depth);
+    return {(pairs - 1) % kDenseChunk + 1, pairs};
+}
+
+inline void FullyConnectedInt8(const FullyConnectedInt8Params& p, DenseBlock<int8_t> block, const int8_t* input,
                                const int32_t* packed, uint32_t* scratch, int8_t* output) {
     const int32_t pairs = DensePairs(p.input_depth);
-    const DenseShape shape = {(pairs - 1) % kDenseChunk + 1, pairs};
+    const DenseShape shape = DenseShapeOf(p.input_depth);
     for (int32_t batch = 0; batch < p.batches; ++batch) {
         Widen(scratch, input, p.input_depth);
         if (p.output_depth > 1) block(scratch, packed, output, shape);
@@ -200,7 +224,7 @@ constexpr int32_t fully_connected_int8_dsp_scratch_bytes() {
 template <const FullyConnectedInt8Params& p>
 inline void fully_connected_int8_dsp(const int8_t* input, const int32_t* packed, uint8_t* scratch, int8_t* output) {
     static_assert(p.filter_offset == 0);
-    dsp::FullyConnectedInt8(p, dsp::kDenseBlock<(p.activation_min != p.output_offset)>, input, packed,
+    dsp::FullyConnectedInt8(p, dsp::kDenseBlock<int8_t, (p.activation_min != p.output_offset)>, input, packed,
                             reinterpret_cast<uint32_t*>(scratch), output);
 }
 

@@ -102,7 +102,7 @@ def _together(cases: Mapping[str, Sequence[OpSpec]]) -> list[dict[str, Sequence[
     groups: list[dict[str, Sequence[OpSpec]]] = []
     ports = room = 0
     for name, case in cases.items():
-        fed = sum(_is_fed(t) for op in case for t in op.inputs)
+        fed = sum(t is not None and t.is_computed for op in case for t in op.inputs)
         own = max(fed, sum(len(op.outputs) for op in case))
         if not room or ports + own > PORTS:
             groups.append({})
@@ -110,11 +110,6 @@ def _together(cases: Mapping[str, Sequence[OpSpec]]) -> list[dict[str, Sequence[
         groups[-1][name] = case
         ports, room = ports + own, room - 1
     return groups
-
-
-def _is_fed(tensor: TensorSpec | None) -> bool:
-    """Whether it is an input, of an operator at least."""
-    return tensor is not None and tensor.data is None and not tensor.variable
 
 
 def _run_together(
@@ -125,7 +120,7 @@ def _run_together(
     inputs: list[TensorSpec] = []
     outputs: dict[str, list[TensorSpec]] = {}
     for name, case in cases.items():
-        reads = [t for op in case for t in op.inputs if t is not None and _is_fed(t) and id(t) not in made]
+        reads = [t for op in case for t in op.inputs if t is not None and t.is_computed and id(t) not in made]
         inputs += list({id(t): t for t in reads}.values())
         outputs[name] = [t for op in case for t in op.outputs if id(t) not in used]
     flat = [t for tensors in outputs.values() for t in tensors]

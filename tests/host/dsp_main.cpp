@@ -155,7 +155,8 @@ bool DepthwiseConv2D3x3(const Layer& layer) {
 
 bool FullyConnected(const Layer& layer) {
     const auto p = layer.As<FullyConnectedInt8Params>();
-    const auto block = p.activation_min == p.output_offset ? dsp::kDenseBlock<false> : dsp::kDenseBlock<true>;
+    const auto block =
+        p.activation_min == p.output_offset ? dsp::kDenseBlock<int8_t, false> : dsp::kDenseBlock<int8_t, true>;
     return Equal(
         layer, p.batches * p.output_depth, dsp::FullyConnectedInt8ScratchWords(p),
         p.batches == 1 || p.output_depth <= p.input_depth,

@@ -22,7 +22,7 @@ import tflite
 class TensorSpec:
     """One tensor. ``scale`` is a number (per tensor), a sequence (per channel along ``axis``) or None (not quantized);
     ``zero_point`` likewise a number for all scales or one per scale. An input is fed 0 … ``below`` - 1 if
-    ``below`` is given. A ``variable`` keeps its value from one inference to the next, and is not fed."""
+    ``below`` is given. A ``variable`` is state, which operators keep from one inference to the next."""
 
     shape: Sequence[int]
     dtype: str = "int8"
@@ -33,6 +33,11 @@ class TensorSpec:
     name: str = ""
     below: int | None = None
     variable: bool = False
+
+    @property
+    def is_computed(self) -> bool:
+        """Whether an operator or the caller of the model makes it, before each inference."""
+        return self.data is None and not self.variable
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,7 +75,7 @@ def build(
     used = _unique(t for op in ops for t in op.inputs if t is not None)
     made = _unique(t for op in ops for t in op.outputs)
     if inputs is None:
-        inputs = [t for t in used if t.data is None and not t.variable and not _contains(made, t)]
+        inputs = [t for t in used if t.is_computed and not _contains(made, t)]
     if outputs is None:
         outputs = [t for t in made if not _contains(used, t)]
     tensors = _unique([*inputs, *used, *made, *outputs])
@@ -164,9 +169,9 @@ def _tensor(b: Any, tensor: TensorSpec, index: int, buffer: int) -> int:
     tflite.TensorAddType(b, getattr(tflite.TensorType, tensor.dtype.upper()))
     tflite.TensorAddBuffer(b, buffer)
     tflite.TensorAddName(b, name)
-    tflite.TensorAddIsVariable(b, tensor.variable)
     if quantization is not None:
         tflite.TensorAddQuantization(b, quantization)
+    tflite.TensorAddIsVariable(b, tensor.variable)
     return tflite.TensorEnd(b)
 
 

@@ -169,3 +169,19 @@ def test_int16_sums_and_shifts_without_room_are_refused() -> None:
         packed.pack_fully_connected_int16(wide_layer(np.full((2, 2065), 127, np.int8)))
     with pytest.raises(ValueError, match="-128"):
         packed.pack_fully_connected_int16(wide_layer(np.full((2, 8), -128, np.int8)))
+
+
+@pytest.mark.parametrize(("channels", "depth"), [(2, 1), (4, 8), (8, 13), (6, 600)])
+def test_dense_sums(channels: int, depth: int) -> None:
+    weights, bias = random(channels, depth), np.arange(channels, dtype=np.int32)
+    words = packed.pack_dense_sums(weights, bias).reshape(channels // 2, -1)
+    assert words.shape[1] == packed.dense_pairs(depth) + 3
+    assert words[:, [0, -1]].ravel().tolist() == bias.tolist()
+    assert words[:, -2].tolist() == [1] * (channels // 2 - 1) + [0]
+    pairs = packed.pairs_of_run(depth)
+    for first, both in zip(range(0, channels, 2), halves(words[:, 1:-2]).reshape(channels // 2, -1, 2), strict=True):
+        assert not both[len(pairs) :].any()
+        numbers = both[: len(pairs)].astype(np.int64)
+        low = (numbers + 128) % 256 - 128
+        for channel, values in ((first, low), (first + 1, (numbers - low) // 256)):
+            assert np.array_equal(values[pairs >= 0], weights[channel][pairs[pairs >= 0]])

@@ -154,9 +154,9 @@ def _fully_connected(op: Op, graph: Graph, plain: KernelCall) -> Kernel:
     """kernels/fully_connected_dsp.h."""
     p, source, output = plain.fields, graph.input(op, 0), graph.output(op)
     trails = parts(source, output, (np.arange(p["batches"]) + 1) * p["input_depth"])
-    pairs = -(-p["input_depth"] // (2 * packed.DENSE_UNIT)) * packed.DENSE_UNIT
     words = packed.pack_fully_connected(layer_of(op, graph))
-    return Kernel("fully_connected", "fully_connected_int8", words, Write(output.index, trails), 4 * pairs)
+    scratch = 4 * packed.dense_pairs(p["input_depth"])
+    return Kernel("fully_connected", "fully_connected_int8", words, Write(output.index, trails), scratch)
 
 
 def _fully_connected_int16(op: Op, graph: Graph, plain: KernelCall) -> Kernel:

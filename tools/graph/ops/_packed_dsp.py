@@ -93,9 +93,40 @@ def pack_fully_connected(layer: Layer) -> Array:
 
     Raises ValueError if a shift is out of range.
     """
-    pairs = pairs_of_run(layer.weights.shape[1])
-    pairs = np.concatenate([pairs, np.full((-len(pairs) % DENSE_UNIT, 2), -1)])
-    return _two_by_two(layer, live_weights(layer).astype(np.int32), pairs)
+    return _two_by_two(layer, live_weights(layer).astype(np.int32), _dense_pairs_of_run(layer.weights.shape[1]))
+
+
+def pack_dense_sums(weights: Array, bias: Array) -> Array:
+    """int32 words for DenseBlock's sums in fully_connected_dsp.h; weights are [channels][depth], an even number of
+    channels.
+
+    Raises ValueError for a weight that is -128.
+    """
+    pairs, flat = _dense_pairs_of_run(weights.shape[1]), weights.astype(np.int32)
+    words: list[int] = []
+    for first in range(0, len(flat), 2):
+        both = _combined(flat, first, first + 1, pairs)
+        words += [int(bias[first]), *both, int(first + 2 < len(flat)), int(bias[first + 1])]
+    return np.array(words, np.int32)
+
+
+def dense_pairs(depth: int) -> int:
+    """DensePairs() in fully_connected_dsp.h: the words of a widened row."""
+    return -(-depth // (2 * DENSE_UNIT)) * DENSE_UNIT
+
+
+def _dense_pairs_of_run(depth: int) -> Array:
+    pairs = pairs_of_run(depth)
+    return np.concatenate([pairs, np.full((-len(pairs) % DENSE_UNIT, 2), -1)])
+
+
+def _combined(flat: Array, first: int, second: int, pairs: Array) -> list[int]:
+    """Words of w0 + 256 w1 for pairs of elements of two channels; raises ValueError if the second has a -128."""
+    both = np.append(flat[first] + 256 * flat[second], 0)[pairs]  # -1: the appended 0
+    if np.abs(both).max() > 32767:
+        raise ValueError(f"a weight of channel {second} is -128")
+    found: list[int] = both.astype(np.int16).reshape(-1).view(np.int32).tolist()
+    return found
 
 
 def _two_by_two(layer: Layer, flat: Array, pairs: Array, limit: int | None = None) -> Array:
@@ -112,11 +143,8 @@ def _two_by_two(layer: Layer, flat: Array, pairs: Array, limit: int | None = Non
     for first, second in couples:
         if limit is not None and np.abs(flat[second]).sum() >= limit:
             raise ValueError(f"the weights of channel {second} add up to {limit} or more")
-        both = np.append(flat[first] + 256 * flat[second], 0)[pairs]  # -1: the appended 0
-        if np.abs(both).max() > 32767:
-            raise ValueError(f"a weight of channel {second} is -128")
         more = second + 2 < len(flat)
-        words += [int(bias[first]), *both.astype(np.int16).reshape(-1).view(np.int32).tolist()]
+        words += [int(bias[first]), *_combined(flat, first, second, pairs)]
         words += [int(more), int(multipliers[first]), int(powers[first])]
         words += [int(bias[second]), int(multipliers[second]), int(powers[second]), layer.output_zero_point]
     return np.array(words, np.int32)
