@@ -45,7 +45,10 @@ def kerf_task(options: str = "", **own: tuple[Any, str]) -> Callable[[Callable[.
         def body(_: Context, **values: Any) -> None:
             from tools.values import Request
 
-            signal.signal(signal.SIGTERM, signal.default_int_handler)  # clean up as after Ctrl-C
+            for name in ("SIGTERM", "SIGHUP"):  # clean up as after Ctrl-C; Windows has no SIGHUP, nohup ignores it
+                number = getattr(signal, name, None)
+                if number is not None and signal.getsignal(number) != signal.SIG_IGN:
+                    signal.signal(number, signal.default_int_handler)
             for stream in filter(None, (sys.stdout, sys.stderr)):  # escape what the terminal's encoding lacks
                 stream.reconfigure(errors="backslashreplace")
             with endings():
@@ -312,6 +315,19 @@ def run(ask: Any, json: bool) -> None:
     result = pipeline.run(ask, progress())
     report.show_run(result, json)
     pipeline.require_match([result])
+
+
+@kerf_task(FIRMWARE + " emulator", listen=(Whole(0), "the TCP port to listen on (default: a free one)"))
+def emulate(ask: Any, listen: int, json: bool) -> None:
+    """Run the firmware in its emulator, with its serial line on a URL for other programs, until Ctrl-C."""
+    from tools import pipeline, report
+    from tools.report import describe
+
+    def show(started: pipeline.Emulated) -> None:
+        report.show_rows([describe.emulated(started.project, started.emulator, started.url)], json)
+        sys.stdout.flush()
+
+    pipeline.emulate(ask, progress(), listen, show)
 
 
 @kerf_task(

@@ -4,6 +4,7 @@
     → compile → render → build      firmware.py    → a PlatformIO project → firmware, on its board
     → run → record                  runs.py        the test set through it → Measurement, report
                                     survey.py      all of it for each file of a folder → what runs, what stops the rest
+                                    emulate.py     the firmware in its emulator, for other programs
                                     export.py      the same sources as a library for a user's own program
 
     choices.py resolves the names in a Request to a runtime, a target and a serial line. places.py defines the layout of
@@ -23,6 +24,7 @@ Each function first brings the earlier stages up to date, then runs its own. No 
 from .budgets import check as check_budgets
 from .budgets import require as require_budgets
 from .choices import RUNTIMES, Choice, Interpreter, Line, choose
+from .emulate import Emulated, emulate
 from .export import Exported, export
 from .firmware import (
     Built,
@@ -47,6 +49,7 @@ __all__ = [
     "Built",
     "Choice",
     "Compiled",
+    "Emulated",
     "Exported",
     "Failure",
     "Interpreter",
@@ -62,6 +65,7 @@ __all__ = [
     "compare",
     "compile",
     "compress",
+    "emulate",
     "export",
     "flash",
     "inspect",

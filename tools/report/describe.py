@@ -167,6 +167,18 @@ def flashed(value: Image, port: str | None) -> Row:
     }
 
 
+def emulated(project: Project, emulator: str | None, url: str) -> Row:
+    """A firmware that runs in an emulator, and the URL of its serial line."""
+    return {
+        "model": project.model,
+        "mode": project.mode,
+        "runtime": project.runtime,
+        "target": project.target,
+        "emulator": emulator,
+        "url": url,
+    }
+
+
 class HasBudget(Protocol):
     """What `budget` needs of a budget that was checked."""
 
