@@ -14,9 +14,12 @@ FRAMELIKE_SHARE = 0.1
 # A share of damaged frames that explains six lost requests in a row.
 NOISY_SHARE = 0.3
 MANY_STARTS = 3
-# Boot messages of an ESP32's ROM: `ets Jul 29 2019 …`, `rst:0x1 (POWERON_RESET),boot:0x13 …`, `mode:DIO, clock div:2`,
-# `load:0x3fff0030,len:1184`, `entry 0x400805f0`.
-_ROM = re.compile(r"ets [A-Z][a-z]{2} +\d|ESP-ROM:|rst:0x|SPIWP:|mode:\w+, clock|load:0x|entry 0x")
+# Boot messages of an ESP32: its ROM's (`ets Jul 29 2019 …`, `rst:0x1 (POWERON_RESET),boot:0x13 …`, `clk_drv:0x00,…`,
+# `load:0x3fff0030,len:1184`, `ho 0 tail 12 room 4`, `entry 0x400805f0`), then its bootloader's (`I (31) boot: …`).
+_ROM = re.compile(
+    r"ets [A-Z][a-z]{2} +\d|ESP-ROM:|Build:|rst:0x|configsip:|SPIWP:|clk_drv:|mode:\w+, clock|load:0x|ho \d|entry 0x"
+    r"|\W*(\d+;\d+m)?[DIWE] \(\d+\) (boot|esp_image|qio_mode|spi_flash|flash_encrypt|secure_boot)"
+)
 
 
 @dataclass(frozen=True)
@@ -35,12 +38,20 @@ class Heard:
         return Heard(*(now - then for now, then in zip(astuple(self), astuple(before), strict=True)))
 
 
-def unanswered(ever: Heard, lately: Heard, outside: bytes, seconds: float, started: bool) -> KerfError:
+def unanswered(
+    ever: Heard, lately: Heard, outside: bytes, seconds: float, started: bool, emulated: bool = False
+) -> KerfError:
     """The error for a request that got no answer for ``seconds``.
 
     ``ever`` covers the whole conversation, ``lately`` the time since the request; ``outside`` are the bytes since the
-    request that belong to no frame. ``started``: the device has acknowledged the request.
+    request that belong to no frame. ``started``: the device has acknowledged the request. ``emulated``: it is an
+    emulator, which has neither a cable nor a reset button.
     """
+    if not ever.bytes and emulated:
+        return TransportError(
+            f"the emulated firmware sent nothing within {seconds:.0f} s: this machine may be too busy; retry when it "
+            "is idle"
+        )
     if not ever.bytes:
         return TransportError(
             f"the device sent nothing within {seconds:.0f} s: check that --port is the right serial port, that the "
@@ -57,9 +68,10 @@ def unanswered(ever: Heard, lately: Heard, outside: bytes, seconds: float, start
         return _talk(text, bool(ever.frames), seconds)
     if ever.frames:
         what = "started the request but did not finish it" if started else "stopped answering: it did not reply"
-        return TransportError(
-            f"the device {what} within {seconds:.0f} s, and sent no fault record; it may hang: reset it and retry"
-        )
+        remedy = "it may hang: reset it and retry"
+        if emulated:
+            remedy = "the inference may need more time, or this machine is too busy: retry when it is idle"
+        return TransportError(f"the device {what} within {seconds:.0f} s, and sent no fault record; {remedy}")
     return ProtocolError(
         f"received only undecodable bytes ({ever.bytes:,}): probably a wrong baud rate (use {BAUD}), or a connection "
         "so noisy that no frame survives (check the cable and the ground)"
@@ -85,14 +97,14 @@ def _noise(ever: Heard, outside: int) -> TransportError:
 
 
 def _talk(text: list[str], was_kerf: bool, seconds: float) -> KerfError:
-    """The error for a device that sends only text."""
+    """The error for a device that sends only text. What an ESP32 prints while it boots is not yet a firmware's."""
     last = repr(text[-1][:60])
     starts = sum(line.startswith("rst:0x") for line in text)
     if "waiting for download" in text[-1]:
         return DeviceError("the ESP32 is in download mode: release its BOOT button and press reset")
     if starts >= MANY_STARTS:
         return restarts(starts, seconds)
-    if _ROM.match(text[-1]):
+    if all(_ROM.match(line) for line in text):
         return DeviceError(
             f"the ESP32 was still booting after {seconds:.0f} s (its ROM printed {last}): retry, and flash it again if "
             "that does not help"

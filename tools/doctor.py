@@ -62,13 +62,15 @@ def require(findings: Sequence[Finding]) -> None:
 
 
 def _program(tool: Tool, required: bool) -> Finding:
-    """What is known of a program; if its environment variable is wrong, the remedy says so."""
+    """What is known of a program; if its environment variable is wrong or it does not run, the remedy says so."""
     version, remedy = None, tool.remedy
     try:
         if path := tool.find():
             version = _program_version(path)
     except MissingTool as error:
         remedy = str(error)
+    except (OSError, subprocess.SubprocessError) as error:
+        remedy = f"`{path} --version` does not work: {error}; {tool.remedy}"
     return Finding(tool.program, tool.purpose, version, remedy, required)
 
 
@@ -80,11 +82,10 @@ def _package_version(name: str) -> str | None:
 
 
 def _program_version(path: Path) -> str:
-    """The first line that the program prints for --version."""
-    try:
-        done = subprocess.run([path, "--version"], stdin=subprocess.DEVNULL, capture_output=True, timeout=20)
-    except (OSError, subprocess.TimeoutExpired) as error:
-        return f"found, but does not run: {error}"
+    """The first line that the program prints for --version; OSError or SubprocessError if it does not run."""
+    done = subprocess.run([path, "--version"], stdin=subprocess.DEVNULL, capture_output=True, timeout=20)
     said = (done.stdout.strip() or done.stderr.strip()).decode("utf-8", "replace")
     lines = ["".join(letter for letter in line if letter.isprintable())[:200] for line in said.splitlines()]
+    if done.returncode:
+        raise subprocess.SubprocessError(f"exit code {done.returncode}{f', {lines[-1]}' if lines else ''}")
     return lines[0] if lines else "unknown version"

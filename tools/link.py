@@ -54,11 +54,19 @@ class Link:
         self._in_session = False
 
     def await_boot(self, seconds: float = BOOT_SECONDS) -> None:
-        """Waits for the boot record of a starting firmware, for at most ``seconds``."""
+        """Waits for the boot record of a starting firmware, for at most ``seconds``.
+
+        TransportError if the firmware answers requests that were never made here: then another program has its line.
+        """
         end = self.transport.now() + seconds
         while not self.boots and (left := end - self.transport.now()) > 0:
             for _ in self._receive(left):
                 pass
+        if self._frames > self.boots:
+            raise TransportError(
+                "the emulated firmware answers requests that kerf did not send: another program is using its serial "
+                "port; end that program and retry"
+            )
 
     def hello(self, seconds: float = HELLO_SECONDS) -> Welcome:
         """Opens a session.
@@ -168,5 +176,10 @@ class Link:
         """The error for a latest request without an answer."""
         ever = self._heard()
         return diagnosis.unanswered(
-            ever, ever.since(self._before), bytes(self._decoder.text), seconds, started=self._started
+            ever,
+            ever.since(self._before),
+            bytes(self._decoder.text),
+            seconds,
+            started=self._started,
+            emulated=self.transport.emulated,
         )

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tools import pipeline, targets
+from tools.errors import MissingTool
 from tools.pipeline import places
 from tools.progress import Progress
 from tools.transports import renode
@@ -16,10 +17,10 @@ from tools.values import Request
 @pytest.fixture(scope="session")
 def program() -> Path:
     """Renode's executable."""
-    found = renode.TOOL.find()
-    if found is None:
-        pytest.skip(renode.TOOL.missing)
-    return found
+    try:
+        return renode.TOOL.require()
+    except MissingTool as error:
+        pytest.skip(str(error))
 
 
 @pytest.fixture(scope="session")

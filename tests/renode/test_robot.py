@@ -1,8 +1,10 @@
-"""Runs firmware.robot under renode-test with the demo's firmware; Renode's own runner takes the python3 on PATH."""
+"""Runs firmware.robot under renode-test with the demo's firmware; its python3 is the one that runs this test."""
 
 import json
+import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +24,10 @@ def test_the_firmware_in_renode_test(program: Path, built: pipeline.Built, tmp_p
     runner = shutil.which("renode-test", path=str(program.parent)) or shutil.which("renode-test")
     if runner is None:
         pytest.skip("renode-test is not beside renode and not on PATH")
-    imports = subprocess.run(
-        ["python3", "-c", "import robot, psutil, yaml"], capture_output=True, text=True, check=False
-    )
-    if imports.returncode != 0:
-        why = imports.stderr.strip().splitlines()[-1]
-        pytest.skip(f"renode-test's python3 lacks packages ({why}); pip install -r tests/requirements.txt of Renode")
+    for package in ("robot", "psutil", "yaml"):
+        pytest.importorskip(package, reason=f"renode-test needs the package {package}: pip install -e .[dev]")
+    # renode-test runs `python3`; that of a virtual environment is only first on PATH where it has been activated.
+    own_python = {"PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])}
     settings = built.rendered.target.emulators["renode"].settings
     for name, data in renode.machine(built.image.elf, settings, port=1).items():
         (tmp_path / name).write_bytes(data)
@@ -45,7 +45,8 @@ def test_the_firmware_in_renode_test(program: Path, built: pipeline.Built, tmp_p
     command = [runner, str(SUITE), "-r", str(results)]
     for name, value in variables.items():
         command += ["--variable", f"{name}:{value}"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    environment = os.environ | own_python
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 
 

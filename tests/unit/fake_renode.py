@@ -1,7 +1,7 @@
 """Stands in for the program Renode: takes its command line, needs its files, serves the UART's socket, obeys `quit`.
 
-What it does is in the variable FAKE_RENODE: run, die (before it listens), hang (never listens), drop (listens, then
-dies), deaf (runs, and does not hear quit).
+What it does is in the variable FAKE_RENODE: run, die (before it listens), reject (the script, and stay at the
+prompt), hang (never listens), drop (listens, then dies), deaf (runs, and does not hear quit).
 """
 
 import os
@@ -20,8 +20,15 @@ for name in re.findall(r"@(\S+)", script):
 Path(os.environ["FAKE_RENODE_TRACE"]).write_text(f"{os.getpid()} {Path.cwd()}")
 print("12:00:00.0001 [INFO] Loaded monitor commands from: scripts/monitor.py", flush=True)
 if mode == "die":
-    print("There was an error executing command 'include @machine.resc'", flush=True)
+    print("Fatal error: No such file: libMonoPosixHelper.so", flush=True)
     sys.exit(1)
+if mode == "reject":
+    sys.stdout.write("There was an error executing command 'machine LoadPlatformDescription @platform.repl'\r\n")
+    sys.stdout.write("Error E06: Could not resolve type: 'UART.STM32_UART'.\r\n\x1b[33;1m(stm32f4)\x1b[0m ")
+    sys.stdout.flush()
+    while sys.stdin.readline().strip() != "quit":
+        pass
+    sys.exit(0)
 if mode == "hang":
     print("12:00:00.0002 [INFO] still thinking", flush=True)
     time.sleep(60)

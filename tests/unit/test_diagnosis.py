@@ -23,6 +23,10 @@ ROM = (
     b"configsip: 0, SPIWP:0xee\r\nclk_drv:0x00,q_drv:0x00,d_drv:0x00,cs0_drv:0x00,hd_drv:0x00,wp_drv:0x00\r\n"
     b"mode:DIO, clock div:2\r\nload:0x3fff0030,len:1184\r\nload:0x40078000,len:13232\r\nentry 0x400805f0\r\n"
 )
+BOOTLOADER = (
+    b"\x1b[0;32mI (31) boot: ESP-IDF v5.5.3 2nd stage bootloader\x1b[0m\r\n"
+    b"I (58) esp_image: segment 0: paddr=00010020\r\n"
+)
 ROM_LOADER = b"ESP-ROM:esp32c3-api1-20210207\r\nrst:0x1 (POWERON),boot:0x5 (DOWNLOAD)\r\nwaiting for download\r\n"
 BOOT = protocol.encode(protocol.Boot(protocol.VERSION, 0, 0, 0), 0)
 PARTIAL = b"\0\x09\x85"  # what a device leaves behind that dies while it sends
@@ -147,6 +151,18 @@ CASES = [
         r"the ESP32 was still booting after 12 s \(its ROM printed 'entry 0x400805f0'\): retry",
     ),
     Case(
+        "an ESP32 whose bootloader still talks",
+        lambda: saying(ROM + BOOTLOADER),
+        DeviceError,
+        r"the ESP32 was still booting after 12 s \(its ROM printed 'I \(58\) esp_image: segment 0: paddr=00010020'\)",
+    ),
+    Case(
+        "an ESP32 with another firmware",
+        lambda: saying(ROM + BOOTLOADER + b"Hello from ESP-IDF!\r\n"),
+        ProtocolError,
+        r"other firmware: .* \('Hello from ESP-IDF!'\)",
+    ),
+    Case(
         "an ESP32 that restarts before its firmware starts",
         lambda: always(ROM),
         DeviceError,
@@ -210,6 +226,31 @@ def test_the_line_is_called_what_it_is(case: Case, monkeypatch: pytest.MonkeyPat
         bench.run(target, VECTORS, SHA256.hex(), 2)
     assert type(caught.value) is case.error
     assert target.now() < case.within_seconds
+
+
+@pytest.mark.parametrize(
+    ("device", "unasked", "sentence"),
+    [
+        (always(b""), b"", "^the emulated firmware sent nothing within 12 s: this machine may be too busy; retry when"),
+        (
+            hangs_in_the_inference(),
+            BOOT,
+            "did not finish it within 120 s, .*; the inference may need more time",
+        ),
+        (
+            always(b""),
+            BOOT + protocol.encode(protocol.Started(), 7),
+            "^the emulated firmware answers requests that kerf did not send: another program is using its serial port",
+        ),
+    ],
+    ids=["silence", "a slow inference", "another program"],
+)
+def test_an_emulator_has_no_reset_button(device: Device, unasked: bytes, sentence: str) -> None:
+    target = FakeTarget(device, emulated=True)
+    target.say(unasked)
+    with pytest.raises(TransportError, match=sentence) as caught:
+        bench.run(target, VECTORS, SHA256.hex(), 2)
+    assert "reset" not in str(caught.value) and "cable" not in str(caught.value)
 
 
 @pytest.mark.parametrize("share_of_bits", [0.01, 0.02, 0.05, 0.1, 0.3])

@@ -4,6 +4,7 @@ import os
 import socket
 import struct
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, ClassVar
@@ -235,6 +236,11 @@ def test_the_doctor_finds_renode_as_the_transport_does(tmp_path: Path, monkeypat
     monkeypatch.setenv("RENODE", str(tmp_path))
     found = next(finding for finding in doctor.examine() if finding.name == "renode")
     assert (found.version, found.required) == ("Renode v1.15.0.1234", False)
+    for broken, why in (("echo no GTK; exit 3", "exit code 3, no GTK"), ("kill -9 $$", "exit code -9")):
+        program.write_text(f"#!/bin/sh\n{broken}\n")
+        found = next(finding for finding in doctor.examine() if finding.name == "renode")
+        assert found.version is None
+        assert found.remedy.startswith(f"`{program} --version` does not work: {why}; download the portable package")
     monkeypatch.setenv("RENODE", "/nowhere")
     missing = next(finding for finding in doctor.examine() if finding.name == "renode")
     assert missing.version is None
@@ -301,9 +307,23 @@ def test_a_renode_that_does_not_hear_is_killed(fake: Fake, elf: Path, monkeypatc
 
 def test_a_renode_that_dies_is_quoted(fake: Fake, elf: Path) -> None:
     fake.mode("die")
-    words = r"renode ended with exit code 1; .*error executing command"
+    words = r"renode ended with exit code 1; .*Fatal error: No such file"
     with pytest.raises(TransportError, match=words), renode.open(elf, EMULATOR):
         pass
+    assert fake.left() == ""
+
+
+def test_a_rejected_script_is_quoted_at_once(fake: Fake, elf: Path) -> None:
+    fake.mode("reject")
+    began = time.monotonic()
+    with (
+        pytest.raises(TransportError, match=r"^Renode rejected a command in kerf's script") as caught,
+        renode.open(elf, EMULATOR),
+    ):
+        pass
+    assert "error executing command 'machine LoadPlatformDescription @platform.repl' | Error E06: " in str(caught.value)
+    assert str(caught.value).isprintable()
+    assert time.monotonic() - began < renode._START_SECONDS / 2
     assert fake.left() == ""
 
 
@@ -326,8 +346,9 @@ def test_a_renode_that_crashes_on_the_way_is_quoted(fake: Fake, elf: Path) -> No
     assert fake.left() == ""
 
 
-def test_a_port_in_use_is_not_taken(monkeypatch: pytest.MonkeyPatch) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
+@pytest.mark.parametrize("interface", ["127.0.0.1", "127.0.0.2"])
+def test_a_port_in_use_on_any_interface_is_not_taken(monkeypatch: pytest.MonkeyPatch, interface: str) -> None:
+    with socket.create_server((interface, 0)) as taken:
         port = taken.getsockname()[1]
         monkeypatch.setattr(renode.random, "sample", lambda ports, count: [port])
         with pytest.raises(TransportError, match="no free TCP port"):

@@ -21,10 +21,11 @@ RUNTIMES: dict[str, Runtime] = {name: runtimes.find(name) for name in runtimes.k
 
 @dataclass(frozen=True)
 class Line:
-    """How to reach a firmware; ``emulator`` is None for a real board and for the host."""
+    """How to reach a firmware; ``emulator`` is None for a real board and for the host, ``caution`` is for the user."""
 
     emulator: str | None
     open: Callable[[Path], AbstractContextManager[Transport]]
+    caution: str = ""
 
 
 @dataclass(frozen=True)
@@ -150,7 +151,7 @@ def choose_line(choice: Choice) -> Line | Interpreter:
     emulator = target.emulators[ask.emulator or next(iter(target.emulators))]
     emulation = transports.find(emulator.name)
     emulation.TOOL.require()  # fail before training or building anything
-    return Line(emulator.name, lambda elf: emulation.open(elf, emulator))
+    return Line(emulator.name, lambda elf: emulation.open(elf, emulator), transports.caution(emulator.name))
 
 
 def board_line(port: str, target: Target) -> Line:

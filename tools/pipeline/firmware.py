@@ -390,4 +390,6 @@ def ready(choice: Choice, progress: Progress) -> Iterator[Ready]:
             elf = run.enter_context(files.temporary(built.rendered.directory / built.image.elf.name))
             run.enter_context(places.locked(elf, progress, f"running {_title(built.rendered)}"))
             shutil.copy(built.image.elf, elf)
+        if line.caution and progress.is_news(line.caution):
+            progress.warn(line.caution)
         yield Ready(built.rendered.compiled, replace(built, image=replace(built.image, elf=elf)), line)

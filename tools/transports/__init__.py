@@ -3,7 +3,8 @@
 A transport module has ``open(…)``, a context manager that takes whatever it needs (a serial port, an ELF) and yields a
 Transport. Leaving the context stops everything it started, also on exceptions and Ctrl-C.
 
-Emulators are found by file name: each module with SETTINGS is an Emulation. No other code imports one by name.
+Emulators are found by file name: each module with SETTINGS is an Emulation, and may have a CAUTION. No other code
+imports one by name.
 """
 
 from collections.abc import Callable, Mapping
@@ -76,3 +77,8 @@ def counting(name: str) -> Callable[[Path, Emulator, Trace], AbstractContextMana
     found: Callable[[Path, Emulator, Trace], AbstractContextManager[Transport]] | None
     found = getattr(find(name), "open_counting", None)
     return found
+
+
+def caution(name: str) -> str:
+    """What a user should know before this emulator starts: its module's CAUTION; "" for nothing."""
+    return str(getattr(find(name), "CAUTION", ""))

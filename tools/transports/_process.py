@@ -19,6 +19,7 @@ from ..errors import MissingTool, TransportError
 from .serial import SerialTransport
 
 _FAREWELL_SECONDS = 5.0
+_SAID_BYTES = 65_536
 
 
 class Child:
@@ -41,10 +42,17 @@ class Child:
         said = self.last_words()
         return f"{self.name} {how}" + (f"; its last output: {said}" if said else "")
 
+    def said(self) -> str:
+        """The end of the captured output so far, without control characters except line feeds."""
+        # Not seek and read: the program shares the file's position, and would write where that leads.
+        size = os.fstat(self._errors.fileno()).st_size
+        data = os.pread(self._errors.fileno(), _SAID_BYTES, max(0, size - _SAID_BYTES))
+        return "".join(each for each in data.decode(errors="replace") if each == "\n" or each.isprintable())
+
     def last_words(self) -> str:
         """The tail of the captured output, on one line."""
-        self._errors.seek(0)
-        return " | ".join(self._errors.read()[-600:].decode(errors="replace").split("\n")[-6:]).strip(" |")
+        lines = [line.strip() for line in self.said()[-600:].splitlines()]
+        return " | ".join([line for line in lines if line][-6:])
 
 
 def _part(process: "subprocess.Popen[bytes]", farewell: bytes) -> None:

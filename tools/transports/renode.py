@@ -1,4 +1,4 @@
-"""Renode: runs the firmware headless, with its UART on a loopback socket and a clock that counts instructions.
+"""Renode: runs the firmware headless, with its UART on a socket and a clock that counts instructions.
 
 The machine is a script rendered from templates/renode. Hooks replace the firmware port's clock, so that every tick is
 one executed instruction, the same in every run.
@@ -23,11 +23,15 @@ from ._process import Child, ChildTransport, running
 TOOL = Tool(
     "renode",
     "runs Cortex-M firmware without a board, in CI",
-    "download the portable package (renode-1.15.x.linux-portable.tar.gz) from the releases of the project "
+    "download the portable package of 1.15 or 1.16 (renode-….linux-portable.tar.gz) from the releases of the project "
     "renode/renode, unpack it, and add its folder to PATH or set the variable RENODE to its path",
     variable="RENODE",
 )
 SETTINGS = {"platform": str, "uart": str}
+CAUTION = (
+    "during the run, Renode offers the emulated serial port on all network interfaces of this machine, not only on "
+    "loopback: use a firewall in a network that you do not trust"
+)
 PLATFORMS = render.TEMPLATES / "renode"
 
 # The clock functions of the firmware port (port.h, firmware/ports/cortexm); each has a hook of the same name.
@@ -35,6 +39,8 @@ CLOCK = ("kerf_init_ticks", "kerf_start_ticks", "kerf_ticks")
 
 _START_SECONDS = 60.0  # 4 to 20 on an idle machine
 _POLL_SECONDS = 0.1
+# Renode's monitor prints this and then waits at its prompt for a better command.
+_REJECTED = "There was an error executing command"
 _FAREWELL = b"\n\nquit\n"  # the first characters may be swallowed
 # TCP ports below every system's ephemeral range: a client that polls an ephemeral port can connect to itself.
 _PORTS = range(20_000, 32_000)
@@ -105,6 +111,11 @@ def _connect(stack: ExitStack, port: int, child: Child) -> serial.SerialTranspor
         except TransportError as error:
             if death := child.obituary():
                 raise TransportError(death) from error
+            if _REJECTED in child.said():
+                raise TransportError(
+                    "Renode rejected a command in kerf's script, which is written for Renode 1.15 and 1.16; "
+                    f"its output: {child.last_words()}"
+                ) from error
             if time.monotonic() >= deadline:
                 raise TransportError(
                     f"Renode did not open the serial port within {_START_SECONDS:.0f} s; "
@@ -114,11 +125,11 @@ def _connect(stack: ExitStack, port: int, child: Child) -> serial.SerialTranspor
 
 
 def _free_port() -> int:
-    """A loopback TCP port that is currently free."""
+    """A TCP port that is currently free on all interfaces, because Renode listens on all of them."""
     for port in random.sample(_PORTS, 100):
         with socket.socket() as probe:
             try:
-                probe.bind(("127.0.0.1", port))
+                probe.bind(("", port))
             except OSError:
                 continue
             return port
