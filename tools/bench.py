@@ -7,7 +7,7 @@ inputs and outputs are checked by CRC-32, and when the device restarts, the samp
 import math
 import statistics
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
@@ -62,7 +62,7 @@ def run(
             step(sample + 1, "")
             return found
 
-        found = device.each(vectors.samples, one)
+        found = device.each(vectors.samples, one, vectors.in_sequence)
     per_op = None
     if profile_runs > 0 and op_count > 0 and welcome.capabilities & protocol.CAN_PROFILE:
         first = tuple(array[0] for array in vectors.inputs)
@@ -92,9 +92,10 @@ def capture(
     progress: Progress | None = None,
     *,
     wanted: Identity | None = None,
+    in_sequence: bool = True,
 ) -> tuple[tuple[Arrays, ...], Identity]:
     """The device's output of each operator, in order, for every sample of ``inputs`` (first axis), and the identity of
-    its firmware.
+    its firmware. ``in_sequence`` is as in Vectors.
 
     ``like`` has one array per operator with its output's shape and dtype; ``wanted`` is as in `run`. Raises what `run`
     does, and DeviceError when the firmware cannot pause an inference.
@@ -113,7 +114,7 @@ def capture(
 
             return device.capture(tuple(array[sample] for array in inputs), like, show)
 
-        rows = device.each(len(inputs[0]), one)
+        rows = device.each(len(inputs[0]), one, in_sequence)
     return tuple(rows), identity
 
 
@@ -288,24 +289,29 @@ class _Device:
 
         return calibrated(*map(spin, CALIBRATION_TURNS))
 
-    def each(self, count: int, one: Callable[[int], T]) -> list[T]:
+    def each(self, count: int, one: Callable[[int], T], in_sequence: bool) -> list[T]:
         """The results of ``one`` for samples 0 … count - 1; a disturbed sample is repeated.
 
-        Where the model keeps state, the samples are a sequence: it starts from the initial state, and starts over
-        after anything that could have disturbed it.
+        A model that keeps state starts each sample from its initial state. If the samples are ``in_sequence``, only
+        the first does, and the sequence starts over after anything that could have disturbed it.
         """
         welcome, _ = self.open()
-        if not welcome.capabilities & protocol.KEEPS_STATE:
-            return [self.redo(partial(one, sample)) for sample in range(count)]
+        keeps_state = welcome.capabilities & protocol.KEEPS_STATE
 
-        def sequence() -> list[T]:
-            reset = self.link.ask(protocol.ResetState(), protocol.StateReset)
-            if reset.status:
-                why = faults.describe_status(reset.status, reset.detail)
-                raise DeviceError(f"the model's state could not be reset: {why}")
-            return [one(sample) for sample in range(count)]
+        def sequence(samples: Iterable[int]) -> list[T]:
+            if keeps_state:
+                self._reset_state()
+            return [one(sample) for sample in samples]
 
-        return self.redo(sequence, "the sequence of samples")
+        if keeps_state and in_sequence:
+            return self.redo(partial(sequence, range(count)), "the sequence of samples")
+        return [found for sample in range(count) for found in self.redo(partial(sequence, [sample]))]
+
+    def _reset_state(self) -> None:
+        reset = self.link.ask(protocol.ResetState(), protocol.StateReset)
+        if reset.status:
+            why = faults.describe_status(reset.status, reset.detail)
+            raise DeviceError(f"the model's state could not be reset: {why}")
 
     def infer(self, inputs: Arrays, like: Arrays) -> tuple[int, Arrays]:
         """Ticks and outputs of one sample; ``like`` has the outputs' shapes and dtypes, first axis = sample."""

@@ -8,19 +8,21 @@ from typing import Any
 
 import numpy as np
 
-from . import files
+from . import files, integers, oracle
 from .child import run
 from .data import samples
 from .data.samples import Samples
 from .errors import QuantizeError
 from .graph import ops, read
-from .model_files import Loaded, import_tensorflow, load
+from .model_files import Loaded, import_tensorflow, load, without_loops
 from .oracle import opinion
 from .quiet import failures_as, quiet
 
 Tell = Callable[[str], None]
 
 CALIBRATED = ("int8", "int16x8")  # modes that need ranges for activations
+FUSED = ("float32", "float16", "int8")  # modes in which an LSTM can be a single operator that TFLM has
+SAME = 1e-3  # relative difference between float outputs that rounding over many steps explains
 
 
 def convert(
@@ -77,23 +79,60 @@ def _serve(path: Path, mode: str, folder: Path, log: Path, per_tensor_dense: boo
     It also writes the Keras model's own output for folder/test.npz to folder/floats.npz.
     """
     try:
-        loaded = load(path, log)
+        original = load(path, log)
         given = folder / "calibration.npz"
         arrays = tuple(files.unpack_arrays(given.read_bytes()).values()) if given.is_file() else None
-        calibration = samples.calibration(arrays, loaded.shapes, loaded.dtypes) if mode in CALIBRATED else ()
+        calibration = samples.calibration(arrays, original.shapes, original.dtypes)
+        loaded = _without_loops(original, path, mode, calibration, log)
         converter = _converter(loaded, mode, calibration, per_tensor_dense, log)
         with failures_as(QuantizeError, f"TensorFlow cannot convert {path.name} to {mode}", log):
             tflite = bytes(converter.convert())
             if mode == "int4":
                 tflite = _int4(tflite, log)
+            if mode in CALIBRATED:
+                tflite = integers.mend(tflite, path.name)
     except QuantizeError as error:
         files.write(folder / "refusal.txt", str(error).encode())
     else:
         files.write(folder / "model.tflite", tflite)
         if (folder / "test.npz").is_file():
-            outputs = _outputs(loaded, tuple(files.unpack_arrays((folder / "test.npz").read_bytes()).values()), log)
+            outputs = _outputs(original, tuple(files.unpack_arrays((folder / "test.npz").read_bytes()).values()), log)
             if len(outputs) == 1:
                 files.write(folder / "floats.npz", files.pack_arrays({"0": outputs[0]}))
+
+
+def _without_loops(original: Loaded, path: Path, mode: str, calibration: Sequence[samples.Array], log: Path) -> Loaded:
+    """The model with recurrent layers that can be converted: LSTMs as single operators where the mode allows it and the
+    result is the same, otherwise unrolled. Raises QuantizeError if a loop remains."""
+    sample = [array[:1] for array in calibration]
+    for fuses in (True, False) if mode in FUSED else (False,):
+        loaded = without_loops(original, path, log, fuses)
+        if loaded is original or _is_same(original, loaded, sample, log):
+            break
+    else:
+        raise QuantizeError(
+            f"TensorFlow does not convert the recurrent layers of {path} correctly: their outputs differ from Keras'"
+        )
+    if mode in CALIBRATED and not loaded.is_fused and loaded.has_loop:
+        raise QuantizeError(
+            f"{path} computes a layer in a loop, which TensorFlow cannot convert to {mode}: give the Keras model "
+            "(.keras or .h5), whose recurrent layers kerf unrolls"
+        )
+    return loaded
+
+
+def _is_same(original: Loaded, rebuilt: Loaded, sample: Sequence[samples.Array], log: Path) -> bool:
+    """Whether a rebuilt model, converted to float32, has no loop and the original Keras model's outputs."""
+    with quiet(log):
+        tflite = bytes(_converter(rebuilt, "float32", (), False, log).convert())
+    if read.read(tflite, original.name).subgraphs:  # of a WHILE
+        return False
+    wanted = _outputs(original, tuple(sample), log)
+    found = oracle.outputs(oracle.LITERT, tflite, sample, original.name)
+    return all(
+        np.allclose(ours, theirs, rtol=SAME, atol=SAME * float(np.abs(theirs).max(initial=0)))
+        for ours, theirs in zip(found, wanted, strict=True)
+    )
 
 
 def _outputs(loaded: Loaded, arrays: tuple[samples.Array, ...], log: Path) -> list[samples.Array]:
@@ -115,8 +154,11 @@ def _converter(
     ``per_tensor_dense``.
     """
     tf = import_tensorflow(log)
-    with quiet(log):  # without a trackable object, although that is deprecated: otherwise variables are not frozen
-        converter = tf.lite.TFLiteConverter.from_concrete_functions([loaded.function])
+    with quiet(log):  # except for fused layers without a trackable object, otherwise variables are not frozen
+        variables = tf.Module()
+        variables.kept = list(loaded.function.variables)
+        kept = variables if loaded.is_fused else None
+        converter = tf.lite.TFLiteConverter.from_concrete_functions([loaded.function], kept)
     if mode not in ("float32", "int4"):
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
     if mode == "float16":

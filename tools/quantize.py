@@ -16,7 +16,7 @@ from .data import samples
 from .data.samples import Samples
 from .errors import ModelError, QuantizeError, UsageError, counted
 from .graph import ops, read
-from .graph.passes.variables import keeps_state
+from .graph.state import runs_in_sequence
 from .model_files import check_path
 from .models import Data
 from .oracle import opinion, signature
@@ -28,8 +28,8 @@ Tell = Callable[[str], None]
 
 # kerf's own files that determine the result.
 SOURCES = (
-    *("quantize.py", "convert.py", "model_files", "strip.py", "data/samples.py", "oracle"),
-    *("graph/specification.py", "graph/passes/variables.py"),
+    *("quantize.py", "convert.py", "integers.py", "model_files", "strip.py", "data/samples.py", "oracle"),
+    *("graph/specification.py", "graph/state.py"),
 )
 
 PACKAGES = ("tensorflow", "ai-edge-quantizer", oracle.TFLM, oracle.LITERT)
@@ -198,13 +198,13 @@ def _vectors(source: Trained, tflite: bytes, provided: Samples | None, classes: 
     found = oracle.expected(tflite, inputs, source.path.name)
     if found.note:
         warn(found.note)
-    in_sequence = _keeps_state(tflite, source.path.name)
+    in_sequence = _runs_in_sequence(tflite, source.path.name)
     return Vectors(tuple(inputs), found.outputs, labels, names, found.oracle, found.exact, in_sequence)
 
 
-def _keeps_state(tflite: bytes, where: str) -> bool:
+def _runs_in_sequence(tflite: bytes, where: str) -> bool:
     try:
-        return keeps_state(read.read(tflite, where))
+        return runs_in_sequence(read.read(tflite, where))
     except ModelError:  # no runtime will accept it
         return False
 

@@ -53,7 +53,8 @@ class Vectors:
     ``inputs`` and ``expected`` hold one array per model input / output, first axis = sample, in the .tflite's own
     dtypes. ``labels`` are class indices or None. ``oracle`` names the interpreter that computed ``expected``; ``exact``
     says whether the device must match it bit for bit (TFLM) or within the tolerance (LiteRT). ``in_sequence``: the
-    model keeps state from one sample to the next, so their order matters.
+    model keeps state from one sample to the next, so their order matters. Otherwise, a sample is independent of the
+    others: state that a model may have is reset before each of them.
     """
 
     inputs: tuple[npt.NDArray[Any], ...]

@@ -4,9 +4,12 @@ import numpy as np
 import pytest
 import tflite
 from against_tflm import Result, run_cases
-from single_op import OpSpec, TensorSpec
+from single_op import OpSpec, TensorSpec, build
 
+from tools import oracle
 from tools.cores import find
+from tools.graph import read
+from tools.graph.state import runs_in_sequence
 
 pytestmark = pytest.mark.compiler
 
@@ -119,3 +122,15 @@ def test_equals_tflm(results: dict[str, Result], name: str) -> None:
 @pytest.mark.parametrize("name", INTEGERS)
 def test_dsp_kernel_equals_tflm(dsp_results: dict[str, Result], name: str) -> None:
     dsp_results[name].check()
+
+
+@pytest.mark.parametrize("package", [oracle.TFLM, oracle.LITERT])
+@pytest.mark.parametrize("steps", [1, 3])
+def test_a_sample_of_several_steps_is_a_sequence_of_its_own(package: str, steps: int) -> None:
+    if not oracle.is_installed(package):
+        pytest.skip(f"{package} is not installed")
+    data = build(lstm("float32", steps=steps))
+    x = np.repeat(np.random.default_rng(0).normal(size=(1, 1, steps, 4)).astype(np.float32), 3, 0)
+    (found,) = oracle.outputs(package, data, [x], "lstm")
+    assert np.array_equal(found[0], found[1]) == (steps > 1)
+    assert runs_in_sequence(read.read(data, "lstm")) == (steps == 1)

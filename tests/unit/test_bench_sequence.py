@@ -25,6 +25,14 @@ def test_state_is_reset_before_the_first_sample_only() -> None:
     assert firmware.requests.index("ResetState") < firmware.requests.index("Invoke")
 
 
+def test_state_is_reset_before_each_sample_that_is_independent_of_the_others() -> None:
+    firmware = FakeFirmware(capabilities=STATEFUL)
+    independent = replace(SEQUENCE, expected=(INPUTS + np.uint8(1),), in_sequence=False)
+    run = bench.run(FakeTarget(firmware), independent, SHA256.hex(), 2)
+    assert np.array_equal(run.outputs[0], independent.expected[0])
+    assert firmware.requests.count("ResetState") == len(INPUTS)
+
+
 @pytest.mark.parametrize("write", range(5, 60, 3))
 def test_a_sequence_begins_again_after_a_restart(write: int) -> None:
     firmware = FakeFirmware(capabilities=STATEFUL)

@@ -93,6 +93,10 @@ def no_options(operator: Any) -> None:
     """``parse`` of an operator without options."""
 
 
+def _never(op: Op, graph: Graph) -> bool:
+    return False
+
+
 def _no_macs(op: Op, graph: Graph) -> int:
     return 0
 
@@ -127,6 +131,7 @@ class Operator:
     litert_alone    LiteRT's reference kernels have it, but TFLM does not
     crash           why interpreters abort on it, as the end of a sentence that starts with the layer
     state           what it does with a variable, None for operators that do not use variables
+    whole_sequence  it computes several steps of a sequence in one inference, so that a sample is a whole sequence
     """
 
     summary: str
@@ -150,6 +155,7 @@ class Operator:
     litert_alone: bool = False
     crash: Objection | None = None
     state: StateRole | None = None
+    whole_sequence: Callable[[Op, Graph], bool] = _never
 
     def variant(self, op: Op, graph: Graph, core: Core) -> Variant:
         """The first variant that accepts the operator on this core; requires check()."""

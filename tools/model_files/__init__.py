@@ -3,13 +3,13 @@
 import os
 import re
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from ..errors import QuantizeError
 from ..quiet import failures_as, quiet
-from . import architecture, containers, gate, saved_model
+from . import architecture, containers, gate, recurrent, saved_model
 
 SUFFIXES = (".keras", ".h5", ".hdf5", ".tflite")
 _HDF5_MARK = b"\x89HDF\r\n\x1a\n"  # HDF5 file format specification, section II.A
@@ -20,7 +20,8 @@ _ZIP_MARK = b"PK\x03\x04"
 class Loaded:
     """A TensorFlow concrete function at batch size 1; ``trackable`` keeps its variables alive.
 
-    ``shapes`` and ``dtypes`` are those of one sample of each input, in the function's order.
+    ``shapes`` and ``dtypes`` are those of one sample of each input, in the function's order. ``is_fused``: it contains
+    functions that the converter turns into single operators, if it is given the variables.
     """
 
     name: str
@@ -28,6 +29,14 @@ class Loaded:
     trackable: Any
     shapes: tuple[tuple[int, ...], ...]
     dtypes: tuple[str, ...]
+    is_fused: bool = False
+
+    @property
+    def has_loop(self) -> bool:
+        """Whether a part is computed in a loop, as recurrent layers are."""
+        graph = self.function.graph.as_graph_def()
+        nodes = (graph.node, *(function.node_def for function in graph.library.function))
+        return any(node.op in ("While", "StatelessWhile") for some in nodes for node in some)
 
 
 def import_tensorflow(log: Path) -> Any:
@@ -71,7 +80,24 @@ def load(path: Path, log: Path) -> Loaded:
     check_path(path)
     if path.is_dir():
         return _saved_model(import_tensorflow(log), path, log)
-    model = load_keras(path, log)
+    return _traced(path, load_keras(path, log), log)
+
+
+def without_loops(loaded: Loaded, path: Path, log: Path, fuses: bool) -> Loaded:
+    """The same model with recurrent layers that TensorFlow can convert in every mode, or ``loaded`` itself without any.
+
+    ``fuses``: LSTMs become single operators, if possible. Raises QuantizeError.
+    """
+    if path.is_dir() or not recurrent.is_recurrent(loaded.trackable):
+        return loaded
+    keras_2 = _import_keras(True, log)
+    with failures_as(QuantizeError, f"kerf cannot rebuild the recurrent layers of {path}", log):
+        model, is_fused = recurrent.rebuild(loaded.trackable, keras_2, fuses)
+    return replace(_traced(path, model, log), is_fused=is_fused)
+
+
+def _traced(path: Path, model: Any, log: Path) -> Loaded:
+    """A Keras model at batch size 1."""
     tf = import_tensorflow(log)
     specs = [_fixed(tf, path, tensor.shape, tensor.dtype, tensor.name) for tensor in model.inputs]
     with failures_as(QuantizeError, f"{path} cannot run on one sample", log):

@@ -25,6 +25,7 @@ import numpy.typing as npt
 from .. import child, files
 from ..errors import MissingTool, ModelError, UnsupportedModel
 from ..graph import read
+from ..graph.state import runs_in_sequence
 from . import parts, signature
 from .parts import LITERT, TFLM
 from .signature import Signature
@@ -206,8 +207,9 @@ def _run(
         # and scratch buffers fit in this size.
         most = 4 * model.tensor_bytes + 10 * len(tflite) + (4 << 20)
         size = "least" if least_arena else "most"
+        resets = "reset" if _resets(tflite, name) else "keep"
         try:
-            done = child.run(__name__, package, directory, str(most), size, timeout_s=timeout_s)
+            done = child.run(__name__, package, directory, str(most), size, resets, timeout_s=timeout_s)
         except subprocess.TimeoutExpired:
             raise ModelError(f"{package} did not finish {name} within {timeout_s:g} s: use fewer samples") from None
         if done.returncode == REFUSED:
@@ -223,6 +225,15 @@ def _run(
                 if str(i) in arrays
             )
     return Run(outputs, tuple(measured["invoke_us"]), measured["setup_us"], measured["arena_bytes"])
+
+
+def _resets(tflite: bytes, name: str) -> bool:
+    """Whether a model's state is reset before each sample, because the samples are independent."""
+    try:
+        graph = read.read(tflite, name)
+    except ModelError:  # no runtime accepts it
+        return False
+    return bool(graph.states) and not runs_in_sequence(graph)
 
 
 def _last_line(text: str) -> str:

@@ -28,6 +28,9 @@ class _Tflm:
     def invoke(self) -> None:
         self._interpreter.invoke()
 
+    def reset(self) -> None:
+        self._interpreter.reset()
+
     def outputs(self, count: int) -> list[Array]:
         return [self._interpreter.get_output(i).copy() for i in range(count)]
 
@@ -52,6 +55,9 @@ class _LiteRt:
     def invoke(self) -> None:
         self._interpreter.invoke()
 
+    def reset(self) -> None:
+        self._interpreter.reset_all_variables()
+
     def outputs(self, count: int) -> list[Array]:
         return [self._interpreter.get_tensor(index) for index in self._outputs[:count]]
 
@@ -70,10 +76,11 @@ def _smallest(tflite: bytes, most: int) -> int:
     return smallest(works, STEP_BYTES, most)
 
 
-def _serve(package: str, folder: Path, arena_bytes: int, least: bool) -> int:
+def _serve(package: str, folder: Path, arena_bytes: int, least: bool, resets: bool) -> int:
     """folder/model.tflite and inputs.npz → outputs.npz and measured.json. Returns 0, or REFUSED after printing why.
 
-    With ``least``, TFLM's arena has the smallest size that works instead of ``arena_bytes``.
+    With ``least``, TFLM's arena has the smallest size that works instead of ``arena_bytes``. With ``resets``, the
+    model's state is reset before each sample.
     """
     tflite = (folder / "model.tflite").read_bytes()
     with np.load(folder / "inputs.npz", allow_pickle=False) as archive:
@@ -87,6 +94,8 @@ def _serve(package: str, folder: Path, arena_bytes: int, least: bool) -> int:
         interpreter = _Tflm(tflite, arena_bytes) if package == TFLM else _LiteRt(tflite, package == OPTIMIZED)
         setup_us = (time.perf_counter_ns() - begin) // 1000
         for sample in zip(*inputs, strict=True):
+            if resets:
+                interpreter.reset()
             interpreter.feed(sample)
             begin = time.perf_counter_ns()
             interpreter.invoke()
@@ -108,4 +117,4 @@ def _first_sentence(error: Exception) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(_serve(sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]), sys.argv[4] == "least"))
+    sys.exit(_serve(sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]), sys.argv[4] == "least", sys.argv[5] == "reset"))

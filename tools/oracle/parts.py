@@ -60,17 +60,18 @@ def cut(tflite: bytes, graph: Graph, ops: Sequence[int], wanted: Sequence[int], 
     reads = sorted(_computed(graph, inside) - made) or [graph.inputs[0]]
     gives = sorted(made & needed)
     with signature.damage(name):
-        model = _unpacked(tflite)
+        model = unpacked(tflite)
         subgraph = model.subgraphs[0]
         subgraph.operators = [subgraph.operators[i] for i in ops]
         subgraph.inputs, subgraph.outputs = reads, gives
-        return Piece(_packed(model), tuple(reads), tuple(gives))
+        model.signatureDefs = None  # they name inputs and outputs that no longer exist
+        return Piece(packed(model), tuple(reads), tuple(gives))
 
 
 def apart(tflite: bytes, graph: Graph, name: str) -> Piece:
     """All operators of a model, disconnected: each has its own inputs instead of other operators' outputs."""
     with signature.damage(name):
-        model = _unpacked(tflite)
+        model = unpacked(tflite)
         subgraph = model.subgraphs[0]
         reads: list[int] = []
         inputs: list[int] = []
@@ -85,7 +86,8 @@ def apart(tflite: bytes, graph: Graph, name: str) -> Piece:
             raw.inputs = [copies.get(int(i), int(i)) for i in raw.inputs]
         gives = [tensor for op in graph.ops for tensor in op.outputs]
         subgraph.inputs, subgraph.outputs = inputs, gives
-        return Piece(_packed(model), tuple(reads), tuple(gives))
+        model.signatureDefs = None
+        return Piece(packed(model), tuple(reads), tuple(gives))
 
 
 def _computed(graph: Graph, ops: Iterable[Op]) -> set[int]:
@@ -94,14 +96,15 @@ def _computed(graph: Graph, ops: Iterable[Op]) -> set[int]:
     return {i for i in read_by if graph.tensors[i].data is None and graph.tensors[i].initial is None}
 
 
-def _unpacked(tflite: bytes) -> Any:
+def unpacked(tflite: bytes) -> Any:
+    """A .tflite as the schema's Python objects."""
     from ai_edge_litert import schema_py_generated  # the schema's object API, which the package tflite lacks
 
     return schema_py_generated.ModelT.InitFromPackedBuf(tflite, 0)
 
 
-def _packed(model: Any) -> bytes:
-    model.signatureDefs = None  # they name inputs and outputs that no longer exist
+def packed(model: Any) -> bytes:
+    """A .tflite of a model as Python objects."""
     builder = _Builder(1 << 16)
     builder.Finish(model.Pack(builder), file_identifier=signature.IDENTIFIER)
     return bytes(builder.Output())

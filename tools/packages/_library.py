@@ -152,6 +152,7 @@ class Library:
             "tensors": [*inputs, *outputs],
             "quantizes": any(tensor["is_numeric"] and tensor["scale"] for tensor in inputs),
             "keeps_state": bool(graph.states),
+            "resets_each": bool(graph.states) and not self.vectors.in_sequence,
             "classes": [cpp_text.string_literal(label) for label in labels],
             "has_best_class": _is_real(scores) and scores.elements > 1,
         }

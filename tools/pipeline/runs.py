@@ -107,8 +107,17 @@ def compare(ask: Request, progress: Progress, samples: int = 1) -> Comparison:
         quantized, program = firmware.compiled.quantized, firmware.compiled.program
         like = tuple(_like(each.tensor) for each in program.reported)
         with firmware.open() as transport:
-            inputs = tuple(array[:samples] for array in quantized.vectors.inputs)
-            rows, identity = bench.capture(transport, inputs, like, quantized.sha256, progress, wanted=firmware.wanted)
+            vectors = quantized.vectors
+            inputs = tuple(array[:samples] for array in vectors.inputs)
+            rows, identity = bench.capture(
+                transport,
+                inputs,
+                like,
+                quantized.sha256,
+                progress,
+                wanted=firmware.wanted,
+                in_sequence=vectors.in_sequence,
+            )
     progress.say("running the model layer by layer on this machine")
     found = comparison.examine(quantized, program, original, rows, identity, firmware.line.emulator)
     kept.write(places.details(), kept.COMPARISON, found, found.to_json())

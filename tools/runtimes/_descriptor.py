@@ -5,7 +5,7 @@ from typing import Any
 
 from .. import __version__, cpp_text
 from ..graph.ir import DType, Graph, Tensor
-from ..graph.passes.variables import keeps_state
+from ..graph.state import keeps_state
 
 # Benchmark ids of the MLPerf Tiny runner.
 MLPERF_IDS = {"kws": "kws01", "ic": "ic01", "vww": "vww01", "ad": "ad01"}

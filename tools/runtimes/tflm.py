@@ -12,7 +12,8 @@ from ..errors import ModelError, UnsupportedModel
 from ..graph import ops, read, specification
 from ..graph.check import Refusal, refusals
 from ..graph.ir import DType, Graph, Op, Tensor
-from ..graph.passes.variables import resolve, variables
+from ..graph.passes.variables import resolve
+from ..graph.state import variables
 from ..render import render
 from ..values import Target
 from . import OWN_SYMBOLS, Program, Reported, Sources, Symbols, _descriptor, _tflm_library

@@ -266,6 +266,11 @@ def _macs(op: Op, graph: Graph) -> int:
     return math.prod(graph.output(op).shape[:2]) * sum(each.elements for each in weights if each is not None)
 
 
+def _has_steps(op: Op, graph: Graph) -> bool:
+    shape = graph.input(op, INPUT).shape
+    return len(shape) == 3 and shape[0 if op.attributes.time_major else 1] > 1
+
+
 OPERATOR = Operator(
     summary="LSTM over a sequence; its state is kept until it is reset",
     types=("int8", "float32", "int16x8"),
@@ -274,4 +279,5 @@ OPERATOR = Operator(
     parse=parse,
     roles={**dict.fromkeys([*INPUT_WEIGHTS, *RECURRENT_WEIGHTS], "weights"), **dict.fromkeys(BIAS, "bias")},
     macs=_macs,
+    whole_sequence=_has_steps,
 )

@@ -17,6 +17,7 @@ from .. import ops
 from ..edit import compact, live
 from ..ir import Graph, Op, Tensor
 from ..operator import StateRole
+from ..state import role_of
 from .fold import fold
 
 
@@ -26,29 +27,13 @@ def resolve(graph: Graph) -> Graph:
     Raises ModelError if the file is inconsistent about a variable, UnsupportedModel if an initial value is not a
     constant.
     """
-    if not any(_role(op) for op in graph.ops):
+    if not any(role_of(op) for op in graph.ops):
         return graph
     variables = _Variables(graph, _initial_values(graph))
     kept = [rewritten for op in graph.ops if (rewritten := variables.rewrite(op))]
     tensors = tuple(variables.tensors)
     kept = list(_without_copies(kept, tensors, graph.outputs))
     return compact(replace(graph, tensors=tensors, ops=live(kept, _kept_alive(graph, tensors)), subgraphs=()))
-
-
-def variables(graph: Graph) -> frozenset[Any]:
-    """The variables that have handles in a file's graph or its subgraphs."""
-    found = {op.attributes for each in (graph, *graph.subgraphs) for op in each.ops if _role(op) is StateRole.HANDLE}
-    return frozenset(found)
-
-
-def keeps_state(graph: Graph) -> bool:
-    """Whether a model, before or after any pass, keeps state from one inference to the next."""
-    return bool(graph.states or variables(graph))
-
-
-def _role(op: Op) -> StateRole | None:
-    operator = ops.lookup(op.kind)
-    return None if operator is None else operator.state
 
 
 def _kept_alive(graph: Graph, tensors: tuple[Tensor, ...]) -> tuple[int, ...]:
@@ -60,7 +45,7 @@ def _initial_values(graph: Graph) -> dict[Any, Tensor]:
     """Variable → the constant that is assigned to it before the first inference."""
     found: dict[Any, Tensor] = {}
     for op in graph.ops:
-        if _role(op) is not StateRole.INITIALIZE:
+        if role_of(op) is not StateRole.INITIALIZE:
             continue
         number = op.attributes.subgraph
         if not 0 < number <= len(graph.subgraphs):
@@ -71,11 +56,11 @@ def _initial_values(graph: Graph) -> dict[Any, Tensor]:
 
 def _assignments(caller: Op, subgraph: Graph) -> Iterator[tuple[Any, Tensor]]:
     """The variables that a subgraph assigns to, with the assigned values."""
-    handles = {op.outputs[0]: op.attributes for op in subgraph.ops if _role(op) is StateRole.HANDLE}
+    handles = {op.outputs[0]: op.attributes for op in subgraph.ops if role_of(op) is StateRole.HANDLE}
     for op in subgraph.ops:
-        if _role(op) is StateRole.HANDLE:
+        if role_of(op) is StateRole.HANDLE:
             continue
-        value = subgraph.input(op, 1) if _role(op) is StateRole.ASSIGN and _has_two_inputs(op) else None
+        value = subgraph.input(op, 1) if role_of(op) is StateRole.ASSIGN and _has_two_inputs(op) else None
         if value is None or value.data is None or op.inputs[0] not in handles:
             raise UnsupportedModel(
                 f"{caller.where} does more than assign constants to variables ({op.where}); give the variables "
@@ -103,7 +88,7 @@ class _Variables:
 
     def rewrite(self, op: Op) -> Op | None:
         """The operator with tensors instead of variables; None if it is no longer needed."""
-        role = _role(op)
+        role = role_of(op)
         if role is StateRole.HANDLE:
             self.handles[op.outputs[0]] = op.attributes
         elif role is StateRole.READ:
@@ -148,7 +133,7 @@ def _without_copies(kept: list[Op], tensors: tuple[Tensor, ...], outputs: tuple[
     """Removes the copies of a variable whose last use comes before any assignment to it."""
     same: dict[int, int] = {}  # copy → the variable's tensor
     for at, op in enumerate(kept):
-        if _role(op) is not StateRole.READ or op.outputs[0] in outputs:
+        if role_of(op) is not StateRole.READ or op.outputs[0] in outputs:
             continue
         variable = op.inputs[0]
         assert variable is not None
@@ -159,6 +144,6 @@ def _without_copies(kept: list[Op], tensors: tuple[Tensor, ...], outputs: tuple[
         if not views and (not users or not assigned or max(users) <= min(assigned)):
             same[op.outputs[0]] = variable
     for op in kept:
-        if _role(op) is StateRole.READ and op.outputs[0] in same:
+        if role_of(op) is StateRole.READ and op.outputs[0] in same:
             continue
         yield replace(op, inputs=tuple(None if i is None else same.get(i, i) for i in op.inputs))

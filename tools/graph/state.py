@@ -1,0 +1,42 @@
+"""What a graph keeps from one inference to the next: state tensors, and variables before passes/variables.py."""
+
+from typing import Any
+
+from . import ops
+from .ir import Graph, Op
+from .operator import StateRole
+
+
+def role_of(op: Op) -> StateRole | None:
+    """What an operator does with a variable; None if it does not use variables."""
+    operator = ops.lookup(op.kind)
+    return None if operator is None else operator.state
+
+
+def variables(graph: Graph) -> frozenset[Any]:
+    """The variables that have handles in a file's graph or its subgraphs."""
+    found = {op.attributes for each in (graph, *graph.subgraphs) for op in each.ops if role_of(op) is StateRole.HANDLE}
+    return frozenset(found)
+
+
+def keeps_state(graph: Graph) -> bool:
+    """Whether a model, before or after any pass, keeps state from one inference to the next."""
+    return bool(graph.states or variables(graph))
+
+
+def runs_in_sequence(graph: Graph) -> bool:
+    """Whether the samples of a model, before or after any pass, continue each other.
+
+    They do if it keeps state, unless each sample is a whole sequence for every operator with state: then the state is
+    reset before each sample.
+    """
+    if variables(graph):
+        return True
+    states = {state.index for state in graph.states}
+    users = [op for op in graph.ops if states.intersection({*op.inputs, *op.outputs})]
+    return bool(states) and not all(_has_whole_sequence(op, graph) for op in users)
+
+
+def _has_whole_sequence(op: Op, graph: Graph) -> bool:
+    operator = ops.lookup(op.kind)
+    return operator is not None and operator.whole_sequence(op, graph)

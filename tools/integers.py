@@ -1,0 +1,59 @@
+"""Mends an int8 or int16x8 .tflite in which the converter left an operator in float that only moves elements.
+
+If an output of such an operator is never read, as the reset gate of an unrolled GRU's first step may be, TensorFlow's
+quantizer decides at random whether it is computed in integers, or in float between DEQUANTIZE and QUANTIZE.
+"""
+
+import copy
+
+from .graph import ops, read
+from .graph.ir import DType, Graph, Op
+from .oracle import parts
+
+DEQUANTIZE, QUANTIZE = "DEQUANTIZE", "QUANTIZE"
+
+
+def mend(tflite: bytes, name: str) -> bytes:
+    """The same model in which these operators move integers; ``tflite`` itself if there are none."""
+    graph = read.read(tflite, name)
+    found = [(op, source) for op in graph.ops if (source := _dequantized(op, graph)) is not None]
+    if not found:
+        return tflite
+    model = parts.unpacked(tflite)
+    subgraph = model.subgraphs[0]
+    gone = set()
+    for op, source in found:
+        integers = graph.ops[source].inputs[0]
+        raw, like = subgraph.operators[op.index], subgraph.tensors[integers]
+        raw.inputs = [integers if i == graph.ops[source].outputs[0] else i for i in raw.inputs]
+        raw.outputs = list(raw.outputs)
+        for position, output in enumerate(op.outputs):
+            for reader in _readers(output, graph):
+                raw.outputs[position] = reader.outputs[0]
+                gone.add(reader.index)
+            made = subgraph.tensors[output]
+            made.type, made.quantization = like.type, copy.copy(like.quantization)
+        if len(_readers(graph.ops[source].outputs[0], graph)) == 1:
+            gone.add(source)
+    subgraph.operators = [raw for index, raw in enumerate(subgraph.operators) if index not in gone]
+    return parts.packed(model)
+
+
+def _dequantized(op: Op, graph: Graph) -> int | None:
+    """The index of the DEQUANTIZE before an operator that is to be mended; None for other operators."""
+    known = ops.lookup(op.kind)
+    floats = [i for i in op.inputs if i is not None and graph.tensors[i].dtype is DType.FLOAT32]
+    makers = [other for other in graph.ops if floats and floats[0] in other.outputs and other.kind == DEQUANTIZE]
+    if known is None or not known.keeps_range or known.converts or len(floats) != 1 or not makers:
+        return None
+    before = graph.input(makers[0], 0)
+    for output in op.outputs:
+        readers = _readers(output, graph)
+        same = all(r.kind == QUANTIZE and graph.output(r).quantization == before.quantization for r in readers)
+        if output in graph.outputs or len(readers) > 1 or not same:
+            return None
+    return makers[0].index
+
+
+def _readers(tensor: int, graph: Graph) -> list[Op]:
+    return [op for op in graph.ops if tensor in op.inputs]
