@@ -175,7 +175,8 @@ def ops(ask: Any, json: bool) -> None:
     from tools import pipeline, report
     from tools.report import describe
 
-    report.show_rows(describe.all_ops({name: runtime.types() for name, runtime in pipeline.RUNTIMES.items()}), json)
+    types = {name: runtime.types() for name, runtime in pipeline.RUNTIMES.items()}
+    report.show_ops(describe.all_ops(types), describe.coverage(*pipeline.tflm_operators()), json)
 
 
 @kerf_task(

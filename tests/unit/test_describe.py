@@ -20,6 +20,11 @@ def test_one_word_for_16_bit_activations() -> None:
     assert (row["aot"], row["tflm"]) == (["int8", "int16x8 to float32"], ["int8", "int16x8"])
 
 
+def test_the_count_of_operators_includes_those_without_a_kernel() -> None:
+    said = describe.coverage("TFLM 1", ["ADD", "SHAPE", "SIGNAL_ZAP", "SIGNAL_ZIP"])
+    assert said == "aot has 2 of the 4 operators of TFLM 1; it lacks SIGNAL_ZAP, SIGNAL_ZIP"
+
+
 def test_sizes_are_shares_of_the_limits() -> None:
     target = targets.find("stm32f4")
     project = Project({}, "m", "int8", "ab", 9, "aot", target.name, "portable", 0, ())

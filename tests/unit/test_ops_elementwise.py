@@ -133,7 +133,7 @@ REFUSED = [
     ("ADD", [A], [A], ADD, ModelError, "has 1 inputs"),
     ("ADD", [A, None], [A], ADD, ModelError, "input 1 is absent"),
     ("ADD", [A, F], [A], ADD, UnsupportedModel, "mixes"),
-    ("ADD", [tensor((2, 3), "uint8")] * 2, [tensor((2, 3), "uint8")], ADD, UnsupportedModel, "without a kernel"),
+    ("ADD", [tensor((2, 3), "uint16")] * 2, [tensor((2, 3), "uint16")], ADD, UnsupportedModel, "without a kernel"),
     ("ADD", [A, tensor((2, 2))], [A], ADD, ModelError, "do not broadcast"),
     ("ADD", [A, A], [tensor((2, 4))], ADD, ModelError, "should be 2x3"),
     ("ADD", [A, A], [A], {"activation": "TANH"}, UnsupportedModel, "fused activation TANH"),

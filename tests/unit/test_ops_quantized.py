@@ -123,7 +123,7 @@ REFUSALS: list[tuple[Callable[[], tuple[Op, Graph]], Change, type[Exception], st
     (conv, with_op(inputs=(0,)), ModelError, "has 1 inputs, but needs 2 or 3"),
     (conv, with_op(inputs=(0, None, 2)), ModelError, "input 1 is absent"),
     (conv, with_op(outputs=(3, 3)), ModelError, "has 2 outputs, but needs 1"),
-    (conv, with_tensor(0, dtype=DType.UINT8), UnsupportedModel, "'x' (uint8, 1x4x4x6) has a type without a kernel"),
+    (conv, with_tensor(0, dtype=DType.UINT16), UnsupportedModel, "'x' (uint16, 1x4x4x6) has a type without a kernel"),
     (
         conv,
         both(int16(), with_tensor(1, dtype=DType.FLOAT16)),

@@ -21,6 +21,7 @@
 Each function first brings the earlier stages up to date, then runs its own. No other package imports every stage.
 """
 
+from ..oracle.operators import of_tflm as tflm_operators
 from .budgets import check as check_budgets
 from .budgets import require as require_budgets
 from .choices import RUNTIMES, Choice, Interpreter, Line, choose
@@ -78,6 +79,7 @@ __all__ = [
     "require_surveyed",
     "run",
     "survey",
+    "tflm_operators",
     "train",
     "view",
     "write_report",

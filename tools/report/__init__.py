@@ -83,6 +83,13 @@ def show_rows(rows: Sequence[Mapping[str, Any]], as_json: bool, console: Console
     terminal.show(table, console)
 
 
+def show_ops(rows: Sequence[Mapping[str, Any]], coverage: str, as_json: bool, console: Console | None = None) -> None:
+    """The table of operators, followed by a sentence, which JSON leaves out."""
+    show_rows(rows, as_json, console)
+    if not as_json:
+        terminal.show(Text(coverage), console)
+
+
 def show_quantized(rows: Sequence[Mapping[str, Any]], as_json: bool, console: Console | None = None) -> None:
     """One .tflite vertically; several as a table, with the accuracy each loses against the original model."""
     if as_json or len(rows) == 1:

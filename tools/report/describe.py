@@ -1,7 +1,7 @@
 """Values as rows, plain dicts that the terminal prints as tables or JSON: what exists, and what a stage produced."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Protocol
 
 from .. import bench, models
@@ -67,6 +67,13 @@ def all_ops(runtimes: Mapping[str, Mapping[str, Sequence[str]]]) -> list[Row]:
         }
         rows.append({"op": kind, **variants, "what": ops.find(kind).summary if kind in ops.known() else ""})
     return rows
+
+
+def coverage(version: str, operators: Collection[str]) -> str:
+    """How many of an interpreter's operators the compiler has, those included that need no kernel, as a sentence."""
+    lacking = sorted(set(operators) - set(ops.known()))
+    names = f"; it lacks {', '.join(lacking)}" if lacking else ""
+    return f"aot has {len(operators) - len(lacking)} of the {len(operators)} operators of {version}{names}"
 
 
 def trained(value: Trained) -> Row:
