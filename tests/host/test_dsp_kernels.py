@@ -18,7 +18,7 @@ from tools.graph.ops import _packed_dsp as packed
 from tools.graph.ops._macs import int16_multipliers
 from tools.graph.ops._quantized import quantize_multiplier
 
-LAYERS = 6_000
+SHORT, LONG = 6_000, 2_000  # layers in all, layers of each kind
 Rng = np.random.Generator
 
 
@@ -268,11 +268,14 @@ def stream(rng: Rng, layers: int) -> Iterator[bytes]:
 
 
 @pytest.mark.compiler
-def test_equal_the_portable_kernels(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("seed", "layers"), [(7, SHORT), pytest.param(8, LONG * len(KINDS), marks=pytest.mark.soak)], ids=["few", "many"]
+)
+def test_equal_the_portable_kernels(seed: int, layers: int, tmp_path: Path) -> None:
     program = tmp_path / "dsp"
     main = ROOT / "tests" / "host" / "dsp_main.cpp"
     subprocess.run(["g++", *CXX_FLAGS, f"-I{ROOT / 'firmware'}", main, "-o", program], check=True)
-    layers = b"".join(stream(np.random.default_rng(7), LAYERS))
-    child = subprocess.run([program], input=layers, capture_output=True, text=False)
+    sent = b"".join(stream(np.random.default_rng(seed), layers))
+    child = subprocess.run([program], input=sent, capture_output=True, text=False)
     assert child.returncode == 0, child.stderr.decode(errors="replace")
-    assert child.stdout.decode().splitlines() == [f"of {LAYERS}"]
+    assert child.stdout.decode().splitlines() == [f"of {layers}"]
