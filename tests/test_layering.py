@@ -124,7 +124,7 @@ MAY_IMPORT = {
     "link": {"protocol", "faults", "diagnosis", "transports"},
     "bench": {"protocol", "faults", "link", "transports"},
     "sizing": {"protocol", "faults", "link", "transports", "arena", "cache", "files"},
-    "oracle.interpreter": {"bench", "graph.ir", "graph.ops", "oracle", "arena"},
+    "oracle.interpreter": {"bench", "cores", "graph.ir", "graph.ops", "oracle", "arena"},
     "oracle.layers": {"graph.ir", "graph.ops", "graph.read", "oracle", "oracle.signature"},
     "compare": {
         "oracle.layers",

@@ -33,6 +33,8 @@ _CFSR_BITS = {
     25: "divide by zero",
 }
 _MMFAR_VALID, _BFAR_VALID = 1 << 7, 1 << 15
+# EXCCAUSE of an ESP32's exceptions with an address, alone in psr; a Cortex-M's psr has its Thumb bit set beside it.
+_XTENSA_WITH_ADDRESS = {9: "unaligned access", 28: "load", 29: "store"}
 _VECTOR_TABLE = 1 << 1  # in HFSR
 
 
@@ -45,8 +47,12 @@ def describe_fault(fault: Fault) -> str:
     reasons = [words for bit, words in _CFSR_BITS.items() if fault.cfsr >> bit & 1]
     if fault.hfsr & _VECTOR_TABLE:
         reasons.append("vector table could not be read")
+    has_address = bool(fault.cfsr & (_MMFAR_VALID | _BFAR_VALID))
+    if fault.kind == 7 and fault.psr in _XTENSA_WITH_ADDRESS:
+        reasons.append(_XTENSA_WITH_ADDRESS[fault.psr])
+        has_address = True
     why = f": {', '.join(reasons)}" if reasons else ""
-    address = f" at address 0x{fault.address:08x}" if fault.cfsr & (_MMFAR_VALID | _BFAR_VALID) else ""
+    address = f" at address 0x{fault.address:08x}" if has_address else ""
     line = f" in line {fault.address}" if fault.kind == 6 and fault.address else ""
     return what + line + where + why + address
 

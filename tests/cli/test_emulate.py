@@ -48,7 +48,7 @@ def url(child: "subprocess.Popen[str]") -> str:
     return found
 
 
-@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=lambda each: each.name)
+@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM], ids=lambda each: each.name)
 def test_another_program_talks_to_the_firmware(checkout: Path, tmp_path: Path, end: signal.Signals) -> None:
     with emulating(checkout, TMPDIR=str(tmp_path)) as child:
         line = serial.serial_for_url(url(child), timeout=60)
@@ -78,9 +78,3 @@ def test_the_end_of_the_terminal_leaves_no_folder_of_renode(checkout: Path, tmp_
     assert "warning: during the run, Renode offers the emulated serial port on all network interfaces" in error
     _, folder, said = trace.read_text().split()
     assert said == "quit" and not Path(folder).exists()
-
-
-def test_a_board_without_an_emulator_is_refused_before_anything_is_built(kerf) -> None:
-    done = kerf("emulate", "--target", "nano33ble")
-    assert done.returncode == 2
-    assert done.stderr.startswith("kerf: nano33ble has no emulator: choose a --target that has one (stm32f4, ")

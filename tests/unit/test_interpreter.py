@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tools import oracle, pipeline, report
+from tools import cores, oracle, pipeline, report
 from tools.errors import KerfError, UnknownName, UsageError
 from tools.graph.ir import DType, Graph, Op, Tensor
 from tools.oracle import interpreter
@@ -14,6 +14,7 @@ from tools.progress import Progress
 from tools.report import records, wording
 from tools.values import Clock, DeviceRun, Quantized, Request, Timing
 
+ROOT = Path(__file__).parents[2]
 MODEL = Path(__file__).with_name("flatten.tflite")
 
 
@@ -103,4 +104,30 @@ def test_a_dense_layer_with_a_scalar_output_has_one_channel() -> None:
     shapes = {"x": (1, 8), "w": (1, 8), "y": ()}
     tensors = tuple(Tensor(i, name, shape, DType.INT8) for i, (name, shape) in enumerate(shapes.items()))
     op = Op(0, "FULLY_CONNECTED", "dense", (0, 1), (2,))
-    assert interpreter.scratch_bytes(Graph("m", "", 0, tensors, (op,), (0,), (2,))) == 4 * 8 + 4
+    graph = Graph("m", "", 0, tensors, (op,), (0,), (2,))
+    assert interpreter.scratch_bytes(graph, cores.find("cortex-m4")) == 4 * 8 + 4
+    assert interpreter.scratch_bytes(graph, cores.find("esp32s3")) == 4 * 8 + 4
+
+
+# Smallest arenas with CMSIS-NN on a Cortex-M4, as docs/tflm.md has them; the bound must be above them, and near.
+@pytest.mark.tf
+@pytest.mark.parametrize(
+    ("name", "needed"),
+    [
+        ("kws", 22_832),
+        pytest.param("ic", 55_008, marks=pytest.mark.soak),
+        pytest.param("vww", 100_720, marks=pytest.mark.soak),
+    ],
+)
+def test_the_bound_of_the_arena_is_near(
+    name: str, needed: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    path = ROOT.parent / "shared" / "models" / f"{name}.tflite"
+    if not path.is_file():
+        pytest.skip(f"{path.name} of MLPerf Tiny is not beside this checkout")
+    monkeypatch.setattr(places, "BUILD", tmp_path)
+    compiled = pipeline.compile(Request(model=str(path), runtime="tflm", samples=1), Progress())
+    target = compiled.choice.target
+    found = interpreter.estimate(compiled.quantized, compiled.graph, target.core)
+    assert needed < found.bytes < 1.2 * needed
+    assert "a margin of 512" in found.origin

@@ -125,6 +125,12 @@ def test_unknown_type_and_wrong_length_are_named() -> None:
         (dict(kind=5), "stack overflow at pc"),
         (dict(kind=6, address=77), "assertion failed in line 77 at pc"),
         (dict(kind=7, psr=0x21000016), "unexpected exception 22 at pc"),
+        (dict(kind=7, psr=9, address=0x3FFB0001), ": unaligned access at address 0x3ffb0001"),
+        (
+            dict(kind=7, psr=28, address=0),
+            "exception 28 at pc 0x00000010 (called from 0x00000020, sp 0x00000030): load at",
+        ),
+        (dict(kind=7, psr=29, address=0x60000000), ": store at address 0x60000000"),
         (dict(kind=99), "fault 99 at pc"),
     ],
 )

@@ -10,8 +10,11 @@ from contextlib import contextmanager
 import pytest
 import serial
 
+from tools import pipeline
 from tools.errors import TransportError, UsageError
+from tools.progress import Progress
 from tools.transports import server
+from tools.values import Request
 
 WAIT_SECONDS = 60.0
 
@@ -155,3 +158,8 @@ def test_a_port_that_cannot_be_used_is_named() -> None:
             server.listen(port)
     with pytest.raises(UsageError, match="--listen 65536: TCP ports end at 65535"):
         server.listen(65536)
+
+
+def test_a_board_without_an_emulator_is_refused_before_anything_is_built() -> None:
+    with pytest.raises(UsageError, match=r"^nano33ble has no emulator: choose a --target that has one \(stm32f4, "):
+        pipeline.emulate(Request(target="nano33ble"), Progress(), 0, print)

@@ -101,6 +101,10 @@ def _no_macs(op: Op, graph: Graph) -> int:
     return 0
 
 
+def _no_scratch(op: Op, graph: Graph, core: Core) -> int:
+    return 0
+
+
 def _not_known(op: Op, tensors: Sequence[Tensor]) -> None:
     return None
 
@@ -125,7 +129,7 @@ class Operator:
                     ValueError or IndexError if these contradict each other
     leaves          last components of TensorFlow's tensor names that identify it, in lower case; () for its own name
     view            its output is input 0 with another shape or name: the same bytes in the same order
-    vendor_scratch  the most bytes of scratch memory that TFLM's optimized kernels may request
+    vendor_scratch  the most bytes of scratch memory that TFLM's optimized kernels may request on a core
     one_quantization  inputs that must have the output's quantization, as no kernel converts them; EVERY_INPUT for all
     left_out_by_tflm  what TFLM's kernel omits and LiteRT's does not, so that only LiteRT's integers match the file
     litert_alone    LiteRT's reference kernels have it, but TFLM does not
@@ -149,7 +153,7 @@ class Operator:
     evaluate: Callable[[Op, Sequence[Tensor]], npt.NDArray[Any] | None] = _not_known
     leaves: tuple[str, ...] = ()
     view: bool = False
-    vendor_scratch: Callable[[Op, Graph], int] = _no_macs
+    vendor_scratch: Callable[[Op, Graph, Core], int] = _no_scratch
     one_quantization: tuple[int, ...] = ()
     left_out_by_tflm: Objection | None = None
     litert_alone: bool = False

@@ -4,12 +4,18 @@ Its data structures have 64-bit pointers, so its arena is larger than a board's.
 """
 
 from .. import bench, oracle
-from ..arena import Arena
+from ..arena import STEP_BYTES, Arena
+from ..cores import Core
 from ..graph import ops
 from ..graph.ir import Graph
 from ..values import Clock, DeviceRun, Quantized
 
 KERNELS = "reference"
+
+# What one structure of the interpreter takes less with pointers of 32 bits: TfLiteEvalTensor has 12 bytes instead of
+# 24, NodeAndRegistration 32 instead of 64. Others shrink as well, which is part of the margin.
+_PER_TENSOR_BYTES, _PER_OPERATOR_BYTES = 12, 32
+MARGIN_BYTES = 512  # the target's TFLM is another version, with other kernels
 
 
 def measure(quantized: Quantized) -> DeviceRun:
@@ -27,19 +33,20 @@ def measure(quantized: Quantized) -> DeviceRun:
     )
 
 
-def estimate(quantized: Quantized, graph: Graph) -> Arena:
-    """An upper bound of the arena size, for a project that has not been linked yet."""
+def estimate(quantized: Quantized, graph: Graph, core: Core) -> Arena:
+    """An upper bound of the arena size on a core with 32-bit pointers, for a project that has not been linked yet."""
     none = [vectors[:0] for vectors in quantized.vectors.inputs]
     found = oracle.run(oracle.TFLM, quantized.tflite, none, quantized.model, least_arena=True).arena_bytes
-    scratch = scratch_bytes(graph)
+    pointers = _PER_TENSOR_BYTES * len(graph.tensors) + _PER_OPERATOR_BYTES * len(graph.ops)
+    scratch = scratch_bytes(graph, core)
     return Arena(
-        found + scratch,
-        f"An upper bound: {found:,} bytes in an interpreter with 64-bit pointers, plus {scratch:,} for the scratch "
-        "buffers of optimized kernels.",
+        -(-(found - pointers + scratch + MARGIN_BYTES) // STEP_BYTES) * STEP_BYTES,
+        f"An upper bound: {found:,} bytes in an interpreter with 64-bit pointers, {pointers:,} less with pointers of "
+        f"32 bits, plus {scratch:,} for the scratch buffers of optimized kernels and a margin of {MARGIN_BYTES:,}.",
     )
 
 
-def scratch_bytes(graph: Graph) -> int:
+def scratch_bytes(graph: Graph, core: Core) -> int:
     """The most scratch memory that an optimized kernel may need in addition; kernels run one at a time."""
     known = [(op, ops.lookup(op.kind)) for op in graph.ops]
-    return max((operator.vendor_scratch(op, graph) for op, operator in known if operator is not None), default=0)
+    return max((operator.vendor_scratch(op, graph, core) for op, operator in known if operator is not None), default=0)

@@ -193,7 +193,7 @@ def model_of(
     program, mode = compiled.program, compiled.quantized.mode
     arena = arena or _known_arena(compiled)
     if arena is None:
-        arena = interpreter.estimate(compiled.quantized, program.graph)
+        arena = interpreter.estimate(compiled.quantized, program.graph, target.core)
         progress.warn(
             "the arena is an upper bound until `inv build` or `inv run` finds the smallest one in an emulator"
         )
@@ -390,6 +390,6 @@ def ready(choice: Choice, progress: Progress) -> Iterator[Ready]:
             elf = run.enter_context(files.temporary(built.rendered.directory / built.image.elf.name))
             run.enter_context(places.locked(elf, progress, f"running {_title(built.rendered)}"))
             shutil.copy(built.image.elf, elf)
-        if line.caution and progress.is_news(line.caution):
+        if line.caution:
             progress.warn(line.caution)
         yield Ready(built.rendered.compiled, replace(built, image=replace(built.image, elf=elf)), line)

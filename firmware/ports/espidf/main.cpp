@@ -41,11 +41,6 @@ uint64_t kerf_ticks() {
     return count < 0 ? 0 : static_cast<uint64_t>(count);
 }
 
-// No emulator runs this port, so there is nothing to calibrate.
-uint32_t spin(uint32_t) {
-    return 0;
-}
-
 void reset() {
     uart_wait_tx_done(UART_NUM_0, pdMS_TO_TICKS(100));
     esp_restart();

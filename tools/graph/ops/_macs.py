@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ...cores import Core
 from ...errors import ModelError, UnsupportedModel
 from ..ir import Argument, Constant, DType, Graph, KernelCall, Op, Params, Read, Scratch, Tensor, Write
 from ..operator import Operator, Variant
@@ -265,15 +266,16 @@ def operator(
         count = weights.shape[channels.axis] if channels.axis < len(weights.shape) else 1
         return weights.elements // max(count, 1)
 
-    def vendor_scratch(op: Op, graph: Graph) -> int:
-        """Two columns of 16-bit inputs and a sum per output channel (CMSIS-NN), or a copy of the input and the weights
-        (ESP-NN)."""
+    def vendor_scratch(op: Op, graph: Graph, core: Core) -> int:
+        """Two columns of 16-bit inputs and a sum per output channel (CMSIS-NN), or copies of the input and the weights
+        (ESP-NN on cores with its assembly; its generic kernels need nothing)."""
         source, weights, output = graph.optional_input(op, 0), graph.optional_input(op, 1), graph.output(op)
         if source is None or weights is None:
             return 0
         per_channel = weights.elements if channels.reads_one_channel else filter_elements(op, graph)
         sums = 4 * math.prod(output.shape[-1:])  # 4 bytes for a scalar
-        return max(2 * 2 * per_channel + sums, 2 * (source.bytes + weights.bytes))
+        copies = 2 * (source.bytes + weights.bytes) if core.architecture == "xtensa-lx7" else 0
+        return max(2 * 2 * per_channel + sums, copies)
 
     return Operator(
         summary=summary,
