@@ -43,15 +43,16 @@ def kerf_task(options: str = "", **own: tuple[Any, str]) -> Callable[[Callable[.
 
     def decorate(function: Callable[..., None]) -> Any:
         def body(_: Context, **values: Any) -> None:
+            from tools import temporary
             from tools.values import Request
 
-            for name in ("SIGTERM", "SIGHUP"):  # clean up as after Ctrl-C; Windows has no SIGHUP, nohup ignores it
+            for name in ("SIGTERM", "SIGHUP"):  # clean up as after Ctrl-C; Windows has no SIGHUP, and nohup ignores it
                 number = getattr(signal, name, None)
-                if number is not None and signal.getsignal(number) != signal.SIG_IGN:
+                if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
                     signal.signal(number, signal.default_int_handler)
             for stream in filter(None, (sys.stdout, sys.stderr)):  # escape what the terminal's encoding lacks
                 stream.reconfigure(errors="backslashreplace")
-            with endings():
+            with endings(), temporary.own_folder():
                 values = {name: _convert(name, value, table[name][0]) for name, value in values.items()}
                 asked = {name: values.pop(name) for name in REQUEST if name in values and name not in wanted}
                 function(Request(**{name: value for name, value in asked.items() if value != ""}), **values)

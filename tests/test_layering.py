@@ -70,6 +70,7 @@ MAY_IMPORT = {
     "files": set(),
     "cache": {"files"},
     "locks": {"files"},
+    "temporary": set(),
     "quiet": set(),
     "cores": set(),
     "graph.ir": set(),

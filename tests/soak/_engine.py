@@ -81,7 +81,7 @@ def soak(name: str, seed: int, folder: Path, seconds: float = 0.0, cases: int = 
                 if ending == "other":
                     failures += 1
                     _keep(current / str(ended), own / str(ended), name, ended, detail)
-                if at >= seed + cases and time.monotonic() - begin >= seconds:
+                if failures == MOST_FAILURES or (at >= seed + cases and time.monotonic() - begin >= seconds):
                     break
     shutil.rmtree(current, ignore_errors=True)
     return list(rows.values())

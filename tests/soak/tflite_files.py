@@ -48,6 +48,7 @@ def attack(seed: int, kept: Path) -> int:
         strip(data, "damaged")
     graph = read.read(data, "damaged")
     inspect.inspect(graph, None, refusals={"aot": check.why_not(graph)})
+    signature.read(data, "damaged")
     program = aot.lower(data, "damaged", rng.choice(CORES), rng.choice(GOALS))
     inspect.inspect(program.graph, program.plan)
     aot.files(program, mode="file")

@@ -209,6 +209,21 @@ def test_parts_of_an_archive_that_no_network_needs(keras_3: Any, tmp_path: Path)
     )
 
 
+@pytest.mark.parametrize("packing", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_an_archive_with_damaged_contents(keras_3: Any, tmp_path: Path, packing: int) -> None:
+    path = small(keras_3, tmp_path / "m.keras")
+    with zipfile.ZipFile(path) as archive:
+        entries = {name: archive.read(name) for name in archive.namelist()}
+    with zipfile.ZipFile(path, "w", packing) as archive:
+        for name, content in entries.items():
+            archive.writestr(name, content)
+        begin = archive.getinfo("config.json").header_offset
+    data = bytearray(path.read_bytes())
+    data[begin + 60 : begin + 90] = bytes(range(200, 230))
+    path.write_bytes(data)
+    assert refused(path).startswith("is damaged or truncated (")
+
+
 def test_weights_that_unpack_without_end(keras_3: Any, tmp_path: Path) -> None:
     """HDF5 packs a terabyte of zeros into a few bytes; nothing is written for what is never set."""
     path = save(keras_3.Sequential([keras_3.Input((4,)), keras_3.layers.Dense(2)]), tmp_path / "m.h5")

@@ -5,12 +5,22 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from lzma import LZMAError
 from pathlib import Path
 from typing import Any
 
 from ..errors import QuantizeError
 
-UNREADABLE = (OSError, ValueError, NotImplementedError, RuntimeError, EOFError, zipfile.BadZipFile, zlib.error)
+UNREADABLE = (
+    OSError,
+    ValueError,
+    NotImplementedError,
+    RuntimeError,
+    EOFError,
+    zipfile.BadZipFile,
+    zlib.error,
+    LZMAError,
+)
 CONFIG, METADATA = "config.json", "metadata.json"  # in a .keras
 MAX_JSON_BYTES = 1 << 26
 _MAX_DEPTH = 100  # of JSON; a layer in a doubly nested model is 13 deep
