@@ -93,9 +93,9 @@ def float32(value: float) -> str:
     """A literal with exactly this float32 value: hexadecimal, so that it is not rounded twice."""
     value = float(np.float32(value))
     if math.isnan(value):
-        return "std::numeric_limits<float>::quiet_NaN()"
+        return "NAN"
     if math.isinf(value):
-        return f"{'-' if value < 0 else ''}std::numeric_limits<float>::infinity()"
+        return "-INFINITY" if value < 0 else "INFINITY"
     if value == 0.0:
         return "-0.0f" if math.copysign(1.0, value) < 0 else "0.0f"
     mantissa, exponent = value.hex().split("p")

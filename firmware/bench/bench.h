@@ -5,7 +5,7 @@
 // and its fault handlers call report_fault(), so that a crash becomes a record on the wire instead of silence.
 #pragma once
 
-#include <cstdint>
+#include <stdint.h>
 
 namespace kerf::bench {
 

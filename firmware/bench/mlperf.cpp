@@ -3,8 +3,8 @@
 //
 // The buffer that `db` fills is in port::spare_ram(), because an invocation may overwrite the model's inputs: input 0
 // is copied from the buffer before every inference, outside the timed window.
-#include <cmath>
-#include <cstring>
+#include <math.h>
+#include <string.h>
 
 #include "bench/state.h"
 #include "bench/text.h"
@@ -62,7 +62,7 @@ float real_value(const Tensor& tensor, size_t i) {
 
 float db_float(size_t i) {
     float value;
-    std::memcpy(&value, port::spare_ram().data + sizeof(float) * i, sizeof(value));
+    memcpy(&value, port::spare_ram().data + sizeof(float) * i, sizeof(value));
     return value;
 }
 
@@ -83,14 +83,14 @@ void fill_input() {
             to[i] = from[i] ^ 0x80;  // uint8 - 128 as int8
         }
     } else if (model::kDescriptor.db_encoding == DbEncoding::kAsIs || input.dtype == DType::kFloat32) {
-        std::memcpy(to, from, input.bytes);
+        memcpy(to, from, input.bytes);
     } else {
         const bool is_int16 = input.dtype == DType::kInt16;
         const bool is_uint8 = input.dtype == DType::kUint8;
         const float lowest = is_int16 ? -32768.0f : (is_uint8 ? 0.0f : -128.0f);
         const float highest = is_int16 ? 32767.0f : (is_uint8 ? 255.0f : 127.0f);
         for (size_t i = 0; i < input.bytes / element_bytes(input.dtype); ++i) {
-            const float q = std::round(db_float(i) / input.scale) + static_cast<float>(input.zero_point);
+            const float q = roundf(db_float(i) / input.scale) + static_cast<float>(input.zero_point);
             // The host may send NaN, which no integer can represent: it becomes the lowest value.
             const float clamped = q > highest ? highest : (q >= lowest ? q : lowest);
             const auto quantized = static_cast<int32_t>(clamped);
@@ -106,7 +106,7 @@ void fill_input() {
 // The anomaly detector's result is a single number: the mean square error of the reconstruction.
 bool is_anomaly_detector() {
     const model::Descriptor& m = model::kDescriptor;
-    return std::strncmp(m.mlperf_id, "ad", 2) == 0 && m.db_encoding == DbEncoding::kFloat32 &&
+    return strncmp(m.mlperf_id, "ad", 2) == 0 && m.db_encoding == DbEncoding::kFloat32 &&
            db_needed() / sizeof(float) == model::output(0).bytes / element_bytes(model::output(0).dtype);
 }
 
@@ -243,7 +243,7 @@ void db_print(Text& text) {
 }
 
 void db_bytes(Text& text, const char* digits) {
-    if (std::strlen(digits) % 2 != 0) {
+    if (strlen(digits) % 2 != 0) {
         text << "e-[Insufficent number of hex digits]\r\n";  // spelled as in the reference
         return;
     }
@@ -265,7 +265,7 @@ void db_bytes(Text& text, const char* digits) {
 void carry_out(Text& text) {
     char* rest = command;
     const char* verb = next_word(&rest);
-    const auto is = [&verb](const char* name) { return std::strcmp(verb, name) == 0; };
+    const auto is = [&verb](const char* name) { return strcmp(verb, name) == 0; };
     if (is("name")) {
         text << "m-name-dut-[kerf]\r\n";
     } else if (is("profile")) {
@@ -278,9 +278,9 @@ void carry_out(Text& text) {
              << "db load BYTES% db HEX% db print% infer TIMES [WARM_UPS]%\r\n";
     } else if (is("db")) {
         const char* argument = next_word(&rest);
-        if (std::strcmp(argument, "load") == 0) {
+        if (strcmp(argument, "load") == 0) {
             db_load(text, number(next_word(&rest), 0));
-        } else if (std::strcmp(argument, "print") == 0) {
+        } else if (strcmp(argument, "print") == 0) {
             db_print(text);
         } else {
             db_bytes(text, argument);

@@ -2,7 +2,7 @@
 //
 // Stop-and-wait: the latest answer is kept as sent, and a request that is repeated byte for byte gets the same answer
 // again, without doing the work twice.
-#include <cstring>
+#include <string.h>
 
 #include "bench/bench.h"
 #include "bench/identity.h"
@@ -84,7 +84,7 @@ void after_op(uint32_t op, const void*, uint32_t) {
     if (op < model::kDescriptor.op_count) {
         Payload encoded;
         encoded.u64(taken);
-        std::memcpy(port::spare_ram().data + sizeof(uint64_t) * op, encoded.data(), sizeof(uint64_t));
+        memcpy(port::spare_ram().data + sizeof(uint64_t) * op, encoded.data(), sizeof(uint64_t));
         ops_timed = op + 1;
     }
     op_started = port::ticks();  // the time of this function is not charged to an operator
@@ -124,7 +124,7 @@ void refuse(const Frame& request, Code code, uint32_t detail, const char* text) 
     Payload payload;
     payload.u8(code);
     payload.u32(detail);
-    payload.bytes(text, std::strlen(text));
+    payload.bytes(text, strlen(text));
     send(kRefusal, request.seq, payload);
 }
 
@@ -170,7 +170,7 @@ void write(const Frame& request) {
         refuse(request, kOutOfRange, input.bytes, "beyond the end of the input");
         return;
     }
-    std::memcpy(static_cast<uint8_t*>(input.data) + offset, request.payload + 5, count);
+    memcpy(static_cast<uint8_t*>(input.data) + offset, request.payload + 5, count);
     Payload payload;
     payload.u32(offset + count);
     send(kWrite | kAnswer, request.seq, payload);
@@ -248,7 +248,7 @@ void resume(const Frame& request) {
 void describe(const model::Tensor& tensor, Payload& into) {
     uint32_t scale_bits;
     static_assert(sizeof(scale_bits) == sizeof(tensor.scale));
-    std::memcpy(&scale_bits, &tensor.scale, sizeof(scale_bits));
+    memcpy(&scale_bits, &tensor.scale, sizeof(scale_bits));
     into.u32(tensor.bytes);
     into.u8(static_cast<uint8_t>(tensor.dtype));
     into.u32(scale_bits);
@@ -298,7 +298,7 @@ void read(const Frame& request) {
             known = index < sizeof(kTexts) / sizeof(kTexts[0]);
             if (known) {
                 const char* const text = *kTexts[index];
-                from = {text, std::strlen(text)};
+                from = {text, strlen(text)};
             }
             break;
         }

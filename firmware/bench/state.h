@@ -1,7 +1,7 @@
 // What both dialects share: how setup() went, and the clock.
 #pragma once
 
-#include <cstdint>
+#include <stdint.h>
 
 #include "bench/wire.h"
 #include "model/model.h"

@@ -1,6 +1,6 @@
 #include "bench/text.h"
 
-#include <cstring>
+#include <string.h>
 
 #include "port/port.h"
 
@@ -50,7 +50,7 @@ Text& Text::milli(float value) {
     // IEEE 754 binary32: value = mantissa * 2^exponent.
     uint32_t bits;
     static_assert(sizeof(bits) == sizeof(value));
-    std::memcpy(&bits, &value, sizeof(bits));
+    memcpy(&bits, &value, sizeof(bits));
     const uint32_t biased = bits >> 23 & 0xff;
     const uint32_t fraction = bits & 0x7fffff;
     if (biased == 0xff && fraction != 0) {

@@ -1,8 +1,8 @@
 // Writes the ASCII lines of the MLPerf dialect and of fault reports: no printf, at most 64 bytes per port::write().
 #pragma once
 
-#include <cstddef>
-#include <cstdint>
+#include <stddef.h>
+#include <stdint.h>
 
 namespace kerf::bench {
 

@@ -1,6 +1,6 @@
 #include "bench/wire.h"
 
-#include <cstring>
+#include <string.h>
 
 namespace kerf::bench {
 
@@ -23,7 +23,7 @@ void Payload::bytes(const void* from, size_t count) {
     if (count == 0 || count > sizeof(data_) - size_) {
         return;
     }
-    std::memcpy(data_ + size_, from, count);
+    memcpy(data_ + size_, from, count);
     size_ += count;
 }
 
@@ -47,7 +47,7 @@ size_t encode_frame(uint8_t type, uint8_t seq, const Payload& payload, uint8_t* 
     uint8_t plain[kMaxDecodedBytes];
     plain[0] = type;
     plain[1] = seq;
-    std::memcpy(plain + 2, payload.data(), payload.size());
+    memcpy(plain + 2, payload.data(), payload.size());
     const size_t content = 2 + payload.size();
     const uint32_t crc = crc32(plain, content);
     for (size_t i = 0; i < 4; ++i) {

@@ -2,8 +2,8 @@
 // bytes, little-endian. tools/protocol.py is the other end; both are tested with tests/vectors/protocol.json.
 #pragma once
 
-#include <cstddef>
-#include <cstdint>
+#include <stddef.h>
+#include <stdint.h>
 
 namespace kerf::bench {
 

@@ -3,7 +3,7 @@
 // The common scale is twice the larger one, so the operand with the larger scale only needs a shift.
 #pragma once
 
-#include <cstdint>
+#include <stdint.h>
 
 #include "kernels/dsp.h"
 

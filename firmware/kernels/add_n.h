@@ -3,7 +3,7 @@
 // The output may share an input's memory.
 #pragma once
 
-#include <cstdint>
+#include <stdint.h>
 
 #include "kernels/fixed_point.h"
 

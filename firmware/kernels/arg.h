@@ -1,8 +1,9 @@
 // ARG_MAX and ARG_MIN: the index of the largest or smallest element along one dimension; of equal ones, the first.
 #pragma once
 
-#include <cstdint>
-#include <functional>
+#include <stdint.h>
+
+#include "kernels/basics.h"
 
 namespace kerf {
 
@@ -13,7 +14,7 @@ struct ArgParams {
     int32_t inner;
 };
 
-// Better is std::greater<> or std::less<>; NaN never wins a comparison. Must equal TFLM: reference_ops::ArgMinMax in
+// Better is Greater or Less; NaN never wins a comparison. Must equal TFLM: reference_ops::ArgMinMax in
 // reference/arg_min_max.h.
 template <typename Better, typename T>
 inline void arg(const ArgParams& params, const T* input, int32_t* output) {

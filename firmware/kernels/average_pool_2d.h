@@ -3,7 +3,7 @@
 // in the same order). Layouts and params: pool_2d.h.
 #pragma once
 
-#include <cstdint>
+#include <stdint.h>
 
 #include "kernels/fixed_point.h"
 #include "kernels/pool_2d.h"

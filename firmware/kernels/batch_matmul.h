@@ -7,7 +7,7 @@
 // Steps say how a matrix is stored: transposed or not, the kernel reads it where it is.
 #pragma once
 
-#include <cstdint>
+#include <stdint.h>
 
 #include "kernels/fixed_point.h"
 #include "kernels/float_products.h"

@@ -4,7 +4,7 @@
 // operand along that loop, and the innermost strides are 0 or 1. The output is dense.
 #pragma once
 
-#include <cstdint>
+#include <stdint.h>
 
 #include "kernels/fixed_point.h"
 

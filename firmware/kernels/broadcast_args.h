@@ -1,7 +1,7 @@
 // BROADCAST_ARGS: the shape to which tensors of two shapes broadcast.
 #pragma once
 
-#include <cstdint>
+#include <stdint.h>
 
 namespace kerf {
 

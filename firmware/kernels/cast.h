@@ -1,9 +1,9 @@
 // CAST: conversion to another type. Integers wrap around, floats saturate.
 #pragma once
 
-#include <cstdint>
-#include <limits>
-#include <type_traits>
+#include <stdint.h>
+
+#include "kernels/basics.h"
 
 namespace kerf {
 
@@ -14,7 +14,7 @@ struct CastParams {
 // Rounds towards 0; NaN becomes 0.
 template <typename To>
 inline To ToInteger(float x) {
-    constexpr To kLowest = std::numeric_limits<To>::min(), kHighest = std::numeric_limits<To>::max();
+    constexpr To kLowest = Limits<To>::kLowest, kHighest = Limits<To>::kHighest;
     constexpr auto kLow = static_cast<float>(kLowest);  // a power of two, so that -kLow is kHighest + 1
     if (x >= -kLow) return kHighest;
     if (x <= kLow) return kLowest;
@@ -26,7 +26,7 @@ inline To ToInteger(float x) {
 template <typename From, typename To>
 inline void cast(const CastParams& params, const From* input, To* output) {
     for (int32_t i = 0; i < params.count; ++i) {
-        if constexpr (std::is_floating_point_v<From> && !std::is_floating_point_v<To>) {
+        if constexpr (kIsFloat<From> && !kIsFloat<To>) {
             output[i] = ToInteger<To>(input[i]);
         } else {
             output[i] = static_cast<To>(input[i]);

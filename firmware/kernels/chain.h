@@ -8,9 +8,10 @@
 // For a single image: batches is 1.
 #pragma once
 
-#include <algorithm>
-#include <cstdint>
-#include <cstring>
+#include <stdint.h>
+#include <string.h>
+
+#include "kernels/basics.h"
 
 namespace kerf {
 
@@ -35,12 +36,12 @@ inline void chain_rows(const FirstParams& first, const SecondParams& second, con
     one.output_height = 1;
     for (int32_t y = 0; y < second.output_height; ++y) {
         const int32_t top = y * second.stride_height - second.padding_top;
-        const int32_t from = std::max(top, int32_t{0});
-        const int32_t to = std::min(top + reach, second.input_height);
+        const int32_t from = Max(top, int32_t{0});
+        const int32_t to = Min(top + reach, second.input_height);
         if (from > begin) {
-            if (end > from) std::memmove(held, held + (from - begin) * row, static_cast<size_t>((end - from) * row));
+            if (end > from) memmove(held, held + (from - begin) * row, static_cast<size_t>((end - from) * row));
             begin = from;
-            end = std::max(end, from);
+            end = Max(end, from);
         }
         if (to > end) {
             some.output_height = to - end;

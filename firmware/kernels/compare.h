@@ -3,14 +3,14 @@
 // The output is dense bool. It may share the memory of an operand with as many elements.
 #pragma once
 
-#include <cstdint>
-#include <functional>
+#include <stdint.h>
 
+#include "kernels/basics.h"
 #include "kernels/broadcast.h"
 
 namespace kerf {
 
-// Predicate is one of <functional>: std::less<>, std::logical_and<>, … Must equal TFLM: ComparisonImpl in
+// Predicate is one of basics.h: Less, LogicalAnd, … Must equal TFLM: ComparisonImpl in
 // reference/comparisons.h, LogicalImpl in micro/kernels/logical_common.cc.
 template <typename Predicate, typename T>
 inline void compare(const BroadcastParams& params, const T* input1, const T* input2, bool* output) {

@@ -1,7 +1,7 @@
 // CONCATENATION and PACK: tensors joined along one dimension, for any type.
 #pragma once
 
-#include <cstdint>
+#include <stdint.h>
 
 #include "kernels/move.h"
 

@@ -9,8 +9,9 @@
 //   output       [batches][output_height][output_width][output_depth], must not overlap the input
 #pragma once
 
-#include <cstdint>
+#include <stdint.h>
 
+#include "kernels/basics.h"
 #include "kernels/fixed_point.h"
 #include "kernels/float_products.h"
 #include "kernels/hybrid.h"
@@ -162,7 +163,7 @@ inline void Conv2D(const Params& p, const Input* input, FiltersToWiden<Narrow> f
     const int32_t group = p.output_depth / (p.input_depth / p.filter_depth);
     const int32_t filter_elements = p.filter_height * p.filter_width * p.filter_depth;
     for (int32_t first = 0, channels; first < p.output_depth; first += channels) {
-        channels = std::min(filters.at_once, group - first % group);
+        channels = Min(filters.at_once, group - first % group);
         const auto* wide = filters.Next(channels * filter_elements);
         Conv2DFilters<Sum>(p, input, wide, output, product, finish, first, channels);
     }

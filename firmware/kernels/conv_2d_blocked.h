@@ -15,7 +15,7 @@
 // fused RELU), a negative x gives that output however it is rounded, so the second line can be omitted.
 #pragma once
 
-#include <cstdint>
+#include <stdint.h>
 
 #include "kernels/conv_2d_dsp.h"
 #include "kernels/fixed_point.h"

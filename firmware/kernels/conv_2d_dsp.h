@@ -12,11 +12,11 @@
 // The sums exclude the input offset: it is folded into the bias, and padding is the zero point.
 #pragma once
 
-#include <algorithm>
-#include <cstddef>
-#include <cstdint>
-#include <cstring>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
 
+#include "kernels/basics.h"
 #include "kernels/conv_2d.h"
 #include "kernels/dsp.h"
 
@@ -53,13 +53,13 @@ constexpr bool ReadsInput(const Conv2DInt8Params& p) {
 }
 
 constexpr int32_t PaddedWidth(const Conv2DInt8Params& p) {
-    return std::max((p.output_width - 1) * p.stride_width + (p.filter_width - 1) * p.dilation_width + 1,
-                    p.padding_left + p.input_width);
+    return Max((p.output_width - 1) * p.stride_width + (p.filter_width - 1) * p.dilation_width + 1,
+               p.padding_left + p.input_width);
 }
 
 // Padded rows that the windows of kPositions consecutive positions read.
 constexpr int32_t RowsHeld(const Conv2DInt8Params& p) {
-    const int32_t output_rows = std::min((kPositions - 2) / p.output_width + 2, p.output_height);
+    const int32_t output_rows = Min((kPositions - 2) / p.output_width + 2, p.output_height);
     return (p.filter_height - 1) * p.dilation_height + 1 + (output_rows - 1) * p.stride_height;
 }
 
@@ -367,11 +367,10 @@ inline void Conv2D(const Conv2DInt8Params& p, const ConvElements& elements, cons
             if (!reads_input) {
                 const int32_t needed = columns == p.output_width ? rows_needed - p.stride_height : rows_needed;
                 for (; rows_loaded < needed; ++rows_loaded) {
-                    std::memset(load_to, -p.input_offset, static_cast<size_t>(row));
+                    memset(load_to, -p.input_offset, static_cast<size_t>(row));
                     const int32_t y = rows_loaded - p.padding_top;
                     if (y >= 0 && y < p.input_height) {
-                        std::memcpy(load_to + p.padding_left * pixel, input + y * image_row,
-                                    static_cast<size_t>(image_row));
+                        memcpy(load_to + p.padding_left * pixel, input + y * image_row, static_cast<size_t>(image_row));
                     }
                     load_to += row;
                     if (load_to == ring_end) load_to = copies;

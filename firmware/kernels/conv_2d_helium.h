@@ -5,9 +5,9 @@
 // VMLADAVA of 16 products.
 #pragma once
 
-#include <algorithm>
-#include <cstdint>
+#include <stdint.h>
 
+#include "kernels/basics.h"
 #include "kernels/conv_2d.h"
 #include "kernels/helium.h"
 
@@ -61,7 +61,7 @@ template <bool kNegatives>
     const TapRange taps = TapsInside(left, p.input_width, p.filter_width, p.dilation_width);
     const int8x16_t padding = vdupq_n_s8(static_cast<int8_t>(-p.input_offset));
     for (int32_t i = 0; i < Chunks(p); ++i) vstrbq_s8(to + i * step, padding);
-    const int32_t together = p.dilation_width == 1 ? std::max(taps.last - taps.first, int32_t{1}) : 1;
+    const int32_t together = p.dilation_width == 1 ? Max(taps.last - taps.first, int32_t{1}) : 1;
     for (int32_t i = rows.first; i < rows.last; ++i) {
         for (int32_t j = taps.first; j < taps.last; j += together) {
             const int32_t y = top + i * p.dilation_height, x = left + j * p.dilation_width;
@@ -116,9 +116,9 @@ struct Walk {
 
 // The same for a pointwise convolution, whose windows are consecutive pixels.
 [[gnu::noinline]] inline void FillPixels(const int8_t* first, int32_t depth, int32_t count, int8_t* tile) {
-    const int8_t* second = first + std::min(count - 1, int32_t{1}) * depth;
-    const int8_t* third = first + std::min(count - 1, int32_t{2}) * depth;
-    const int8_t* fourth = first + std::min(count - 1, int32_t{3}) * depth;
+    const int8_t* second = first + Min(count - 1, int32_t{1}) * depth;
+    const int8_t* third = first + Min(count - 1, int32_t{2}) * depth;
+    const int8_t* fourth = first + Min(count - 1, int32_t{3}) * depth;
     for (; depth >= kLanes; depth -= kLanes, tile += kPositions * kLanes) {
         vstrbq_s8(tile, vldrbq_s8(first));
         vstrbq_s8(tile + kLanes, vldrbq_s8(second));

@@ -9,8 +9,8 @@
 // followed by SSAT or, for a RELU, USAT.
 #pragma once
 
-#include <cstdint>
-#include <cstring>
+#include <stdint.h>
+#include <string.h>
 
 #include "kernels/conv_2d_dsp.h"
 #include "kernels/dsp.h"
@@ -28,7 +28,7 @@ inline uint32_t* InterleaveInt16Twin(uint32_t* pairs, const int8_t* const* windo
         if (rows.rest != 0) {
             for (int32_t j = 0; j < kPositions; ++j, from[j - 1] += 2) {
                 int16_t element;
-                std::memcpy(&element, from[j], sizeof(element));
+                memcpy(&element, from[j], sizeof(element));
                 *pairs++ = Pair(element, -1);
             }
         }
@@ -118,7 +118,7 @@ inline void ConvBlockInt16Twin(const uint32_t* pairs, const int32_t* packed, int
         for (int32_t channel = 0; channel < 2; ++channel) {
             for (int32_t j = 0; j < kPositions; ++j) {
                 const int16_t element = RequantizeInt16<kRelu>(sums[channel][j], packed[1 + channel]);
-                std::memcpy(outputs[j], &element, sizeof(element));
+                memcpy(outputs[j], &element, sizeof(element));
                 outputs[j] += sizeof(element);
             }
         }

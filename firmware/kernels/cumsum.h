@@ -1,7 +1,7 @@
 // CUMSUM: running sums along one dimension.
 #pragma once
 
-#include <cstdint>
+#include <stdint.h>
 
 #include "kernels/fixed_point.h"
 

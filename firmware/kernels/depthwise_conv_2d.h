@@ -9,7 +9,7 @@
 //   output       [batches][output_height][output_width][output_depth], must not overlap the input
 #pragma once
 
-#include <cstdint>
+#include <stdint.h>
 
 #include "kernels/fixed_point.h"
 #include "kernels/float_products.h"

@@ -7,11 +7,11 @@
 // the window one row below uses the same words: SMLATB with w0 and SMLAD with (w1, w2).
 #pragma once
 
-#include <algorithm>
-#include <cstddef>
-#include <cstdint>
-#include <cstring>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
 
+#include "kernels/basics.h"
 #include "kernels/depthwise_conv_2d_dsp.h"
 #include "kernels/dsp.h"
 
@@ -38,7 +38,7 @@ constexpr int32_t RowPairs(const DepthwiseConv2DInt8Params& p, int32_t rows) {
 // Output rows that can be computed at once with `words` of scratch.
 constexpr int32_t RowsAtOnce(const DepthwiseConv2DInt8Params& p, int32_t words) {
     const int32_t fit = words / (kPlanes * PlaneColumns(p)) - 1;
-    return std::min(p.output_height, p.stride_height == 1 ? 2 * fit : fit);
+    return Min(p.output_height, p.stride_height == 1 ? 2 * fit : fit);
 }
 
 // The least scratch in words; with more, the planes hold more rows, which saves instructions.
@@ -347,7 +347,7 @@ inline void DepthwiseConv2D3x3Int8(const DepthwiseConv2DInt8Params& p, Depthwise
     const int32_t rows_at_once = RowsAtOnce(p, scratch_words);
     const int32_t row_pairs = RowPairs(p, rows_at_once);
     const int32_t plane = row_pairs * columns;
-    const int32_t inside = std::min(p.input_width, columns - p.padding_left);
+    const int32_t inside = Min(p.input_width, columns - p.padding_left);
     const uint32_t padding = static_cast<uint32_t>(-p.input_offset & 0xff) * 0x01010101u;
     const int32_t multiplier = p.depth_multiplier;
     const int32_t output_row = p.output_width * depth * multiplier;
@@ -357,13 +357,13 @@ inline void DepthwiseConv2D3x3Int8(const DepthwiseConv2DInt8Params& p, Depthwise
     for (int32_t i = 0; i < kPlanes * plane; ++i) scratch[i] = padding_pair;
     for (int32_t batch = 0; batch < p.batches; ++batch) {
         for (int32_t channel = 0; channel < depth;) {
-            const int32_t first = std::min(channel, depth - kPlanes);  // of the planes; channels may be repeated
+            const int32_t first = Min(channel, depth - kPlanes);  // of the planes; channels may be repeated
             DepthwiseRows rows = {p.output_offset, output_row,  depth * multiplier,
                                   p.output_width,  4 * columns, rows_at_once};
             int32_t have = 0;  // pairs of rows in the planes
             int32_t y = -p.padding_top;
             for (int32_t done = 0; done < p.output_height; done += rows_at_once) {
-                rows.rows = std::min(rows_at_once, p.output_height - done);
+                rows.rows = Min(rows_at_once, p.output_height - done);
                 const int32_t needed = RowPairs(p, rows.rows);
                 for (; have < needed; ++have, y += 2) {
                     const auto* none = reinterpret_cast<const int8_t*>(&padding);
@@ -390,8 +390,8 @@ inline void DepthwiseConv2D3x3Int8(const DepthwiseConv2DInt8Params& p, Depthwise
                 }
                 if (done + rows_at_once < p.output_height) {
                     for (int32_t i = 0; i < kPlanes; ++i) {
-                        std::memcpy(scratch + i * plane, scratch + i * plane + (row_pairs - 1) * columns,
-                                    4 * static_cast<size_t>(columns));
+                        memcpy(scratch + i * plane, scratch + i * plane + (row_pairs - 1) * columns,
+                               4 * static_cast<size_t>(columns));
                     }
                     have = 1;
                 }

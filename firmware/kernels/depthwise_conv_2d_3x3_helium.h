@@ -7,9 +7,9 @@
 // filter shifted by a column, by a row, or by both.
 #pragma once
 
-#include <algorithm>
-#include <cstdint>
+#include <stdint.h>
 
+#include "kernels/basics.h"
 #include "kernels/depthwise_conv_2d.h"
 #include "kernels/helium.h"
 
@@ -26,7 +26,7 @@ inline constexpr int32_t kChannelBytes = kFilterBytes + 3 * int32_t{sizeof(int32
 
 // Output columns that are computed at a time.
 constexpr int32_t StripColumns(const DepthwiseConv2DInt8Params& p) {
-    return std::min(p.output_width, p.stride_width == 1 ? 4 * kBlock : 2 * kBlock);
+    return Min(p.output_width, p.stride_width == 1 ? 4 * kBlock : 2 * kBlock);
 }
 
 constexpr int32_t PlaneColumns(int32_t stride, int32_t columns) {
@@ -129,7 +129,7 @@ inline void FillPlane(const DepthwiseConv2DInt8Params& p, const int8_t* image, i
                       int32_t columns, mve_pred16_t channels, const int8_t* padding, int8_t* plane) {
     const int8_t* from[kPlaneRows];
     int32_t step[kPlaneRows];
-    const int32_t first = std::clamp(left, int32_t{0}, p.input_width);
+    const int32_t first = Clamp(left, int32_t{0}, p.input_width);
     for (int32_t i = 0; i < kPlaneRows; ++i) {
         const bool inside = top + i >= 0 && top + i < p.input_height;
         from[i] = inside ? image + ((top + i) * p.input_width + first) * p.input_depth : padding;
@@ -142,7 +142,7 @@ inline void FillPlane(const DepthwiseConv2DInt8Params& p, const int8_t* image, i
         }
     };
     pad(first - left);
-    const int32_t inside = std::min(p.input_width - first, columns - (first - left));
+    const int32_t inside = Min(p.input_width - first, columns - (first - left));
     for (int32_t x = 0; x < inside; ++x, plane += kPlaneColumn) {
         int8x16x4_t rows;
         rows.val[0] = vldrbq_z_s8(from[0], channels);
@@ -152,7 +152,7 @@ inline void FillPlane(const DepthwiseConv2DInt8Params& p, const int8_t* image, i
         vst4q_s8(plane, rows);
         from[0] += step[0], from[1] += step[1], from[2] += step[2], from[3] += step[3];
     }
-    pad(columns - (first - left) - std::max(inside, int32_t{0}));
+    pad(columns - (first - left) - Max(inside, int32_t{0}));
 }
 
 // Computes `columns` columns of `rows` (1 or 2) output rows, in `channels` channels.
@@ -213,13 +213,13 @@ inline void DepthwiseConv2D3x3Int8(const DepthwiseConv2DInt8Params& p, Depthwise
     }
     for (int32_t batch = 0; batch < p.batches; ++batch) {
         for (int32_t y = 0; y < p.output_height; y += 2) {
-            const int32_t rows = std::min(int32_t{2}, p.output_height - y);
+            const int32_t rows = Min(int32_t{2}, p.output_height - y);
             const int32_t top = y * stride - p.padding_top;
             for (int32_t channel = 0; channel < depth; channel += kLanes) {
-                const int32_t channels = std::min(kLanes, depth - channel);
+                const int32_t channels = Min(kLanes, depth - channel);
                 const mve_pred16_t some = vctp8q(static_cast<uint32_t>(channels));
                 for (int32_t x = 0; x < p.output_width; x += strip_columns) {
-                    const int32_t columns = std::min(strip_columns, p.output_width - x);
+                    const int32_t columns = Min(strip_columns, p.output_width - x);
                     for (int32_t i = 0; i < stride; ++i) {
                         FillPlane(p, input + channel, top + 2 * i, x * stride - p.padding_left,
                                   PlaneColumns(stride, columns), some, padding, scratch + i * plane_bytes);

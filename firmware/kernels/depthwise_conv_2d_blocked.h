@@ -7,11 +7,11 @@
 // conv_2d_int16_dsp.h, which also gives the limits of the sums.
 #pragma once
 
-#include <algorithm>
-#include <cstddef>
-#include <cstdint>
-#include <cstring>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
 
+#include "kernels/basics.h"
 #include "kernels/conv_2d_blocked.h"
 #include "kernels/conv_2d_int16_dsp.h"
 #include "kernels/depthwise_conv_2d.h"
@@ -26,7 +26,7 @@ constexpr int32_t RingRows(const DepthwiseConv2DInt8Params& p) {
 
 constexpr int32_t RingRowElements(const DepthwiseConv2DInt8Params& p) {
     const int32_t reach = (p.output_width - 1) * p.stride_width + (p.filter_width - 1) * p.dilation_width + 1;
-    return p.input_depth * std::max(reach, p.padding_left + p.input_width);
+    return p.input_depth * Max(reach, p.padding_left + p.input_width);
 }
 
 constexpr int32_t DepthwiseScratchWords(const DepthwiseConv2DInt8Params& p, int32_t element_bytes) {
@@ -130,7 +130,7 @@ inline void DepthwiseRows(const DepthwiseConv2DInt8Params& p, const typename Blo
     const int32_t row_elements = RingRowElements(p), ring_elements = RingRows(p) * row_elements;
     const int32_t image_row = p.input_width * p.input_depth, column = p.stride_width * p.input_depth;
     Element* const end = ring + ring_elements;
-    std::memset(ring, -p.input_offset, sizeof(Element) * static_cast<size_t>(ring_elements));
+    memset(ring, -p.input_offset, sizeof(Element) * static_cast<size_t>(ring_elements));
     for (int32_t batch = 0; batch < p.batches; ++batch) {
         Element* load_to = ring;
         int32_t loaded = 0;
@@ -139,9 +139,9 @@ inline void DepthwiseRows(const DepthwiseConv2DInt8Params& p, const typename Blo
                 const int32_t from = loaded - p.padding_top;
                 Element* const inside = load_to + p.padding_left * p.input_depth;
                 if (from >= 0 && from < p.input_height) {
-                    std::memcpy(inside, input + from * image_row, sizeof(Element) * static_cast<size_t>(image_row));
+                    memcpy(inside, input + from * image_row, sizeof(Element) * static_cast<size_t>(image_row));
                 } else {
-                    std::memset(inside, -p.input_offset, sizeof(Element) * static_cast<size_t>(image_row));
+                    memset(inside, -p.input_offset, sizeof(Element) * static_cast<size_t>(image_row));
                 }
                 load_to += row_elements;
                 if (load_to == end) load_to = ring;

@@ -5,9 +5,9 @@
 // multiplied two elements at a time. A dilated filter is stored with zeros between its columns.
 #pragma once
 
-#include <algorithm>
-#include <cstdint>
+#include <stdint.h>
 
+#include "kernels/basics.h"
 #include "kernels/depthwise_conv_2d.h"
 #include "kernels/dsp.h"
 
@@ -38,7 +38,7 @@ constexpr int32_t DepthwiseConv2DInt8ScratchWords(const DepthwiseConv2DInt8Param
 // the image is all padding.
 inline void WidenRow(const DepthwiseConv2DInt8Params& p, const int8_t* input, int32_t y, int16_t* row) {
     int16_t* to = row + p.padding_left;
-    int16_t* const end = to + std::min(p.input_width, WidenedColumns(p) - p.padding_left);
+    int16_t* const end = to + Min(p.input_width, WidenedColumns(p) - p.padding_left);
     const int32_t step = p.input_depth;
     if (y >= 0 && y < p.input_height) {
         for (const int8_t* from = input + y * p.input_width * step; to < end; from += step) *to++ = *from;
@@ -88,8 +88,8 @@ inline void WindowRowTwin(WindowRow& row, const int32_t* packed, int8_t* output)
         }
         left -= kWindows;
         if (left <= 0) return;
-        const int32_t next = std::min(left, kWindows);
-        left = std::max(left, kWindows);
+        const int32_t next = Min(left, kWindows);
+        left = Max(left, kWindows);
         window += next * row.window_steps[0];
         output += next * row.output_steps[0];
     }
@@ -206,7 +206,7 @@ inline void DepthwiseConv2DInt8(const DepthwiseConv2DInt8Params& p, const int8_t
                        p.output_offset,
                        {},
                        0};
-    for (int32_t j = 0; j < std::min(kWindows, p.output_width) - 1; ++j) {
+    for (int32_t j = 0; j < Min(kWindows, p.output_width) - 1; ++j) {
         shape.window_steps[j] = 2 * p.stride_width;
         shape.output_steps[j] = output_depth;
     }

@@ -6,10 +6,10 @@
 // The limits of the sums and the rescaling are those of conv_2d_int16_dsp.h.
 #pragma once
 
-#include <algorithm>
-#include <cstdint>
-#include <cstring>
+#include <stdint.h>
+#include <string.h>
 
+#include "kernels/basics.h"
 #include "kernels/depthwise_conv_2d_blocked.h"
 #include "kernels/dsp.h"
 
@@ -166,7 +166,7 @@ struct DepthwiseInt16Block {
         }
         const int32_t depth = p.input_depth, tap_step = p.dilation_width * depth, column_step = p.stride_width * depth;
         for (int32_t channel = 0; channel < depth; channel += 2) {
-            const int32_t first = std::min(channel, depth - 2);
+            const int32_t first = Min(channel, depth - 2);
             uint32_t sums[2][kColumns];
 #pragma GCC unroll 3
             for (int32_t i = 0; i < kColumns; ++i) {
@@ -192,7 +192,7 @@ struct DepthwiseInt16Block {
 #pragma GCC unroll 3
             for (int32_t i = 0; i < kColumns; ++i, pixel += depth) {
                 const uint32_t both = Pair(To::Finish(sums[0][i], packed - 1), To::Finish(sums[1][i], packed));
-                std::memcpy(pixel, &both, sizeof(both));
+                memcpy(pixel, &both, sizeof(both));
             }
             packed += 2;
         }

@@ -3,8 +3,8 @@
 // The output is dense. It may share the memory of an operand with as many elements.
 #pragma once
 
-#include <cmath>
-#include <cstdint>
+#include <math.h>
+#include <stdint.h>
 
 #include "kernels/broadcast.h"
 #include "kernels/fixed_point.h"
@@ -73,14 +73,14 @@ inline void div_float32(const DivFloat32Params& params, const float* input1, con
 // Must equal TFLM: reference_ops::FloorDiv in reference/floor_div.h. TFLM aborts on division by 0.
 inline void floor_div_float32(const BroadcastParams& params, const float* input1, const float* input2, float* output) {
     Broadcast(params, input1, input2, output, [](float a, float b) {
-        return static_cast<float>(std::floor(static_cast<double>(a) / static_cast<double>(b)));
+        return static_cast<float>(floor(static_cast<double>(a) / static_cast<double>(b)));
     });
 }
 
 // Must equal TFLM: reference_ops::FloorMod in reference/floor_mod.h.
 inline void floor_mod_float32(const BroadcastParams& params, const float* input1, const float* input2, float* output) {
     Broadcast(params, input1, input2, output, [](float a, float b) {
-        const float rest = std::fmod(a, b);
+        const float rest = fmodf(a, b);
         return rest != 0.0f && (b < 0.0f) != (rest < 0.0f) ? rest + b : rest;
     });
 }

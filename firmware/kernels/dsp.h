@@ -14,8 +14,8 @@
 // negative x gives that output however it is rounded, so the second line can be omitted.
 #pragma once
 
-#include <cstdint>
-#include <cstring>
+#include <stdint.h>
+#include <string.h>
 
 namespace kerf::dsp {
 
@@ -28,7 +28,7 @@ inline constexpr bool kAssembly = false;
 // The word at an address, which need not be aligned.
 inline uint32_t Load(const void* address) {
     uint32_t word;
-    std::memcpy(&word, address, sizeof(word));
+    memcpy(&word, address, sizeof(word));
     return word;
 }
 
@@ -161,7 +161,7 @@ constexpr bool NarrowerThanInt8(int32_t lowest, int32_t highest) {
     const uint32_t low = Repeat(lowest), high = Repeat(highest);
     for (; count >= 4; count -= 4, bytes += 4) {
         const uint32_t word = ClampBytes(Load(bytes), low, high);
-        std::memcpy(bytes, &word, sizeof(word));
+        memcpy(bytes, &word, sizeof(word));
     }
     for (; count > 0; --count, ++bytes) *bytes = static_cast<int8_t>(ClampBytes(Repeat(*bytes), low, high) & 0xff);
 }

@@ -1,8 +1,8 @@
 // DYNAMIC_UPDATE_SLICE: a tensor with one slice replaced, at a position that may be computed, for any type.
 #pragma once
 
-#include <cstdint>
-#include <cstring>
+#include <stdint.h>
+#include <string.h>
 
 namespace kerf {
 
@@ -24,7 +24,7 @@ template <int Dimension, int Rank>
 inline const uint8_t* UpdateSlice(const DynamicUpdateSliceParams<Rank>& p, const uint8_t* update, uint8_t* output) {
     if constexpr (Dimension == Rank - 1) {
         const int32_t run = p.counts[Dimension] * p.steps[Dimension];
-        std::memmove(output, update, static_cast<size_t>(run));
+        memmove(output, update, static_cast<size_t>(run));
         return update + run;
     } else {
         for (int32_t i = 0; i < p.counts[Dimension]; ++i) {
@@ -41,7 +41,7 @@ inline const uint8_t* UpdateSlice(const DynamicUpdateSliceParams<Rank>& p, const
 template <int Rank, typename Index>
 inline void dynamic_update_slice(const DynamicUpdateSliceParams<Rank>& p, const void* input, const void* update,
                                  const Index* positions, void* output) {
-    if (input != output) std::memmove(output, input, static_cast<size_t>(p.bytes));
+    if (input != output) memmove(output, input, static_cast<size_t>(p.bytes));
     auto* to = static_cast<uint8_t*>(output);
     for (int32_t d = 0; d < Rank; ++d) {
         const Index at = positions[d];

@@ -4,9 +4,9 @@
 // same names in tensorflow/lite/kernels/internal/common.cc and gemmlowp/fixedpoint/fixedpoint.h.
 #pragma once
 
-#include <cstdint>
-#include <limits>
-#include <type_traits>
+#include <stdint.h>
+
+#include "kernels/basics.h"
 
 namespace kerf {
 
@@ -24,7 +24,7 @@ inline float Clamp(float value, float lowest, float highest) {
 // value limited to the range of an integer type of at most 16 bits.
 template <typename T>
 inline T Saturate(int32_t value) {
-    return static_cast<T>(Clamp(value, std::numeric_limits<T>::min(), std::numeric_limits<T>::max()));
+    return static_cast<T>(Clamp(value, Limits<T>::kLowest, Limits<T>::kHighest));
 }
 
 // a * 2^left_shift, wrapping around at 32 bits, 0 <= left_shift <= 31.
@@ -35,8 +35,8 @@ inline int32_t ShiftLeft(int32_t a, int32_t left_shift) {
 // a * 2^left_shift limited to the range of int32_t, 0 <= left_shift <= 31 (gemmlowp's SaturatingRoundingMultiplyByPOT).
 inline int32_t SaturatingShiftLeft(int32_t a, int32_t left_shift) {
     const int64_t wide = static_cast<int64_t>(a) * (int64_t{1} << left_shift);
-    if (wide > std::numeric_limits<int32_t>::max()) return std::numeric_limits<int32_t>::max();
-    if (wide < std::numeric_limits<int32_t>::min()) return std::numeric_limits<int32_t>::min();
+    if (wide > Limits<int32_t>::kHighest) return Limits<int32_t>::kHighest;
+    if (wide < Limits<int32_t>::kLowest) return Limits<int32_t>::kLowest;
     return static_cast<int32_t>(wide);
 }
 
@@ -44,7 +44,7 @@ inline int32_t SaturatingShiftLeft(int32_t a, int32_t left_shift) {
 // not fit (both -2^31). gemmlowp writes the rounding as a truncating division of a nudged product; the shift below
 // gives the same result for products of either sign.
 inline int32_t SaturatingRoundingDoublingHighMul(int32_t a, int32_t b) {
-    if (a == b && a == std::numeric_limits<int32_t>::min()) return std::numeric_limits<int32_t>::max();
+    if (a == b && a == Limits<int32_t>::kLowest) return Limits<int32_t>::kHighest;
     return static_cast<int32_t>((static_cast<int64_t>(a) * b + (int64_t{1} << 30)) >> 31);
 }
 
@@ -73,7 +73,7 @@ inline int32_t OneOverOnePlusX(int32_t x) {
     constexpr int32_t k48Over17 = 1515870810;
     constexpr int32_t kNeg32Over17 = -1010580540;
     const int32_t half_denominator =
-        static_cast<int32_t>((static_cast<int64_t>(x) + std::numeric_limits<int32_t>::max() + 1) / 2);
+        static_cast<int32_t>((static_cast<int64_t>(x) + Limits<int32_t>::kHighest + 1) / 2);
     int32_t result = k48Over17 + SaturatingRoundingDoublingHighMul(half_denominator, kNeg32Over17);
     for (int step = 0; step < 3; ++step) {
         const int32_t error = kOne - SaturatingRoundingDoublingHighMul(half_denominator, result);
@@ -114,7 +114,8 @@ inline int32_t MultiplyByQuantizedMultiplier(int64_t x, int16_t multiplier, int8
 template <typename Sum, typename Bias>
 inline int16_t RequantizeToInt16(Sum sum, Bias bias, int16_t multiplier, int8_t right_shift, int32_t activation_min,
                                  int32_t activation_max) {
-    const int64_t wide = static_cast<std::make_signed_t<Sum>>(sum) + static_cast<int64_t>(bias);
+    const int64_t total = sizeof(Sum) == 4 ? int64_t{static_cast<int32_t>(sum)} : static_cast<int64_t>(sum);
+    const int64_t wide = total + static_cast<int64_t>(bias);
     return static_cast<int16_t>(
         Clamp(MultiplyByQuantizedMultiplier(wide, multiplier, right_shift), activation_min, activation_max));
 }

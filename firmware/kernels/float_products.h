@@ -5,7 +5,7 @@
 // elements with one instruction.
 #pragma once
 
-#include <cstdint>
+#include <stdint.h>
 
 #include "kernels/fixed_point.h"
 #include "kernels/window.h"

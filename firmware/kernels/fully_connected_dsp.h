@@ -5,9 +5,9 @@
 // kDenseChunk pairs, so that it fits for any number of weights. The input is widened once, into pairs of int16.
 #pragma once
 
-#include <cstdint>
-#include <type_traits>
+#include <stdint.h>
 
+#include "kernels/basics.h"
 #include "kernels/dsp.h"
 #include "kernels/fully_connected.h"
 
@@ -85,7 +85,7 @@ inline void DenseBlockTwin(const uint32_t* pairs, const int32_t* packed, Output*
         }
         second += static_cast<uint32_t>(static_cast<int32_t>(both - first) >> 8);
         more = packed[0] != 0;
-        if constexpr (std::is_same_v<Output, int32_t>) {
+        if constexpr (kIsSame<Output, int32_t>) {
             *output++ = static_cast<int32_t>(first);
             *output++ = static_cast<int32_t>(static_cast<uint32_t>(packed[1]) + second);
             packed += 2;
@@ -175,7 +175,7 @@ template <typename Output, bool kNegatives>
         pop     {r4-r11, pc}
         .purgem kerf_products
     )" ::[negatives] "i"(kNegatives),
-                 [sums] "i"(std::is_same_v<Output, int32_t>)
+                 [sums] "i"(kIsSame<Output, int32_t>)
                  : "memory");
 }
 

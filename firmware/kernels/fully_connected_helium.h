@@ -3,7 +3,7 @@
 // Multiplies four rows of weights at a time by a row of the input, 16 elements at once.
 #pragma once
 
-#include <cstdint>
+#include <stdint.h>
 
 #include "kernels/fully_connected.h"
 #include "kernels/helium.h"

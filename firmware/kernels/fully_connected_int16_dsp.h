@@ -7,12 +7,11 @@
 // multiplier below 2^30 fits as well.
 #pragma once
 
-#include <algorithm>
-#include <cstddef>
-#include <cstdint>
-#include <cstring>
-#include <utility>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
 
+#include "kernels/basics.h"
 #include "kernels/dsp.h"
 #include "kernels/fully_connected_dsp.h"
 
@@ -52,9 +51,10 @@ inline void DenseBlockInt16Twin(const void* row, const int32_t* packed, int16_t*
         }
         const int64_t second = packed[2] + ((both - first) >> 8);
         more = packed[0] != 0;
-        for (const auto& [sum, multiplier] : {std::pair{first, packed[1]}, std::pair{second, packed[3]}}) {
-            const int64_t value = (sum * multiplier + (int64_t{1} << 31)) >> 32;
-            *output++ = static_cast<int16_t>(std::clamp(value, kLowest, kHighest));
+        const int64_t sums[] = {first, second};
+        for (int32_t i = 0; i < 2; ++i) {
+            const int64_t value = (sums[i] * packed[2 * i + 1] + (int64_t{1} << 31)) >> 32;
+            *output++ = static_cast<int16_t>(Min(Max(value, kLowest), kHighest));
         }
     }
 }
@@ -174,8 +174,8 @@ inline void FullyConnectedInt16(const FullyConnectedInt16Params& p, DenseBlockIn
         if (FullyConnectedInt16ScratchWords(p) == 0) {
             row = input;
         } else {
-            std::memset(scratch, 0, 4 * static_cast<size_t>(pairs));
-            std::memcpy(scratch, input, 2 * static_cast<size_t>(p.input_depth));
+            memset(scratch, 0, 4 * static_cast<size_t>(pairs));
+            memcpy(scratch, input, 2 * static_cast<size_t>(p.input_depth));
         }
         if (p.output_depth > 1) block(row, packed, output, pairs);
         if (p.output_depth % 2 != 0) {

@@ -4,8 +4,8 @@
 // Must equal TFLM: the operators of the same names in micro/kernels, up to the C library's functions.
 #pragma once
 
-#include <cmath>
-#include <cstdint>
+#include <math.h>
+#include <stdint.h>
 
 namespace kerf {
 
@@ -19,27 +19,27 @@ inline void map(const MapParams& params, const T* input, T* output) {
 }
 
 struct Abs {
-    static float of(float x) { return std::fabs(x); }
+    static float of(float x) { return fabsf(x); }
 };
 
 struct Ceil {
-    static float of(float x) { return std::ceil(x); }
+    static float of(float x) { return ceilf(x); }
 };
 
 struct Cos {
-    static float of(float x) { return std::cos(x); }
+    static float of(float x) { return cosf(x); }
 };
 
 struct Elu {
-    static float of(float x) { return x < 0.0f ? std::expm1(x) : x; }
+    static float of(float x) { return x < 0.0f ? expm1f(x) : x; }
 };
 
 struct Exp {
-    static float of(float x) { return std::exp(x); }
+    static float of(float x) { return expf(x); }
 };
 
 struct Floor {
-    static float of(float x) { return std::floor(x); }
+    static float of(float x) { return floorf(x); }
 };
 
 struct HardSwish {
@@ -51,7 +51,7 @@ struct HardSwish {
 };
 
 struct Log {
-    static float of(float x) { return std::log(x); }
+    static float of(float x) { return logf(x); }
 };
 
 struct LogicalNot {
@@ -65,23 +65,23 @@ struct Neg {
 // Rounds to nearest, ties to even; negative numbers round to 0, not -0.
 struct Round {
     static float of(float x) {
-        const float below = std::floor(x);
+        const float below = floorf(x);
         const float rest = x - below;
-        const bool down = rest < 0.5f || (!(rest > 0.5f) && std::fmod(below, 2.0f) == 0.0f);
+        const bool down = rest < 0.5f || (!(rest > 0.5f) && fmodf(below, 2.0f) == 0.0f);
         return down ? below : below + 1.0f;
     }
 };
 
 struct Rsqrt {
-    static float of(float x) { return 1.0f / std::sqrt(x); }
+    static float of(float x) { return 1.0f / sqrtf(x); }
 };
 
 struct Sin {
-    static float of(float x) { return std::sin(x); }
+    static float of(float x) { return sinf(x); }
 };
 
 struct Sqrt {
-    static float of(float x) { return std::sqrt(x); }
+    static float of(float x) { return sqrtf(x); }
 };
 
 struct Square {
@@ -89,7 +89,7 @@ struct Square {
 };
 
 struct Tanh {
-    static float of(float x) { return std::tanh(x); }
+    static float of(float x) { return tanhf(x); }
 };
 
 }  // namespace kerf

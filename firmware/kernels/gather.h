@@ -3,7 +3,7 @@
 // A position outside the tensor, on which interpreters fail, is clamped to the nearest one inside.
 #pragma once
 
-#include <cstdint>
+#include <stdint.h>
 
 #include "kernels/move.h"
 

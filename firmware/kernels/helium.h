@@ -9,9 +9,7 @@
 #pragma once
 
 #include <arm_mve.h>
-
-#include <algorithm>
-#include <cstdint>
+#include <stdint.h>
 
 #include "kernels/fixed_point.h"
 

@@ -7,10 +7,11 @@
 // of a scale.) Infinities and NaN are undefined there; here they give unspecified numbers.
 #pragma once
 
-#include <algorithm>
-#include <cmath>
-#include <cstdint>
+#include <math.h>
+#include <stdint.h>
+#include <string.h>
 
+#include "kernels/basics.h"
 #include "kernels/fixed_point.h"
 
 namespace kerf {
@@ -21,7 +22,7 @@ struct RowQuantization {
     int32_t zero_point;
 };
 
-// std::round, ties away from zero, limited to -256 … 256; a NaN is -256.
+// roundf, ties away from zero, limited to -256 … 256; a NaN is -256.
 inline int32_t RoundToInt(float value) {
     value = value > -256.0f ? value : -256.0f;
     value = value < 256.0f ? value : 256.0f;
@@ -34,24 +35,24 @@ inline int32_t RoundToInt(float value) {
 inline RowQuantization QuantizeAsymmetric(const float* values, int32_t count, int8_t* quantized) {
     float least = 0.0f, largest = 0.0f;
     for (int32_t i = 0; i < count; ++i) {
-        least = std::min(least, values[i]);
-        largest = std::max(largest, values[i]);
+        least = Min(least, values[i]);
+        largest = Max(largest, values[i]);
     }
     if (least == largest) {
-        std::fill_n(quantized, count, int8_t{0});
+        memset(quantized, 0, static_cast<size_t>(count));
         return {1.0f, 0};
     }
     const double low = least, high = largest;
     const double step = static_cast<double>(largest - least) / 255.0;  // of a float difference
     // Make exact the end of the range where that costs less.
     const double from_low = -128.0 - low / step, from_high = 127.0 - high / step;
-    const bool low_decides = 128.0 + std::abs(low / step) < 127.0 + std::abs(high / step);
+    const bool low_decides = 128.0 + fabs(low / step) < 127.0 + fabs(high / step);
     const double exact = low_decides ? from_low : from_high;
     int32_t zero_point = -128;
     if (exact >= 127.0) {
         zero_point = 127;
     } else if (exact > -128.0) {
-        zero_point = static_cast<int32_t>(std::round(exact));
+        zero_point = static_cast<int32_t>(round(exact));
     }
     const float scale = static_cast<float>(step);
     const float inverse = scale == 0.0f ? 0.0f : 1.0f / scale;
@@ -64,9 +65,9 @@ inline RowQuantization QuantizeAsymmetric(const float* values, int32_t count, in
 // `count` >= 1 floats as int8 -127 … 127 around 0. LiteRT: NeonSymmetricQuantizeFloats.
 inline RowQuantization QuantizeSymmetric(const float* values, int32_t count, int8_t* quantized) {
     float largest = 0.0f;
-    for (int32_t i = 0; i < count; ++i) largest = std::max(largest, std::abs(values[i]));
+    for (int32_t i = 0; i < count; ++i) largest = Max(largest, fabsf(values[i]));
     if (largest == 0.0f) {
-        std::fill_n(quantized, count, int8_t{0});
+        memset(quantized, 0, static_cast<size_t>(count));
         return {1.0f, 0};
     }
     const float inverse = 127.0f / largest;

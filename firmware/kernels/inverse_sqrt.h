@@ -1,9 +1,9 @@
 // 1 / sqrt(x) of integers, and RSQRT for int16. For int8 see table.h, for float32 functions.h.
 #pragma once
 
-#include <cstdint>
-#include <limits>
+#include <stdint.h>
 
+#include "kernels/basics.h"
 #include "kernels/fixed_point.h"
 
 namespace kerf {
@@ -17,7 +17,7 @@ struct InverseSqrt {
 // x >= 0; 0 is treated as 1. Must equal TFLM: GetInvSqrtQuantizedMultiplierExp in tensorflow/lite/kernels/internal/
 // common.cc.
 inline InverseSqrt inverse_sqrt(int32_t x) {
-    if (x <= 1) return {std::numeric_limits<int32_t>::max(), 0};
+    if (x <= 1) return {Limits<int32_t>::kHighest, 0};
     int32_t right_shift = 11;
     for (; x >= 1 << 29; ++right_shift) x /= 4;
     const int32_t pairs = (__builtin_clz(static_cast<uint32_t>(x)) - 1) / 2 - 1;
@@ -48,7 +48,7 @@ struct RsqrtInt16Params {
 // may share the input's memory. Must equal TFLM: RsqrtEvalQuantized in micro/kernels/elementwise.cc.
 inline void rsqrt_int16(const RsqrtInt16Params& params, const int16_t* input, int16_t* output) {
     for (int32_t i = 0; i < params.count; ++i) {
-        output[i] = std::numeric_limits<int16_t>::max();
+        output[i] = Limits<int16_t>::kHighest;
         if (input[i] <= 0) continue;
         const InverseSqrt inverse = inverse_sqrt(input[i]);
         const int32_t in_q20 = MultiplyByQuantizedMultiplier(1, inverse.multiplier, inverse.shift + 20);

@@ -1,8 +1,8 @@
 // L2_NORMALIZATION along the last dimension: each element divided by the Euclidean norm of its row.
 #pragma once
 
-#include <cmath>
-#include <cstdint>
+#include <math.h>
+#include <stdint.h>
 
 #include "kernels/fixed_point.h"
 #include "kernels/inverse_sqrt.h"
@@ -48,7 +48,7 @@ inline void l2_normalization_float32(const L2NormalizationFloat32Params& params,
     for (int32_t row = 0; row < params.rows; ++row) {
         float sum = 0.0f;
         for (int32_t i = 0; i < params.depth; ++i) sum += input[i] * input[i];
-        const float root = std::sqrt(sum);
+        const float root = sqrtf(sum);
         const float norm = root < kLeast ? kLeast : root;
         for (int32_t i = 0; i < params.depth; ++i) output[i] = input[i] / norm;
         input += params.depth;

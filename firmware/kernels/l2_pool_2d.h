@@ -2,8 +2,8 @@
 // tensorflow/lite/kernels/internal/reference/pooling.h, summed in the same order. Layouts and params: pool_2d.h.
 #pragma once
 
-#include <cmath>
-#include <cstdint>
+#include <math.h>
+#include <stdint.h>
 
 #include "kernels/fixed_point.h"
 #include "kernels/pool_2d.h"
@@ -14,7 +14,7 @@ inline void l2_pool_2d_float32(const Pool2DFloat32Params& p, const float* input,
     internal::Pool2D(
         p, input, output, 0.0f, [](float sum, float element) { return sum + element * element; },
         [&](float sum, int32_t count) {
-            return Clamp(std::sqrt(sum / static_cast<float>(count)), p.activation_min, p.activation_max);
+            return Clamp(sqrtf(sum / static_cast<float>(count)), p.activation_min, p.activation_max);
         });
 }
 

@@ -1,7 +1,7 @@
 // LEAKY_RELU: x, or alpha * x for negative x. For int8 see table.h. The output may share the input's memory.
 #pragma once
 
-#include <cstdint>
+#include <stdint.h>
 
 #include "kernels/fixed_point.h"
 

@@ -1,10 +1,10 @@
 // LOG_SOFTMAX along the last dimension: x - log(sum of exp(x)) of each element.
 #pragma once
 
-#include <cmath>
-#include <cstdint>
-#include <limits>
+#include <math.h>
+#include <stdint.h>
 
+#include "kernels/basics.h"
 #include "kernels/fixed_point.h"
 
 namespace kerf {
@@ -76,12 +76,12 @@ inline void log_softmax_int8(const LogSoftmaxInt8Params& params, const int8_t* i
         }
         const int32_t log_of_sum = LogOfSum(sum);
         // Below this difference, subtracting the logarithm would exceed Q5.26.
-        const int32_t lowest = MultiplyByQuantizedMultiplier(log_of_sum + std::numeric_limits<int32_t>::min(),
+        const int32_t lowest = MultiplyByQuantizedMultiplier(log_of_sum + Limits<int32_t>::kLowest,
                                                              params.reverse_multiplier, params.reverse_shift);
         const int32_t least = lowest > -params.radius - 1 ? lowest : -params.radius - 1;
         for (int32_t i = 0; i < params.depth; ++i) {
             const int32_t difference = input[i] - max;
-            int32_t result = std::numeric_limits<int8_t>::min();
+            int32_t result = Limits<int8_t>::kLowest;
             if (difference > least) {
                 const int32_t scaled = MultiplyByQuantizedMultiplier(difference, params.multiplier, params.shift);
                 result = RoundingDivideByPowerOfTwo(scaled - log_of_sum, kRightShift) + 127;
@@ -102,13 +102,13 @@ struct LogSoftmaxFloat32Params {
 // Must equal TFLM: reference_ops::LogSoftmax in reference/log_softmax.h, up to the C library's functions.
 inline void log_softmax_float32(const LogSoftmaxFloat32Params& params, const float* input, float* output) {
     for (int32_t row = 0; row < params.rows; ++row) {
-        float max = std::numeric_limits<float>::lowest();
+        float max = Limits<float>::kLowest;
         for (int32_t i = 0; i < params.depth; ++i) {
             if (max < input[i]) max = input[i];
         }
         float sum = 0.0f;
-        for (int32_t i = 0; i < params.depth; ++i) sum += std::exp(input[i] - max);
-        const float log_of_sum = std::log(sum);
+        for (int32_t i = 0; i < params.depth; ++i) sum += expf(input[i] - max);
+        const float log_of_sum = logf(sum);
         for (int32_t i = 0; i < params.depth; ++i) output[i] = input[i] - max - log_of_sum;
         input += params.depth;
         output += params.depth;

@@ -1,8 +1,8 @@
 // LOGISTIC: 1 / (1 + exp(-x)) of every element; the int8 kernel is a table (table.h).
 #pragma once
 
-#include <cmath>
-#include <cstdint>
+#include <math.h>
+#include <stdint.h>
 
 namespace kerf {
 
@@ -49,8 +49,8 @@ inline float LogisticOf(float x) {
     constexpr float kUpper = 16.619047164916992188f;
     constexpr float kLower = -9.0f;
     if (x > kUpper) return 1.0f;
-    if (x < kLower) return std::exp(x);
-    return 1.0f / (1.0f + std::exp(-x));
+    if (x < kLower) return expf(x);
+    return 1.0f / (1.0f + expf(-x));
 }
 
 // The output may share the input's memory.

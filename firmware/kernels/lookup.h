@@ -1,7 +1,7 @@
 // Functions of an int16 as tables of 513 values, one for every 128th argument, with linear interpolation.
 #pragma once
 
-#include <cstdint>
+#include <stdint.h>
 
 namespace kerf {
 

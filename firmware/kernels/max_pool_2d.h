@@ -2,9 +2,9 @@
 // (integers) and reference/pooling.h (float32). Layouts and params: pool_2d.h.
 #pragma once
 
-#include <cstdint>
-#include <limits>
+#include <stdint.h>
 
+#include "kernels/basics.h"
 #include "kernels/fixed_point.h"
 #include "kernels/pool_2d.h"
 
@@ -15,7 +15,7 @@ namespace internal {
 template <typename T>
 inline void MaxPool2DInteger(const Pool2DInt8Params& p, const T* input, T* output) {
     Pool2D(
-        p, input, output, int32_t{std::numeric_limits<T>::min()},
+        p, input, output, int32_t{Limits<T>::kLowest},
         [](int32_t largest, int32_t element) { return largest < element ? element : largest; },
         [&](int32_t largest, int32_t) { return static_cast<T>(Clamp(largest, p.activation_min, p.activation_max)); });
 }
@@ -36,7 +36,7 @@ inline void max_pool_2d_uint8(const Pool2DUint8Params& p, const uint8_t* input, 
 
 inline void max_pool_2d_float32(const Pool2DFloat32Params& p, const float* input, float* output) {
     internal::Pool2D(
-        p, input, output, std::numeric_limits<float>::lowest(),
+        p, input, output, Limits<float>::kLowest,
         [](float largest, float element) { return largest < element ? element : largest; },
         [&](float largest, int32_t) { return Clamp(largest, p.activation_min, p.activation_max); });
 }

@@ -1,7 +1,7 @@
 // MEAN over any set of dimensions, and SUM for integers. See reduce.h for how the dimensions are given.
 #pragma once
 
-#include <cstdint>
+#include <stdint.h>
 
 #include "kernels/fixed_point.h"
 #include "kernels/reduce.h"

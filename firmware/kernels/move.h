@@ -4,8 +4,8 @@
 // The output is written in order. It may overlap the input as long as no write gets ahead of the reads.
 #pragma once
 
-#include <cstdint>
-#include <cstring>
+#include <stdint.h>
+#include <string.h>
 
 namespace kerf {
 
@@ -14,12 +14,12 @@ namespace kerf {
 template <int Unit>
 inline void CopyRun(uint8_t* to, const uint8_t* from, int32_t run) {
     if constexpr (Unit == 0) {
-        std::memmove(to, from, static_cast<size_t>(run));
+        memmove(to, from, static_cast<size_t>(run));
     } else {
         for (int32_t i = 0; i < run; i += Unit) {
             uint8_t unit[Unit];
-            std::memcpy(unit, from + i, Unit);
-            std::memcpy(to + i, unit, Unit);
+            memcpy(unit, from + i, Unit);
+            memcpy(to + i, unit, Unit);
         }
     }
 }

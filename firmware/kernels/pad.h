@@ -1,8 +1,10 @@
 // PAD and PADV2: a border of one value around a tensor.
 #pragma once
 
-#include <cstdint>
-#include <cstring>
+#include <stdint.h>
+#include <string.h>
+
+#include "kernels/basics.h"
 
 namespace kerf {
 
@@ -42,7 +44,7 @@ inline void pad(const PadParams<T>& params, const T* input, T* output) {
                         continue;
                     }
                     output = Fill(output, params.before[4], params.value);
-                    std::memcpy(output, input, static_cast<size_t>(params.input_shape[4]) * sizeof(T));
+                    memcpy(output, input, static_cast<size_t>(params.input_shape[4]) * sizeof(T));
                     input += params.input_shape[4];
                     output = Fill(output + params.input_shape[4], params.after[4], params.value);
                 }

@@ -2,7 +2,7 @@
 // BATCH_TO_SPACE_ND, for any type. Input and output do not overlap.
 #pragma once
 
-#include <cstdint>
+#include <stdint.h>
 
 #include "kernels/move.h"
 

@@ -5,7 +5,7 @@
 //   output  [batches][output_height][output_width][depth], must not overlap the input
 #pragma once
 
-#include <cstdint>
+#include <stdint.h>
 
 #include "kernels/window.h"
 

@@ -3,10 +3,10 @@
 // and params: pool_2d.h.
 #pragma once
 
-#include <algorithm>
-#include <cstdint>
-#include <cstring>
+#include <stdint.h>
+#include <string.h>
 
+#include "kernels/basics.h"
 #include "kernels/dsp.h"
 #include "kernels/fixed_point.h"
 #include "kernels/pool_2d.h"
@@ -36,8 +36,7 @@ inline uint32_t MaxBytes(uint32_t bytes, uint32_t others) {
     }
     uint32_t result = 0;
     for (int32_t i = 0; i < 32; i += 8) {
-        const int32_t larger =
-            std::max(static_cast<int8_t>(bytes >> i & 0xff), static_cast<int8_t>(others >> i & 0xff));
+        const int32_t larger = Max(static_cast<int8_t>(bytes >> i & 0xff), static_cast<int8_t>(others >> i & 0xff));
         result |= static_cast<uint32_t>(larger & 0xff) << i;
     }
     return result;
@@ -50,7 +49,7 @@ inline uint32_t MaxHalves(uint32_t halves, uint32_t others) {
         asm("ssub16 %1, %0, %2\n sel %0, %0, %2" : "+&r"(halves), "=&r"(ignored) : "r"(others));
         return halves;
     }
-    return Pair(std::max(Low(halves), Low(others)), std::max(High(halves), High(others)));
+    return Pair(Max(Low(halves), Low(others)), Max(High(halves), High(others)));
 }
 
 // sums + bytes 0 and 2 of a word, as pairs of int16: SXTAB16. Rotated by 8, bytes 1 and 3.
@@ -69,7 +68,7 @@ template <typename Element>
 inline uint32_t LoadSome(const Element* elements, int32_t channels) {
     if (channels == kInWord<Element>) return Load(elements);
     uint32_t word = 0;
-    std::memcpy(&word, elements, sizeof(Element) * static_cast<size_t>(channels));
+    memcpy(&word, elements, sizeof(Element) * static_cast<size_t>(channels));
     return word;
 }
 
@@ -116,7 +115,7 @@ inline void SumsOfWindow(const int8_t* window, WindowTaps taps, int32_t channels
         const int8_t* element = window;
         for (int32_t left = taps.columns; left > 0; left -= kNarrowSums) {
             uint32_t even = 0, odd = 0;
-            for (int32_t i = std::min(left, kNarrowSums); i > 0; --i) {
+            for (int32_t i = Min(left, kNarrowSums); i > 0; --i) {
                 AddBytes(kWhole ? Load(element) : LoadSome(element, channels), even, odd);
                 element += taps.column_step;
             }
@@ -142,7 +141,7 @@ inline void PoolChannels(const Pool2DInt8Params& p, const Element* input, Elemen
                 const Element* window = input + (y + rows.first) * row_step + (x + columns.first) * p.depth;
                 if (taps.columns == p.input_width) taps = {1, taps.rows * taps.columns, 0, p.depth};
                 for (int32_t left = p.depth; left > 0; left -= kMost) {
-                    const int32_t channels = std::min(left, kMost);
+                    const int32_t channels = Min(left, kMost);
                     some(window, taps, channels, output);
                     window += channels;
                     output += channels;
@@ -177,9 +176,9 @@ inline void MaxPool2D(const Pool2DInt8Params& p, const Element* input, Element* 
         const uint32_t largest = clamp(channels == kInWord<Element> ? MaxOfWindow<true>(window, taps, channels)
                                                                     : MaxOfWindow<false>(window, taps, channels));
         if (channels == kInWord<Element>) {
-            std::memcpy(to, &largest, sizeof(largest));
+            memcpy(to, &largest, sizeof(largest));
         } else {
-            std::memcpy(to, &largest, sizeof(Element) * static_cast<size_t>(channels));
+            memcpy(to, &largest, sizeof(Element) * static_cast<size_t>(channels));
         }
     });
 }

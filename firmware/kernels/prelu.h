@@ -3,7 +3,7 @@
 // The output is dense. It may share the input's memory.
 #pragma once
 
-#include <cstdint>
+#include <stdint.h>
 
 #include "kernels/broadcast.h"
 #include "kernels/fixed_point.h"

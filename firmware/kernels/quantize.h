@@ -2,10 +2,10 @@
 // real = scale * (quantized - zero_point). An output no wider than its input may start where the input does.
 #pragma once
 
-#include <cmath>
-#include <cstdint>
-#include <limits>
+#include <math.h>
+#include <stdint.h>
 
+#include "kernels/basics.h"
 #include "kernels/fixed_point.h"
 
 namespace kerf {
@@ -21,10 +21,10 @@ struct QuantizeParams {
 // value.
 template <typename T>
 inline void Quantize(const QuantizeParams& params, const float* input, T* output) {
-    const float lowest = static_cast<float>(std::numeric_limits<T>::min() - params.zero_point);
-    const float highest = static_cast<float>(std::numeric_limits<T>::max() - params.zero_point);
+    const float lowest = static_cast<float>(Limits<T>::kLowest - params.zero_point);
+    const float highest = static_cast<float>(Limits<T>::kHighest - params.zero_point);
     for (int32_t i = 0; i < params.count; ++i) {
-        float steps = std::round(input[i] / params.scale);
+        float steps = roundf(input[i] / params.scale);
         steps = steps > lowest ? steps : lowest;
         steps = steps < highest ? steps : highest;
         output[i] = static_cast<T>(static_cast<int32_t>(steps) + params.zero_point);
@@ -57,8 +57,8 @@ inline void requantize(const RequantizeParams& params, const Input* input, Outpu
         const int32_t scaled =
             MultiplyByQuantizedMultiplier(static_cast<int32_t>(difference), params.multiplier, params.shift);
         const uint32_t moved = static_cast<uint32_t>(scaled) + static_cast<uint32_t>(params.output_zero_point);
-        output[i] = static_cast<Output>(
-            Clamp(static_cast<int32_t>(moved), std::numeric_limits<Output>::min(), std::numeric_limits<Output>::max()));
+        output[i] =
+            static_cast<Output>(Clamp(static_cast<int32_t>(moved), Limits<Output>::kLowest, Limits<Output>::kHighest));
     }
 }
 

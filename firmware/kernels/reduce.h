@@ -5,8 +5,9 @@
 // output may start where the input does: no element is overwritten before it is read.
 #pragma once
 
-#include <cstdint>
-#include <limits>
+#include <stdint.h>
+
+#include "kernels/basics.h"
 
 namespace kerf {
 
@@ -51,13 +52,13 @@ inline void Reduce(const ReduceParams& params, const T* input, T* output, T init
 // micro/kernels/reduce_common.cc.
 template <typename T>
 inline void reduce_max(const ReduceParams& params, const T* input, T* output) {
-    Reduce(params, input, output, std::numeric_limits<T>::lowest(), [](T a, T b) { return b > a ? b : a; });
+    Reduce(params, input, output, Limits<T>::kLowest, [](T a, T b) { return b > a ? b : a; });
 }
 
 // REDUCE_MIN; as above.
 template <typename T>
 inline void reduce_min(const ReduceParams& params, const T* input, T* output) {
-    Reduce(params, input, output, std::numeric_limits<T>::max(), [](T a, T b) { return b < a ? b : a; });
+    Reduce(params, input, output, Limits<T>::kHighest, [](T a, T b) { return b < a ? b : a; });
 }
 
 // REDUCE_ALL of bool. Must equal TFLM: EvalAllHelper in micro/kernels/reduce_common.cc.

@@ -2,7 +2,7 @@
 // compute). Every output may share its input's memory.
 #pragma once
 
-#include <cstdint>
+#include <stdint.h>
 
 #include "kernels/fixed_point.h"
 

@@ -1,9 +1,10 @@
 // RESIZE_BILINEAR: each output pixel is the mean of four input pixels, weighted by their distance.
 #pragma once
 
-#include <algorithm>
-#include <cmath>
-#include <cstdint>
+#include <math.h>
+#include <stdint.h>
+
+#include "kernels/basics.h"
 
 namespace kerf {
 
@@ -30,14 +31,14 @@ struct Between {
 
 inline Between<int32_t> PlaceBetween(int32_t position, int32_t scale, bool half_pixel_centers, int32_t size) {
     const int32_t at = position * scale + (half_pixel_centers ? scale / 2 - 512 : 0);
-    return {at, std::max(at / 1024, int32_t{0}), std::min((at + 1023) / 1024, size - 1)};
+    return {at, Max(at / 1024, int32_t{0}), Min((at + 1023) / 1024, size - 1)};
 }
 
 inline Between<float> PlaceBetween(int32_t position, float scale, bool half_pixel_centers, int32_t size) {
     const float x = static_cast<float>(position);
     const float at = half_pixel_centers ? (x + 0.5f) * scale - 0.5f : x * scale;
-    const int32_t lower = std::max(static_cast<int32_t>(std::floor(at)), int32_t{0});
-    return {at, lower, std::min(static_cast<int32_t>(std::ceil(at)), size - 1)};
+    const int32_t lower = Max(static_cast<int32_t>(floorf(at)), int32_t{0});
+    return {at, lower, Min(static_cast<int32_t>(ceilf(at)), size - 1)};
 }
 
 // Must equal TFLM, and LiteRT for int16: ResizeBilinear and ResizeBilinearInteger in reference/resize_bilinear.h;

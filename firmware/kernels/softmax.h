@@ -1,10 +1,10 @@
 // SOFTMAX along the last dimension: exp(beta * x) of each element, divided by the sum of its row.
 #pragma once
 
-#include <cmath>
-#include <cstdint>
-#include <limits>
+#include <math.h>
+#include <stdint.h>
 
+#include "kernels/basics.h"
 #include "kernels/fixed_point.h"
 #include "kernels/lookup.h"
 
@@ -50,7 +50,7 @@ inline void Softmax8Bits(const SoftmaxInt8Params& params, const T* input, const 
                 probability = RoundingDivideByPowerOfTwo(
                     SaturatingRoundingDoublingHighMul(reciprocal, exponentials[below]), right_shift);
             }
-            output[i] = Saturate<T>(probability + std::numeric_limits<T>::min());
+            output[i] = Saturate<T>(probability + Limits<T>::kLowest);
         }
         input += params.depth;
         output += params.depth;
@@ -118,13 +118,13 @@ struct SoftmaxFloat32Params {
 // Must equal TFLM: reference_ops::Softmax<float> in reference/softmax.h, up to the C library's expf.
 inline void softmax_float32(const SoftmaxFloat32Params& params, const float* input, float* output) {
     for (int32_t row = 0; row < params.rows; ++row) {
-        float max = std::numeric_limits<float>::lowest();
+        float max = Limits<float>::kLowest;
         for (int32_t i = 0; i < params.depth; ++i) {
             if (max < input[i]) max = input[i];
         }
         float sum = 0.0f;
         for (int32_t i = 0; i < params.depth; ++i) {
-            output[i] = std::exp((input[i] - max) * params.beta);
+            output[i] = expf((input[i] - max) * params.beta);
             sum += output[i];
         }
         for (int32_t i = 0; i < params.depth; ++i) output[i] /= sum;

@@ -1,8 +1,8 @@
 // SPACE_TO_BATCH_ND: an image padded, then split into images of every n-th pixel, for any type.
 #pragma once
 
-#include <cstdint>
-#include <cstring>
+#include <stdint.h>
+#include <string.h>
 
 namespace kerf {
 
@@ -35,9 +35,9 @@ inline void space_to_batch_nd(const SpaceToBatchNdParams& p, const void* input, 
                 for (int32_t x = 0; x < p.output_width; ++x) {
                     const int32_t column = x * p.block_width + first_column;
                     if (row >= 0 && row < p.height && column >= 0 && column < p.width) {
-                        std::memcpy(to, image + ((b * p.height + row) * p.width + column) * p.pixel_bytes, bytes);
+                        memcpy(to, image + ((b * p.height + row) * p.width + column) * p.pixel_bytes, bytes);
                     } else {
-                        std::memset(to, p.fill, bytes);
+                        memset(to, p.fill, bytes);
                     }
                     to += p.pixel_bytes;
                 }

@@ -9,9 +9,10 @@
 // input.
 #pragma once
 
-#include <algorithm>
-#include <cstdint>
+#include <stdint.h>
+#include <string.h>
 
+#include "kernels/basics.h"
 #include "kernels/conv_2d.h"
 #include "kernels/fixed_point.h"
 
@@ -62,14 +63,13 @@ inline const int8_t* AddSparseRow(uint32_t& sum, const int8_t* input, int32_t of
 // Copies the image rows under a filter whose first row is at `y`, `columns` columns from -padding_left on. Outside the
 // image they hold the input's zero point, which adds nothing.
 inline void CopyRows(const Conv2DInt8Params& p, const int8_t* image, int32_t y, int32_t columns, int8_t* rows) {
-    const int8_t zero_point = static_cast<int8_t>(-p.input_offset);
     const int32_t left = p.padding_left * p.input_depth;
-    const int32_t inside = std::min(p.input_width, columns - p.padding_left) * p.input_depth;
+    const int32_t inside = Min(p.input_width, columns - p.padding_left) * p.input_depth;
     for (int32_t i = 0; i < p.filter_height; ++i) {
         const int32_t from = y + i * p.dilation_height;
-        std::fill_n(rows, columns * p.input_depth, zero_point);
+        memset(rows, -p.input_offset, static_cast<size_t>(columns * p.input_depth));
         if (from >= 0 && from < p.input_height) {
-            std::copy_n(image + from * p.input_width * p.input_depth, inside, rows + left);
+            memcpy(rows + left, image + from * p.input_width * p.input_depth, static_cast<size_t>(inside));
         }
         rows += columns * p.input_depth;
     }

@@ -1,7 +1,7 @@
 // SPLIT, SPLIT_V and UNPACK: a tensor split along one dimension, for any type.
 #pragma once
 
-#include <cstdint>
+#include <stdint.h>
 
 #include "kernels/move.h"
 

@@ -3,7 +3,7 @@
 // The output is dense. It may share the memory of an operand with as many elements.
 #pragma once
 
-#include <cstdint>
+#include <stdint.h>
 
 #include "kernels/add.h"
 #include "kernels/broadcast.h"

@@ -10,8 +10,8 @@
 //   state            [batches][units * rank][memory], oldest feature first; kept from one inference to the next
 #pragma once
 
-#include <cstdint>
-#include <cstring>
+#include <stdint.h>
+#include <string.h>
 
 #include "kernels/fixed_point.h"
 #include "kernels/float_products.h"
@@ -45,7 +45,7 @@ inline void Svdf(const Params& p, const Input* input, const Input* weights_featu
                  Finish finish) {
     const int32_t filters = p.units * p.rank;
     const auto push = [&](State* row, Sum sum) {
-        std::memmove(row, row + 1, static_cast<uint32_t>(p.memory - 1) * sizeof(State));
+        memmove(row, row + 1, static_cast<uint32_t>(p.memory - 1) * sizeof(State));
         row[p.memory - 1] = feature(sum);
     };
     for (int32_t batch = 0; batch < p.batches; ++batch, input += p.input_depth) {

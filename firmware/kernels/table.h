@@ -2,7 +2,7 @@
 // small as the code it replaces, and only a few instructions per element.
 #pragma once
 
-#include <cstdint>
+#include <stdint.h>
 
 namespace kerf {
 

@@ -1,7 +1,7 @@
 // TANH for int16. For int8 see table.h, for float32 functions.h.
 #pragma once
 
-#include <cstdint>
+#include <stdint.h>
 
 namespace kerf {
 

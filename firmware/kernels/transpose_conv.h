@@ -10,9 +10,9 @@
 //   output       [batches][output_height][output_width][output_depth], must not overlap the input
 #pragma once
 
-#include <algorithm>
-#include <cstdint>
+#include <stdint.h>
 
+#include "kernels/basics.h"
 #include "kernels/fixed_point.h"
 #include "kernels/window.h"
 
@@ -58,7 +58,7 @@ namespace internal {
 // distance in elements from the start of the first input position's filter.
 inline TapRange PositionsReaching(int32_t at, int32_t input_size, int32_t filter_size, int32_t stride) {
     const int32_t first = at < filter_size ? 0 : (at - filter_size + stride) / stride;
-    return {first, std::min(at / stride + 1, input_size)};
+    return {first, Min(at / stride + 1, input_size)};
 }
 
 // product(input, filter) is one term of a sum, finish(sum, channel) turns a sum into an output element.

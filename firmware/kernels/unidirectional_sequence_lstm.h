@@ -14,8 +14,8 @@
 // Must equal TFLM: EvalLstm in tensorflow/lite/micro/kernels/lstm_eval.h, float32 up to the C library's functions.
 #pragma once
 
-#include <cmath>
-#include <cstdint>
+#include <math.h>
+#include <stdint.h>
 
 #include "kernels/fixed_point.h"
 #include "kernels/fully_connected.h"
@@ -199,9 +199,9 @@ inline void unidirectional_sequence_lstm_float32(const LstmFloat32Params& p, con
                                         [&](float sum, int32_t channel) { return gates[channel] + sum; });
         for (int32_t unit = 0; unit < units; ++unit) {
             const float kept = LogisticOf(gates[units + unit]) * c[unit];
-            const float sum = kept + LogisticOf(gates[unit]) * std::tanh(gates[2 * units + unit]);
+            const float sum = kept + LogisticOf(gates[unit]) * tanhf(gates[2 * units + unit]);
             c[unit] = p.cell_clip > 0.0f ? Clamp(sum, -p.cell_clip, p.cell_clip) : sum;
-            h[unit] = std::tanh(c[unit]) * LogisticOf(gates[3 * units + unit]);
+            h[unit] = tanhf(c[unit]) * LogisticOf(gates[3 * units + unit]);
         }
     };
     internal::ForEachLstmStep(p.shape, input, hidden, cell, output, step);

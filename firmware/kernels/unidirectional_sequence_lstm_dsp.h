@@ -5,7 +5,7 @@
 // unit stand together, so that a single loop requantizes them and updates the unit's state.
 #pragma once
 
-#include <cstdint>
+#include <stdint.h>
 
 #include "kernels/dsp.h"
 #include "kernels/fully_connected_dsp.h"

@@ -2,8 +2,8 @@
 // filter like a pointer: *, [], +, += and postfix ++.
 #pragma once
 
-#include <cstdint>
-#include <cstring>
+#include <stdint.h>
+#include <string.h>
 
 #include "kernels/window.h"
 
@@ -21,7 +21,7 @@ inline float WidenFloat16(uint16_t half) {
     const uint32_t sign_and_rest = static_cast<uint32_t>(static_cast<int32_t>(static_cast<int16_t>(half)));
     const uint32_t bits = (sign_and_rest << 13) & 0x8fffffffu;
     float small;
-    std::memcpy(&small, &bits, sizeof(small));
+    memcpy(&small, &bits, sizeof(small));
     return small * 0x1p112f;
 #endif
 }

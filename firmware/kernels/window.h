@@ -4,8 +4,9 @@
 // stays defined when a bias makes them overflow. Floats are added one by one, in TFLM's order.
 #pragma once
 
-#include <algorithm>
-#include <cstdint>
+#include <stdint.h>
+
+#include "kernels/basics.h"
 
 namespace kerf {
 
@@ -19,7 +20,7 @@ inline TapRange TapsInside(int32_t origin, int32_t input_size, int32_t filter_si
     if (origin >= 0 && origin + (filter_size - 1) * dilation < input_size) return {0, filter_size};
     const int32_t first = origin < 0 ? (-origin + dilation - 1) / dilation : 0;
     const int32_t last = origin < input_size ? (input_size - origin + dilation - 1) / dilation : 0;
-    return {first, std::min(last, filter_size)};
+    return {first, Min(last, filter_size)};
 }
 
 // sum + product(in, weight), for which a core may have a single instruction.

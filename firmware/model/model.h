@@ -4,7 +4,7 @@
 // An invocation may overwrite the inputs: fill them again before the next one.
 #pragma once
 
-#include <cstdint>
+#include <stdint.h>
 
 namespace kerf::model {
 

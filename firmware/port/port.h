@@ -2,8 +2,8 @@
 // implements it, chosen by the build.
 #pragma once
 
-#include <cstddef>
-#include <cstdint>
+#include <stddef.h>
+#include <stdint.h>
 
 namespace kerf::port {
 

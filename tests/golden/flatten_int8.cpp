@@ -9,8 +9,8 @@
 #pragma GCC optimize("no-delete-null-pointer-checks")
 #endif
 
-#include <cstdint>
-#include <limits>
+#include <math.h>
+#include <stdint.h>
 
 #include "kernels/conv_2d.h"
 #include "kernels/fully_connected.h"

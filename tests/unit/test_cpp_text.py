@@ -92,7 +92,7 @@ NUMBERS = {
 
 @pytest.mark.compiler
 def test_numbers_come_back_bit_for_bit(tmp_path: Path) -> None:
-    lines = ["#include <cstdint>", "#include <cstdio>", "#include <limits>", "int main() {"]
+    lines = ["#include <math.h>", "#include <cstdint>", "#include <cstdio>", "int main() {"]
     for name, data in NUMBERS.items():
         elements = "\n".join(cpp_text.array_lines(data))
         lines += [

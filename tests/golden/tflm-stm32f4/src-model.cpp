@@ -6,7 +6,7 @@
 
 #include <cstdint>
 #include <iterator>
-#include <limits>
+#include <cmath>
 
 #include "model/model.h"
 #include "tflm/interpreter.h"

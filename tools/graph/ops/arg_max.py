@@ -2,4 +2,4 @@
 
 from ._arg import arg
 
-OPERATOR = arg("index of the largest element along one dimension, as int32", "std::greater<>")
+OPERATOR = arg("index of the largest element along one dimension, as int32", "Greater")

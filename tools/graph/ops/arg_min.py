@@ -2,4 +2,4 @@
 
 from ._arg import arg
 
-OPERATOR = arg("index of the smallest element along one dimension, as int32", "std::less<>")
+OPERATOR = arg("index of the smallest element along one dimension, as int32", "Less")

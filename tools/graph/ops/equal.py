@@ -2,4 +2,4 @@
 
 from ._compare import NUMBERS, comparison
 
-OPERATOR = comparison("elementwise comparison a == b with broadcasting", "std::equal_to<>", (*NUMBERS, "bool"))
+OPERATOR = comparison("elementwise comparison a == b with broadcasting", "Equal", (*NUMBERS, "bool"))

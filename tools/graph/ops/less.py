@@ -2,4 +2,4 @@
 
 from ._compare import comparison
 
-OPERATOR = comparison("elementwise comparison a < b with broadcasting", "std::less<>")
+OPERATOR = comparison("elementwise comparison a < b with broadcasting", "Less")

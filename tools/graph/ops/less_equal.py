@@ -2,4 +2,4 @@
 
 from ._compare import comparison
 
-OPERATOR = comparison("elementwise comparison a <= b with broadcasting", "std::less_equal<>")
+OPERATOR = comparison("elementwise comparison a <= b with broadcasting", "LessEqual")

@@ -2,4 +2,4 @@
 
 from ._compare import comparison
 
-OPERATOR = comparison("elementwise logical and with broadcasting", "std::logical_and<>", ("bool",))
+OPERATOR = comparison("elementwise logical and with broadcasting", "LogicalAnd", ("bool",))

@@ -2,4 +2,4 @@
 
 from ._compare import comparison
 
-OPERATOR = comparison("elementwise logical or with broadcasting", "std::logical_or<>", ("bool",))
+OPERATOR = comparison("elementwise logical or with broadcasting", "LogicalOr", ("bool",))

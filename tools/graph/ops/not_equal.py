@@ -2,4 +2,4 @@
 
 from ._compare import NUMBERS, comparison
 
-OPERATOR = comparison("elementwise comparison a != b with broadcasting", "std::not_equal_to<>", (*NUMBERS, "bool"))
+OPERATOR = comparison("elementwise comparison a != b with broadcasting", "NotEqual", (*NUMBERS, "bool"))
