@@ -46,7 +46,9 @@ _STATIC = (".data", ".bss", ".dram0.data", ".dram0.bss")
 _COMPILING = re.compile(r"^(?:Compiling|Linking) (\S+)")
 _OVERFLOW = re.compile(r"region [`'\"]?(FLASH|RAM|dram0_0_seg)[`'\"]? overflowed by (\d+) bytes")
 _LIMIT = re.compile(r"The (program|data) size \((\d+) bytes\) is greater than maximum allowed \((\d+) bytes\)")
-_NO_LIBRARY = re.compile(r"nano\.specs: No such file|fatal error: \S+: No such file or directory\n[^\n]*#include <")
+_NO_LIBRARY = re.compile(
+    r"\w+\.specs\W{0,3}: No such file|fatal error: \S+: No such file or directory\n[^\n]*#include <"
+)
 _NOT_ALLOWED = re.compile(r"(?i)permission denied: ?['\"]?/dev/|could not open port [^\n]*permission denied")
 _INSTALLING = re.compile(r"Manager: Installing (\S+)")
 _ERROR = re.compile(r"(?i)error:|undefined reference|multiple definition")
@@ -265,9 +267,9 @@ def _is_package(folder: Path, version: str) -> bool:
 
 
 def _require_compiler(target: Target) -> None:
-    """Raises MissingTool without a compiler, unless PlatformIO can fetch one; for this machine, it has none."""
+    """Raises MissingTool without a compiler, unless PlatformIO can fetch one."""
     port = ports.find(target.port)
-    _require(port.compiler, is_fetched=not port.is_here)
+    _require(port.compiler, is_fetched=port.is_packaged)
 
 
 def _require(tool: Tool | None, is_fetched: bool = True) -> None:

@@ -45,9 +45,11 @@ def examine() -> list[Finding]:
     findings = [Finding("python", "runs kerf", version, "install Python 3.10 to 3.13")]
     for name, purpose, required in PACKAGES:
         findings.append(Finding(name, purpose, _package_version(name), f"pip install {name}", required))
-    compilers = ((name, ports.find(name).compiler) for name in ports.known())
-    emulators = ((name, transports.find(name).TOOL) for name in transports.emulators())
-    for name, tool in (*compilers, *emulators, ("git", GIT)):
+    compilers = [(name, ports.find(name).compiler) for name in ports.known()]
+    emulators = [(name, transports.find(name).TOOLS) for name in transports.emulators()]
+    first = [(name, tools[0]) for name, tools in emulators]
+    others = [("", tool) for _, tools in emulators for tool in tools[1:]]
+    for name, tool in (*compilers, *first, *others, ("git", GIT)):
         if tool is not None:
             findings.append(_program(tool, required=name in DEMO))
     return findings

@@ -10,8 +10,8 @@ class KerfbaremetalPlatform(PlatformBase):
 
     def configure_default_packages(self, options, targets):
         prefix = self.board_config(options["board"]).get("build.toolchain_prefix")
-        if not prefix or shutil.which(f"{prefix}gcc"):
-            # Use the system's own compiler, so that the registry is not needed.
+        if prefix != "arm-none-eabi-" or shutil.which(f"{prefix}gcc"):
+            # Use the system's own compiler, so that the registry is not needed; it has none of the others.
             self.packages.pop("toolchain-gccarmnoneeabi", None)
         if shutil.which("openocd"):
             self.packages.pop("tool-openocd", None)

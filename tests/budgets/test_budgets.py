@@ -3,11 +3,11 @@
 The suite measures one small model on every core; `inv budgets`, or `--every-case`, measures all of them.
 """
 
-import shutil
 from collections.abc import Iterator
 
 import pytest
 
+from tools import ports, targets, transports
 from tools.pipeline import budgets, places
 from tools.pipeline.budgets import Budget
 from tools.progress import Progress
@@ -26,15 +26,16 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.fixture(scope="module", autouse=True)
 def build(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    for program in ("arm-none-eabi-g++", "qemu-system-arm"):
-        if shutil.which(program) is None:
-            pytest.skip(f"{program} is not installed")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(places, "BUILD", tmp_path_factory.mktemp("budgets"))
         yield
 
 
 def test_budget(budget: Budget) -> None:
+    target = targets.find(budget.target)
+    for tool in (ports.find(target.port).compiler, transports.tool(target.emulators["qemu"])):
+        if tool is not None and tool.find() is None:
+            pytest.skip(tool.missing)
     now = budgets.measure(budget, Progress())
     verdict = budgets.judge(budget, now)
     if verdict in (budgets.OTHER_COMPILER, budgets.OTHER_MODEL):

@@ -6,6 +6,7 @@ import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,13 +16,12 @@ from tools.runtimes import aot
 
 ROOT = Path(__file__).parents[2]
 
-COMPILER, EMULATOR = "arm-none-eabi-g++", "qemu-system-arm"
 # The warning that is off: see platformio.ini.
 FLAGS = [
     *("-std=gnu++17", "-fno-exceptions", "-fno-rtti", "-fno-threadsafe-statics", "-ffp-contract=off"),
     *("-ffunction-sections", "-fdata-sections", "-Wall", "-Wextra", "-Werror", "-Wundef", "-Wdouble-promotion"),
     "-Wno-aggressive-loop-optimizations",
-    *("--specs=nano.specs", "-nostartfiles", "-Wl,--gc-sections"),
+    *("-nostartfiles", "-Wl,--gc-sections"),
 ]
 STACK_BYTES = 32768
 
@@ -30,13 +30,26 @@ STACK_BYTES = 32768
 class Board:
     """An emulated machine with room for many cases, and the flags its code is compiled with.
 
-    ``machine`` is QEMU's; ``memory`` names the board of firmware/platform/boards that has it.
+    ``machine`` is QEMU's; ``memory`` names the board of firmware/platform/boards that has it, and its
+    compiler. The suite runs one in ``stride`` cases.
     """
 
     core: str
     machine: str
     memory: str
     flags: tuple[str, ...]
+    emulator: tuple[str, ...] = ("qemu-system-arm",)
+    stride: int = 8
+
+    @property
+    def described(self) -> Any:
+        """The file in firmware/platform/boards."""
+        return json.loads((ROOT / f"firmware/platform/boards/{self.memory}.json").read_text())
+
+    @property
+    def compiler(self) -> str:
+        """The C compiler, which takes C++ sources, too, but does not look for the C++ library."""
+        return f"{self.described['build']['toolchain_prefix']}gcc"
 
 
 # An M3 stands in for the M0, whose machine has 16 KB of RAM: it runs the same code, and traps unaligned accesses, which
@@ -54,11 +67,21 @@ BOARDS = {
         "cortex-m7", "mps2-an500", "mps2-an500", ("-mthumb", "-mcpu=cortex-m7", "-mfpu=fpv5-d16", "-mfloat-abi=hard")
     ),
     "M55": Board("cortex-m55", "mps3-an547", "mps3-an547", ("-mthumb", "-mcpu=cortex-m55", "-mfloat-abi=hard")),
+    "RV32": Board(
+        "rv32imac",
+        "virt",
+        "riscv32",
+        ("-march=rv32imac", "-misa-spec=2.2", "-mabi=ilp32"),
+        ("qemu-system-riscv32", "-bios", "none"),
+        stride=32,  # it runs the kernels of an M3
+    ),
 }
 
 
-def require() -> None:
-    for program in (COMPILER, EMULATOR):
+def require(name: str) -> None:
+    """Skips the test, with the reason, where a tool of a board is missing."""
+    board = BOARDS[name]
+    for program in (board.compiler, board.emulator[0]):
         if shutil.which(program) is None:
             pytest.skip(f"{program} is not installed")
 
@@ -77,7 +100,7 @@ def run(
     folder.mkdir(parents=True, exist_ok=True)
     source, elf = folder / "model.cpp", folder / "model.elf"
     source.write_bytes(aot.files(program, mode="file")["src/model.cpp"])
-    described = json.loads((ROOT / f"firmware/platform/boards/{board.memory}.json").read_text())
+    described = board.described
     origin = described["build"]["memory"]
     symbols = {
         "flash_origin": origin["flash_origin"],
@@ -86,15 +109,16 @@ def run(
         "ram_size": described["upload"]["maximum_ram_size"],
         "stack_size": STACK_BYTES,
     }
-    command = [COMPILER, *board.flags, optimization, *FLAGS, f"-I{ROOT / 'firmware'}"]
-    command += ["-T", str(ROOT / "firmware/platform/cortexm.ld")]
+    specs = f"--specs={described['build'].get('specs', 'nano.specs')}"
+    command = [board.compiler, *board.flags, optimization, specs, *FLAGS, f"-I{ROOT / 'firmware'}"]
+    command += ["-T", str(ROOT / "firmware/platform/baremetal.ld")]
     command += [f"-Wl,--defsym=__{key}={value}" for key, value in symbols.items()]
-    command += [str(source), str(Path(__file__).with_name("run_on_core.cpp")), "-o", str(elf)]
+    command += [str(source), str(Path(__file__).with_name("run_on_core.cpp")), "-lm", "-o", str(elf)]
     child = subprocess.run(command, capture_output=True, text=True)
     assert child.returncode == 0, child.stderr[-4000:]
     stream = b"".join(array[i].tobytes() for i in range(len(samples[0])) for array in samples)
     (folder / "samples").write_bytes(stream)
-    emulator = [EMULATOR, "-machine", board.machine, "-nographic", "-kernel", str(elf)]
+    emulator = [*board.emulator, "-machine", board.machine, "-nographic", "-kernel", str(elf)]
     child = subprocess.run(
         [*emulator, "-semihosting-config", "enable=on,target=native"],
         cwd=folder,

@@ -1,8 +1,8 @@
-// Runs a rendered model on an emulated Cortex-M, without ports, bench or serial line: samples come from a file of the
-// host and outputs go to another, by semihosting. Both hold every input (output) of the first sample, then of the next.
+// Runs a rendered model on an emulated core, without ports, bench or serial line: samples come from a file of the host
+// and outputs go to another, by semihosting. Both hold every input (output) of the first sample, then of the next.
 //
 // Exit code of QEMU: 0, or 1 when a file could not be used, setup or an inference failed, or the core took a fault.
-#include <cstdint>
+#include <stdint.h>
 
 #include "model/model.h"
 
@@ -15,16 +15,34 @@ void fault_handler();
 
 namespace {
 
-// Arm's semihosting, "Semihosting for AArch32 and AArch64", M profile.
+// Arm's semihosting, "Semihosting for AArch32 and AArch64", M profile, which RISC-V shares except for the instruction
+// ("RISC-V Semihosting", 3.1).
 enum Call : uint32_t { kOpen = 0x01, kClose = 0x02, kWrite = 0x05, kRead = 0x06, kExitExtended = 0x20 };
 constexpr uint32_t kReadBinary = 1, kWriteBinary = 5;  // fopen's "rb" and "wb"
 constexpr uint32_t kApplicationExit = 0x20026;
 
 uint32_t call(Call number, const void* block) {
+#if defined(__riscv)
+    register uint32_t a0 asm("a0") = number;
+    register const void* a1 asm("a1") = block;
+    asm volatile(
+        "   .option push\n"
+        "   .option norvc\n"
+        "   .balign 16\n"
+        "   slli x0, x0, 0x1f\n"
+        "   ebreak\n"
+        "   srai x0, x0, 7\n"
+        "   .option pop\n"
+        : "+r"(a0)
+        : "r"(a1)
+        : "memory");
+    return a0;
+#else
     register uint32_t r0 asm("r0") = number;
     register const void* r1 asm("r1") = block;
     asm volatile("bkpt 0xab" : "+r"(r0) : "r"(r1) : "memory");
     return r0;
+#endif
 }
 
 [[noreturn]] void leave(uint32_t code) {
@@ -78,10 +96,10 @@ void run() {
 
 extern "C" {
 
-void reset_handler() {
+[[gnu::used]] void start() {
     for (uint32_t *from = __data_source, *to = __data_begin; to < __data_end;) *to++ = *from++;
     for (uint32_t* to = __bss_begin; to < __bss_end;) *to++ = 0;
-#if !defined(__ARM_FEATURE_UNALIGNED)
+#if defined(__ARM_ARCH) && !defined(__ARM_FEATURE_UNALIGNED)
     // CCR.UNALIGN_TRP: what the core that this is compiled for cannot do is a fault on the one that it runs on, too.
     auto& configuration = *reinterpret_cast<volatile uint32_t*>(0xe000ed14);
     configuration = configuration | 1u << 3;
@@ -91,6 +109,30 @@ void reset_handler() {
     asm volatile("dsb\n\tisb" ::: "memory");
 #endif
     run();
+}
+
+#if defined(__riscv)
+
+[[gnu::naked, gnu::section(".vectors"), gnu::used]] void reset_handler() {
+    asm volatile(
+        "   .option push\n"
+        "   .option norelax\n"
+        "   la gp, __global_pointer$\n"
+        "   .option pop\n"
+        "   la sp, __stack_top\n"
+        "   la t0, fault_handler\n"
+        "   csrw mtvec, t0\n"
+        "   j start\n");
+}
+
+[[gnu::aligned(4)]] void fault_handler() {
+    leave(1);
+}
+
+#else
+
+void reset_handler() {
+    start();
 }
 
 void fault_handler() {
@@ -106,5 +148,7 @@ void fault_handler() {
     reinterpret_cast<const void*>(fault_handler),
     reinterpret_cast<const void*>(fault_handler),
 };
+
+#endif
 
 }  // extern "C"

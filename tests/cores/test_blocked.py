@@ -26,7 +26,7 @@ CASES = {
 
 @pytest.mark.parametrize("core", ["M0", "M3"])
 def test_every_layer_equals_tflm(core: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    on_core.require()
+    on_core.require(core)
     on_it = lambda data, samples, folder, *_: on_core.run(core, data, samples, folder)  # noqa: E731
     monkeypatch.setattr(against_tflm, "run_kerf", on_it)
     monkeypatch.setattr(against_tflm, "CASES_PER_MODEL", 40)

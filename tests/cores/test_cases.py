@@ -1,7 +1,7 @@
 """The operators' case tables on every core, compiled as firmware is: the kernels a core gets equal the oracle there.
 
-The suite runs every eighth case on each core, fewer of large tables, and different ones on each core; `inv soak --only
-cores` runs them all.
+The suite runs one in Board.stride cases on each core, fewer of large tables, and different ones on each core;
+`inv soak --only cores` runs them all.
 """
 
 from importlib import import_module
@@ -32,8 +32,7 @@ from tools.graph import ops
 
 pytestmark = [pytest.mark.emulator, pytest.mark.sampled, pytest.mark.timeout(3600)]
 
-STRIDE = 8  # the suite runs one in STRIDE cases on each core …
-MOST = 40  # … and at most MOST of each table
+MOST = 40  # of each table, the suite runs at most MOST cases on each core
 
 HOST = Path(__file__).parents[1] / "host"
 # Every operator's own table, found by its file name, and those that several operators share.
@@ -77,7 +76,7 @@ def chosen(oracle: str, core: str, every: bool) -> dict[str, list[OpSpec]]:
     some: dict[str, list[OpSpec]] = {}
     for table, named in tables.items():
         cases = [(f"{table}: {name}", case) for name, case in named.items()]
-        some |= cases if every else cases[first :: max(STRIDE, len(cases) // MOST)]
+        some |= cases if every else cases[first :: max(on_core.BOARDS[core].stride, len(cases) // MOST)]
     return some
 
 
@@ -86,7 +85,7 @@ def chosen(oracle: str, core: str, every: bool) -> dict[str, list[OpSpec]]:
 def test_equals_the_oracle(
     core: str, oracle: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pytestconfig: pytest.Config
 ) -> None:
-    on_core.require()
+    on_core.require(core)
     monkeypatch.setattr(
         against_tflm, "run_kerf", lambda data, samples, folder, goal, _: on_core.run(core, data, samples, folder, goal)
     )

@@ -27,7 +27,7 @@ SPECIAL = np.array([np.inf, -np.inf, np.nan, 3e38, -3e38, 1e-42, -1e-42, -0.0], 
 
 
 def test_every_layer_equals_tflm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    on_core.require()
+    on_core.require("M4")
     on_m4 = lambda data, samples, folder, *_: on_core.run("M4", data, samples, folder)  # noqa: E731
     monkeypatch.setattr(against_tflm, "run_kerf", on_m4)
     results = against_tflm.run_cases(CASES, tmp_path)
@@ -50,7 +50,7 @@ def test_every_layer_equals_tflm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 def test_numbers_without_a_usual_sum(case: list[OpSpec], tmp_path: Path) -> None:
     """Infinities are clamped but NaN is not, due to the order of the comparisons; the kind of NaN depends on the
     core."""
-    on_core.require()
+    on_core.require("M4")
     source = case[0].inputs[0]
     assert source is not None
     samples = np.random.default_rng(1).normal(0, 1, (40, *source.shape)).astype(np.float32)

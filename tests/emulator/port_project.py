@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tools import build, write
+from tools import build, ports, transports, write
 from tools.packages import _firmware, _platformio
 from tools.transports import Transport
 from tools.values import Project, Target
@@ -22,6 +22,12 @@ def require(*programs: str) -> None:
     for program in programs:
         if shutil.which(program) is None:
             pytest.skip(f"{program} is not installed")
+
+
+def require_for(target: Target) -> None:
+    """Skips the test, with the reason, where the target's compiler or its QEMU is missing."""
+    tools = (ports.find(target.port).compiler, transports.tool(target.emulators["qemu"]))
+    require(*(tool.program for tool in tools if tool is not None))
 
 
 def project(target: Target, extra: str = "") -> Project:

@@ -1,6 +1,6 @@
 // Stands in for firmware/bench, so that a port is tested alone. One command byte, its arguments, one reply, all
 // little-endian; test_boot.py drives it.
-#include <cstring>
+#include <string.h>
 
 #include "bench/bench.h"
 #include "port/port.h"
@@ -24,7 +24,7 @@ uint32_t next_word() {
 template <typename T>
 void send(const T& value) {
     uint8_t bytes[sizeof value];
-    std::memcpy(bytes, &value, sizeof value);
+    memcpy(bytes, &value, sizeof value);
     port::write(bytes, sizeof bytes);
 }
 

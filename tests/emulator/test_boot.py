@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import pytest
 from elftools.elf.elffile import ELFFile
-from port_project import Stub, linked, require
+from port_project import Stub, linked, require_for
 
 from tools import targets
 from tools.transports import qemu
@@ -20,8 +20,8 @@ HARD, BUS, USAGE, OVERFLOW, ASSERT = 1, 3, 4, 5, 6  # bench.h, FaultKind
 
 @pytest.fixture(scope="module", params=NAMES)
 def firmware(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Target, Image]:
-    require("arm-none-eabi-g++", "qemu-system-arm")
     target = targets.find(request.param)
+    require_for(target)
     return target, linked(target, tmp_path_factory.mktemp(target.name))
 
 
@@ -87,7 +87,7 @@ def test_ticks_are_instructions(firmware: tuple[Target, Image], board: Stub) -> 
 def test_the_clock_survives_its_wraps(firmware: tuple[Target, Image], board: Stub) -> None:
     """More than 2^24 ticks in single steps: never backwards, nothing lost, and the same in every run."""
     target, _ = firmware
-    count = 500_000
+    count = 700_000
     backwards, total = board.ask(b"m" + struct.pack("<I", count), "IQ")
     assert backwards == 0
     assert total > 1 << 24
@@ -133,9 +133,9 @@ def test_a_fault_is_a_record(
     firmware: tuple[Target, Image], board: Stub, provoked: bytes, kind: int, cfsr: int
 ) -> None:
     target, image = firmware
+    if provoked == b"d" and (target.core.name == "cortex-m0" or target.port == "riscv"):
+        pytest.skip(f"{target.core.name} has no trap for a division by zero")
     if target.core.name == "cortex-m0":
-        if provoked == b"d":
-            pytest.skip("the M0 divides in software and has no trap for zero")
         kind, cfsr = (ASSERT if kind == ASSERT else HARD), 0
     fault = board.fault(provoked)
     assert (fault["kind"], fault["cfsr"], fault["hfsr"]) == (kind, cfsr, 0)

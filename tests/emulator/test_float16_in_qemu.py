@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from port_project import Silent, project, require
+from port_project import Silent, project, require_for
 
-from tools import build, targets, write
+from tools import build, ports, targets, write
 from tools.packages import _firmware
 from tools.transports import qemu
 
@@ -20,15 +20,18 @@ NAMES = [name for name, target in targets.load().items() if "qemu" in target.emu
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_finite_number_is_widened_exactly(name: str, tmp_path: Path) -> None:
-    require("arm-none-eabi-g++", qemu.TOOL.program)
     target = targets.find(name)
+    require_for(target)
     made = project(target)
     kernels = _firmware.copies("kernels", "src/kernels")
     made = replace(made, files={**made.files, **kernels, "src/bench/stub_bench.cpp": BENCH.read_bytes()})
     write.write(made, tmp_path)
     image = build.build(tmp_path, made, target, Silent())
 
-    code = subprocess.run(["arm-none-eabi-objdump", "-d", image.elf], capture_output=True, text=True, check=True).stdout
+    compiler = ports.find(target.port).compiler
+    assert compiler is not None
+    objdump = compiler.program.replace("g++", "objdump")
+    code = subprocess.run([objdump, "-d", image.elf], capture_output=True, text=True, check=True).stdout
     assert ("vcvtb.f32.f16" in code) == (target.core.fpu)
 
     halves = np.arange(1 << 16, dtype="<u2").view("<f2")

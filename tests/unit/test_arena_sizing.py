@@ -9,11 +9,10 @@ from unittest.mock import MagicMock
 
 import pytest
 
-from tools import sizing, targets
+from tools import sizing, targets, transports
 from tools.arena import Arena
 from tools.pipeline import choices, firmware, places
 from tools.progress import Progress
-from tools.transports import qemu
 from tools.values import Request
 
 MODEL = Path(__file__).with_name("flatten_per_tensor.tflite")
@@ -39,7 +38,7 @@ def test_the_arena_is_tried_once_on_the_target_or_its_stand_in(
     quantized = SimpleNamespace(tflite=MODEL.read_bytes(), model="m", sha256="0" * 64)
     monkeypatch.delenv(targets.TFLM_LIB, raising=False)
     monkeypatch.setattr(places, "BUILD", tmp_path)
-    monkeypatch.setattr(qemu, "TOOL", MagicMock())
+    monkeypatch.setattr(transports, "tool", MagicMock())
     monkeypatch.setattr(firmware, "quantize", lambda ask, progress: quantized)
     monkeypatch.setattr(firmware, "_linked", linked)
     monkeypatch.setattr(sizing, "find", lambda elf, start: 1600)

@@ -150,7 +150,7 @@ def choose_line(choice: Choice) -> Line | Interpreter:
         raise UsageError(f"{target.name} has no emulator: plug in the board and give --port auto or its serial port")
     emulator = target.emulators[ask.emulator or next(iter(target.emulators))]
     emulation = transports.find(emulator.name)
-    emulation.TOOL.require()  # fail before training or building anything
+    transports.tool(emulator).require()  # fail before training or building anything
     return Line(emulator.name, lambda elf: emulation.open(elf, emulator), transports.caution(emulator.name))
 
 

@@ -18,7 +18,8 @@ def _nothing(sources: Sequence[str]) -> Mapping[str, bytes]:
 class Port:
     """What a firmware port needs on this machine and in a project.
 
-    ``compiler`` is None where PlatformIO installs its own. ``probe`` flashes boards through a debug probe; None where
+    ``compiler`` is None where PlatformIO installs its own; ``is_packaged``: PlatformIO has one to install where the
+    system's is missing. ``probe`` flashes boards through a debug probe; None where
     they are flashed over a serial port.
 
     ``is_here``: the firmware is a program on this machine. ``takes_spaces``: it can be built in a folder with a space
@@ -26,6 +27,7 @@ class Port:
     """
 
     compiler: Tool | None = None
+    is_packaged: bool = True
     probe: Tool | None = None
     is_here: bool = False
     takes_spaces: bool = True

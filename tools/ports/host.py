@@ -5,5 +5,6 @@ from . import Port
 
 PORT = Port(
     compiler=Tool("g++", "builds the host target and the kernel tests", apt("g++")),
+    is_packaged=False,
     is_here=True,
 )

@@ -7,7 +7,7 @@ Emulators are found by file name: each module with SETTINGS is an Emulation, and
 imports one by name.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from functools import cache
 from importlib import import_module
@@ -43,8 +43,8 @@ class Transport(Protocol):
 class Emulation(Protocol):
     """The interface of an emulator module in this folder."""
 
-    TOOL: Tool
-    """The emulator's program."""
+    TOOLS: Sequence[Tool]
+    """The emulator's programs. A target names one of them as custom_<emulator>_program, or gets the first."""
 
     SETTINGS: Mapping[str, type[str] | type[int]]
     """The settings that a target must define, each as custom_<emulator>_<setting> in platformio.ini."""
@@ -82,3 +82,12 @@ def counting(name: str) -> Callable[[Path, Emulator, Trace], AbstractContextMana
 def caution(name: str) -> str:
     """What a user should know before this emulator starts: its module's CAUTION; "" for nothing."""
     return str(getattr(find(name), "CAUTION", ""))
+
+
+def tool(emulator: Emulator) -> Tool:
+    """The program that runs a target; UnknownName if the emulator has no program of that name."""
+    tools = {tool.program: tool for tool in find(emulator.name).TOOLS}
+    name = emulator.settings.get("program", next(iter(tools)))
+    if name not in tools:
+        raise UnknownName(f"{emulator.name} program", name, tools)
+    return tools[name]

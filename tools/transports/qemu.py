@@ -1,4 +1,4 @@
-"""QEMU: runs the firmware in qemu-system-arm, with its UART on a loopback socket and instruction-counted time."""
+"""QEMU: runs the firmware in a qemu-system-…, with its UART on a loopback socket and instruction-counted time."""
 
 import socket
 from collections.abc import Iterator, Mapping, Sequence
@@ -8,11 +8,12 @@ from pathlib import Path
 from ..errors import TransportError
 from ..installed import Tool, apt
 from ..values import Emulator
-from . import serial
+from . import serial, tool
 from ._process import ChildTransport, running
 from ._trace import Trace, counting
 
 TOOL = Tool("qemu-system-arm", "runs Cortex-M firmware without a board", apt("qemu-system-arm"))
+TOOLS = (TOOL, Tool("qemu-system-riscv32", "runs RISC-V firmware without a board", apt("qemu-system-misc")))
 SETTINGS = {"machine": str, "icount_shift": int}
 
 
@@ -20,11 +21,13 @@ def command(elf: Path, settings: Mapping[str, str], connection: int, listening: 
     """The command line. The socket with file descriptor ``connection`` becomes the UART; if it is ``listening``, it
     accepts one client at a time.
 
-    ``settings``: machine, and optionally icount_shift (0 … 10, default 0: 1 ns per instruction) and cpu.
+    ``settings``: machine, and optionally program (default: TOOL's), icount_shift (0 … 10, default 0: 1 ns per
+    instruction), cpu, and further options.
     """
     if "machine" not in settings:
         raise TransportError("QEMU cannot run this target: set its custom_qemu_machine in platformio.ini")
-    arguments = [TOOL.program, "-machine", settings["machine"]]
+    arguments = [settings.get("program", TOOL.program), "-machine", settings["machine"]]
+    arguments += settings.get("options", "").split()
     if "cpu" in settings:
         arguments += ["-cpu", settings["cpu"]]
     server = "server=on,wait=off," if listening else ""
@@ -57,13 +60,14 @@ def open_counting(elf: Path, emulator: Emulator, trace: Trace) -> Iterator[Child
 
 @contextmanager
 def _open(elf: Path, emulator: Emulator, more: Sequence[str]) -> Iterator[ChildTransport]:
-    TOOL.require()
+    program = tool(emulator)
+    program.require()
     with socket.create_server(("127.0.0.1", 0), backlog=1) as listener:
         host, port = listener.getsockname()
         with (
             serial.open(f"socket://{host}:{port}", emulated=True) as line,
             listener.accept()[0] as uart,
-            running([*command(elf, emulator.settings, uart.fileno()), *more], [uart.fileno()], TOOL.missing) as child,
+            running([*command(elf, emulator.settings, uart.fileno()), *more], [uart.fileno()], program.missing) as child,
         ):
             uart.close()  # now only QEMU holds it, so the connection breaks when QEMU exits
             yield ChildTransport(line, child, emulated=True)

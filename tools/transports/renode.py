@@ -27,6 +27,7 @@ TOOL = Tool(
     "renode/renode, unpack it, and add its folder to PATH or set the variable RENODE to its path",
     variable="RENODE",
 )
+TOOLS = (TOOL,)
 SETTINGS = {"platform": str, "uart": str}
 CAUTION = (
     "during the run, Renode offers the emulated serial port on all network interfaces of this machine, not only on "

@@ -28,6 +28,8 @@ env.Append(
     CPPPATH=["$PROJECT_SRC_DIR"],
     LINKFLAGS=core_flags,
 )
+if not board.get("build.has_cxx_library", True):
+    env.Replace(LINK=f"{prefix}gcc")  # g++ would look for the library
 
 if "build.memory" in board:  # bare metal: one linker script for all boards, with the board's numbers
     memory = {
@@ -37,18 +39,19 @@ if "build.memory" in board:  # bare metal: one linker script for all boards, wit
         "ram_size": board.get("upload.maximum_ram_size"),
         "stack_size": board.get("build.memory.stack_size"),
     }
+    specs = f"--specs={board.get('build.specs', 'nano.specs')}"
     env.Replace(
         # Relative to the project, where SCons runs: the absolute path may contain characters special to a shell.
-        LDSCRIPT_PATH=os.path.relpath(Path(platform.get_dir()).resolve() / "cortexm.ld"),
+        LDSCRIPT_PATH=os.path.relpath(Path(platform.get_dir()).resolve() / "baremetal.ld"),
         SIZETOOL=f"{prefix}size",
         SIZECHECKCMD="$SIZETOOL -A -d $SOURCES",
         SIZEPROGREGEXP=r"^\.(?:vectors|text|exidx|init_array|data)\s+(\d+)",
         SIZEDATAREGEXP=r"^\.(?:stack|data|bss)\s+(\d+)",
     )
     env.Append(
-        CCFLAGS=["--specs=nano.specs"],
+        CCFLAGS=[specs],
         LINKFLAGS=[
-            "--specs=nano.specs",
+            specs,
             "-nostartfiles",
             "-Wl,--gc-sections",
             "-Wl,--fatal-warnings",

@@ -1,4 +1,4 @@
-// The port for ESP-IDF (ESP32): entry point, clock, restart.
+// The port for ESP-IDF (ESP32, ESP32-C3): entry point, clock, restart.
 #include "bench/bench.h"
 #include "port/port.h"
 #include "ports/espidf/parts.h"

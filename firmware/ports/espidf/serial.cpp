@@ -7,8 +7,8 @@
 namespace {
 
 constexpr uart_port_t kUart = UART_NUM_0;
-constexpr int kTxPin = 1;  // of the ESP32's UART0, as set by its ROM
-constexpr int kRxPin = 3;
+constexpr int kTxPin = U0TXD_GPIO_NUM;  // as set by the ROM
+constexpr int kRxPin = U0RXD_GPIO_NUM;
 constexpr int kReceiveBytes = 1024;
 constexpr uint8_t kReceiveTimeout = 2;  // in byte times: deliver what has arrived after a pause of 0.2 ms
 

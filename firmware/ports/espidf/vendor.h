@@ -13,4 +13,9 @@
 #include <freertos/FreeRTOS.h>
 #include <freertos/task.h>
 #include <sdkconfig.h>
+#include <soc/uart_pins.h>
+#if CONFIG_IDF_TARGET_ARCH_RISCV
+#include <riscv/rvruntime-frames.h>
+#else
 #include <xtensa_context.h>
+#endif
