@@ -37,6 +37,7 @@ def test_every_layer_is_compared_and_the_report_shows_it(checkout: Path, kerf) -
     assert "calibrated with 500 of" in page
 
 
+@pytest.mark.soak
 def test_bad_calibration_is_the_cause_that_is_named(kerf) -> None:
     """One sample does not show what the digits can be."""
     told = json.loads(kerf("compare", "--calibration", "1", "--json").stdout)

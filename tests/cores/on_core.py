@@ -39,7 +39,7 @@ class Board:
     memory: str
     flags: tuple[str, ...]
     emulator: tuple[str, ...] = ("qemu-system-arm",)
-    stride: int = 8
+    stride: int = 16
 
     @property
     def described(self) -> Any:

@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import pytest
 import tflite
-from in_process import convert_here
 
 from tools import compress, files, model_files, models, pipeline, quantize, train
 from tools.compress import Recipe, Step, channels, network, sparsity
@@ -52,12 +51,6 @@ def data() -> Data:
 @pytest.fixture(scope="module")
 def digits(tmp_path_factory: pytest.TempPathFactory) -> Trained:
     return train.train("digits", tmp_path_factory.mktemp("digits"), epochs=3)
-
-
-@pytest.fixture(autouse=True)
-def converted_here(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Quantizes in this process, which has imported TensorFlow already."""
-    convert_here(monkeypatch)
 
 
 def seeded(tf: Any) -> Any:
@@ -239,6 +232,7 @@ def test_training_for_int8_loses_nothing_and_gives_an_integer_model(
     assert made.accuracy[1] == pytest.approx(accuracy(after), abs=noise), "what is said is what the file does"
 
 
+@pytest.mark.soak
 def test_training_for_int8_wins_where_conversion_alone_loses(
     digits: Trained, data: Data, tmp_path: Path, tf: Any
 ) -> None:
@@ -355,6 +349,7 @@ def test_regressions_and_binary_classifiers_are_trained_on(tf: Any, tmp_path: Pa
         assert made.accuracy[1] > 0.8 > made.accuracy[0]
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("sig", [signal.SIGINT, signal.SIGKILL])
 def test_interrupt_in_the_middle_leaves_no_model(digits: Trained, tmp_path: Path, sig: signal.Signals) -> None:
     code = (

@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 import pytest
 import tflite
-from in_process import convert_here
 
 from tools import model_files, models, oracle, quantize, train
 from tools.errors import ModelError, QuantizeError, UsageError
@@ -38,14 +37,6 @@ def tf(tmp_path_factory: pytest.TempPathFactory) -> Any:
 @pytest.fixture(scope="session")
 def digits(tmp_path_factory: pytest.TempPathFactory) -> Trained:
     return train.train("digits", tmp_path_factory.mktemp("digits"), epochs=2)
-
-
-@pytest.fixture(autouse=True)
-def converted_here(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Converts in this process, which has imported TensorFlow already; tests named …_child start the real one."""
-    if request.node.originalname.endswith("_child"):
-        return
-    convert_here(monkeypatch)
 
 
 def small(tf: Any, shape: tuple[int | None, ...] = (4, 4, 1), **options: Any) -> Any:
@@ -251,7 +242,8 @@ def test_custom_layer(tf: Any, tmp_path: Path) -> None:
         convert(path, tmp_path / "out")
 
 
-def test_crash_of_the_converter_is_a_sentence_child(tf: Any, tmp_path: Path) -> None:
+@pytest.mark.usefixtures("converted_in_a_child")
+def test_crash_of_the_converter_is_a_sentence(tf: Any, tmp_path: Path) -> None:
     """TensorFlow 2.21's calibrator dies of a segmentation fault on the loop of a recurrent layer."""
     layers = tf.keras.layers
     path = save(tf.keras.Sequential([tf.keras.Input((4, 2)), layers.LSTM(3), layers.Dense(2)]), tmp_path / "m.keras")
@@ -259,17 +251,19 @@ def test_crash_of_the_converter_is_a_sentence_child(tf: Any, tmp_path: Path) -> 
         convert(path, tmp_path / "out")
 
 
-def test_child_converts_quietly_and_equally_child(
-    digits: Trained, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+def test_child_converts_quietly_and_equally(
+    request: pytest.FixtureRequest, digits: Trained, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     data = models.find("digits").data()
     made = quantize.quantize(digits, "int8", data, tmp_path / "out")
-    assert capfd.readouterr() == ("", ""), "the converter's noise belongs into the log"
+    request.getfixturevalue("converted_in_a_child")
     again = quantize.quantize(digits, "int8", data, tmp_path / "again")
+    assert capfd.readouterr() == ("", ""), "the converter's noise belongs into the log"
     assert again.tflite == made.tflite
 
 
-def test_refusal_of_the_child_is_its_sentence_child(tmp_path: Path) -> None:
+@pytest.mark.usefixtures("converted_in_a_child")
+def test_refusal_of_the_child_is_its_sentence(tmp_path: Path) -> None:
     (tmp_path / "m.keras").write_bytes(b"PK\x03\x04")
     with pytest.raises(QuantizeError, match=r"m\.keras is damaged or truncated"):
         convert(tmp_path / "m.keras", tmp_path / "out")

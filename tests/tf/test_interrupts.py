@@ -11,7 +11,7 @@ import pytest
 from tools import files, models, quantize, train
 from tools.values import Trained
 
-pytestmark = pytest.mark.tf
+pytestmark = [pytest.mark.tf, pytest.mark.sampled(one_in=4)]
 ROOT = Path(__file__).resolve().parents[2]
 # Sends the signal sys.argv[3] at the sys.argv[2]-th rename into place: just before it when "before", else just after.
 PRELUDE = """
@@ -52,9 +52,9 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Trained:
 @pytest.mark.parametrize(
     ("sig", "moment", "side", "left"),
     [
+        (KILL, 1, "after", ["sine.keras"]),
         (KILL, 1, "before", []),
         (INTERRUPT, 1, "before", []),
-        (KILL, 1, "after", ["sine.keras"]),
         (KILL, 2, "before", ["sine.keras"]),
     ],
 )
@@ -76,8 +76,8 @@ def converted(whole: Trained, tmp_path_factory: pytest.TempPathFactory) -> bytes
 @pytest.mark.parametrize(
     ("sig", "moment", "side", "left"),
     [
-        (KILL, 1, "before", []),
         (KILL, 1, "after", ["model.tflite"]),
+        (KILL, 1, "before", []),
         (INTERRUPT, 2, "before", ["model.tflite"]),
         (KILL, 3, "before", ["model.tflite", "vectors.npz"]),
     ],

@@ -1,12 +1,10 @@
 """Models of random weights: the same bytes on every machine, nothing dead in them, shaped like what they stand for."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from in_process import convert_here
 
 from tools import models, quantize, train
 from tools.cores import HOST
@@ -44,11 +42,6 @@ SHA256 = {
 }
 
 
-@pytest.fixture(autouse=True)
-def converted_here(monkeypatch: pytest.MonkeyPatch) -> None:
-    convert_here(monkeypatch)
-
-
 def converted(name: str, directory: Path, mode: str = "int8", seed: int = train.SEED) -> Quantized:
     trained = train.train(name, directory, seed=seed)
     assert trained.accuracy is None
@@ -56,10 +49,8 @@ def converted(name: str, directory: Path, mode: str = "int8", seed: int = train.
 
 
 @pytest.fixture(scope="module")
-def int8(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Quantized]]:
-    with pytest.MonkeyPatch.context() as patch:
-        convert_here(patch)
-        yield {name: converted(name, tmp_path_factory.mktemp(name)) for name in RANDOM}
+def int8(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Quantized]:
+    return {name: converted(name, tmp_path_factory.mktemp(name)) for name in RANDOM}
 
 
 def layers(graph: Graph) -> list[tuple[Any, ...]]:

@@ -74,6 +74,9 @@ def test_later_stages_keep_what_the_user_trained(tmp_path: Path, monkeypatch: py
         pipeline.quantize(replace(ask, mode="float32"), later)
         assert trained.path.read_bytes() == content
         assert f"sine is already trained: {trained.path}" in later.said
+        again = Heard()
+        made = pipeline.quantize(replace(ask, mode="float32", calibration="7"), again)
+        assert f"sine float32 is already quantized: {made.path}" in again.said, "float32 needs no calibration"
     assert heard.said[0] == "training sine again: other epochs or another seed"
 
 
@@ -139,6 +142,7 @@ def test_unknown_model_and_no_epochs(tmp_path: Path) -> None:
         train.train("digits", tmp_path, epochs=0)
 
 
+@pytest.mark.sampled(one_in=2)
 @pytest.mark.parametrize("sig", [signal.SIGINT, signal.SIGKILL])
 def test_interrupt_in_the_middle_leaves_no_model(tmp_path: Path, sig: signal.Signals) -> None:
     code = (

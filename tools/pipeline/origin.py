@@ -215,7 +215,8 @@ def quantize(ask: Request, progress: Progress) -> Quantized:
         classes = data.classes or module.CLASSES
     calibrated = source.path.suffix != ".tflite" and mode in CALIBRATED
     per_tensor_dense = calibrated and ask.per_tensor_dense
-    how = {"per-tensor-dense": per_tensor_dense, f"calibration{count}": calibrated and count, "strip": ask.strip}
+    count = count if calibrated else None  # so that a float32 model is not converted again for every count
+    how = {"per-tensor-dense": per_tensor_dense, f"calibration{count}": count, "strip": ask.strip}
     directory = _folder(ask, "-".join([name, mode or "tflite", *(option for option, is_on in how.items() if is_on)]))
     with places.locked(directory, progress, f"quantizing {source.model}"):
         quantized = converter.quantize(

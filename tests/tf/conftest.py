@@ -1,0 +1,31 @@
+"""Conversion in the process of the test: it has imported TensorFlow already, which takes a child seconds."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from subprocess import CompletedProcess
+from typing import Any
+
+import pytest
+
+from tools import child, convert
+
+
+@pytest.fixture(scope="module", autouse=True)
+def converted_here() -> Iterator[None]:
+    """Puts the child's own function in the place of starting it."""
+
+    def run(
+        module: str, path: str, mode: str, folder: str, log: str, dense: str, **streams: Any
+    ) -> CompletedProcess[str]:
+        convert._serve(Path(path), mode, Path(folder), Path(log), dense == "1")
+        return CompletedProcess([], 0)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(convert, "run", run)
+        yield
+
+
+@pytest.fixture
+def converted_in_a_child(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Starts a child after all, as kerf does."""
+    monkeypatch.setattr(convert, "run", child.run)
