@@ -1,4 +1,4 @@
-"""Compiler, emulator and PlatformIO that are missing, fail, hang, are killed or print garbage: one sentence names them."""
+"""Compiler, emulator and PlatformIO missing, failing, hanging, killed or printing garbage: one sentence names them."""
 
 import os
 import random
@@ -118,7 +118,7 @@ def fake(path: Path, failure: str) -> None:
 
 
 def fake_platformio(checkout: Path, failure: str) -> Path:
-    """A folder with a Python package `platformio` that behaves in this way when it is run, and is the real one to kerf."""
+    """A folder with a Python package `platformio` that behaves in this way when run, and is the real one to kerf."""
     folder = checkout / "fakes"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()

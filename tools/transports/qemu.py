@@ -67,7 +67,9 @@ def _open(elf: Path, emulator: Emulator, more: Sequence[str]) -> Iterator[ChildT
         with (
             serial.open(f"socket://{host}:{port}", emulated=True) as line,
             listener.accept()[0] as uart,
-            running([*command(elf, emulator.settings, uart.fileno()), *more], [uart.fileno()], program.missing) as child,
+            running(
+                [*command(elf, emulator.settings, uart.fileno()), *more], [uart.fileno()], program.missing
+            ) as child,
         ):
             uart.close()  # now only QEMU holds it, so the connection breaks when QEMU exits
             yield ChildTransport(line, child, emulated=True)
