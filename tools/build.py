@@ -431,7 +431,7 @@ def _failure(log: str, path: Path, target: Target, doing: str = "building for") 
             f"PlatformIO needs {wanted} from its registry, which does not answer; connect this machine to the network "
             f"and build again; the full output is in {path}"
         )
-    lines = [line.strip() for line in log.splitlines() if line.strip()]
+    lines = [line.strip() for line in log.splitlines() if line.strip() and not line.startswith("=====")]
     first = next((line for line in lines if _ERROR.search(line)), lines[-1] if lines else "PlatformIO printed nothing")
     return BuildError(f"{doing} {target.name} failed: {first}; the full output is in {path}")
 

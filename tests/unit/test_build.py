@@ -137,6 +137,11 @@ LD = "/usr/bin/ld: .pio/build/toy/firmware.elf section `.text' will not fit in r
             BuildError,
             "PlatformIO needs vendor/tool-x from its registry, which does not answer; connect",
         ),
+        (
+            "Compiling a.o\n*** [a.o] Error 1\n========== [FAILED] Took 1.00 seconds ==========\n",
+            BuildError,
+            "building for toy failed: *** [a.o] Error 1;",
+        ),
         ("it just\nstopped\n\n", BuildError, "building for toy failed: stopped;"),
         ("", BuildError, "building for toy failed: PlatformIO printed nothing;"),
         (
