@@ -13,6 +13,7 @@ A fault is a module of this folder (files that start with _ are helpers) with
     MEMORY_BYTES    the most memory that an attack may take
     attacks(folder) a context manager that yields the attack: (seed, empty folder for its input) → number of right
                     results; ``folder`` is kept from run to run, for what all attacks share
+    NEEDS           optional: why it cannot run here; "" if it can
     part(seed)      optional: the row of the table that a seed belongs to
 """
 

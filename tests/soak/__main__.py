@@ -25,6 +25,9 @@ def main() -> int:
         return error.exit_code
     rows = []
     for name in names:
+        if why := _faults.missing(_faults.find(name)):
+            print(f"{name}: {why}", file=sys.stderr)
+            continue
         print(f"{name} …", file=sys.stderr, flush=True)
         found = _engine.soak(name, asked.seed, ROOT / "build" / "soak", 60 * asked.minutes / len(names))
         rows += found

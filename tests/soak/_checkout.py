@@ -17,6 +17,8 @@ from ._networks import networks
 
 PARTS = ("tasks.py", "platformio.ini", "tools", "templates", "firmware")
 MODEL = "small.tflite"
+TOOLS = ("arm-none-eabi-gcc", "qemu-system-arm")
+NEEDS = ", ".join(f"{tool} is not installed" for tool in TOOLS if shutil.which(tool) is None)
 MARK = "KERF_SOAK"  # a variable that all processes of an attack have
 
 

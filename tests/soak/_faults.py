@@ -40,6 +40,11 @@ def load(name: str) -> Fault:
     return import_module(f"{__package__}.{name}")  # type: ignore[return-value]
 
 
+def missing(fault: Fault) -> str:
+    """Why attacks of this kind cannot run here; "" if they can."""
+    return str(getattr(fault, "NEEDS", ""))
+
+
 def part(fault: Fault, seed: int) -> str:
     """The row of the table that an attack belongs to."""
     row: Callable[[int], str] = getattr(fault, "part", lambda _: "")

@@ -15,7 +15,7 @@ from tools.protocol import Decoder, Frame
 from ._faults import Attack
 
 TITLE = "streams of bytes for both decoders"
-SHORT = 6
+SHORT = 3
 CASE_SECONDS = 60.0
 MEMORY_BYTES = 1 << 30
 

@@ -17,6 +17,7 @@ from . import _checkout
 from ._faults import Attack
 
 TITLE = "tools that fail"
+NEEDS = _checkout.NEEDS
 SHORT = 1
 CASE_SECONDS = 900.0
 MEMORY_BYTES = 1 << 30

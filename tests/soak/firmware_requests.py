@@ -16,7 +16,7 @@ from . import devices, serial_line
 from ._faults import Attack
 
 TITLE = "requests that no host sends"
-SHORT = 8
+SHORT = 4
 CASE_SECONDS = 60.0
 MEMORY_BYTES = 1 << 30
 

@@ -21,6 +21,7 @@ from . import _checkout
 from ._faults import Attack
 
 TITLE = "signals at random moments of a task"
+NEEDS = _checkout.NEEDS
 SHORT = 1
 CASE_SECONDS = 900.0
 MEMORY_BYTES = 1 << 30

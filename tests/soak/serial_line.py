@@ -22,7 +22,7 @@ from ._faults import Attack
 from ._line import BadLine, heard_at
 
 TITLE = "serial line"
-SHORT = 18
+SHORT = 9
 CASE_SECONDS = 180.0
 MEMORY_BYTES = 1 << 30
 
