@@ -21,4 +21,4 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path += [str(ROOT / "tests" / part) for part in ("host", "unit")]  # the builders of models and firmware
+sys.path += [str(ROOT / "tests" / part) for part in ("host", "unit", "emulator")]  # the builders of models and firmware

@@ -77,7 +77,7 @@ def soak(name: str, seed: int, folder: Path, seconds: float = 0.0, cases: int = 
                 row.named += ending == "named"
                 row.other += ending == "other"
                 row.seconds += took
-                row.sentences[_shape(detail)] += ending == "named"
+                row.sentences.update([_shape(detail)] if ending == "named" else [])
                 if ending == "other":
                     failures += 1
                     _keep(current / str(ended), own / str(ended), name, ended, detail)

@@ -22,20 +22,21 @@ class BadLine:
     rate: float
     before_read: Callable[[bytes], bytes] = lambda data: data
     before_write: Callable[[bytes], bytes] = lambda data: data
+    faster: int = FASTER
     faults: int = 0
     _held: bytes = b""
     _held_to_device: bytes = b""
     emulated: bool = field(default=False)
 
     def now(self) -> float:
-        return self.inner.now() * FASTER
+        return self.inner.now() * self.faster
 
     def alive(self) -> str | None:
         return self.inner.alive()
 
     def read(self, timeout: float) -> bytes:
         """Merges what was held back with what comes, and may hold back the end again."""
-        data = self._held or self.before_read(self.inner.read(timeout / FASTER))
+        data = self._held or self.before_read(self.inner.read(timeout / self.faster))
         self._held = b""
         data, self._held = self._spoiled(data)
         return data
