@@ -34,7 +34,9 @@ _TYPES = {
     "int16": ("int16_t", 16),
     "uint16": ("uint16_t", 14),
     "int32": ("int32_t", 10),
+    "uint32": ("uint32_t", 9),
     "int64": ("int64_t", 6),
+    "uint64": ("uint64_t", 5),
     "float32": ("float", 6),
     "float16": ("uint16_t", 12),  # as bits: C++17 has no such type
     "bool": ("bool", 16),

@@ -56,6 +56,12 @@ inline void div_int8(const DivInt8Params& params, const int8_t* input1, const in
     });
 }
 
+// Rounds towards 0. Must equal TFLM: reference_ops::Div in reference/div.h, where division by 0, here 0, is undefined.
+inline void div_int32(const BroadcastParams& params, const int32_t* input1, const int32_t* input2, int32_t* output) {
+    Broadcast(params, input1, input2, output,
+              [](int32_t a, int32_t b) { return static_cast<int32_t>(b == 0 ? 0 : int64_t{a} / b); });
+}
+
 struct DivFloat32Params {
     int32_t shape[5];
     int32_t strides1[5];

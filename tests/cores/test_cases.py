@@ -22,6 +22,7 @@ import test_move
 import test_mul
 import test_pool_2d
 import test_reductions
+import test_signal
 import test_sparse
 import test_uint8
 import test_unary
@@ -49,6 +50,7 @@ INTEGER_TABLES = {
     "mul": test_mul.INTEGERS,
     "pool_2d": test_pool_2d.CASES,
     "reductions": test_reductions.CASES,
+    "signal": test_signal.CASES,
     "sparse": test_sparse.CASES,
     "unary": test_unary.CASES,
 }

@@ -16,6 +16,9 @@ from typing import Any
 import flatbuffers
 import numpy as np
 import tflite
+from flatbuffers import flexbuffers
+
+CUSTOM = "CUSTOM:"  # in front of the name of a custom operator, whose options are a flexbuffer
 
 
 @dataclass(frozen=True, eq=False)
@@ -176,8 +179,11 @@ def _tensor(b: Any, tensor: TensorSpec, index: int, buffer: int) -> int:
 
 
 def _operator_code(b: Any, kind: str) -> int:
-    code = getattr(tflite.BuiltinOperator, kind)
+    custom = b.CreateString(kind.removeprefix(CUSTOM)) if kind.startswith(CUSTOM) else None
+    code = tflite.BuiltinOperator.CUSTOM if custom else getattr(tflite.BuiltinOperator, kind)
     tflite.OperatorCodeStart(b)
+    if custom:
+        tflite.OperatorCodeAddCustomCode(b, custom)
     tflite.OperatorCodeAddDeprecatedBuiltinCode(b, min(code, 127))
     tflite.OperatorCodeAddVersion(b, 1)
     tflite.OperatorCodeAddBuiltinCode(b, code)
@@ -197,12 +203,15 @@ def _options(b: Any, table: str, fields: Mapping[str, Any]) -> int:
 
 def _operator(b: Any, op: OpSpec, opcode: int, index: Mapping[int, int]) -> int:
     options = None if op.options_table is None else _options(b, op.options_table, op.options)
+    custom = b.CreateByteVector(bytes(flexbuffers.Dumps(dict(op.options)))) if op.kind.startswith(CUSTOM) else None
     inputs = b.CreateNumpyVector(np.array([-1 if t is None else index[id(t)] for t in op.inputs], np.int32))
     outputs = b.CreateNumpyVector(np.array([index[id(t)] for t in op.outputs], np.int32))
     tflite.OperatorStart(b)
     tflite.OperatorAddOpcodeIndex(b, opcode)
     tflite.OperatorAddInputs(b, inputs)
     tflite.OperatorAddOutputs(b, outputs)
+    if custom is not None:
+        tflite.OperatorAddCustomOptions(b, custom)
     if options is not None:
         tflite.OperatorAddBuiltinOptionsType(b, getattr(tflite.BuiltinOptions, op.options_table))
         tflite.OperatorAddBuiltinOptions(b, options)

@@ -39,7 +39,7 @@ KINDS = {
     "GREATER_EQUAL": ("int8", "float32", "int32", "int64"),
     "LOGICAL_AND": ("bool",),
     "LOGICAL_OR": ("bool",),
-    "DIV": ("int8", "float32"),
+    "DIV": ("int8", "float32", "int32"),
     "FLOOR_DIV": ("float32",),
     "FLOOR_MOD": ("float32",),
 }

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import numpy.typing as npt
 
 from ..cores import Core
-from .ir import Graph, KernelCall, Op, Tensor
+from .ir import DType, Graph, KernelCall, Op, Tensor
 
 # Position along a tensor's last dimension → the stored number that it always has.
 Constants = Mapping[int, int]
@@ -86,6 +86,8 @@ class StateRole(Enum):
 
 # What is wrong with an operator, as the end of a sentence; None if it is fine.
 Objection = Callable[[Op, Graph], str | None]
+# The shape and type of the state that an operator keeps for itself.
+OwnState = Callable[[Op, Graph], tuple[tuple[int, ...], DType]]
 EVERY_INPUT = (-1,)
 
 
@@ -136,6 +138,8 @@ class Operator:
     crash           why interpreters abort on it, as the end of a sentence that starts with the layer
     state           what it does with a variable, None for operators that do not use variables
     whole_sequence  it computes several steps of a sequence in one inference, so that a sample is a whole sequence
+    own_state       the state that it keeps without a tensor in the file, zeros at first; passes/own_states.py makes it
+                    the last input
     """
 
     summary: str
@@ -160,6 +164,7 @@ class Operator:
     crash: Objection | None = None
     state: StateRole | None = None
     whole_sequence: Callable[[Op, Graph], bool] = _never
+    own_state: OwnState | None = None
 
     def variant(self, op: Op, graph: Graph, core: Core) -> Variant:
         """The first variant that accepts the operator on this core; requires check()."""

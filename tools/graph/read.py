@@ -314,14 +314,15 @@ def _needs_no_output(kind: str) -> bool:
 
 
 def _kind(raw: Any, codes: Sequence[Any], index: int) -> str:
-    """TFLite's name of an operator, ``CUSTOM:name`` for a custom one."""
+    """TFLite's name of an operator; for a custom one, that of its module, or ``CUSTOM:name``."""
     if raw.OpcodeIndex() >= len(codes):
         raise ModelError(f"operator {index} has kind {raw.OpcodeIndex()} of {len(codes)}; the file is damaged")
     code = codes[raw.OpcodeIndex()]
     # Writers before schema 3a set only the 8-bit field, later ones both (see GetBuiltinCode in TFLite).
     number = max(code.BuiltinCode(), code.DeprecatedBuiltinCode())
     if number == CUSTOM:
-        return f"CUSTOM:{_shown(code.CustomCode())}"
+        name = _shown(code.CustomCode())
+        return ops.custom(name) or f"CUSTOM:{name}"
     kind: str | None = tflite.BUILTIN_OPCODE2NAME.get(number)
     if kind is None:
         raise UnsupportedModel(f"operator {index} is of unknown kind {number}; convert with TensorFlow 2.21")

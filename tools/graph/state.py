@@ -1,4 +1,4 @@
-"""What a graph keeps from one inference to the next: state tensors, and variables before passes/variables.py."""
+"""What a graph keeps from one inference to the next: state tensors, and before passes/ also variables and own states."""
 
 from typing import Any
 
@@ -21,7 +21,7 @@ def variables(graph: Graph) -> frozenset[Any]:
 
 def keeps_state(graph: Graph) -> bool:
     """Whether a model, before or after any pass, keeps state from one inference to the next."""
-    return bool(graph.states or variables(graph))
+    return bool(graph.states or _is_found_by_passes(graph))
 
 
 def runs_in_sequence(graph: Graph) -> bool:
@@ -30,11 +30,21 @@ def runs_in_sequence(graph: Graph) -> bool:
     They do if it keeps state, unless each sample is a whole sequence for every operator with state: then the state is
     reset before each sample.
     """
-    if variables(graph):
+    if _is_found_by_passes(graph):
         return True
     states = {state.index for state in graph.states}
     users = [op for op in graph.ops if states.intersection({*op.inputs, *op.outputs})]
     return bool(states) and not all(_has_whole_sequence(op, graph) for op in users)
+
+
+def _is_found_by_passes(graph: Graph) -> bool:
+    return bool(variables(graph)) or any(_has_own_state(op) for op in graph.ops)
+
+
+def _has_own_state(op: Op) -> bool:
+    """Whether an operator keeps state that the file has no tensor for."""
+    operator = ops.lookup(op.kind)
+    return operator is not None and operator.own_state is not None
 
 
 def _has_whole_sequence(op: Op, graph: Graph) -> bool:

@@ -4,11 +4,16 @@ Each module assigns an Operator (graph/operator.py) to OPERATOR, and no other co
 start with _ are shared by several operators.
 """
 
+import re
 from functools import cache
 from importlib import import_module
 
+import tflite
+
 from ... import registry
 from ..operator import Operator
+
+BUILT_IN = {name for name in vars(tflite.BuiltinOperator) if name.isupper()}
 
 
 def known() -> tuple[str, ...]:
@@ -28,6 +33,12 @@ def find(kind: str) -> Operator:
 def lookup(kind: str) -> Operator | None:
     """The Operator of a kind, with or without a kernel; None for an unknown kind."""
     return find(kind) if kind in known() else None
+
+
+def custom(name: str) -> str | None:
+    """The kind of a custom operator that has a module: SIGNAL_WINDOW for ``SignalWindow``; None if it has none."""
+    kind = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).upper()
+    return kind if kind in known() and kind not in BUILT_IN else None
 
 
 def with_kernels() -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from ..operator import Operator, portable
 from ._order import elementwise
 from ._quantized import check_arity, check_present, check_shape, check_types
 
-TYPES = ("int8", "int16", "int32", "float32", "bool")
+TYPES = ("int8", "int16", "int32", "float32", "uint32", "bool")
 OUTPUTS = TYPES[:-1]
 
 

@@ -31,8 +31,8 @@ def parse(operator: Any) -> Attributes:
 
 
 def check(op: Op, graph: Graph) -> None:
-    first, second, output = check_operands(op, graph, (DType.INT8, DType.FLOAT32))
-    if output.dtype is DType.FLOAT32:
+    first, second, output = check_operands(op, graph, (DType.INT8, DType.FLOAT32, DType.INT32))
+    if output.dtype is not DType.INT8:
         return
     _, shift = _multiplier(op, graph)
     if shift > LARGEST_SHIFT:
@@ -55,6 +55,8 @@ def call(op: Op, graph: Graph) -> KernelCall:
         low, high = float32_activation_range(activation)
         params = Params("DivFloat32Params", {"output_min": low, "output_max": high})
         return broadcast_call(op, graph, "div.h", "div_float32", params)
+    if output.dtype is DType.INT32:
+        return broadcast_call(op, graph, "div.h", "div_int32", Params("BroadcastParams", {}))
     multiplier, shift = _multiplier(op, graph)
     minimum, maximum = integer_activation_range(op, output, activation)
     fields = {
@@ -77,7 +79,7 @@ def _multiplier(op: Op, graph: Graph) -> tuple[int, int]:
 
 OPERATOR = Operator(
     summary="elementwise quotient with broadcasting and fused activation",
-    types=("int8", "float32"),
+    types=("int8", "float32", "int32"),
     check=check,
     variants=portable(call),
     parse=parse,

@@ -1,0 +1,149 @@
+"""TFLM's operators for audio features: kerf's kernels equal TFLM's, over a sequence of samples.
+
+The interpreter's Python interface has no unsigned types, so that these are converted from and to int32."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+from against_tflm import Result, run_cases
+from single_op import OpSpec, TensorSpec
+
+pytestmark = pytest.mark.compiler
+
+RNG = np.random.default_rng(41)
+
+
+def t(shape: Sequence[int], dtype: str, data: np.ndarray | None = None) -> TensorSpec:
+    return TensorSpec(shape, dtype, data=data)
+
+
+def cast(source: TensorSpec, dtype: str) -> OpSpec:
+    return OpSpec("CAST", [source], [t(source.shape, dtype)])
+
+
+def custom(name: str, inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec], **options: int) -> OpSpec:
+    return OpSpec(f"CUSTOM:{name}", inputs, outputs, None, options)
+
+
+def unsigned(size: int) -> tuple[OpSpec, TensorSpec]:
+    """The conversion of an input, and its result."""
+    op = cast(t((size,), "int32"), "uint32")
+    return op, op.outputs[0]
+
+
+def window(rows: int, size: int, shift: int) -> list[OpSpec]:
+    weights = t((size,), "int16", RNG.integers(-32768, 32768, size).astype(np.int16))
+    return [custom("SignalWindow", [t((rows, size), "int16"), weights], [t((rows, size), "int16")], shift=shift)]
+
+
+def auto_scale(size: int, loudest: int | None = None) -> list[OpSpec]:
+    data = None if loudest is None else (RNG.uniform(-1, 1, size) * loudest).astype(np.int16)
+    return [custom("SignalFftAutoScale", [t((size,), "int16", data)], [t((size,), "int16"), t((), "int32")])]
+
+
+def rfft(dtype: str, size: int, length: int, rows: int = 1, loudest: int = 0) -> list[OpSpec]:
+    shape = (rows, size) if rows > 1 else (size,)
+    data = (RNG.uniform(-1, 1, shape) * loudest).astype(dtype) if loudest else None
+    kind = {"int16": 7, "int32": 2, "float32": 0}[dtype]
+    output = t((*shape[:-1], length + 2), dtype)
+    return [custom("SignalRfft", [t(shape, dtype, data)], [output], T=kind, fft_length=length)]
+
+
+def energy(size: int, start: int, end: int) -> list[OpSpec]:
+    """Elements outside start … end - 1 are undefined in TFLM: they are left out."""
+    op = custom("SignalEnergy", [t((2 * size,), "int16")], [t((size,), "uint32")], start_index=start, end_index=end)
+    wide = cast(op.outputs[0], "int32")
+    bounds = [t((1,), "int32", np.array([i], np.int32)) for i in (start, end, 1)]
+    part = t((end - start,), "int32")
+    return [op, wide, OpSpec("STRIDED_SLICE", [wide.outputs[0], *bounds], [part], "StridedSliceOptions")]
+
+
+def filter_bank(channels: int, size: int, scale_bits: int) -> list[OpSpec]:
+    """The bank and its square roots."""
+    before, energies = unsigned(size)
+    widths = RNG.integers(0, size // 2, channels + 1).astype(np.int16)
+    frequencies = np.array([RNG.integers(0, size - w + 1) for w in widths], np.int16)
+    starts = np.concatenate([[0], np.cumsum(widths)[:-1]]).astype(np.int16)
+    weights, rest = (RNG.integers(0, 4097, max(int(widths.sum()), 1)).astype(np.int16) for _ in range(2))
+    constants = [t(x.shape, "int16", x) for x in (weights, rest, frequencies, starts, widths)]
+    bank = custom("SignalFilterBank", [energies, *constants], [t((channels,), "uint64")], num_channels=channels)
+    shift = t((), "int32", np.array(scale_bits, np.int32))
+    root = custom("SignalFilterBankSquareRoot", [bank.outputs[0], shift], [t((channels,), "uint32")])
+    return [before, bank, root, cast(root.outputs[0], "int32")]
+
+
+def subtraction(size: int, clamping: bool, smoothing_bits: int = 10, remaining: int = 819) -> list[OpSpec]:
+    before, energies = unsigned(size)
+    outputs = [t((size,), "uint32"), t((size,), "uint32")]
+    op = custom(
+        "SignalFilterBankSpectralSubtraction",
+        [energies],
+        outputs,
+        alternate_one_minus_smoothing=15401,
+        alternate_smoothing=983,
+        clamping=clamping,
+        min_signal_remaining=remaining,
+        num_channels=size,
+        one_minus_smoothing=15975,
+        smoothing=409,
+        smoothing_bits=smoothing_bits,
+        spectral_subtraction_bits=14,
+    )
+    return [before, op, *(cast(each, "int32") for each in outputs)]
+
+
+def pcan(size: int, shift: int) -> list[OpSpec]:
+    before, energies = unsigned(size)
+    also, noise = unsigned(size)
+    table = RNG.integers(0, 32768, 125).astype(np.int16)
+    op = custom("SignalPCAN", [energies, noise, t((125,), "int16", table)], [t((size,), "uint32")], snr_shift=shift)
+    return [before, also, op, cast(op.outputs[0], "int32")]
+
+
+def log(size: int, bits: int, scale: int) -> list[OpSpec]:
+    before, energies = unsigned(size)
+    output = t((size,), "int16")
+    return [before, custom("SignalFilterBankLog", [energies], [output], input_correction_bits=bits, output_scale=scale)]
+
+
+LENGTHS = (4, 8, 16, 32, 64, 128, 256, 512, 1024)
+CASES: dict[str, list[OpSpec]] = {
+    **{
+        f"window {r} {s} {k}": window(r, s, k)
+        for r, s in ((1, 1), (1, 480), (3, 33), (2, 7))
+        for k in (0, 1, 12, 15, 30)
+    },
+    **{f"auto scale {s} {m}": auto_scale(s, m) for s in (1, 9, 480) for m in (None, 0, 1, 2, 100, 16383, 16384, 32767)},
+    **{
+        f"rfft {dtype} {size} {length} {loudest}": rfft(dtype, size, length, loudest=loudest)
+        for dtype, volumes in (("int16", (0, 900)), ("int32", (0, 1 << 20)), ("float32", (0, 3)))
+        for length in LENGTHS
+        for size, loudest in zip((length, length - length // 5), volumes, strict=True)
+    },
+    **{f"rfft of rows {dtype}": rfft(dtype, 30, 32, rows=3) for dtype in ("int16", "int32", "float32")},
+    **{
+        f"energy {s} {a} {b}": energy(s, a, b)
+        for s, a, b in ((1, 0, 1), (257, 5, 241), (33, 0, 33), (9, 8, 9), (16, 3, 4))
+    },
+    **{f"filter bank {c} {s} {k}": filter_bank(c, s, k) for c in (1, 5, 40) for s in (4, 33, 257) for k in (0, 3, 9)},
+    **{
+        f"subtraction {s} {c} {b} {r}": subtraction(s, c, b, r)
+        for s in (1, 6, 40)
+        for c in (False, True)
+        for b in (0, 10)
+        for r in (0, 819, 16384)
+    },
+    **{f"pcan {s} {k}": pcan(s, k) for s in (1, 7, 40) for k in (0, 3, 6, 12, 20, 31, 40)},
+    **{f"log {s} {b} {k}": log(s, b, k) for s in (1, 40, 99) for b in (0, 3, 7) for k in (1, 64, 1600, 65536)},
+}
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Result]:
+    return run_cases(CASES, tmp_path_factory.mktemp("signal"))
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_equals_tflm(results: dict[str, Result], name: str) -> None:
+    results[name].check()

@@ -1,0 +1,110 @@
+"""Shared by TFLM's operators for audio features, which are custom operators with options in a flexbuffer."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from flatbuffers import flexbuffers
+
+from ...errors import ModelError
+from ..ir import Argument, DType, Graph, KernelCall, Op, Params, Read, Write
+from ..operator import Operator, OwnState, portable
+from ._quantized import check_arity, check_not_empty, check_present, check_shape, check_types, describe
+
+Fields = Mapping[str, int | bool]
+
+
+@dataclass(frozen=True)
+class Options:
+    """The numbers among an operator's options, by their names in the file."""
+
+    numbers: tuple[tuple[str, int], ...]
+
+    def number(self, op: Op, name: str, low: int = 0, high: int = (1 << 31) - 1) -> int:
+        """An option. Raises ModelError if it is missing or outside ``low`` … ``high``."""
+        value = dict(self.numbers).get(name)
+        if value is None or not low <= value <= high:
+            stated = "missing" if value is None else str(value)
+            raise ModelError(f"{op.where}: its option {name} is {stated}, not {low} … {high}; convert the model again")
+        return value
+
+
+def parse(operator: Any) -> Options:
+    """The options; raises ModelError if they are damaged."""
+    if not operator.CustomOptionsLength():
+        return Options(())
+    try:
+        found = flexbuffers.Loads(operator.CustomOptionsAsNumpy().tobytes())
+        numbers = ((str(name), int(value)) for name, value in found.items() if isinstance(value, int | bool))
+        return Options(tuple(sorted(numbers)))
+    except (RecursionError, *DAMAGE) as damage:
+        raise ModelError("its options are damaged; convert the model again") from damage
+
+
+DAMAGE = (ValueError, TypeError, IndexError, KeyError, AttributeError, OverflowError, NotImplementedError)
+
+
+@dataclass(frozen=True)
+class Signal:
+    """One operator: the types of its inputs and outputs, which of its inputs are ``constants``, and its numbers.
+
+    ``sizes`` gives the outputs' shapes. ``own_state`` is a tensor that the kernel gets last.
+    """
+
+    summary: str
+    inputs: tuple[DType, ...]
+    outputs: tuple[DType, ...]
+    fields: Callable[[Op, Graph], Fields]
+    sizes: Callable[[Op, Graph], Sequence[tuple[int, ...]]]
+    constants: tuple[int, ...] = ()
+    own_state: OwnState | None = None
+    tables: Callable[[Op, Graph], tuple[Argument, ...]] = lambda op, graph: ()
+    check: Callable[[Op, Graph], None] = lambda op, graph: None
+
+    def operator(self) -> Operator:
+        """The Operator, with the kernel in kernels/signal.h that has its name."""
+        return Operator(
+            summary=self.summary,
+            types=(self.inputs[0].value,),
+            check=self._check,
+            variants=portable(self._call),
+            parse=parse,
+            own_state=self.own_state,
+        )
+
+    def _check(self, op: Op, graph: Graph) -> None:
+        count = len(self.inputs) + (self.own_state is not None)
+        check_arity(op, (count, len(self.inputs)), outputs=len(self.outputs))
+        check_present(op, *range(len(self.inputs)))
+        sources = [graph.input(op, i) for i in range(len(self.inputs))]
+        outputs = [graph.output(op, i) for i in range(len(self.outputs))]
+        for tensor, dtype in zip((*sources, *outputs), (*self.inputs, *self.outputs), strict=True):
+            check_types(op, tensor, allowed=(dtype,))
+            check_not_empty(op, tensor)
+        for position in self.constants:
+            if sources[position].data is None:
+                raise ModelError(
+                    f"{op.where}: {describe(sources[position])} is not a constant; convert the model again"
+                )
+        self.check(op, graph)
+        self.fields(op, graph)
+        for tensor, shape in zip(outputs, self.sizes(op, graph), strict=True):
+            check_shape(op, tensor, shape)
+
+    def _call(self, op: Op, graph: Graph) -> KernelCall:
+        name = op.kind.lower()
+        params = Params(f"{name.title().replace('_', '')}Params", self.fields(op, graph))
+        reads = tuple(Read(graph.input(op, i).index) for i in range(len(self.inputs)))
+        writes = tuple(Write(graph.output(op, i).index) for i in range(len(self.outputs)))
+        state = () if self.own_state is None else (Write(graph.input(op, len(self.inputs)).index),)
+        return KernelCall("signal.h", name, (params,), (*reads, *self.tables(op, graph), *writes, *state))
+
+
+def same_size(op: Op, graph: Graph) -> Sequence[tuple[int, ...]]:
+    """Every output has the shape of the first input."""
+    return (graph.input(op, 0).shape,) * len(op.outputs)
+
+
+def count(op: Op, graph: Graph) -> Fields:
+    """The only number is that of the elements."""
+    return {"count": graph.input(op, 0).elements}

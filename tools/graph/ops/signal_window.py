@@ -1,0 +1,17 @@
+"""SignalWindow of TFLM: each sample times that of a window, shifted right."""
+
+from ...errors import ModelError
+from ..ir import DType, Graph, Op
+from ._signal import Fields, Signal, same_size
+
+
+def fields(op: Op, graph: Graph) -> Fields:
+    source, window = graph.input(op, 0), graph.input(op, 1)
+    if len(window.shape) != 1 or source.elements % window.elements:
+        raise ModelError(f"{op.where}: its input is no multiple of its window; convert the model again")
+    return {"count": source.elements, "size": window.elements, "shift": op.attributes.number(op, "shift", high=31)}
+
+
+OPERATOR = Signal(
+    "signal times a window", (DType.INT16, DType.INT16), (DType.INT16,), fields, same_size, constants=(1,)
+).operator()
