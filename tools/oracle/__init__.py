@@ -11,6 +11,7 @@ which costs about 0.4 s, so that such a model causes an error instead of killing
 
 import importlib.util
 import json
+import re
 import subprocess
 import tempfile
 from collections.abc import Sequence
@@ -45,6 +46,17 @@ __all__ = [
 ]
 
 Array = npt.NDArray[Any]
+
+
+class NoKernel(ModelError):
+    """An interpreter lacks an operator."""
+
+
+# What LiteRT and TFLM say of an operator that they lack: its name and version, or that of a custom one if they name it.
+_LACKS = re.compile(
+    r"Didn't find op for builtin opcode '(\w+)'(?: version '(\d+)')?"
+    r"|unresolved custom op: (\w+)|registration from op code CUSTOM"
+)
 
 OPTIMIZED = "ai-edge-litert (optimized kernels)"  # the same package; results depend on the host's processor
 TIMEOUT_S = 600.0
@@ -90,7 +102,7 @@ def expected(tflite: bytes, inputs: Sequence[Array], name: str = "the model", ti
         raise MissingTool(f"no interpreter to compare {name} with: pip install {LITERT} (or, on Linux x86-64, {TFLM})")
     refusals = []
     for package in candidates:
-        oracle = f"{package} {version(package)}"
+        oracle = f"{package} {version(LITERT if package == OPTIMIZED else package)}"
         try:
             if package == TFLM and (others := defined_by_litert(tflite, name)):
                 found = defined(tflite, fitted, name, timeout_s=timeout_s)
@@ -99,6 +111,8 @@ def expected(tflite: bytes, inputs: Sequence[Array], name: str = "the model", ti
                 found = _run(package, tflite, fitted, model, name, timeout_s).outputs
         except ModelError as error:
             refusals.append(str(error))
+            if package == LITERT and isinstance(error, NoKernel):
+                candidates.append(OPTIMIZED)
             continue
         note = _note(model, package, refusals)
         return Expected(found, oracle, package == TFLM and model.is_integer, note)
@@ -133,9 +147,19 @@ def defined(
     values |= zip(graph.inputs, inputs, strict=True)
     for part in parts.split(graph):
         piece = parts.cut(tflite, graph, part.ops, wanted, name)
-        arrays = outputs(part.package, piece.tflite, [values[i] for i in piece.reads], name, timeout_s)
+        arrays = _defining(part.package, piece.tflite, [values[i] for i in piece.reads], name, timeout_s)
         values |= zip(piece.gives, arrays, strict=True)
     return tuple(values[i] for i in wanted)
+
+
+def _defining(package: str, tflite: bytes, inputs: Sequence[Array], name: str, timeout_s: float) -> tuple[Array, ...]:
+    """outputs() of a part; by LiteRT's default kernels if it is LiteRT's and the reference kernels lack an operator."""
+    try:
+        return outputs(package, tflite, inputs, name, timeout_s)
+    except NoKernel:
+        if package != LITERT:
+            raise
+        return outputs(OPTIMIZED, tflite, inputs, name, timeout_s)
 
 
 def outputs(
@@ -214,7 +238,10 @@ def _run(
             raise ModelError(f"{package} did not finish {name} within {timeout_s:g} s: use fewer samples") from None
         if done.returncode == REFUSED:
             said = done.stderr.strip().splitlines() if package == TFLM else []  # TFLM raises one error for all reasons
-            raise ModelError(f"{package} cannot run {name}: {': '.join([done.stdout.strip(), *said[:1]])}")
+            reason = ", ".join([done.stdout.strip(), *said[:1]])
+            if lacks := _LACKS.search(reason):
+                raise NoKernel(f"{package} cannot run {name}: it has no kernel for {_operator(*lacks.groups())}")
+            raise ModelError(f"{package} cannot run {name}: {reason}")
         if done.returncode != 0:
             raise ModelError(f"{package} crashed on {name}, exit code {done.returncode}: {_last_line(done.stderr)}")
         measured = json.loads((folder / "measured.json").read_text())
@@ -234,6 +261,13 @@ def _resets(tflite: bytes, name: str) -> bool:
     except ModelError:  # no runtime accepts it
         return False
     return bool(graph.states) and not runs_in_sequence(graph)
+
+
+def _operator(kind: str | None, version: str | None, custom: str | None) -> str:
+    """An operator that an interpreter lacks, as a sentence names it."""
+    if kind is None:
+        return f"the custom operator {custom}" if custom else "a custom operator in it"
+    return f"{kind} version {version}" if version else kind
 
 
 def _last_line(text: str) -> str:
