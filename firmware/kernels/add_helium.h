@@ -32,16 +32,27 @@ inline int32x4_t AddFour(const AddInt8HeliumParams& p, int32x4_t coarse, int32x4
 }
 
 template <bool kNegatives, bool kFineNegatives>
-[[gnu::noinline]] void AddInt8(const AddInt8HeliumParams& p, const int8_t* coarse, const int8_t* fine, int8_t* output) {
-    for (int32_t left = p.count; left > 0; left -= 8, coarse += 8, fine += 8, output += 8) {
-        const mve_pred16_t some = vctp16q(static_cast<uint32_t>(left));
-        const int16x8_t a =
-            vshlq_n_s16(vaddq_n_s16(vldrbq_z_s16(coarse, some), static_cast<int16_t>(p.coarse_offset)), 3);
-        const int16x8_t b = vshlq_n_s16(vaddq_n_s16(vldrbq_z_s16(fine, some), static_cast<int16_t>(p.fine_offset)), 4);
-        const int32x4_t even = AddFour<kNegatives, kFineNegatives>(p, vshllbq_n_s16(a, 16), vshllbq_n_s16(b, 16));
-        const int32x4_t odd = AddFour<kNegatives, kFineNegatives>(p, vshlltq_n_s16(a, 16), vshlltq_n_s16(b, 16));
-        vstrbq_p_s16(output, ToInt8(even, odd, p.output_zero_point), some);
+inline int16x8_t AddEight(const AddInt8HeliumParams& p, int16x8_t coarse, int16x8_t fine) {
+    const int16x8_t a = vshlq_n_s16(vaddq_n_s16(coarse, static_cast<int16_t>(p.coarse_offset)), 3);
+    const int16x8_t b = vshlq_n_s16(vaddq_n_s16(fine, static_cast<int16_t>(p.fine_offset)), 4);
+    const int32x4_t even = AddFour<kNegatives, kFineNegatives>(p, vshllbq_n_s16(a, 16), vshllbq_n_s16(b, 16));
+    const int32x4_t odd = AddFour<kNegatives, kFineNegatives>(p, vshlltq_n_s16(a, 16), vshlltq_n_s16(b, 16));
+    return ToInt8(even, odd, p.output_zero_point);
+}
+
+template <bool kNegatives, bool kFineNegatives>
+[[gnu::noinline]] void AddInt8(const AddInt8HeliumParams& params, const int8_t* coarse, const int8_t* fine,
+                               int8_t* output) {
+    const AddInt8HeliumParams p = params;  // the output might overwrite what is referred to
+    int32_t left = p.count;
+    for (; left >= 8; left -= 8, coarse += 8, fine += 8, output += 8) {
+        const int16x8_t sums = AddEight<kNegatives, kFineNegatives>(p, vldrbq_s16(coarse), vldrbq_s16(fine));
+        vstrbq_s16(output, sums);
     }
+    const mve_pred16_t some = vctp16q(static_cast<uint32_t>(left));
+    const int16x8_t a = vldrbq_z_s16(coarse, some), b = vldrbq_z_s16(fine, some);
+    const int16x8_t sums = AddEight<kNegatives, kFineNegatives>(p, a, b);
+    vstrbq_p_s16(output, sums, some);
 }
 
 }  // namespace helium

@@ -17,7 +17,7 @@ inline void FullyConnectedInt8(const FullyConnectedInt8Params& p, const int8_t* 
                                int8_t* scratch, int8_t* output) {
     const int32_t chunks = Chunks(p.input_depth);
     for (int32_t batch = 0; batch < p.batches; ++batch, input += p.input_depth) {
-        CopyRun(input, p.input_depth, scratch, kLanes);  // weights beyond the end are 0
+        CopyRun(input, p.input_depth, scratch);  // weights beyond the end are 0
         const int8_t* from = packed;
         for (int32_t left = p.output_depth; left > 0; left -= 4) {
             const int32x4_t sums = SumsOfRow(scratch, from, chunks);

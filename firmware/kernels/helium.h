@@ -35,47 +35,45 @@ struct Sums {
 inline Sums SumsOfTile(const int8_t* tile, const int8_t*& weights, int32_t chunks) {
     Sums sums;
 #if defined(__ARM_FEATURE_MVE)
+    int32_t left = chunks - 1;
+    // The loop of four chunks begins with the fourth, third … last of them if that many more than a multiple are left.
     asm(R"(
+        .macro    kerf_chunk multiply
         vldrb.8   q0, [%[weights]], #16
         vldrb.8   q2, [%[tile]], #16
         vldrb.8   q1, [%[weights]], #16
-        vmladav.s8 r0, q2, q0
+        \multiply r0, q2, q0
         vldrb.8   q3, [%[tile]], #16
-        vmladav.s8 r8, q2, q1
+        \multiply r8, q2, q1
         vldrb.8   q2, [%[tile]], #16
-        vmladav.s8 r2, q3, q0
-        subs      %[chunks], #1
-        vmladav.s8 r10, q3, q1
+        \multiply r2, q3, q0
+        \multiply r10, q3, q1
         vldrb.8   q3, [%[tile]], #16
-        vmladav.s8 r4, q2, q0
-        vmladav.s8 r12, q2, q1
-        vmladav.s8 r6, q3, q0
-        vmladav.s8 lr, q3, q1
-        beq       2f
-    1:  vldrb.8   q0, [%[weights]], #16
-        vldrb.8   q2, [%[tile]], #16
-        vldrb.8   q1, [%[weights]], #16
-        vmladava.s8 r0, q2, q0
-        vldrb.8   q3, [%[tile]], #16
-        vmladava.s8 r8, q2, q1
-        vldrb.8   q2, [%[tile]], #16
-        vmladava.s8 r2, q3, q0
-        subs      %[chunks], #1
-        vmladava.s8 r10, q3, q1
-        vldrb.8   q3, [%[tile]], #16
-        vmladava.s8 r4, q2, q0
-        vmladava.s8 r12, q2, q1
-        vmladava.s8 r6, q3, q0
-        vmladava.s8 lr, q3, q1
-        bne       1b
-    2:  vmov      %q[first][2], %q[first][0], r0, r4
+        \multiply r4, q2, q0
+        \multiply r12, q2, q1
+        \multiply r6, q3, q0
+        \multiply lr, q3, q1
+        .endm
+
+        kerf_chunk vmladav.s8
+        tbb       [pc, %[entry]]
+    1:  .byte     (2f - 1b) / 2, (5f - 1b) / 2, (4f - 1b) / 2, (3f - 1b) / 2, (6f - 1b) / 2
+        .balign   2
+    2:  kerf_chunk vmladava.s8
+    3:  kerf_chunk vmladava.s8
+    4:  kerf_chunk vmladava.s8
+    5:  kerf_chunk vmladava.s8
+        subs      %[left], #4
+        bgt       2b
+    6:  vmov      %q[first][2], %q[first][0], r0, r4
         vmov      %q[first][3], %q[first][1], r2, r6
         vmov      %q[second][2], %q[second][0], r8, r12
         vmov      %q[second][3], %q[second][1], r10, lr
+        .purgem   kerf_chunk
     )"
         : [first] "=&w"(sums.first), [second] "=&w"(sums.second), [tile] "+r"(tile), [weights] "+r"(weights),
-          [chunks] "+r"(chunks)
-        :
+          [left] "+r"(left)
+        : [entry] "r"(left == 0 ? 4 : left % 4)
         : "r0", "r2", "r4", "r6", "r8", "r10", "r12", "lr", "q0", "q1", "q2", "q3", "cc", "memory");
 #else
     sums.first = sums.second = vdupq_n_s32(0);
@@ -188,14 +186,25 @@ inline void ClampAll(int8_t* output, int32_t count, int32_t low, int32_t high) {
     }
 }
 
-// Copies `length` bytes to `to` in blocks of 16 that begin `step` bytes apart. Returns where the next byte goes.
-inline int8_t* CopyRun(const int8_t* from, int32_t length, int8_t* to, int32_t step) {
-    for (; length >= kLanes; length -= kLanes, from += kLanes, to += step) vstrbq_s8(to, vldrbq_s8(from));
-    if (length > 0) {
+// Copies `length` bytes, in assembly because compilers do not use loops that predicate their tail.
+inline void CopyRun(const int8_t* from, int32_t length, int8_t* to) {
+#if defined(__ARM_FEATURE_MVE)
+    asm volatile(R"(
+        wlstp.8   lr, %[length], 2f
+    1:  vldrb.8   q0, [%[from]], #16
+        vstrb.8   q0, [%[to]], #16
+        letp      lr, 1b
+    2:
+    )"
+                 : [from] "+r"(from), [to] "+r"(to)
+                 : [length] "r"(length)
+                 : "lr", "q0", "memory");
+#else
+    for (; length > 0; length -= kLanes, from += kLanes, to += kLanes) {
         const mve_pred16_t some = vctp8q(static_cast<uint32_t>(length));
         vstrbq_p_s8(to, vldrbq_z_s8(from, some), some);
     }
-    return to + length;
+#endif
 }
 
 }  // namespace helium

@@ -9,7 +9,7 @@
 //   output          [rows][fft_length / 2 + 1][2], must not overlap the input
 #pragma once
 
-#include <cstdint>
+#include <stdint.h>
 
 namespace kerf {
 

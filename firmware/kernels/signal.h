@@ -2,8 +2,7 @@
 // functions that each names, in TFLM's signal/src. All have one dimension, except SIGNAL_WINDOW.
 #pragma once
 
-#include <cstdint>
-#include <limits>
+#include <stdint.h>
 
 #include "kernels/fixed_point.h"
 

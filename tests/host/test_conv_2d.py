@@ -109,6 +109,10 @@ CASES = {
     "scale ratio just below a power of 2": conv(22, scales=(1.0, 1.0), weight_scale=BELOW_2, **IDENTITY),
     "tiny scale ratios": conv(23, scales=(1e-3, 1.0), weight_scale=[1e-4, 3e-5, 2e-6, 1e-9], bias_limit=2**31 - 1),
     "image of one row": conv(24, size=(1, 40), depth=1, filter_size=(1, 8), stride=(1, 2)),
+    "depth of 32": conv(25, size=(6, 7), depth=32, channels=5),
+    "depth of 16, dilated and strided": conv(26, size=(9, 8), depth=16, dilation=(2, 3), stride=(2, 1)),
+    "window over more than 256 elements": conv(27, size=(5, 30), depth=5, channels=3),
+    "row of more than 256 pixels": conv(28, size=(1, 300), depth=1, filter_size=(1, 3), channels=2),
     **{f"zero points {a} {b}": conv(30, zero_points=(a, b)) for a in (-128, 0, 127) for b in (-128, 0, 127)},
     **{
         f"{dtype} {name}": conv(40, dtype, fused=name, zero_points=(4, -30))

@@ -9,6 +9,7 @@
 #include <limits>
 
 using int8x16_t = int8_t __attribute__((vector_size(16)));
+using uint8x16_t = uint8_t __attribute__((vector_size(16)));
 using int16x8_t = int16_t __attribute__((vector_size(16)));
 using int32x4_t = int32_t __attribute__((vector_size(16)));
 using uint16x8_t = uint16_t __attribute__((vector_size(16)));
@@ -86,6 +87,9 @@ inline mve_pred16_t vctp32q(uint32_t n) {
 inline int8x16_t vdupq_n_s8(int8_t value) {
     return mve_twin::Fill<int8x16_t>(value);
 }
+inline uint8x16_t vdupq_n_u8(uint8_t value) {
+    return mve_twin::Fill<uint8x16_t>(value);
+}
 inline int32x4_t vdupq_n_s32(int32_t value) {
     return mve_twin::Fill<int32x4_t>(value);
 }
@@ -96,8 +100,24 @@ inline int8x16_t vldrbq_s8(const int8_t* from) {
 inline int8x16_t vldrbq_z_s8(const int8_t* from, mve_pred16_t p) {
     return mve_twin::Load<int8x16_t>(from, p);
 }
+inline int16x8_t vldrbq_s16(const int8_t* from) {
+    return mve_twin::Load<int16x8_t>(from);
+}
 inline int16x8_t vldrbq_z_s16(const int8_t* from, mve_pred16_t p) {
     return mve_twin::Load<int16x8_t>(from, p);
+}
+inline uint8x16_t vldrbq_u8(const uint8_t* from) {
+    return mve_twin::Load<uint8x16_t>(from);
+}
+inline int8x16_t vldrbq_gather_offset_z_s8(const int8_t* from, uint8x16_t offsets, mve_pred16_t p) {
+    int8x16_t v = {};
+    for (int i = 0; i < 16; ++i) {
+        if (mve_twin::Active<int8x16_t>(p, i)) v[i] = from[offsets[i]];
+    }
+    return v;
+}
+inline int8x16_t vldrbq_gather_offset_s8(const int8_t* from, uint8x16_t offsets) {
+    return vldrbq_gather_offset_z_s8(from, offsets, 0xffff);
 }
 inline int32x4_t vldrwq_s32(const int32_t* from) {
     return mve_twin::Load<int32x4_t>(from);
@@ -114,6 +134,9 @@ inline void vstrbq_s8(int8_t* to, int8x16_t v) {
 }
 inline void vstrbq_p_s8(int8_t* to, int8x16_t v, mve_pred16_t p) {
     mve_twin::Store(to, v, p);
+}
+inline void vstrbq_s16(int8_t* to, int16x8_t v) {
+    mve_twin::Store(to, v);
 }
 inline void vstrbq_p_s16(int8_t* to, int16x8_t v, mve_pred16_t p) {
     mve_twin::Store(to, v, p);
@@ -132,6 +155,22 @@ inline void vstrbq_scatter_offset_p_s16(int8_t* to, uint16x8_t offsets, int16x8_
 }
 inline void vst4q_s8(int8_t* to, int8x16x4_t v) {
     for (int i = 0; i < 64; ++i) to[i] = v.val[i % 4][i / 4];
+}
+
+inline uint8x16_t vaddq_n_u8(uint8x16_t a, uint8_t b) {
+    return a + vdupq_n_u8(b);
+}
+inline mve_pred16_t vcmphiq_m_u8(uint8x16_t a, uint8x16_t b, mve_pred16_t p) {
+    uint32_t larger = 0;
+    for (int i = 0; i < 16; ++i) larger |= (a[i] > b[i] ? 1u : 0u) << i;
+    return static_cast<mve_pred16_t>(larger & p);
+}
+inline mve_pred16_t vcmphiq_u8(uint8x16_t a, uint8x16_t b) {
+    return vcmphiq_m_u8(a, b, 0xffff);
+}
+inline int8x16_t vpselq_s8(int8x16_t a, int8x16_t b, mve_pred16_t p) {
+    for (int i = 0; i < 16; ++i) a[i] = mve_twin::Active<int8x16_t>(p, i) ? a[i] : b[i];
+    return a;
 }
 
 inline int32x4_t vaddq_s32(int32x4_t a, int32x4_t b) {

@@ -9,6 +9,7 @@ from ..ir import DType, Graph, KernelCall, Op, Write
 from ..operator import Variant
 from . import _extension
 from . import _packed_helium as packed
+from ._dsp import reach
 from ._extension import Kernel, Maker, layer_of
 from ._order import parts
 
@@ -35,7 +36,6 @@ def _conv_2d(op: Op, graph: Graph, plain: KernelCall) -> Kernel:
     if (POSITIONS - 1) * p["output_depth"] + 1 > LARGEST_OFFSET:
         raise ValueError("positions too far apart")
     window = packed.LANES * _chunks(p["filter_height"] * p["filter_width"] * p["input_depth"])
-    fills_tile = p["input_depth"] % packed.LANES == 0 or p["filter_height"] == p["filter_width"] == 1
     # The inputs of four positions are read before the first is written, which needs no more than the portable kernel.
     write = Write(graph.output(op).index, plain.writes[0].trails)
     return Kernel(
@@ -43,7 +43,25 @@ def _conv_2d(op: Op, graph: Graph, plain: KernelCall) -> Kernel:
         "conv_2d_int8",
         packed.pack_conv_2d(layer_of(op, graph)),
         write,
-        (POSITIONS + (not fills_tile)) * window,
+        (POSITIONS + _tables(p)) * window,
+    )
+
+
+def _tables(p: Mapping[str, int]) -> int:
+    """What conv_2d_helium.h holds besides the tile, each as large as a window: three tables to gather small windows,
+    one window to assemble others, nothing if whole chunks are copied."""
+    if p["input_depth"] % packed.LANES == 0 or _is_pointwise(p):
+        return 0
+    rows, columns = reach(p, "height"), reach(p, "width")
+    span = ((rows - 1) * p["input_width"] + columns) * p["input_depth"]
+    return 3 if max(p["input_height"] + rows, p["input_width"] + columns, span) <= 256 else 1
+
+
+def _is_pointwise(p: Mapping[str, int]) -> bool:
+    """IsPointwise() of conv_2d.h."""
+    return all(
+        p[f"filter_{axis}"] == p[f"stride_{axis}"] == 1 and not p[f"padding_{edge}"]
+        for axis, edge in (("height", "top"), ("width", "left"))
     )
 
 
