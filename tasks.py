@@ -161,13 +161,13 @@ def models(ask: Any, json: bool) -> None:
     report.show_rows(describe.all_models(), json)
 
 
-@kerf_task("json")
-def targets(ask: Any, json: bool) -> None:
-    """The boards and emulated machines in platformio.ini."""
-    from tools import report, targets
+@kerf_task("json", search=("", "list PlatformIO's boards whose id, name, maker or chip contains this word instead"))
+def targets(ask: Any, search: str, json: bool) -> None:
+    """The boards and emulated machines in platformio.ini; any other board with an Arduino core is arduino:BOARD."""
+    from tools import catalog, report, targets
     from tools.report import describe
 
-    report.show_rows(describe.all_targets(targets.load()), json)
+    report.show_rows(catalog.search(search) if search else describe.all_targets(targets.load()), json)
 
 
 @kerf_task("json")

@@ -34,7 +34,7 @@ STAGES: dict[str, tuple[str, tuple[str, str]]] = {
 # What several stages use.
 BESIDE = {
     "oracle": "oracle oracle.signature oracle.parts oracle.opinion oracle.interpreter oracle.layers compare inspect",
-    "target": "targets cores arena installed doctor",
+    "target": "targets catalog cores arena installed doctor",
     "helpers": "registry options files cache locks child quiet crash checks",
     "everyone": " ".join(sorted(EVERYONE)),
 }

@@ -116,7 +116,8 @@ MAY_IMPORT = {
     "render": set(),
     "packages": {"graph.ir", "runtimes", "ports", "registry", "render", "files", "cpp_text"},
     "write": {"packages", "files"},
-    "targets": {"cores", "registry", "transports"},
+    "catalog": {"cores"},
+    "targets": {"catalog", "cores", "registry", "transports"},
     "build": {"files", "child", "installed", "ports"},
     "transports": {"render", "child", "installed", "registry"},
     "protocol": set(),
@@ -362,6 +363,7 @@ NAMES_REGISTERED = {
     "values": {"aot"},
     "options": {"aot"},
     "build": {"platformio"},
+    "catalog": {"arduino", "platformio"},  # PlatformIO's words
     "packages.platformio": {"arduino"},
     "doctor": {"cortexm", "qemu", "platformio"},
     "runtimes._tflm_library": {"arduino", "espidf"},

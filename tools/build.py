@@ -19,7 +19,7 @@ from . import child, files, ports
 from .errors import BuildError, DoesNotFit, MissingTool, TransportError
 from .installed import Tool
 from .progress import Progress
-from .values import Image, Project, Target
+from .values import Image, Project, Target, environment
 
 LOG = "build.log"
 OBJECTS = "KERF_OBJECTS"  # the variable that share_objects.py reads
@@ -91,12 +91,12 @@ def build(
                 compiled += 1
                 step(min(compiled, sources + 1), Path(found[1]).stem)
 
-        code = _platformio(directory, ["run", "-e", target.name], watch, settings)
+        code = _platformio(directory, ["run", "-e", environment(target.name)], watch, settings)
         step(sources + 1, "")
     log = (directory / LOG).read_text(encoding="utf-8", errors="replace")
     if code != 0:
         raise _failure(log, directory / LOG, target)
-    elf = directory / ".pio" / "build" / target.name / "firmware.elf"
+    elf = directory / ".pio" / "build" / environment(target.name) / "firmware.elf"
     try:
         return measure(elf, project, rebuilt=compiled > 0)
     except BuildError as error:
@@ -127,7 +127,7 @@ def upload(
     require_uploader(target)
     bootstrap(progress)
     progress.say(f"uploading to {target.name}")
-    arguments = ["run", "-e", target.name, "-t", "upload", *(["--upload-port", port] if port else [])]
+    arguments = ["run", "-e", environment(target.name), "-t", "upload", *(["--upload-port", port] if port else [])]
     if _platformio(directory, arguments, lambda line: None, settings) != 0:
         log = (directory / LOG).read_text(encoding="utf-8", errors="replace")
         if _NOT_ALLOWED.search(log):
@@ -301,7 +301,7 @@ def fetch_library(
     _require_path(directory, project, target, settings)
     _require_library(directory, project, settings)
     bootstrap(progress)
-    if _platformio(directory, ["pkg", "install", "-e", target.name], lambda line: None, settings) != 0:
+    if _platformio(directory, ["pkg", "install", "-e", environment(target.name)], lambda line: None, settings) != 0:
         log = (directory / LOG).read_text(encoding="utf-8", errors="replace")
         raise _failure(log, directory / LOG, target, doing=f"fetching {project.library} for")
 
@@ -309,7 +309,7 @@ def fetch_library(
 def is_fetched(project: Project, settings: Mapping[str, str]) -> bool:
     """Whether the project's library has been fetched already, or it needs none."""
     kept = settings.get(LIBRARIES)
-    return kept is None or _holds_a_library(Path(kept) / project.target)
+    return kept is None or _holds_a_library(Path(kept) / environment(project.target))
 
 
 def _holds_a_library(folder: Path) -> bool:
@@ -320,7 +320,7 @@ def _holds_a_library(folder: Path) -> bool:
 def _require_library(directory: Path, project: Project, settings: Mapping[str, str]) -> None:
     """Raises MissingTool if the library must be fetched and the registry does not answer: PlatformIO itself would wait
     for minutes."""
-    kept = Path(settings.get(LIBRARIES, directory / ".pio" / "libdeps")) / project.target
+    kept = Path(settings.get(LIBRARIES, directory / ".pio" / "libdeps")) / environment(project.target)
     if project.library and "://" not in project.library and not _holds_a_library(kept) and not registry_answers():
         raise MissingTool(
             f"the library {project.library} must be fetched from PlatformIO's registry, which does not answer; connect "

@@ -41,7 +41,11 @@ _ARM = {
     "cortex-m55": Core("cortex-m55", "armv8.1-m.main", dsp=True, mve=True, fpu=True, vector_bytes=16),
     "cortex-m85": Core("cortex-m85", "armv8.1-m.main", dsp=True, mve=True, fpu=True, vector_bytes=16),
 }
-_XTENSA = {"esp32": Core("esp32", "xtensa-lx6", fpu=True), "esp32s3": Core("esp32s3", "xtensa-lx7", fpu=True)}
+_XTENSA = {
+    "esp32": Core("esp32", "xtensa-lx6", fpu=True),
+    "esp32s2": Core("esp32s2", "xtensa-lx7"),
+    "esp32s3": Core("esp32s3", "xtensa-lx7", fpu=True),
+}
 _KNOWN = {HOST.name: HOST, **_ARM, **_XTENSA}
 # GCC's modifiers of -mcpu → the field that each clears.
 _WITHOUT = {"nofp": "fpu", "nodsp": "dsp", "nomve": "mve"}

@@ -36,7 +36,7 @@ REQUEST: dict[str, tuple[Any, str]] = {
     ),
     "mode": ("", "float32, float16, dynamic, int8 (default), int16x8 or int4; a .tflite has its own"),
     "runtime": ("aot", f"what runs the model on the target: {' or '.join(registry.names('runtimes'))}"),
-    "target": ("stm32f4", "a name from `inv targets`"),
+    "target": ("stm32f4", "a name from `inv targets`, or arduino:BOARD with PlatformIO's name of a board"),
     "emulator": ("", "which of the target's emulators to use (default: its first; `inv targets` lists them)"),
     "port": ("", "a real board: its serial port, a pyserial URL, or auto to find it by its USB id"),
     "any_firmware": (False, "measure whatever firmware is on the board at --port, without building or flashing"),

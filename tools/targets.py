@@ -7,11 +7,12 @@ import configparser
 import json
 import os
 import re
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from . import cores, registry, transports
+from . import catalog, cores, registry, transports
 from .cores import Core
 from .errors import UnknownName, UsageError
 from .values import Emulator, Target
@@ -45,11 +46,30 @@ def load(path: Path = TABLE) -> Mapping[str, Target]:
 
 
 def find(name: str, known: Mapping[str, Target] | None = None) -> Target:
-    """One target, from the board table unless ``known`` is given; raises UnknownName, which lists the known ones."""
+    """One target, from the board table unless ``known`` is given; raises UnknownName, which lists the known ones.
+
+    ``arduino:BOARD`` is not in the table: PlatformIO describes it (catalog.py, which says what else is raised).
+    """
+    if name.startswith(catalog.PREFIX):
+        return described(catalog.describe(name.removeprefix(catalog.PREFIX)))
     known = load() if known is None else known
     if name not in known:
         raise UnknownName("target", name, known)
     return known[name]
+
+
+def described(board: catalog.Board) -> Target:
+    """The target for a board of PlatformIO's; UsageError if kerf cannot run on it."""
+    from platformio.public import ProjectConfig
+
+    # PlatformIO resolves `extends` only in a file, so the section goes below a copy of the table.
+    name, own = catalog.PREFIX.replace(":", "-") + board.id, catalog.section(board)
+    lines = [f"{key} = {value}" for key, value in own.items()]
+    with tempfile.TemporaryDirectory(prefix="kerf-board-") as folder:
+        file = Path(folder) / TABLE.name
+        file.write_text("\n".join([TABLE.read_text(encoding="utf-8"), f"[env:{name}]", *lines, ""]), encoding="utf-8")
+        items = {key: _text(value) for key, value in ProjectConfig(str(file)).items(env=name)}
+    return _Section(TABLE, catalog.PREFIX + board.id, items).target()
 
 
 def _text(value: Any) -> str:

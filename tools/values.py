@@ -138,6 +138,11 @@ class Emulator:
     settings: Mapping[str, str]
 
 
+def environment(target: str) -> str:
+    """A target's name as PlatformIO accepts it for an [env:…], and every system for a folder: arduino-pico."""
+    return target.replace(":", "-")
+
+
 @dataclass(frozen=True)
 class Target:
     """One [env:…] of platformio.ini: what PlatformIO reads (``options``) and what only kerf does.

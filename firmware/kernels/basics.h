@@ -51,6 +51,16 @@ constexpr bool kIsSame = false;
 template <typename T>
 constexpr bool kIsSame<T, T> = true;
 
+// `Type` is First if `kFirst`, else Second.
+template <bool kFirst, typename First, typename Second>
+struct Choice {
+    using Type = First;
+};
+template <typename First, typename Second>
+struct Choice<false, First, Second> {
+    using Type = Second;
+};
+
 // The first of two equal values, as std::min and std::max; a NaN as b is never chosen.
 template <typename T>
 constexpr const T& Min(const T& a, const T& b) {

@@ -325,8 +325,8 @@ inline void Conv2DInt8From(const Conv2DInt8Params& p, ConvBlock block, const int
     if constexpr (kSource == Source::kPixels) {
         Conv2DInt8(p, FillPixels, block, input, packed, scratch, output);
     } else {
-        using Windows = std::conditional_t<kSource == Source::kElements, ElementWindows,
-                                           std::conditional_t<kSource == Source::kChunks, ChunkWindows, RunWindows>>;
+        using Others = typename Choice<kSource == Source::kChunks, ChunkWindows, RunWindows>::Type;
+        using Windows = typename Choice<kSource == Source::kElements, ElementWindows, Others>::Type;
         Windows::Prepare(p, scratch + kTileStep * Chunks(p));
         Conv2DInt8(p, FillWindows<Windows>, block, input, packed, scratch, output);
     }

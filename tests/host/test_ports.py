@@ -15,12 +15,12 @@ pytestmark = [
 ]
 
 
-def run(source: str, folder: Path) -> list[str]:
+def run(source: str, folder: Path, *more: str) -> list[str]:
     """Compiles a program of this folder with the stand-ins in front of the ports, and returns what it prints."""
     program = folder / "program"
     flags = ["-std=gnu++17", "-O1", "-Wall", "-Wextra", "-Werror", "-Wno-int-to-pointer-cast", "-fsanitize=undefined"]
     # The record's address is 32 bits wide on the boards.
-    command = ["g++", *flags, f"-I{HERE / 'vendor'}", f"-I{FIRMWARE}", str(HERE / source), "-o", str(program)]
+    command = ["g++", *flags, *more, f"-I{HERE / 'vendor'}", f"-I{FIRMWARE}", str(HERE / source), "-o", str(program)]
     subprocess.run(command, check=True)
     return subprocess.run([program], check=True, capture_output=True, text=True).stdout.splitlines()
 
@@ -54,3 +54,20 @@ def test_espidf(tmp_path: Path) -> None:
     second = 240_000_000
     counts = [0, 1, 1000, *(s * second for s in (8, 18, 100, 100_000)), 1, 2, *(s * second for s in (9, 10, 3600))]
     assert run("espidf_port.cpp", tmp_path) == [f"ticks {count}" for count in counts]
+
+
+@pytest.mark.parametrize(("clock", "per_us", "early"), [("dwt", 600, 0), ("micros", 1, 1)])
+def test_arduino_api(tmp_path: Path, clock: str, per_us: int, early: int) -> None:
+    second = 1_000_000
+    after = [0, 1, 1000, 6 * second, 8 * second, 120 * second, 1, 3 * second, 30 * second]
+    said = run("arduino_api_port.cpp", tmp_path, f'-DCLOCK="ports/arduino_api/clocks/{clock}.cpp"')
+    assert said == [
+        "stack grew",
+        "spare 65536",
+        # micros() starts on the next edge
+        *(f"ticks {(us - early) % (1 << 32) * per_us if us or not early else (1 << 32) - 1}" for us in after),
+        "write 63",
+        "write 63",
+        "write 2",
+        "restart",
+    ]

@@ -113,7 +113,7 @@ def test_doctor_says_what_a_board_may_be() -> None:
     rows = describe.all_boards([NANO, BRIDGE], TABLE)
     assert [(row["port"], row["may_be"]) for row in rows] == [
         ("/dev/ttyACM0", "nano33ble"),
-        ("/dev/ttyUSB0", "stm32f4, esp32, esp32c3"),
+        ("/dev/ttyUSB0", "stm32f4, esp32, esp32c3, esp32s3"),
     ]
 
 

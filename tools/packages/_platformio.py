@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from .. import __version__
 from ..render import render
-from ..values import Target
+from ..values import Target, environment
 from . import _firmware
 
 PLATFORM = "symlink://firmware/platform"  # this repository's platform in the board table …
@@ -34,7 +34,7 @@ def ini(target: Target, more: Mapping[str, str] | None = None) -> str:
     return render(
         "common/platformio.ini.j2",
         version=__version__,
-        target=target.name,
+        target=environment(target.name),
         options=[
             (key, [line.strip() for line in value.splitlines() if line.strip()]) for key, value in options.items()
         ],

@@ -7,7 +7,7 @@ from .. import ports
 from ..errors import UsageError
 from ..progress import Progress
 from ..transports import server
-from ..values import Project, Request
+from ..values import Project, Request, Target
 from .choices import Choice, choose
 from .firmware import ready
 
@@ -42,10 +42,9 @@ def emulate(ask: Request, progress: Progress, port: int, started: Callable[[Emul
 
 
 def _require_emulator(choice: Choice) -> None:
-    def can_run(name: str) -> bool:
-        target = choice.known[name]
+    def can_run(target: Target) -> bool:
         return bool(target.emulators) or ports.find(target.port).is_here
 
-    if not can_run(choice.target.name):
-        others = ", ".join(filter(can_run, choice.known))
+    if not can_run(choice.target):
+        others = ", ".join(target.name for target in filter(can_run, choice.known.values()))
         raise UsageError(f"{choice.target.name} has no emulator: choose a --target that has one ({others})")

@@ -9,7 +9,7 @@ from ..errors import UsageError
 from ..packages import Library, Model, bench
 from ..progress import Progress
 from ..report import records
-from ..values import Project, Request
+from ..values import Project, Request, environment
 from . import places
 from .choices import choose
 from .firmware import compile_choice, model_of, warn_of_changes
@@ -49,7 +49,7 @@ def export(
     model = model_of(compiled, progress, symbols=packages.symbols(name))
     library = Library(model, name, packages.reference(compiled.quantized.vectors), measured)
     project = packages.export(format, library)
-    directory = out or compiled.quantized.path.parent / "-".join((format, ask.runtime, ask.target))
+    directory = out or compiled.quantized.path.parent / "-".join((format, ask.runtime, environment(ask.target)))
     with places.locked(directory, progress, f"exporting {name}"):
         written = write.write(project, directory, force=force, is_own=out is None)
     warn_of_changes(written, directory, progress, force=force, is_own=out is None)

@@ -23,7 +23,7 @@ from ..progress import Progress
 from ..report import viewer
 from ..runtimes import OWN_SYMBOLS, Program, Symbols
 from ..transports import Transport
-from ..values import Identity, Image, Project, Quantized, Request, Target
+from ..values import Identity, Image, Project, Quantized, Request, Target, environment
 from . import places
 from .choices import RUNTIMES, Choice, Line, board_line, choose
 from .origin import brings_mode, in_float32, is_tflite, quantize, tflite_of
@@ -219,7 +219,7 @@ def _placed(
     """The rendered project and the folder to write it to."""
     rendered = _render(compiled, progress, arena)
     goal, default = compiled.program.goal, next(iter(compiled.choice.runtime.goals()), None)
-    parts = (rendered.project.runtime, rendered.target.name, goal if goal != default else None)
+    parts = (rendered.project.runtime, environment(rendered.target.name), goal if goal != default else None)
     name = "-".join(filter(None, parts))
     return rendered, out or rendered.compiled.quantized.path.parent / name
 
