@@ -14,8 +14,9 @@ from pathlib import Path
 import pytest
 from serial.urlhandler import protocol_socket
 
-from tools.errors import MissingTool, TransportError
-from tools.transports import fake, host, qemu, serial
+from tools import ports, targets
+from tools.errors import BuildError, MissingTool, TransportError
+from tools.transports import fake, host, qemu, serial, tool
 from tools.values import Emulator
 
 ECHO_SERVER = """
@@ -147,6 +148,27 @@ def test_qemu_without_a_machine() -> None:
 
 
 @pytest.mark.emulator
+def test_an_esp32_starts_from_an_image_of_its_flash(tmp_path: Path) -> None:
+    emulator = targets.find("esp32").emulators["qemu"]
+    assert tool(emulator).program == "qemu-system-xtensa"
+    command = qemu.command(Path("a,b.bin"), emulator.settings, 3)
+    assert command[:3] == ["qemu-system-xtensa", "-machine", "esp32"] and "-kernel" not in command
+    assert command[command.index("-drive") + 1] == "file=a,,b.bin,if=mtd,format=raw"
+    assert command[command.index("-global") + 1] == "driver=timer.esp32.timg,property=wdt_disable,value=true"
+
+    flash_image = ports.find("espidf").flash_image
+    assert flash_image is not None
+    parts = {0x1000: "bootloader", 0x8000: "partitions", 0x10000: "firmware"}
+    for name in parts.values():
+        with pytest.raises(BuildError, match=f"PlatformIO built no {name}.bin beside .*: build it again"):
+            flash_image(tmp_path / "firmware.elf")
+        (tmp_path / f"{name}.bin").write_bytes(name.encode())
+    image = flash_image(tmp_path / "firmware.elf")
+    assert len(image) == 4 << 20
+    assert all(image[at : at + len(name)] == name.encode() for at, name in parts.items())
+    assert set(image) - set("".join(parts.values()).encode()) == {0xFF}
+
+
 @pytest.mark.skipif(qemu.TOOL.find() is None, reason="qemu-system-arm is not installed")
 def test_qemu_that_ends_early_says_why(tmp_path: Path) -> None:
     begin = time.monotonic()

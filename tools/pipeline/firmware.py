@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from .. import __version__, boards, cache, files, oracle, sizing, targets, write
+from .. import __version__, boards, cache, files, oracle, ports, sizing, targets, write
 from .. import build as platformio
 from .. import inspect as inspector
 from ..arena import STEP_BYTES, Arena
@@ -262,9 +262,10 @@ def _listed(names: Sequence[str], most: int = 5) -> str:
 
 
 def _sizing_target(choice: Choice) -> Target:
-    """The target to size the arena on: the target itself if it has an emulator, else the board table's sized_on."""
+    """The target to size the arena on: the board table's sized_on, else the target itself."""
     target = choice.target
-    return target if target.emulators else targets.find(target.tflm.get("sized_on", target.name), choice.known)
+    sized_on = target.tflm.get("sized_on")
+    return targets.find(sized_on, choice.known) if sized_on else target
 
 
 def _arena_key(compiled: Compiled, target: Target) -> str:
@@ -390,6 +391,8 @@ def ready(choice: Choice, progress: Progress) -> Iterator[Ready]:
             elf = run.enter_context(files.temporary(built.rendered.directory / built.image.elf.name))
             run.enter_context(places.locked(elf, progress, f"running {_title(built.rendered)}"))
             shutil.copy(built.image.elf, elf)
+            if line.emulator and (flash_image := ports.find(target.port).flash_image):
+                elf.write_bytes(flash_image(built.image.elf))
         if line.caution:
             progress.warn(line.caution)
         yield Ready(built.rendered.compiled, replace(built, image=replace(built.image, elf=elf)), line)

@@ -5,6 +5,7 @@ Each assigns a Port to PORT. The board table says which port a target uses (cust
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from .. import registry
 from ..installed import Tool
@@ -24,6 +25,7 @@ class Port:
 
     ``is_here``: the firmware is a program on this machine. ``takes_spaces``: it can be built in a folder with a space
     in its path. ``project_files`` makes the port's own files of a project, given the paths of its sources below src/.
+    ``flash_image`` makes what an emulator loads, given the ELF where it was built; None where that is the ELF itself.
     """
 
     compiler: Tool | None = None
@@ -32,6 +34,7 @@ class Port:
     is_here: bool = False
     takes_spaces: bool = True
     project_files: Callable[[Sequence[str]], Mapping[str, bytes]] = _nothing
+    flash_image: Callable[[Path], bytes] | None = None
 
 
 def known() -> tuple[str, ...]:

@@ -13,7 +13,16 @@ from ._process import ChildTransport, running
 from ._trace import Trace, counting
 
 TOOL = Tool("qemu-system-arm", "runs Cortex-M firmware without a board", apt("qemu-system-arm"))
-TOOLS = (TOOL, Tool("qemu-system-riscv32", "runs RISC-V firmware without a board", apt("qemu-system-misc")))
+TOOLS = (
+    TOOL,
+    Tool("qemu-system-riscv32", "runs RISC-V firmware without a board", apt("qemu-system-misc")),
+    Tool(
+        "qemu-system-xtensa",
+        "runs ESP32 firmware without a board",
+        "get Espressif's with ESP-IDF (python $IDF_PATH/tools/idf_tools.py install qemu-xtensa) and add its bin/ to "
+        "PATH; with a board, give --port instead",
+    ),
+)
 SETTINGS = {"machine": str, "icount_shift": int}
 
 
@@ -22,7 +31,7 @@ def command(elf: Path, settings: Mapping[str, str], connection: int, listening: 
     accepts one client at a time.
 
     ``settings``: machine, and optionally program (default: TOOL's), icount_shift (0 … 10, default 0: 1 ns per
-    instruction), cpu, and further options.
+    instruction), cpu, further options, and loads (flash: the file is an image of the whole flash, not an ELF).
     """
     if "machine" not in settings:
         raise TransportError("QEMU cannot run this target: set its custom_qemu_machine in platformio.ini")
@@ -33,10 +42,18 @@ def command(elf: Path, settings: Mapping[str, str], connection: int, listening: 
     server = "server=on,wait=off," if listening else ""
     return [
         *arguments,
-        *("-icount", f"shift={settings.get('icount_shift', '0')}", "-kernel", str(elf)),
+        *("-icount", f"shift={settings.get('icount_shift', '0')}"),
+        *_loaded(elf, settings),
         *("-chardev", f"socket,id=uart,fd={connection},{server}nodelay=on", "-serial", "chardev:uart"),
         *("-display", "none", "-monitor", "none", "-nodefaults", "-no-user-config"),
     ]
+
+
+def _loaded(file: Path, settings: Mapping[str, str]) -> list[str]:
+    if settings.get("loads") != "flash":
+        return ["-kernel", str(file)]
+    escaped = str(file).replace(",", ",,")  # QEMU splits options at commas
+    return ["-drive", f"file={escaped},if=mtd,format=raw"]
 
 
 @contextmanager
