@@ -18,7 +18,7 @@ TOOLS = (
     Tool("qemu-system-riscv32", "runs RISC-V firmware without a board", apt("qemu-system-misc")),
     Tool(
         "qemu-system-xtensa",
-        "runs ESP32 firmware without a board",
+        "runs ESP32 firmware without a board, if it is Espressif's",
         "get Espressif's with ESP-IDF (python $IDF_PATH/tools/idf_tools.py install qemu-xtensa) and add its bin/ to "
         "PATH; with a board, give --port instead",
     ),
