@@ -207,7 +207,7 @@ def more_entries(archive: zipfile.ZipFile, rng: random.Random, secret: Path) -> 
         archive.writestr(bomb, bytes(100 << 20), zipfile.ZIP_DEFLATED, 1)
     elif kind == 4:
         for i in range(20_000):
-            archive.writestr(f"entry/{i}", "")
+            archive.writestr(f"entry/{i}", "", zipfile.ZIP_STORED)
     else:
         archive.writestr("assets/words.txt", "x")
 
