@@ -269,14 +269,15 @@ def render(ask: Any, out: str, force: bool, json: bool) -> None:
     ),
     out=("", "the folder to write (default: under build/)"),
     name=("", "the prefix of all functions and files (default: the model's name)"),
+    live=(False, "add a script that exports the library again before a build if the model or kerf has changed"),
     force=(False, "overwrite files that have been edited since kerf wrote them"),
 )
-def export(ask: Any, format: str, out: str, name: str, force: bool, json: bool) -> None:
+def export(ask: Any, format: str, out: str, name: str, live: bool, force: bool, json: bool) -> None:
     """Package the model as a library with a C header, for your own program."""
     from tools import pipeline, report
     from tools.report import describe
 
-    made = pipeline.export(ask, progress(), format, Path(out) if out else None, name, force=force)
+    made = pipeline.export(ask, progress(), format, Path(out) if out else None, name, live=live, force=force)
     is_measured = made.library.record is not None
     report.show_rows([describe.exported(made.project, made.library.name, str(made.directory), is_measured)], json)
 

@@ -20,6 +20,7 @@ __all__ = [
     "Library",
     "Model",
     "Package",
+    "check_live",
     "check_name",
     "export",
     "find",
@@ -44,6 +45,8 @@ class Format(Protocol):
     """The interface of the other modules, which make a library."""
 
     SUMMARY: str
+
+    # CAN_BE_LIVE = True: `place` heeds Library.live.
 
     def place(self, library: Library) -> Mapping[str, bytes]:
         """All files except the manifest. The same arguments and version of kerf give the same bytes."""
@@ -73,6 +76,13 @@ def find_format(name: str) -> Format:
         raise UnknownName("format", name, formats())
     made: Format = registry.find("packages", name, "format")
     return made
+
+
+def check_live(name: str) -> None:
+    """Raises UsageError for a format whose libraries cannot export themselves again."""
+    can = tuple(each for each in formats() if hasattr(find(each), "CAN_BE_LIVE"))
+    if name not in can:
+        raise UsageError(f"--live needs a build system that runs scripts before a build: use --format {', '.join(can)}")
 
 
 def export(name: str, library: Library) -> Project:

@@ -2,7 +2,7 @@
 share."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,13 +37,15 @@ class Library:
     """A model with ``name`` as the prefix of its C symbols and files.
 
     ``vectors`` are the samples that the check runs. ``record`` is the measurement of the same sources, as in
-    build/measurements.jsonl; None if there is none.
+    build/measurements.jsonl; None if there is none. ``live`` are the options with which the library can export itself
+    again; none: it does not.
     """
 
     model: Model
     name: str
     vectors: Vectors
     record: Mapping[str, Any] | None
+    live: Sequence[str] = ()
 
     @property
     def graph(self) -> Graph:

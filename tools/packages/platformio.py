@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from ._library import Library
 
 SUMMARY = "a PlatformIO library: a folder for lib_deps"
+CAN_BE_LIVE = True
 # Kernels are measured with -O2. These flags only apply to the library; the framework keeps its own.
 _FLAGS = ["-O2", "-std=gnu++17", "-ffp-contract=off"]
 _UNFLAGS = ["-Os", *(f"-std=gnu++{year}" for year in ("11", "14", "1y", "1z"))]
@@ -19,6 +20,8 @@ def place(library: Library) -> Mapping[str, bytes]:
         f"C++.\nexamples/arduino is a program for boards with the Arduino framework, examples/stdio for any platform "
         f"with printf()."
     )
+    if library.live:
+        how += "\nkerf_live.py exports the library again when its model has changed, and says how to use it."
     manifest = {
         "name": name,
         "version": library.version,
@@ -40,5 +43,12 @@ def place(library: Library) -> Mapping[str, bytes]:
         f"src/{name}.cpp": library.source(),
         "examples/arduino/main.cpp": b"#include <Arduino.h>\n\n" + library.text("sketch.ino.j2"),
         "examples/stdio/main.c": library.text("main.c.j2"),
+        **_live(library),
         **library.notes(how),
     }
+
+
+def _live(library: Library) -> Mapping[str, bytes]:
+    """The script that exports the library again when the model has changed, if it is to be live."""
+    options = [json.dumps(option) for option in library.live]
+    return {"kerf_live.py": library.text("platformio/live.py.j2", live=options)} if options else {}

@@ -6,6 +6,7 @@ from typing import Any
 
 from .. import compress, cpp_text, packages, write
 from ..errors import UsageError
+from ..options import FIRMWARE
 from ..packages import Library, Model, bench
 from ..progress import Progress
 from ..report import records
@@ -26,14 +27,24 @@ class Exported:
 
 
 def export(
-    ask: Request, progress: Progress, format: str, out: Path | None = None, name: str = "", force: bool = False
+    ask: Request,
+    progress: Progress,
+    format: str,
+    out: Path | None = None,
+    name: str = "",
+    *,
+    live: bool = False,
+    force: bool = False,
 ) -> Exported:
     """The model as a library in the folder ``out``, or under build/.
 
     ``format`` is one of packages.formats(). Every symbol begins with ``name``, by default the model's. ``force``
-    overwrites files in the folder that have been edited.
+    overwrites files in the folder that have been edited. ``live``: the library exports itself again when the model, its
+    data or kerf has changed.
     """
     packages.find_format(format)
+    if live:
+        packages.check_live(format)
     choice = choose(ask)
     name = name or default_name(ask.model)
     packages.check_name(name)
@@ -47,7 +58,7 @@ def export(
     compiled = compile_choice(choice, progress)
     measured = _record(model_of(compiled, progress), progress)
     model = model_of(compiled, progress, symbols=packages.symbols(name))
-    library = Library(model, name, packages.reference(compiled.quantized.vectors), measured)
+    library = Library(model, name, packages.reference(compiled.quantized.vectors), measured, _options(ask, name, live))
     project = packages.export(format, library)
     directory = out or compiled.quantized.path.parent / "-".join((format, ask.runtime, environment(ask.target)))
     with places.locked(directory, progress, f"exporting {name}"):
@@ -55,6 +66,20 @@ def export(
     warn_of_changes(written, directory, progress, force=force, is_own=out is None)
     progress.say(f"exported {name}: {directory} ({written.changed or 'no'} files changed)")
     return Exported(library, project, directory)
+
+
+def _options(ask: Request, name: str, live: bool) -> tuple[str, ...]:
+    """The options that give the same export again, without the model and its data, which are the user's to name; none
+    if it is not to be live."""
+    if not live:
+        return ()
+    given = [f"--name={name}", f"--target={ask.target}"]
+    for option in sorted({*FIRMWARE.split()} - {"model", "data", "target", "json"}):
+        value = getattr(ask, option)
+        if value != getattr(Request(), option):
+            flag = f"--{option.replace('_', '-')}"
+            given.append(flag if value is True else f"{flag}={value}")
+    return tuple(given)
 
 
 def default_name(model: str) -> str:
