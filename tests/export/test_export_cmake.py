@@ -1,12 +1,19 @@
-"""The CMake project: its test, installation, two models in one program, and a cross compiler."""
+"""The CMake project: its test, installation, two models in one program, and cross compilers."""
 
+import json
+import re
 import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 from elftools.elf.elffile import ELFFile
+from port_project import require_for
 from run_cmake import GENERATOR, NEEDED, cmake, configure, ctest
+from test_export_platformio import PROGRAM as USER_PROGRAM
+from test_export_platformio import printed
+
+from tools import targets
 
 pytestmark = NEEDED
 
@@ -94,3 +101,48 @@ def test_the_wrong_core_is_said(export, tmp_path: Path) -> None:
     done = subprocess.run([*command, folder / "src" / "flatten.cpp"], cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode != 0
     assert "was exported for cortex-m55: compile it with -mcpu=cortex-m55" in done.stderr
+
+
+@pytest.mark.emulator
+def test_models_run_on_risc_v(export, tmp_path: Path) -> None:
+    """Both models in one program, one of them with state, built by CMake for bare metal and run in QEMU."""
+    target = targets.find("riscv32")
+    require_for(target)
+    firmware = targets.ROOT / "firmware"
+    board = json.loads((firmware / "platform" / "boards" / f"{target.board}.json").read_text())
+    build, limits = board["build"], board["upload"]
+    prefix = build["toolchain_prefix"]
+    flags = " ".join([*build["core_flags"], f"--specs={build['specs']}"])
+    symbols = {
+        **build["memory"],
+        "flash_size": limits["maximum_size"],
+        "ram_size": limits["maximum_ram_size"],
+    }
+    options = ["-nostartfiles", f"-T{firmware}/platform/baremetal.ld", "-Wl,--gc-sections"]
+    options += [f"-Wl,--defsym=__{name}={value}" for name, value in symbols.items()]
+    models = ("flatten", "stream")
+    (tmp_path / "models.h").write_text(
+        "".join(f"#include <{model}.h>\n#include <{model}_check.h>\n" for model in models)
+        + "static int (*const checks[])(uint32_t (*)(), void (*)(const char*)) = {flatten_check, stream_check};\n"
+    )
+    (tmp_path / "toolchain.cmake").write_text(
+        "set(CMAKE_SYSTEM_NAME Generic)\nset(CMAKE_SYSTEM_PROCESSOR riscv32)\n"
+        f"set(CMAKE_C_COMPILER {prefix}gcc)\nset(CMAKE_CXX_COMPILER {prefix}g++)\n"
+        f'set(CMAKE_C_FLAGS_INIT "{flags}")\nset(CMAKE_CXX_FLAGS_INIT "{flags} -Wall -Wextra -Werror")\n'
+        "set(CMAKE_TRY_COMPILE_TARGET_TYPE STATIC_LIBRARY)\n"
+    )
+    (tmp_path / "CMakeLists.txt").write_text(
+        "cmake_minimum_required(VERSION 3.16)\nproject(app C CXX)\nset(CMAKE_CXX_STANDARD 17)\n"
+        + "".join(f"add_subdirectory({export(model, 'cmake', 'riscv32')} {model})\n" for model in models)
+        + f"file(GLOB port {firmware}/ports/riscv/*.cpp)\n"
+        f"add_executable(app {USER_PROGRAM} ${{port}})\n"
+        f"target_include_directories(app PRIVATE ${{CMAKE_SOURCE_DIR}} {firmware})\n"
+        "target_compile_options(app PRIVATE -fno-exceptions -fno-rtti -fno-threadsafe-statics)\n"
+        f"target_link_options(app PRIVATE {' '.join(options)})\n"
+        "set_target_properties(app PROPERTIES LINKER_LANGUAGE C)\n"  # g++ would look for the C++ library
+        f"target_link_libraries(app PRIVATE {' '.join(models)} m)\n"
+    )
+    cmake("-S", tmp_path, "-B", tmp_path / "build", *GENERATOR, f"-DCMAKE_TOOLCHAIN_FILE={tmp_path}/toolchain.cmake")
+    cmake("--build", tmp_path / "build")
+    lines = [re.sub(r"\d+ us", "N us", line) for line in printed(tmp_path / "build" / "app", target)]
+    assert lines == [*(f"PASS: {model}, 10 samples, N us each" for model in models), "end"]

@@ -9,6 +9,7 @@ from run_cmake import NEEDED, cmake, configure
 
 pytestmark = NEEDED
 VENDOR = Path(__file__).parent / "vendor"
+SDK = "pip install -e .[sdk]"
 # SDK → its CMake functions, with which an export's files build an executable `check`.
 STAND_INS = {
     "espidf": """
@@ -81,6 +82,14 @@ def test_the_manifest_of_the_component(export) -> None:
     assert lines[2:] == ["dependencies:", '  idf: ">=5.0"']
 
 
+def test_the_component_manager_accepts_the_component(export) -> None:
+    manager = pytest.importorskip("idf_component_tools.manager", reason=f"needs ESP-IDF's component manager: {SDK}")
+    for model in ("flatten", "stream"):
+        manifest = manager.ManifestManager(str(export(model, "espidf")), model).validate()
+        assert manifest.validation_errors == []
+        assert manifest.load().dependencies == {"idf": ">=5.0"}
+
+
 def test_the_manifest_of_the_module(export) -> None:
     """The folders that it names contain what Zephyr looks for."""
     folder = export("flatten", "zephyr")
@@ -89,3 +98,18 @@ def test_the_manifest_of_the_module(export) -> None:
     assert (folder / "zephyr" / "CMakeLists.txt").is_file() and (folder / "zephyr" / "Kconfig").is_file()
     assert "CONFIG_FLATTEN_MODEL=y" in (folder / "samples" / "check" / "prj.conf").read_text().splitlines()
     assert "config FLATTEN_MODEL" in (folder / "zephyr" / "Kconfig").read_text().splitlines()
+
+
+@pytest.mark.parametrize("model", ["flatten", "stream"])
+def test_kconfig_turns_the_module_on(export, tmp_path: Path, model: str) -> None:
+    """With the symbols of Zephyr's that it uses, and the sample's configuration."""
+    kconfiglib = pytest.importorskip("kconfiglib", reason=f"needs kconfiglib: {SDK}")
+    folder = export(model, "zephyr")
+    (tmp_path / "Kconfig").write_text(
+        f'config CPP\n\tbool\nconfig PRINTK\n\tbool "printk"\nsource "{folder}/zephyr/Kconfig"\n'
+    )
+    symbols = kconfiglib.Kconfig(str(tmp_path / "Kconfig"), warn_to_stderr=False)
+    assert symbols.syms["CPP"].str_value == "n"
+    symbols.load_config(str(folder / "samples" / "check" / "prj.conf"))
+    assert symbols.warnings == []
+    assert [symbols.syms[name].str_value for name in (f"{model.upper()}_MODEL", "CPP", "PRINTK")] == ["y"] * 3

@@ -11,6 +11,7 @@ from port_project import HANG_SECONDS, Silent, project, require
 from tools import build, targets, write
 from tools.packages import _firmware
 from tools.transports import qemu
+from tools.values import Target
 
 pytestmark = pytest.mark.emulator
 PROGRAM = Path(__file__).with_name("user_program.cpp")
@@ -34,10 +35,11 @@ def users_project(folder: Path, exports: dict[str, Path]) -> Path:
     return build.build(folder, made, target, Silent()).elf
 
 
-def printed(elf: Path) -> list[str]:
+def printed(elf: Path, target: Target) -> list[str]:
+    """The lines that the program at ``elf`` prints in QEMU, up to "end"."""
     text = b""
     deadline = time.monotonic() + HANG_SECONDS
-    with qemu.open(elf, targets.find("stm32f4").emulators["qemu"]) as line:
+    with qemu.open(elf, target.emulators["qemu"]) as line:
         while not text.endswith(b"end\n"):
             assert time.monotonic() < deadline, text
             text += line.read(0.5)
@@ -48,7 +50,7 @@ def printed(elf: Path) -> list[str]:
 def test_models_in_a_project_of_the_users(export, tmp_path: Path, models: tuple[str, ...]) -> None:
     require("arm-none-eabi-g++", "qemu-system-arm")
     elf = users_project(tmp_path, {name: export(name, "platformio", "stm32f4") for name in models})
-    lines = printed(elf)
+    lines = printed(elf, targets.find("stm32f4"))
     assert [re.sub(r"\d+ us", "N us", line) for line in lines] == [
         *(f"PASS: {name}, 10 samples, N us each" for name in models),
         "end",

@@ -1,6 +1,6 @@
 // A user's program on the bare metal of firmware/ports, in place of the bench: runs the checks of the exported models
 // that MODELS names, and prints what they say.
-#include <cstring>
+#include <string.h>
 
 #include "bench/bench.h"
 #include "port/port.h"
@@ -15,7 +15,7 @@ uint32_t microseconds() {
 }
 
 void print(const char* line) {
-    kerf::port::write(reinterpret_cast<const uint8_t*>(line), std::strlen(line));
+    kerf::port::write(reinterpret_cast<const uint8_t*>(line), strlen(line));
     kerf::port::write(reinterpret_cast<const uint8_t*>("\n"), 1);
 }
 
