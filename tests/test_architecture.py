@@ -11,12 +11,12 @@ ARCHITECTURE = ROOT / "docs" / "architecture.md"
 # The picture: stage → its layers, and the value that it passes on with what that is, in the order in which data passes.
 STAGES: dict[str, tuple[str, tuple[str, str]]] = {
     "model": (
-        "models data model_files train compress quantize convert strip classify",
+        "models data model_files train compress quantize convert integers strip classify",
         ("Quantized", "the .tflite, its inputs, and the outputs that the oracle expects"),
     ),
     "compiler": (
         "graph graph.read graph.layer_names graph.passes graph.edit graph.check graph.specification graph.schedule "
-        "graph.chain graph.plan graph.ops graph.operator graph.ir",
+        "graph.chain graph.plan graph.state graph.ops graph.operator graph.ir",
         ("Program", "kernel calls in order, and where each tensor lies in memory"),
     ),
     "sources": ("runtimes render cpp_text", ("Sources", "the model as C++ behind firmware/model/model.h")),

@@ -1,7 +1,9 @@
-"""Mends an int8 or int16x8 .tflite in which the converter left an operator in float that only moves elements.
+"""Mends what TensorFlow's quantizer gets wrong in an int8 or int16x8 .tflite.
 
-If an output of such an operator is never read, as the reset gate of an unrolled GRU's first step may be, TensorFlow's
-quantizer decides at random whether it is computed in integers, or in float between DEQUANTIZE and QUANTIZE.
+- An operator that only moves elements, and of which an output is never read, as the reset gate of an unrolled GRU's
+  first step may be, becomes integer or remains float, between DEQUANTIZE and QUANTIZE, at random.
+- The output of an LSTM gets the quantization that its readers need, for instance that of a concatenation, although
+  every interpreter writes the hidden state there as it is.
 """
 
 import copy
@@ -14,7 +16,41 @@ DEQUANTIZE, QUANTIZE = "DEQUANTIZE", "QUANTIZE"
 
 
 def mend(tflite: bytes, name: str) -> bytes:
-    """The same model in which these operators move integers; ``tflite`` itself if there are none."""
+    """The same model without these mistakes; ``tflite`` itself if it has none."""
+    return _with_requantized_states(_without_floats(tflite, name), name)
+
+
+def _with_requantized_states(tflite: bytes, name: str) -> bytes:
+    """Adds a QUANTIZE after each LSTM whose output is not quantized as its hidden state."""
+    graph = read.read(tflite, name)
+    hidden = {op.index: state for op in graph.ops if (state := _copied_state(op, graph)) is not None}
+    if not hidden:
+        return tflite
+    model = parts.unpacked(tflite)
+    subgraph, operators = model.subgraphs[0], []
+    for index, raw in enumerate(model.subgraphs[0].operators):
+        operators.append(raw)
+        if index in hidden:
+            output = int(raw.outputs[0])
+            copied = copy.copy(subgraph.tensors[output])
+            copied.quantization, copied.name = subgraph.tensors[hidden[index]].quantization, copied.name + b"/hidden"
+            subgraph.tensors.append(copied)
+            raw.outputs = [len(subgraph.tensors) - 1]
+            operators.append(parts.operator(model, QUANTIZE, raw.outputs, [output]))
+    subgraph.operators = operators
+    return parts.packed(model)
+
+
+def _copied_state(op: Op, graph: Graph) -> int | None:
+    """The state that an operator copies to its only output, if the file gives them different quantizations."""
+    known = ops.lookup(op.kind)
+    position = None if known is None else known.copies_state
+    if position is None or graph.input(op, position).quantization == graph.output(op).quantization:
+        return None
+    return graph.input(op, position).index
+
+
+def _without_floats(tflite: bytes, name: str) -> bytes:
     graph = read.read(tflite, name)
     found = [(op, source) for op in graph.ops if (source := _dequantized(op, graph)) is not None]
     if not found:

@@ -1,10 +1,12 @@
 """tools/integers.py: operators that the converter left in float move integers again, and compute the same."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from single_op import OpSpec, TensorSpec, build
+from test_unidirectional_sequence_lstm import lstm
 
 from tools import integers, oracle
 from tools.graph import read
@@ -44,3 +46,20 @@ def test_a_split_in_float_becomes_one_of_integers(used: list[int]) -> None:
 def test_a_split_into_another_scale_is_left_as_it_is() -> None:
     data = split([0, 1], scale=2 * SCALE)
     assert integers.mend(data, "split") is data
+
+
+def test_the_output_of_an_lstm_is_requantized() -> None:
+    """As a concatenation needs it; the hidden state itself keeps its quantization."""
+    if not oracle.is_installed(oracle.TFLM):
+        pytest.skip(f"{oracle.TFLM} is not installed")
+    (op,) = lstm("int8", hidden=(1 / 100, 7))
+    (output,) = op.outputs
+    wrong = TensorSpec(output.shape, "int8", 1 / 64, -20)
+    data = build([replace(op, outputs=[wrong])])
+    mended = integers.mend(data, "lstm")
+    assert [op.kind for op in read.read(mended, "lstm").ops] == ["UNIDIRECTIONAL_SEQUENCE_LSTM", "QUANTIZE"]
+    x = np.random.default_rng(0).integers(-128, 128, (5, *op.inputs[0].shape), np.int8)
+    (plain,) = oracle.outputs(oracle.TFLM, build([op]), [x], "lstm")
+    (found,) = oracle.outputs(oracle.TFLM, mended, [x], "lstm")
+    assert np.abs((found + 20.0) / 64 - (plain - 7.0) / 100).max() <= 0.5 / 64 + 1e-6
+    assert integers.mend(mended, "lstm") is mended

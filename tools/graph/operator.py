@@ -137,6 +137,7 @@ class Operator:
     litert_alone    LiteRT's reference kernels have it, but TFLM does not
     crash           why interpreters abort on it, as the end of a sentence that starts with the layer
     state           what it does with a variable, None for operators that do not use variables
+    copies_state    the input, a state tensor, that is copied to its output, None for operators without any
     whole_sequence  it computes several steps of a sequence in one inference, so that a sample is a whole sequence
     own_state       the state that it keeps without a tensor in the file, zeros at first; passes/own_states.py makes it
                     the last input
@@ -163,6 +164,7 @@ class Operator:
     litert_alone: bool = False
     crash: Objection | None = None
     state: StateRole | None = None
+    copies_state: int | None = None
     whole_sequence: Callable[[Op, Graph], bool] = _never
     own_state: OwnState | None = None
 

@@ -34,12 +34,14 @@ def rebuild(model: Any, keras_2: Any, fuses: bool) -> tuple[Any, bool]:
     """
     is_keras_2 = isinstance(model, keras_2.Model)
     config = _rebuilt(model.get_config(), fuses, is_keras_2)
+    # before from_config(), which takes the configuration apart
+    is_fused = _has(config, lambda found: found.get("class_name") in (LSTM, FUSED) and _is_fused(found))
     layers: list[Any] = []
     rebuilt = type(model).from_config(config, {} if is_keras_2 else {FUSED: _fused_class(keras_2, layers)})
     rebuilt.set_weights(model.get_weights())
     for layer in layers:
         layer.hand_over_weights()
-    return rebuilt, _has(config, lambda found: found.get("class_name") in (LSTM, FUSED) and _is_fused(found))
+    return rebuilt, is_fused
 
 
 def _rebuilt(config: Any, fuses: bool, is_keras_2: bool) -> Any:

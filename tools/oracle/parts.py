@@ -110,6 +110,18 @@ def packed(model: Any) -> bytes:
     return bytes(builder.Output())
 
 
+def operator(model: Any, kind: str, inputs: Sequence[int], outputs: Sequence[int]) -> Any:
+    """A new operator without options for ``model``, which it adds the operator's kind to."""
+    from ai_edge_litert import schema_py_generated as schema
+
+    code, added = schema.OperatorCodeT(), schema.OperatorT()
+    code.builtinCode = getattr(schema.BuiltinOperator, kind)
+    code.deprecatedBuiltinCode, code.version = min(code.builtinCode, 127), 2
+    model.operatorCodes.append(code)
+    added.opcodeIndex, added.inputs, added.outputs = len(model.operatorCodes) - 1, inputs, outputs
+    return added
+
+
 class _Builder(flatbuffers.Builder):  # type: ignore[misc]
     """Aligns vectors as the schema requires (force_align: 16), because interpreters use constants in place."""
 

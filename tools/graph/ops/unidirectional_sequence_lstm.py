@@ -100,7 +100,10 @@ def _check_quantization(op: Op, graph: Graph) -> None:
     source, hidden, cell, output = (*(graph.input(op, i) for i in (INPUT, HIDDEN, CELL)), graph.output(op))
     q.check_per_tensor(op, source, hidden, cell, output)
     if hidden.quantization != output.quantization:
-        raise ModelError(f"{op.where}: output and hidden state are quantized differently; convert the model again")
+        raise UnsupportedModel(
+            f"{op.where}: its output is quantized differently from its hidden state, of which it is a copy for every "
+            "interpreter; convert the Keras model with kerf"
+        )
     for tensor in _tensors(op, graph, [*INPUT_WEIGHTS, *RECURRENT_WEIGHTS]):
         q.check_filter(op, tensor, axis=0)
         if tensor.quantization is not None and tensor.quantization.per_channel:
@@ -279,5 +282,6 @@ OPERATOR = Operator(
     parse=parse,
     roles={**dict.fromkeys([*INPUT_WEIGHTS, *RECURRENT_WEIGHTS], "weights"), **dict.fromkeys(BIAS, "bias")},
     macs=_macs,
+    copies_state=HIDDEN,
     whole_sequence=_has_steps,
 )
