@@ -4,7 +4,7 @@ from ..graph import ops
 from ..kinds import COUNT
 from . import Run
 
-LABEL = "multiplications"
+LABEL = "MACs"
 KIND = COUNT
 
 
