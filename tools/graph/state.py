@@ -1,4 +1,4 @@
-"""What a graph keeps from one inference to the next: state tensors, and before passes/ also variables and own states."""
+"""What a graph keeps from one inference to the next: state tensors, before passes/ also variables and own states."""
 
 from typing import Any
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from .. import ops
-from ..ir import Graph, Op, Tensor
+from ..ir import Graph, Tensor
 
 
 def own_states(graph: Graph) -> Graph:
