@@ -108,7 +108,7 @@ def pool_operator(kernel: str, *, summary: str, types: tuple[DType, ...] = TYPES
         variants=(Variant("dsp", partial(dsp_call, kernel), _accepts_dsp), *portable(partial(call, kernel))),
         parse=parse,
         keeps_range=True,
-        one_quantization=(0,),
+        one_quantization=() if types == (DType.FLOAT32,) else (0,),
         channels=Clamps(),
         left_out_by_tflm=takes_no_uint8,
     )
