@@ -16,7 +16,7 @@ _OUTSIDE = ("4kerf5bench", "4kerf4port", "4kerf4chip", "_handler")
 def executed(firmware: Ready, progress: Progress) -> Executed | None:
     """Runs the first sample once more, with everything counted that the inference executes.
 
-    None, with a warning, where there is no model of the core's timings, or the emulator cannot count.
+    None, with a warning, where there is no model of the core's timings, or the emulator cannot count or is too slow.
     """
     compiled, built = firmware.compiled, firmware.built
     target, emulator = compiled.choice.target, firmware.line.emulator
@@ -27,8 +27,12 @@ def executed(firmware: Ready, progress: Progress) -> Executed | None:
     trace = _trace(cycles.disassemble(built.image.elf))
     quantized, ops = compiled.quantized, len(compiled.program.labels)
     progress.say("counting what one inference executes")
-    with counting(built.image.elf, target.emulators[emulator], trace) as transport:
-        bench.run(transport, quantized.vectors.spread(1), quantized.sha256, ops, None, 0, wanted=firmware.wanted)
+    try:
+        with counting(built.image.elf, target.emulators[emulator], trace) as transport:
+            bench.run(transport, quantized.vectors.spread(1), quantized.sha256, ops, None, 0, wanted=firmware.wanted)
+    except KerfError as error:  # counting is slow, and what has been measured is worth keeping
+        progress.warn(f"the cycles of {quantized.model} are not estimated, because it could not be counted: {error}")
+        return None
     if not trace.calls:
         raise KerfError(f"{emulator} did not say what it executed: its version is not one that kerf can read")
     return trace.calls[0]
