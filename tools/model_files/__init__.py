@@ -168,9 +168,8 @@ def _fixed(tf: Any, path: Path, shape: Any, dtype: Any, name: str) -> Any:
     sizes = list(shape) if getattr(shape, "rank", 0) is not None else []
     if len(sizes) == 3 and sizes[1] is None and sizes[2] is not None:
         raise QuantizeError(
-            f"input {name!r} of {path} leaves the length of the sequence open, but a microcontroller needs fixed "
-            f"sizes: build the model with Input((LENGTH, {sizes[2]})), copy the weights with set_weights(), and save it "
-            "again"
+            f"input {name!r} of {path} leaves the length of the sequence open, but a microcontroller needs one: "
+            f"build the model with Input((LENGTH, {sizes[2]})), copy the weights with set_weights(), and save it again"
         )
     if not sizes or any(size is None for size in sizes[1:]):
         raise QuantizeError(

@@ -37,11 +37,12 @@ def of_litert(tflite: bytes, inputs: Sequence[oracle.Array], name: str) -> Secon
     samples = [array[chosen(len(array))] for array in inputs]
     try:
         graph = read.read(tflite, name)
+        tensors = [tensor for op in graph.ops for tensor in op.outputs]
+        computed = oracle.defined(tflite, samples, name, tensors)
+        values = dict(zip(graph.inputs, samples, strict=True)) | dict(zip(tensors, computed, strict=True))
         states = {tensor.index for tensor in graph.states}
         graph = replace(graph, ops=tuple(op for op in graph.ops if not states.intersection(op.inputs)))
-        tensors = [tensor for op in graph.ops for tensor in op.outputs]
-        found = oracle.defined(tflite, samples, name, tensors)
-        values = dict(zip(graph.inputs, samples, strict=True)) | dict(zip(tensors, found, strict=True))
+        found = [values[tensor] for op in graph.ops for tensor in op.outputs]
         piece = parts.apart(tflite, graph, name)
     except (ModelError, MissingTool):
         return None
