@@ -83,9 +83,8 @@ def test_int8_runs_with_tflms_numbers(folder: Path, tmp_path: Path, monkeypatch:
     cache = places.cache()
     monkeypatch.setattr(places, "BUILD", tmp_path)
     monkeypatch.setattr(places, "cache", lambda: cache)
-    ask = Request(
-        model=str(folder / "model.keras"), data=str(folder / "samples.npz"), mode="int8", target="host", samples=20
-    )
+    model, data = str(folder / "model.keras"), str(folder / "samples.npz")
+    ask = Request(model=model, data=data, mode="int8", target="host")
     outcome = pipeline.run(ask, Progress())
     assert outcome.measurement.mismatches == 0
     made = outcome.built.rendered.compiled.quantized
