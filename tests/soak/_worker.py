@@ -5,7 +5,6 @@ A process of its own, because an attack may crash it or hang it.
 
 import json
 import random
-import resource
 import secrets
 import shutil
 import sys
@@ -21,7 +20,7 @@ LONGEST_SENTENCE = 2000
 
 
 def main(name: str, seed: int, cases: int, folder: Path, kept: Path) -> None:
-    """Attacks with ``cases`` seeds from ``seed`` on. ``folder`` is for what all attacks share; An attack's input is in
+    """Attacks with ``cases`` seeds from ``seed`` on. ``folder`` is for what all attacks share; an attack's input is in
     ``kept``/SEED, and stays there if the attack ends badly."""
     fault = _faults.load(name)
     with fault.attacks(folder) as attack:
@@ -52,8 +51,9 @@ def main(name: str, seed: int, cases: int, folder: Path, kept: Path) -> None:
 
 
 def used() -> int:
-    """The most memory that this process has had, in bytes."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    """The most memory that this process has had, in bytes: not getrusage()'s, which begins with that of its parent."""
+    status = Path("/proc/self/status").read_text(encoding="utf-8")
+    return int(status.partition("VmHWM:")[2].split()[0]) * 1024
 
 
 if __name__ == "__main__":

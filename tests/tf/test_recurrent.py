@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from in_process import convert_here
 
 from tools import model_files, pipeline, quantize
 from tools.errors import QuantizeError
@@ -22,12 +21,7 @@ FUSED = 5  # LSTM layers of network() that become a single operator
 STEPS, DEPTH = 4, 3
 
 
-@pytest.fixture(autouse=True)
-def converted_here(monkeypatch: pytest.MonkeyPatch) -> None:
-    convert_here(monkeypatch)
-
-
-@pytest.fixture(scope="module", params=["keras", "tf_keras"])
+@pytest.fixture(scope="module", params=["keras", pytest.param("tf_keras", marks=pytest.mark.soak)])
 def keras(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Any:
     model_files.import_tensorflow(tmp_path_factory.mktemp("tf") / "log")
     return pytest.importorskip(request.param)

@@ -132,7 +132,7 @@ def assert_trails(
 
 @settings(max_examples=100, deadline=None)
 @given(schedules())
-def test_sharing_memory_never_costs_much_and_a_plan_is_the_same_every_time(schedule: Schedule) -> None:
+def test_sharing_memory_never_costs_anything_and_a_plan_is_the_same_every_time(schedule: Schedule) -> None:
     shared = plan(schedule)
     assert shared == plan(schedule)
     steps = [

@@ -59,6 +59,10 @@ def plan(schedule: Schedule) -> Plan:
         other = _search(buffers, fewer, bound, orders[-2:])
         if _size(other, buffers) < _size(best, buffers):
             best, trails = other, fewer
+    if trails and _size(best, buffers) > bound:  # nor may overlapping cost more than keeping everything apart
+        other = _search(buffers, {}, bound, orders)
+        if _size(other, buffers) < _size(best, buffers):
+            best = other
     return _as_plan(schedule, buffers, best, bound)
 
 
