@@ -1,12 +1,15 @@
 """Conversion: every mode, every kind of file a user may bring, and every way it can fail."""
 
+import subprocess
+import sys
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import pytest
 import tflite
 
+from tools import convert as converter
 from tools import model_files, models, oracle, quantize, train
 from tools.errors import ModelError, QuantizeError, UsageError
 from tools.graph import passes, read
@@ -242,11 +245,15 @@ def test_custom_layer(tf: Any, tmp_path: Path) -> None:
         convert(path, tmp_path / "out")
 
 
-@pytest.mark.usefixtures("converted_in_a_child")
-def test_crash_of_the_converter_is_a_sentence(tf: Any, tmp_path: Path) -> None:
-    """TensorFlow 2.21's calibrator dies of a segmentation fault on the loop of a recurrent layer."""
-    layers = tf.keras.layers
-    path = save(tf.keras.Sequential([tf.keras.Input((4, 2)), layers.LSTM(3), layers.Dense(2)]), tmp_path / "m.keras")
+def test_crash_of_the_converter_is_a_sentence(tf: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def crash(
+        *arguments: str, stdout: IO[str], stderr: IO[str], temporary: Path
+    ) -> "subprocess.CompletedProcess[bytes]":
+        code = "import os, signal; os.kill(os.getpid(), signal.SIGSEGV)"
+        return subprocess.run([sys.executable, "-c", code], stdout=stdout, stderr=stderr, check=False)
+
+    path = save(small(tf), tmp_path / "m.keras")
+    monkeypatch.setattr(converter, "run", crash)
     with pytest.raises(QuantizeError, match=r"converter crashed on .*m\.keras in mode int8 \(exit code -11\)"):
         convert(path, tmp_path / "out")
 
