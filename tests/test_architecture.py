@@ -11,7 +11,7 @@ ARCHITECTURE = ROOT / "docs" / "architecture.md"
 # The picture: stage → its layers, and the value that it passes on with what that is, in the order in which data passes.
 STAGES: dict[str, tuple[str, tuple[str, str]]] = {
     "model": (
-        "models data model_files train compress quantize convert integers strip classify",
+        "models data model_files train compress quantize convert repair strip classify",
         ("Quantized", "the .tflite, its inputs, and the outputs that the oracle expects"),
     ),
     "compiler": (

@@ -49,9 +49,9 @@ MAY_IMPORT = {
         "cache",
         "files",
     },
-    "integers": {"graph.ir", "graph.ops", "graph.read", "oracle.parts"},
+    "repair": {"graph.ir", "graph.ops", "graph.read", "oracle.parts"},
     "convert": {
-        "integers",
+        "repair",
         "graph.ops",
         "graph.read",
         "model_files",
@@ -346,7 +346,7 @@ def test_kernels_use_no_heap_and_no_virtual_calls(path: Path) -> None:
 # Where operators may be called by name: what kerf knows of each is in graph/ops. What libraries support is data.
 NAMES_OPERATORS = {"graph.ops"}
 # Keras' layer, and the operators between integers and floats.
-ALSO_NAMES = {"model_files.recurrent": {"LSTM"}, "integers": {"DEQUANTIZE", "QUANTIZE"}}
+ALSO_NAMES = {"model_files.recurrent": {"LSTM"}, "repair": {"DEQUANTIZE", "QUANTIZE"}}
 OPERATORS = {name for name in vars(tflite.BuiltinOperator) if name.isupper()}
 
 

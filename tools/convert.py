@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from . import files, integers, oracle
+from . import files, oracle, repair
 from .child import run
 from .data import samples
 from .data.samples import Samples
@@ -90,7 +90,7 @@ def _serve(path: Path, mode: str, folder: Path, log: Path, per_tensor_dense: boo
             if mode == "int4":
                 tflite = _int4(tflite, log)
             if mode in CALIBRATED:
-                tflite = integers.mend(tflite, path.name)
+                tflite = repair.mend(tflite, path.name)
     except QuantizeError as error:
         files.write(folder / "refusal.txt", str(error).encode())
     else:

@@ -28,7 +28,7 @@ Tell = Callable[[str], None]
 
 # kerf's own files that determine the result.
 SOURCES = (
-    *("quantize.py", "convert.py", "integers.py", "model_files", "strip.py", "data/samples.py", "oracle"),
+    *("quantize.py", "convert.py", "repair.py", "model_files", "strip.py", "data/samples.py", "oracle"),
     *("graph/specification.py", "graph/state.py"),
 )
 
