@@ -58,7 +58,7 @@ ONE_QUANTIZATION: dict[str, tuple[Sequence[Any], Sequence[int], str | None, dict
 # TFLM refuses these itself where the quantization differs (CONCATENATION, pools, reductions), or has no int8 kernel
 # that a model of one operator reaches.
 CHECKED_BY_TFLM = {"AVERAGE_POOL_2D", "CONCATENATION", "MAX_POOL_2D", "REDUCE_MAX", "REDUCE_MIN"}
-OTHERS = {"EMBEDDING_LOOKUP", "FILL", "PADV2", "SELECT_V2", "SPLIT", "SPLIT_V", "UNPACK", "TILE"}
+OTHERS = {"EMBEDDING_LOOKUP", "FILL", "PADV2", "SELECT", "SELECT_V2", "SPLIT", "SPLIT_V", "UNPACK", "TILE"}
 VARIABLES = {"READ_VARIABLE", "ASSIGN_VARIABLE"}  # no operators of their own
 
 
