@@ -8,13 +8,19 @@ from typing import Any
 
 import pytest
 
-from tools import build, ports, transports, write
+from tools import build, ports, targets, transports, write
 from tools.packages import _firmware, _platformio
 from tools.transports import Transport
 from tools.values import Project, Target
 
 HANG_SECONDS = 600.0
 STUB = Path(__file__).with_name("stub_bench.cpp")
+# Built without PlatformIO's registry, and run by a QEMU of Debian's.
+IN_QEMU = [
+    name
+    for name, target in targets.load().items()
+    if "qemu" in target.emulators and target.options["platform"].startswith("symlink:")
+]
 
 
 def require(*programs: str) -> None:

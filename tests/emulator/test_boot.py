@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import pytest
 from elftools.elf.elffile import ELFFile
-from port_project import Stub, linked, require_for
+from port_project import IN_QEMU, Stub, linked, require_for
 
 from tools import targets
 from tools.transports import qemu
@@ -14,11 +14,10 @@ from tools.values import Image, Target
 
 pytestmark = pytest.mark.emulator
 
-NAMES = [name for name, target in targets.load().items() if "qemu" in target.emulators]
 HARD, BUS, USAGE, OVERFLOW, ASSERT = 1, 3, 4, 5, 6  # bench.h, FaultKind
 
 
-@pytest.fixture(scope="module", params=NAMES)
+@pytest.fixture(scope="module", params=IN_QEMU)
 def firmware(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Target, Image]:
     target = targets.find(request.param)
     require_for(target)

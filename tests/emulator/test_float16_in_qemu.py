@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from port_project import Silent, project, require_for
+from port_project import IN_QEMU, Silent, project, require_for
 
 from tools import build, ports, targets, write
 from tools.packages import _firmware
@@ -15,10 +15,9 @@ from tools.transports import qemu
 pytestmark = pytest.mark.emulator
 
 BENCH = Path(__file__).with_name("widen_bench.cpp")
-NAMES = [name for name, target in targets.load().items() if "qemu" in target.emulators]
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", IN_QEMU)
 def test_every_finite_number_is_widened_exactly(name: str, tmp_path: Path) -> None:
     target = targets.find(name)
     require_for(target)
