@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.tf, pytest.mark.emulator]
 FIELDS = [
     *("model", "mode", "model_sha256", "model_bytes", "runtime", "target", "emulator", "kernels"),
     *("flash_bytes", "ram_bytes", "clock", "invoke", "setup", "per_op", "samples", "mismatches", "tolerance"),
-    *("accuracy", "kerf", "commit", "optimize", "data_sha256", "second_opinion", "device"),
+    *("accuracy", "kerf", "commit", "optimize", "data_sha256", "second_opinion", "device", "macs"),
 ]
 
 
