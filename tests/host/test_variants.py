@@ -20,6 +20,7 @@ from test_fully_connected import dense
 from test_mean import mean
 from test_pool_2d import pool
 from test_sparse import thin
+from test_unidirectional_sequence_lstm import lstm
 
 from tools import cores
 from tools.errors import KerfError
@@ -139,6 +140,21 @@ def mean_(rng: Rng) -> Case:
     return mean(shape, axes, bool(rng.integers(2)), one_of(rng, "int8", "int8", "int8", "float32"), scales, zero_points)
 
 
+def lstm_(rng: Rng) -> Case:
+    return lstm(
+        "int8",
+        one_of(rng, 1, 1, 1, 2, 3),
+        *(int(rng.integers(1, most)) for most in (7, 40, 20)),
+        time_major=bool(rng.integers(2)),
+        clip=one_of(rng, 0.0, 0.0, 0.25),
+        source=(float(rng.uniform(0.005, 0.1)), int(rng.integers(-128, 128))),
+        hidden=(float(rng.uniform(0.004, 0.02)), int(rng.integers(-128, 128))),
+        cell=2.0 ** -int(rng.integers(9, 14)),
+        weights=float(np.exp(rng.uniform(-7, -1))),
+        seed=int(rng.integers(1 << 30)),
+    )
+
+
 # An operator with more than one variant → a layer of it.
 DRAWN: dict[str, Callable[[Rng], Case]] = {
     "ADD": add_,
@@ -148,6 +164,7 @@ DRAWN: dict[str, Callable[[Rng], Case]] = {
     "FULLY_CONNECTED": fully_connected,
     "MAX_POOL_2D": lambda rng: pool_2d(rng, "MAX_POOL_2D"),
     "MEAN": mean_,
+    "UNIDIRECTIONAL_SEQUENCE_LSTM": lstm_,
 }
 # Variants for types that the portable kernel does not have: other tests compare them with an interpreter.
 BY_TYPE = {("CONV_2D", "widened"), ("EMBEDDING_LOOKUP", "widening")}

@@ -166,6 +166,7 @@ def run(path: Path, x: Any) -> Any:
     interpreter.allocate_tensors()
     outputs = []
     for sample in x:
+        interpreter.reset_all_variables()  # each sample is a whole sequence
         interpreter.set_tensor(interpreter.get_input_details()[0]["index"], sample[np.newaxis])
         interpreter.invoke()
         outputs.append(interpreter.get_tensor(interpreter.get_output_details()[0]["index"])[0])

@@ -77,7 +77,7 @@ def check(folder: Path, mode: str, **where: str) -> None:
     measurement = outcome.measurement
     assert (measurement.samples, measurement.mismatches) == (SAMPLES, 0)
     vectors = outcome.built.rendered.compiled.quantized.vectors
-    assert vectors.in_sequence and measurement.quantities == {"sequence_length": SAMPLES}
+    assert vectors.in_sequence and measurement.quantities["sequence_length"] == SAMPLES
     assert np.array_equal(vectors.spread(5).inputs[0], vectors.inputs[0][:5])
 
 

@@ -176,15 +176,17 @@ def run(
     name: str,
     timeout_s: float = TIMEOUT_S,
     least_arena: bool = False,
+    resets: bool | None = None,
 ) -> Run:
     """Runs every sample in one interpreter; arrays and errors as in `expected`. With ``least_arena``, TFLM gets the
-    smallest arena that works, found in a few trials."""
+    smallest arena that works, found in a few trials. ``resets``: state is reset before each sample; None: if the file
+    says that samples are independent."""
     if not is_installed(package):
         where = " (Linux on x86-64 only)" if package == TFLM else ""
         raise MissingTool(f"{package} is not installed; get it with: pip install {package}{where}")
     model = signature.read(tflite, name)
     fitted = [_fit(array, port, name) for array, port in zip(inputs, model.inputs, strict=True)]
-    return _run(package, tflite, fitted, model, name, timeout_s, least_arena)
+    return _run(package, tflite, fitted, model, name, timeout_s, least_arena, resets)
 
 
 def is_installed(package: str) -> bool:
@@ -222,6 +224,7 @@ def _run(
     name: str,
     timeout_s: float,
     least_arena: bool = False,
+    resets: bool | None = None,
 ) -> Run:
     with tempfile.TemporaryDirectory(prefix="kerf-oracle-") as directory:
         folder = Path(directory)
@@ -231,9 +234,9 @@ def _run(
         # and scratch buffers fit in this size.
         most = 4 * model.tensor_bytes + 10 * len(tflite) + (4 << 20)
         size = "least" if least_arena else "most"
-        resets = "reset" if _resets(tflite, name) else "keep"
+        states = "reset" if (_resets(tflite, name) if resets is None else resets) else "keep"
         try:
-            done = child.run(__name__, package, directory, str(most), size, resets, timeout_s=timeout_s)
+            done = child.run(__name__, package, directory, str(most), size, states, timeout_s=timeout_s)
         except subprocess.TimeoutExpired:
             raise ModelError(f"{package} did not finish {name} within {timeout_s:g} s: use fewer samples") from None
         if done.returncode == REFUSED:

@@ -20,7 +20,12 @@ MARGIN_BYTES = 512  # the target's TFLM is another version, with other kernels
 
 def measure(quantized: Quantized) -> DeviceRun:
     """Runs all vectors on the host; the result has the form of a firmware's run, with times in microseconds."""
-    ran = oracle.run(oracle.TFLM, quantized.tflite, quantized.vectors.inputs, quantized.model, least_arena=True)
+    vectors = quantized.vectors
+    ran = oracle.run(
+        *(oracle.TFLM, quantized.tflite, vectors.inputs, quantized.model),
+        least_arena=True,
+        resets=not vectors.in_sequence,
+    )
     return DeviceRun(
         clock=Clock("us", 1_000_000),
         outputs=ran.outputs,

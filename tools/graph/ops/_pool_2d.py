@@ -101,11 +101,12 @@ def dsp_call(kernel: str, op: Op, graph: Graph) -> KernelCall:
 
 def pool_operator(kernel: str, *, summary: str, types: tuple[DType, ...] = TYPES) -> Operator:
     """The Operator with the kernels of kernels/<kernel>.h, which has one for each of ``types``."""
+    dsp = (Variant("dsp", partial(dsp_call, kernel), _accepts_dsp),) if DType.INT8 in types else ()
     return Operator(
         summary=summary,
         types=tuple(dtype.value for dtype in types),
         check=partial(check, types),
-        variants=(Variant("dsp", partial(dsp_call, kernel), _accepts_dsp), *portable(partial(call, kernel))),
+        variants=(*dsp, *portable(partial(call, kernel))),
         parse=parse,
         keeps_range=True,
         one_quantization=() if types == (DType.FLOAT32,) else (0,),

@@ -1,7 +1,7 @@
 """Whole models on every core, for every goal: each output equals TFLM's for 200 random and 20 extreme inputs.
 
 They run without bench and serial line, so that many inferences take seconds. The suite runs a small model, and one of
-MLPerf Tiny if it is there; `inv soak --only whole_models` runs all three and kerf's own networks of random weights.
+MLPerf Tiny if it is there; `inv soak --only models_on_cores` runs all three and kerf's own networks of random weights.
 """
 
 from collections.abc import Iterator
