@@ -64,7 +64,11 @@ BOARDS = {
         ("-mthumb", "-mcpu=cortex-m4", "-mfpu=fpv4-sp-d16", "-mfloat-abi=hard"),
     ),
     "M7": Board(
-        "cortex-m7", "mps2-an500", "mps2-an500", ("-mthumb", "-mcpu=cortex-m7", "-mfpu=fpv5-d16", "-mfloat-abi=hard")
+        "cortex-m7",
+        "mps2-an500",
+        "mps2-an500",
+        ("-mthumb", "-mcpu=cortex-m7", "-mfpu=fpv5-d16", "-mfloat-abi=hard"),
+        stride=32,  # it runs the kernels of an M4
     ),
     "M55": Board("cortex-m55", "mps3-an547", "mps3-an547", ("-mthumb", "-mcpu=cortex-m55", "-mfloat-abi=hard")),
     "RV32": Board(

@@ -41,7 +41,7 @@ def test_state_lives_on_the_device() -> None:
     assert measured(str(ROOT / "tests" / "unit" / "stream.tflite"), 20).mismatches == 0
 
 
-@pytest.mark.parametrize("name", ["kws", "ic"])
+@pytest.mark.parametrize("name", ["kws", pytest.param("ic", marks=pytest.mark.soak)])
 def test_models_of_mlperf_tiny(name: str) -> None:
     model = SHARED / f"{name}.tflite"
     if not model.exists():

@@ -5,7 +5,7 @@ from itertools import product
 
 import numpy as np
 import pytest
-from against_tflm import Result, run_cases
+from against_tflm import Result, collected, run_cases
 from cases import TIES, activation, summing_to
 from single_op import OpSpec, TensorSpec
 
@@ -95,10 +95,11 @@ CASES |= {f"int16, output scale {s}": matmul("int16x8", scale=s) for s in (2e-10
 
 
 @pytest.fixture(scope="module")
-def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Result]:
-    return run_cases(CASES, tmp_path_factory.mktemp("batch_matmul"))
+def results(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Result]:
+    return run_cases(collected(request, CASES), tmp_path_factory.mktemp("batch_matmul"))
 
 
+@pytest.mark.sampled(one_in=4)
 @pytest.mark.parametrize("name", CASES)
 def test_equals_tflm(results: dict[str, Result], name: str) -> None:
     results[name].check()

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
-from against_tflm import Result, run_cases
+from against_tflm import Result, collected, run_cases
 from single_op import OpSpec, TensorSpec
 
 pytestmark = pytest.mark.compiler
@@ -140,10 +140,11 @@ CASES: dict[str, list[OpSpec]] = {
 
 
 @pytest.fixture(scope="module")
-def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Result]:
-    return run_cases(CASES, tmp_path_factory.mktemp("signal"))
+def results(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Result]:
+    return run_cases(collected(request, CASES), tmp_path_factory.mktemp("signal"))
 
 
+@pytest.mark.sampled(one_in=4)
 @pytest.mark.parametrize("name", CASES)
 def test_equals_tflm(results: dict[str, Result], name: str) -> None:
     results[name].check()

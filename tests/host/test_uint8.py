@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from against_tflm import Result, run_cases, run_litert
+from against_tflm import Result, collected, run_cases, run_litert
 from cases import TIES, activation, summing_to
 from single_op import OpSpec, TensorSpec
 from test_conv_2d import generated as convs
@@ -110,10 +110,11 @@ LITERT_CASES: dict[str, list[OpSpec]] = {
 
 
 @pytest.fixture(scope="module")
-def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Result]:
-    return run_cases(LITERT_CASES, tmp_path_factory.mktemp("uint8"), oracle=run_litert)
+def results(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Result]:
+    return run_cases(collected(request, LITERT_CASES), tmp_path_factory.mktemp("uint8"), oracle=run_litert)
 
 
+@pytest.mark.sampled(one_in=4)
 @pytest.mark.parametrize("name", LITERT_CASES)
 def test_equals_litert(results: dict[str, Result], name: str) -> None:
     results[name].check()

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import tflite
-from against_tflm import Result, run_cases
+from against_tflm import Result, collected, run_cases
 from single_op import OpSpec, TensorSpec, build
 
 from tools import oracle
@@ -105,20 +105,22 @@ INTEGERS = {name: case for name, case in CASES.items() if not name.startswith("f
 
 
 @pytest.fixture(scope="module")
-def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Result]:
-    return run_cases(CASES, tmp_path_factory.mktemp("lstm"))
+def results(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Result]:
+    return run_cases(collected(request, CASES), tmp_path_factory.mktemp("lstm"))
 
 
 @pytest.fixture(scope="module")
-def dsp_results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Result]:
-    return run_cases(INTEGERS, tmp_path_factory.mktemp("lstm_dsp"), core=find("cortex-m4"))
+def dsp_results(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Result]:
+    return run_cases(collected(request, INTEGERS), tmp_path_factory.mktemp("lstm_dsp"), core=find("cortex-m4"))
 
 
+@pytest.mark.sampled(one_in=3)
 @pytest.mark.parametrize("name", CASES)
 def test_equals_tflm(results: dict[str, Result], name: str) -> None:
     results[name].check()
 
 
+@pytest.mark.sampled(one_in=3)
 @pytest.mark.parametrize("name", INTEGERS)
 def test_dsp_kernel_equals_tflm(dsp_results: dict[str, Result], name: str) -> None:
     dsp_results[name].check()

@@ -27,7 +27,7 @@ from tools.errors import KerfError
 from tools.graph import ops, passes, read
 from tools.graph.operator import PORTABLE, Operator
 
-SHORT, LONG = 8, 2000  # layers of each variant
+SHORT, LONG = 4, 2000  # layers of each variant
 CORES = tuple(map(cores.find, ("host", "cortex-m3", "cortex-m4", "cortex-m55")))
 
 Rng = np.random.Generator
