@@ -23,8 +23,6 @@ from tools import registry
 from tools.options import FIRMWARE, OTHER, REQUEST, SOURCE, Share, Whole
 from tools.visible import visible
 
-POSITIONAL = Parameter.empty  # the default of an argument that is given without its name, and must be given
-
 
 class Stop(Exit):
     """Ends a task with one sentence on standard error and an exit code. Control characters in it are escaped."""
@@ -103,7 +101,7 @@ def endings() -> Iterator[None]:
 
 def _shown(default: Any) -> Any:
     """A default for Invoke: numbers as text, because otherwise --help would not show that the option takes a value."""
-    return default if isinstance(default, (bool, list)) or default is POSITIONAL else str(default)
+    return default if isinstance(default, (bool, list)) else str(default)
 
 
 def _convert(name: str, value: Any, default: Any) -> Any:
@@ -355,7 +353,7 @@ def bench(
 
 @kerf_task(
     "mode json",
-    folder=(POSITIONAL, "the folder, searched with all folders in it"),
+    folder=("", "the folder, searched with all folders in it; `survey FOLDER` works too"),
     convert=(False, "also try .keras, .h5 and SavedModel files, whose conversion takes about half a minute each"),
     samples=(Whole(3), "number of random samples per file"),
     timeout=(Whole(300), "seconds that one file may take"),
@@ -363,7 +361,10 @@ def bench(
 def survey(ask: Any, folder: str, convert: bool, timeout: int, json: bool) -> None:
     """Try every model file in a folder on this machine: what runs, and which operators stop the rest."""
     from tools import pipeline, report
+    from tools.errors import UsageError
 
+    if not folder:
+        raise UsageError("give the folder to survey: inv survey FOLDER")
     found = pipeline.survey(Path(folder), ask, progress(), convert, timeout)
     report.show_survey(found.to_json(), json)
     pipeline.require_surveyed(found)
@@ -458,7 +459,7 @@ def clean(ask: Any) -> None:
 
 # Tasks that take words without an option's name, and the option that each such word is for: Invoke has no optional
 # positional arguments, nor lists of them.
-_WORDS = {"classify": "--images", "soak": "--fault"}
+_WORDS = {"classify": "--images", "soak": "--fault", "survey": "--folder"}
 
 
 def _name_words(words: list[str], after: list[str]) -> None:

@@ -171,7 +171,13 @@ def test_a_bad_number_is_refused(kerf, arguments: tuple[str, ...], why: str) -> 
 
 @pytest.mark.parametrize(
     ("arguments", "what"),
-    [(("run", "--speed", "9"), "--speed"), (("fly",), "fly"), (("classify",), "IMAGE"), (("run", "--mode"), "mode")],
+    [
+        (("run", "--speed", "9"), "--speed"),
+        (("fly",), "fly"),
+        (("classify",), "IMAGE"),
+        (("survey",), "FOLDER"),
+        (("run", "--mode"), "mode"),
+    ],
 )
 def test_a_command_line_that_is_none(kerf, arguments: tuple[str, ...], what: str) -> None:
     done = kerf(*arguments)
