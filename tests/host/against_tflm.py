@@ -53,12 +53,16 @@ class Result:
             assert ours.tobytes() == theirs.tobytes(), "equal in value but not in bits: a zero of the other sign"
 
 
+def _parameters(item: pytest.Function) -> Mapping[str, object]:
+    return item.callspec.params if hasattr(item, "callspec") else {}
+
+
 def collected(request: pytest.FixtureRequest, cases: Mapping[str, Sequence[OpSpec]]) -> dict[str, Sequence[OpSpec]]:
     """The cases that pytest has collected in the fixture's module, selected by the parameter ``name``."""
     names = {
         item.callspec.params["name"]
         for item in request.session.items
-        if isinstance(item, pytest.Function) and item.path == request.path and hasattr(item, "callspec")
+        if isinstance(item, pytest.Function) and item.path == request.path and "name" in _parameters(item)
     }
     return {name: case for name, case in cases.items() if name in names}
 

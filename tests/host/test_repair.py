@@ -1,4 +1,4 @@
-"""tools/integers.py: operators that the converter left in float move integers again, and compute the same."""
+"""tools/repair.py: operators that the converter left in float move integers again, and compute the same."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -8,7 +8,7 @@ import pytest
 from single_op import OpSpec, TensorSpec, build
 from test_unidirectional_sequence_lstm import lstm
 
-from tools import integers, oracle
+from tools import oracle, repair
 from tools.graph import read
 from tools.oracle import signature
 
@@ -32,10 +32,10 @@ def split(used: Sequence[int], scale: float = SCALE) -> bytes:
 @pytest.mark.parametrize("used", [[0, 1, 2], [1, 2], [0]])
 def test_a_split_in_float_becomes_one_of_integers(used: list[int]) -> None:
     data = split(used)
-    mended = integers.mend(data, "split")
+    mended = repair.mend(data, "split")
     assert [op.kind for op in read.read(mended, "split").ops] == ["SPLIT"]
     assert (signature.read(data, "split").is_integer, signature.read(mended, "split").is_integer) == (False, True)
-    assert integers.mend(mended, "split") is mended
+    assert repair.mend(mended, "split") is mended
     x = np.random.default_rng(0).integers(-128, 128, (20, 1, 6), np.int8)
     for before, after in zip(
         *(oracle.outputs(oracle.LITERT, each, [x], "split") for each in (data, mended)), strict=True
@@ -45,7 +45,7 @@ def test_a_split_in_float_becomes_one_of_integers(used: list[int]) -> None:
 
 def test_a_split_into_another_scale_is_left_as_it_is() -> None:
     data = split([0, 1], scale=2 * SCALE)
-    assert integers.mend(data, "split") is data
+    assert repair.mend(data, "split") is data
 
 
 def test_the_output_of_an_lstm_is_requantized() -> None:
@@ -56,10 +56,10 @@ def test_the_output_of_an_lstm_is_requantized() -> None:
     (output,) = op.outputs
     wrong = TensorSpec(output.shape, "int8", 1 / 64, -20)
     data = build([replace(op, outputs=[wrong])])
-    mended = integers.mend(data, "lstm")
+    mended = repair.mend(data, "lstm")
     assert [op.kind for op in read.read(mended, "lstm").ops] == ["UNIDIRECTIONAL_SEQUENCE_LSTM", "QUANTIZE"]
     x = np.random.default_rng(0).integers(-128, 128, (5, *op.inputs[0].shape), np.int8)
     (plain,) = oracle.outputs(oracle.TFLM, build([op]), [x], "lstm")
     (found,) = oracle.outputs(oracle.TFLM, mended, [x], "lstm")
     assert np.abs((found + 20.0) / 64 - (plain - 7.0) / 100).max() <= 0.5 / 64 + 1e-6
-    assert integers.mend(mended, "lstm") is mended
+    assert repair.mend(mended, "lstm") is mended
