@@ -287,7 +287,8 @@ MAY_INCLUDE = {
     "kernels": {"kernels"},
     "tflm": {"tflm", "model", "tensorflow"},
     "bench": {"bench", "model", "port"},
-    "ports": {"ports", "port", "bench"},
+    "baremetal": {"baremetal", "port", "bench"},
+    "ports": {"ports", "port", "bench", "baremetal"},
 }
 RENDERED_MAY_INCLUDE = {"aot": {"model", "kernels"}, "tflm": {"model", "tflm"}}
 CPP = sorted(p for p in FIRMWARE.rglob("*") if p.suffix in (".h", ".cpp", ".c", ".S"))

@@ -7,7 +7,7 @@ from .values import Image
 
 # Mangled names of what is compiled with a model are those of kerf's namespace that are not of these.
 _KERF = ("_ZN4kerf", "_ZNK4kerf")
-_BENCH = ("4kerf5bench", "4kerf4port", "4kerf4chip")
+_BENCH = ("4kerf5bench", "4kerf4port", "4kerf4chip", "4kerf9baremetal")
 
 
 def bench_code_bytes(empty: Image) -> int:

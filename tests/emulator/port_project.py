@@ -43,8 +43,7 @@ def project(target: Target, extra: str = "") -> Project:
         "src/bench/bench.h": (_firmware.FIRMWARE / "bench" / "bench.h").read_bytes(),
         "src/bench/stub_bench.cpp": STUB.read_bytes() + extra.encode(),
         "manifest.json": b'{"kerf": "test"}',
-        **_firmware.copies("port", "src/port"),
-        **_firmware.copies(f"ports/{target.port}", f"src/ports/{target.port}"),
+        **_firmware.port(target.port),
         **_firmware.copies("platform", "platform"),
     }
     return Project(

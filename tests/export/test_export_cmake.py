@@ -134,7 +134,7 @@ def test_models_run_on_risc_v(export, tmp_path: Path) -> None:
     (tmp_path / "CMakeLists.txt").write_text(
         "cmake_minimum_required(VERSION 3.16)\nproject(app C CXX)\nset(CMAKE_CXX_STANDARD 17)\n"
         + "".join(f"add_subdirectory({export(model, 'cmake', 'riscv32')} {model})\n" for model in models)
-        + f"file(GLOB port {firmware}/ports/riscv/*.cpp)\n"
+        + f"file(GLOB port {firmware}/ports/riscv/*.cpp {firmware}/baremetal/*.cpp)\n"
         f"add_executable(app {USER_PROGRAM} ${{port}})\n"
         f"target_include_directories(app PRIVATE ${{CMAKE_SOURCE_DIR}} {firmware})\n"
         "target_compile_options(app PRIVATE -fno-exceptions -fno-rtti -fno-threadsafe-statics)\n"

@@ -8,7 +8,7 @@ from ..runtimes import Sources
 
 FIRMWARE = Path(__file__).resolve().parent.parent.parent / "firmware"
 
-_INCLUDE = re.compile(rb'^\s*#\s*include\s+"((?:kernels|tflm)/[^"]+)"', re.MULTILINE)
+_INCLUDE = re.compile(rb'^\s*#\s*include\s+"((?:kernels|tflm|baremetal)/[^"]+)"', re.MULTILINE)
 
 
 def model(sources: Sources) -> dict[str, bytes]:
@@ -17,6 +17,12 @@ def model(sources: Sources) -> dict[str, bytes]:
     src/ mirrors firmware/, so that an #include reads the same in both.
     """
     return {**sources.files, **copies("model", "src/model"), **_reached(sources.files.values())}
+
+
+def port(name: str) -> dict[str, bytes]:
+    """A port of firmware/ports, the facade that it implements, and the files of firmware/baremetal that it includes."""
+    own = copies(f"ports/{name}", f"src/ports/{name}")
+    return {**copies("port", "src/port"), **own, **_reached(own.values())}
 
 
 def copies(folder: str, destination: str) -> dict[str, bytes]:
@@ -30,8 +36,8 @@ def copies(folder: str, destination: str) -> dict[str, bytes]:
 
 
 def _reached(sources: Iterable[bytes]) -> Mapping[str, bytes]:
-    """The files of firmware/kernels and firmware/tflm that these sources include, directly or indirectly: headers, and
-    the .cpp next to a header."""
+    """The files of firmware/kernels, tflm and baremetal that these sources include, directly or indirectly: headers,
+    and the .cpp next to a header."""
     reached: dict[str, bytes] = {}
     waiting = list(sources)
     while waiting:

@@ -16,13 +16,13 @@ IDENTITY = "src/bench/identity.cpp"
 def project(model: Model) -> Project:
     """Everything that the firmware is built from.
 
-    Only those files of firmware/kernels and firmware/tflm that the sources include are copied, and only the target's
+    Only those files of firmware/kernels, tflm and baremetal that the sources include are copied, and only the target's
     port. The firmware's identity covers all files except the one that states it and the manifest.
     """
     target = model.target
     contents = _firmware.model(model.sources)
-    for folder in ("port", "bench", f"ports/{target.port}"):
-        contents.update(_firmware.copies(folder, f"src/{folder}"))
+    contents.update(_firmware.port(target.port))
+    contents.update(_firmware.copies("bench", "src/bench"))
     contents.update(_platformio.platform(target))
     compiled = (name.removeprefix("src/") for name in (*contents, IDENTITY) if name.endswith((".c", ".cpp")))
     contents.update(ports.find(target.port).project_files(sorted(compiled)))

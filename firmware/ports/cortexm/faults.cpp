@@ -1,6 +1,6 @@
 // Every unexpected exception ends here: it becomes a record on the wire and halts the board.
-#include <cstdlib>
-
+#include "baremetal/halt.h"
+#include "baremetal/linker.h"
 #include "bench/bench.h"
 #include "port/port.h"
 #include "ports/cortexm/core.h"
@@ -21,12 +21,6 @@ constexpr uint32_t kFloatFrameWords = 18;
 constexpr uint32_t kExcReturnNoFloat = 1u << 4;
 constexpr uint32_t kPsrPadded = 1u << 9;  // one word was pushed to align the frame to 8 bytes
 
-[[noreturn]] void halt() {
-    kSysTickControl.write(0);
-    asm volatile("cpsid i" ::: "memory");
-    for (;;) asm volatile("wfi");
-}
-
 FaultKind kind_of(uint32_t exception) {
     switch (exception) {
         case 3:
@@ -43,6 +37,12 @@ FaultKind kind_of(uint32_t exception) {
 }
 
 }  // namespace
+
+[[noreturn]] void kerf::baremetal::halt() {
+    kSysTickControl.write(0);
+    asm volatile("cpsid i" ::: "memory");
+    for (;;) asm volatile("wfi");
+}
 
 // `frame` is the stack pointer at entry of the handler. After a stack overflow it is below the stack, where nothing can
 // be read: then the record has no registers.
@@ -70,7 +70,7 @@ extern "C" [[noreturn, gnu::used]] void kerf_fault(const Frame* frame, uint32_t 
         if ((frame->psr & kPsrPadded) != 0) fault.sp += sizeof(uint32_t);
     }
     kerf::bench::report_fault(fault);
-    halt();
+    kerf::baremetal::halt();
 }
 
 // Passes the frame on. If too little stack is left for report_fault(), the stack pointer is reset to the top: its
@@ -101,26 +101,3 @@ void init_faults() {
 }
 
 }  // namespace kerf::port
-
-namespace {
-
-[[noreturn]] void report_assert(const void* caller, uint32_t line) {
-    Fault fault{};
-    fault.kind = FaultKind::kAssert;
-    fault.pc = reinterpret_cast<uintptr_t>(caller);
-    fault.address = line;
-    fault.sp = reinterpret_cast<uintptr_t>(__builtin_frame_address(0));
-    kerf::bench::report_fault(fault);
-    halt();
-}
-
-}  // namespace
-
-// Called by assert() and abort(): the C library's own versions would pull in stdio and signals.
-extern "C" [[noreturn]] void __assert_func(const char*, int line, const char*, const char*) {
-    report_assert(__builtin_return_address(0), static_cast<uint32_t>(line));
-}
-
-extern "C" [[noreturn]] void abort() {
-    report_assert(__builtin_return_address(0), 0);
-}

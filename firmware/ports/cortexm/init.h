@@ -4,7 +4,6 @@
 namespace kerf::port {
 
 void init_faults();
-void init_stack();
 extern "C" void kerf_init_ticks();  // a C name, as kerf_ticks() of port.h has
 void init_serial();
 

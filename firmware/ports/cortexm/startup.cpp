@@ -2,6 +2,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "baremetal/linker.h"
 #include "ports/cortexm/core.h"
 #include "ports/cortexm/handlers.h"
 

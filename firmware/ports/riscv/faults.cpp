@@ -1,6 +1,6 @@
 // Every exception ends here: it becomes a record on the wire and halts the board.
-#include <stdlib.h>
-
+#include "baremetal/halt.h"
+#include "baremetal/linker.h"
 #include "bench/bench.h"
 #include "port/port.h"
 #include "ports/riscv/core.h"
@@ -10,11 +10,6 @@ namespace {
 
 using kerf::bench::Fault;
 using kerf::bench::FaultKind;
-
-[[noreturn]] void halt() {
-    asm volatile("csrw mie, zero" ::: "memory");
-    for (;;) asm volatile("wfi");
-}
 
 // What the exception is called in the record, whose words are those of a Cortex-M: the kind, and bits of the CFSR
 // (ARMv7-M ARM B3.2.15).
@@ -49,6 +44,11 @@ Cause cause_of(uint32_t exception) {
 
 }  // namespace
 
+[[noreturn]] void kerf::baremetal::halt() {
+    asm volatile("csrw mie, zero" ::: "memory");
+    for (;;) asm volatile("wfi");
+}
+
 // The registers are those of the program that was interrupted.
 extern "C" [[noreturn, gnu::used]] void kerf_fault(uint32_t sp, uint32_t ra) {
     uint32_t exception, address;
@@ -68,7 +68,7 @@ extern "C" [[noreturn, gnu::used]] void kerf_fault(uint32_t sp, uint32_t ra) {
         if (cause.has_address) fault.address = address;
     }
     kerf::bench::report_fault(fault);
-    halt();
+    kerf::baremetal::halt();
 }
 
 // If too little stack is left for report_fault(), the stack pointer is reset to the top: its contents are no longer
@@ -95,26 +95,3 @@ void init_faults() {
 }
 
 }  // namespace kerf::port
-
-namespace {
-
-[[noreturn]] void report_assert(const void* caller, uint32_t line) {
-    Fault fault{};
-    fault.kind = FaultKind::kAssert;
-    fault.pc = reinterpret_cast<uintptr_t>(caller);
-    fault.address = line;
-    fault.sp = reinterpret_cast<uintptr_t>(__builtin_frame_address(0));
-    kerf::bench::report_fault(fault);
-    halt();
-}
-
-}  // namespace
-
-// Called by assert() and abort(): the C library's own versions would pull in stdio and signals.
-extern "C" [[noreturn]] void __assert_func(const char*, int line, const char*, const char*) {
-    report_assert(__builtin_return_address(0), static_cast<uint32_t>(line));
-}
-
-extern "C" [[noreturn]] void abort() {
-    report_assert(__builtin_return_address(0), 0);
-}

@@ -4,7 +4,6 @@
 namespace kerf::port {
 
 void init_faults();
-void init_stack();
 void init_serial();
 
 }  // namespace kerf::port

@@ -1,4 +1,5 @@
 // The port's entry point: set everything up, then run the bench forever.
+#include "baremetal/stack.h"
 #include "bench/bench.h"
 #include "port/port.h"
 #include "ports/riscv/core.h"
@@ -7,7 +8,7 @@
 namespace kerf::port {
 
 void init() {
-    init_stack();
+    baremetal::init_stack();
     init_faults();
     init_serial();
 }

@@ -1,6 +1,7 @@
 // From reset to main(), and the trap vectors.
 #include <stdint.h>
 
+#include "baremetal/linker.h"
 #include "ports/riscv/core.h"
 
 extern "C" {

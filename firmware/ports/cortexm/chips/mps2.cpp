@@ -1,4 +1,5 @@
 // MPS2 with a Cortex-M FPGA image (AN385, AN386, AN500): CMSDK UART 0, a fixed clock.
+#include "baremetal/linker.h"
 #include "ports/cortexm/chips/cmsdk_uart.h"
 
 namespace kerf::chip {

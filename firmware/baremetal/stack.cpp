@@ -1,19 +1,20 @@
 // The stack high-water mark, by painting the stack; and the spare RAM.
+#include "baremetal/stack.h"
+
+#include "baremetal/linker.h"
 #include "port/port.h"
-#include "ports/cortexm/core.h"
-#include "ports/cortexm/init.h"
 
 namespace {
 constexpr uint32_t kPaint = 0xC5C5C5C5;
 }
 
-namespace kerf::port {
-
-// Paints the stack below this function's frame. noinline: the frame must exist.
-[[gnu::noinline]] void init_stack() {
+// noinline: the frame must exist.
+[[gnu::noinline]] void kerf::baremetal::init_stack() {
     uint32_t* const top = static_cast<uint32_t*>(__builtin_frame_address(0)) - 16;
     for (volatile uint32_t* word = __stack_limit; word < top; ++word) *word = kPaint;
 }
+
+namespace kerf::port {
 
 uint32_t stack_used_bytes() {
     const volatile uint32_t* word = __stack_limit;
