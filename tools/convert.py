@@ -111,7 +111,8 @@ def _without_loops(original: Loaded, path: Path, mode: str, calibration: Sequenc
             break
     else:
         raise QuantizeError(
-            f"TensorFlow does not convert the recurrent layers of {path} correctly: their outputs differ from Keras'"
+            f"TensorFlow does not convert the recurrent layers of {path} correctly (known of Keras 2's GRU with "
+            "reset_after=False): use reset_after=True or an LSTM"
         )
     if mode in CALIBRATED and not loaded.is_fused and loaded.has_loop:
         raise QuantizeError(

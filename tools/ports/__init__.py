@@ -20,8 +20,7 @@ class Port:
     """What a firmware port needs on this machine and in a project.
 
     ``compiler`` is None where PlatformIO installs its own; ``is_packaged``: PlatformIO has one to install where the
-    system's is missing. ``probe`` flashes boards through a debug probe; None where
-    they are flashed over a serial port.
+    system's is missing. ``probe`` flashes boards through a debug probe; None where they are flashed over a serial port.
 
     ``is_here``: the firmware is a program on this machine. ``takes_spaces``: it can be built in a folder with a space
     in its path. ``project_files`` makes the port's own files of a project, given the paths of its sources below src/.

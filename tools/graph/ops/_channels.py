@@ -1,5 +1,6 @@
 """How operators treat individual channels, for passes/prune.py: see Channels in graph/operator.py."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -35,12 +36,12 @@ class Clamps(KeepsZeros):
         return {c: clamped(op, graph, value) for c, value in source.items()}
 
 
-class Renumbers(NoChannels):
+class Renumbers(NoChannels, ABC):
     """Each output channel is an input channel, given by ``origins``."""
 
+    @abstractmethod
     def origins(self, op: Op, graph: Graph) -> Constants:
         """Output channel → its input channel; {} if they do not correspond."""
-        raise NotImplementedError
 
     def constant(self, op: Op, graph: Graph, source: Constants) -> Constants:
         return {i: source[c] for i, c in self.origins(op, graph).items() if c in source}
