@@ -16,6 +16,7 @@ from tools import bench, oracle
 from tools.cores import HOST
 from tools.errors import KerfError, ModelError
 from tools.graph.schedule import GOALS
+from tools.graph.state import runs_in_sequence
 from tools.inspect import macs
 from tools.oracle.signature import Port
 from tools.oracle.signature import read as read_signature
@@ -38,7 +39,7 @@ RANDOM_SAMPLES = 3
 MAIN = """
 #include <cstdio>
 #include <cstdlib>
-#define RUN(m)                                                                                        \\
+#define RUN(m, is_sequence)                                                                           \\
     if (number-- == 0) {                                                                              \\
         using namespace kerf::model;                                                                  \\
         if (m::setup() != Status::kOk) return 2;                                                      \\
@@ -47,6 +48,7 @@ MAIN = """
                 const Tensor tensor = m::input(i);                                                    \\
                 if (std::fread(tensor.data, 1, tensor.bytes, stdin) != tensor.bytes) return 0;        \\
             }                                                                                         \\
+            if (!is_sequence && m::reset() != Status::kOk) return 4;                                  \\
             if (m::invoke(nullptr) != Status::kOk) return 3;                                          \\
             for (uint32_t i = 0; i < m::kDescriptor.output_count; ++i) {                              \\
                 const Tensor tensor = m::output(i);                                                   \\
@@ -104,7 +106,11 @@ def compiled(programs: list[Program], folder: Path) -> Path:
     for number, program in enumerate(programs):
         source = aot.files(program, mode="file", symbols=Symbols(f"kerf{number}"))["src/model.cpp"].decode()
         text += source.replace("namespace kerf::model {", f"namespace kerf::model::m{number} {{")
-    text += MAIN + "".join(f"    RUN(m{number})\n" for number in range(len(programs))) + "}\n"
+    runs = [
+        f"    RUN(m{number}, {str(runs_in_sequence(program.graph)).lower()})\n"
+        for number, program in enumerate(programs)
+    ]
+    text += MAIN + "".join(runs) + "}\n"
     source_file, executable = folder / "models.cpp", folder / "models"
     source_file.write_text(text)
     command = ["g++", *against_tflm.CXX_FLAGS, f"-I{ROOT / 'firmware'}", source_file, "-o", executable]
