@@ -9,8 +9,7 @@ from single_op import OpSpec, TensorSpec, build
 
 from tools import oracle, quantize
 from tools.graph import read, specification
-from tools.oracle import layers, opinion, parts
-from tools.oracle.signature import Port
+from tools.oracle import layers, opinion, parts, signature
 from tools.progress import Progress
 from tools.values import Quantized, SecondOpinion, Trained
 
@@ -131,7 +130,7 @@ def test_an_operator_that_only_litert_has() -> None:
     assert np.abs(found.outputs[0] - wanted).max() < 1.5
 
 
-PORT = Port("y", (1, 4), "int8", 0.1, 0)
+OUTPUT = signature.TensorSpec("y", (1, 4), "int8", 0.1, 0)
 SIGNAL = RNG.normal(0, 4, (8, 4))
 
 
@@ -148,9 +147,9 @@ SIGNAL = RNG.normal(0, 4, (8, 4))
 def test_the_float_model_is_contradicted_where_noise_exceeds_signal(
     floats: np.ndarray, quantized: np.ndarray, doubted: bool
 ) -> None:
-    stored = PORT.quantize(quantized)
-    found = opinion.of_floats(stored, floats.astype(np.float32), PORT)
+    stored = OUTPUT.quantize(quantized)
+    found = opinion.of_floats(stored, floats.astype(np.float32), OUTPUT)
     assert (found is not None) == doubted
     if found is not None:
         assert (found.reference, found.layer, found.is_beyond_rounding) == ("float32", "y", True)
-        assert found.max_steps == pytest.approx(np.abs(PORT.dequantize(stored) - floats).max() / 0.1, abs=0.06)
+        assert found.max_steps == pytest.approx(np.abs(OUTPUT.dequantize(stored) - floats).max() / 0.1, abs=0.06)

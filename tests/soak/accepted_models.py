@@ -18,7 +18,7 @@ from tools.errors import KerfError, ModelError
 from tools.graph.schedule import GOALS
 from tools.graph.state import runs_in_sequence
 from tools.inspect import macs
-from tools.oracle.signature import Port
+from tools.oracle.signature import TensorSpec
 from tools.oracle.signature import read as read_signature
 from tools.runtimes import Program, Symbols, aot
 from tools.values import Vectors
@@ -123,7 +123,7 @@ def equals(number: int, data: bytes, program: Program, executable: Path, rng: np
     """Whether the oracle runs the model; then its outputs are those of the compiled program."""
     graph = program.graph
     signature = read_signature(data, "damaged")
-    inputs = tuple(samples(port, rng) for port in signature.inputs)
+    inputs = tuple(samples(spec, rng) for spec in signature.inputs)
     count = len(inputs[0])
     stream = b"".join(array[i].tobytes() for i in range(count) for array in inputs)
     done = subprocess.run([executable, str(number)], input=stream, capture_output=True, timeout=60)
@@ -145,16 +145,16 @@ def equals(number: int, data: bytes, program: Program, executable: Path, rng: np
     return True
 
 
-def samples(port: Port, rng: np.random.Generator) -> np.ndarray:
+def samples(spec: TensorSpec, rng: np.random.Generator) -> np.ndarray:
     """The smallest values, the largest ones, and random ones; whole numbers that are no activations stay small,
     because they may be positions in a tensor."""
-    shape = (RANDOM_SAMPLES, *port.shape)
-    if port.dtype.startswith("float"):
+    shape = (RANDOM_SAMPLES, *spec.shape)
+    if spec.dtype.startswith("float"):
         low, high, noise = -8.0, 8.0, rng.normal(0, 3, shape)
-    elif port.dtype in ("int8", "uint8", "int16"):
-        limits = np.iinfo(port.dtype)
+    elif spec.dtype in ("int8", "uint8", "int16"):
+        limits = np.iinfo(spec.dtype)
         low, high, noise = limits.min, limits.max, rng.integers(limits.min, limits.max, shape, endpoint=True)
     else:
         low, high, noise = 0, 1, rng.integers(0, 2, shape)
-    ends = [np.full((1, *port.shape), value) for value in (low, high)]
-    return np.concatenate([*ends, noise]).astype(port.dtype)
+    ends = [np.full((1, *spec.shape), value) for value in (low, high)]
+    return np.concatenate([*ends, noise]).astype(spec.dtype)

@@ -11,9 +11,9 @@ import pytest
 from tools.data import samples
 from tools.errors import QuantizeError, UsageError
 from tools.models import Data
-from tools.oracle.signature import Port
+from tools.oracle.signature import TensorSpec
 
-IMAGE = Port("image", (1, 2, 2, 1), "int8", 0.5, 0)
+IMAGE = TensorSpec("image", (1, 2, 2, 1), "int8", 0.5, 0)
 
 
 def test_a_calibration_of_very_many_digits_is_wrong_usage() -> None:

@@ -43,16 +43,16 @@ def test_float_at_the_boundary_only_is_still_integer() -> None:
 
 def test_ports() -> None:
     found = signature.read(RawModel().data(), "m")
-    assert found.inputs == (signature.Port("in", (1, 4), "int8", 0.5, 0),)
+    assert found.inputs == (signature.TensorSpec("in", (1, 4), "int8", 0.5, 0),)
     assert found.inputs[0].sample_shape == (4,)
     assert found.tensor_bytes == 8
 
 
 def test_quantize_rounds_halves_away_from_zero_and_saturates() -> None:
-    port = signature.Port("x", (1, 8), "int8", 0.5, 1)
+    spec = signature.TensorSpec("x", (1, 8), "int8", 0.5, 1)
     real = np.array([0.25, -0.25, 0.24, -0.24, 0.75, -0.75, 1e9, -1e9], np.float32)
-    np.testing.assert_array_equal(port.quantize(real), np.array([2, 0, 1, 1, 3, -1, 127, -128], np.int8))
-    np.testing.assert_array_equal(port.dequantize(np.array([2, 0], np.int8)), [0.5, -0.5])
+    np.testing.assert_array_equal(spec.quantize(real), np.array([2, 0, 1, 1, 3, -1, 127, -128], np.int8))
+    np.testing.assert_array_equal(spec.dequantize(np.array([2, 0], np.int8)), [0.5, -0.5])
 
 
 @pytest.mark.parametrize("data", [b"", b"TFL3", b"hello, I am a text", b"\0\0\0\0TFL2" + bytes(64)])

@@ -69,20 +69,20 @@ def choose(wanted: str, model: Path | None) -> Range:
 def _of_tflite(path: Path) -> Range:
     unknown = Range(UNIT, f"the input of {path.name} does not say; override with --pixels")
     try:
-        port = signature.read(path.read_bytes(), path.name).inputs[0]
+        spec = signature.read(path.read_bytes(), path.name).inputs[0]
     except (OSError, ModelError):
         return unknown
-    if port.dtype == "uint8" and not port.scale:
+    if spec.dtype == "uint8" and not spec.scale:
         return Range(BYTES, f"the input of {path.name} is uint8")
-    if port.dtype not in ("int8", "uint8", "int16") or not port.scale:
+    if spec.dtype not in ("int8", "uint8", "int16") or not spec.scale:
         return unknown
-    limits = np.iinfo(port.dtype)
-    low, high = ((limit - port.zero_point) * port.scale for limit in (limits.min, limits.max))
+    limits = np.iinfo(spec.dtype)
+    low, high = ((limit - spec.zero_point) * spec.scale for limit in (limits.min, limits.max))
     what = f"the input of {path.name} has the range {low:.3g} … {high:.3g}"
     if high > _LARGE:
         return Range(BYTES, what)
     # An int16 input is always symmetric, also for 0 … 1.
-    is_signed = port.dtype != "int16" and -1.5 < low < -0.75 and 0.75 < high < 1.5
+    is_signed = spec.dtype != "int16" and -1.5 < low < -0.75 and 0.75 < high < 1.5
     return Range(SIGNED if is_signed else UNIT, what)
 
 

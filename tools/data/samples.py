@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from ..errors import QuantizeError, UsageError, counted
 from ..models import Data
-from ..oracle.signature import Port
+from ..oracle.signature import TensorSpec
 
 Array = npt.NDArray[Any]
 
@@ -185,18 +185,18 @@ def _balanced(count: int, strata: npt.NDArray[np.int64] | None) -> npt.NDArray[n
     return np.sort(order[:CALIBRATION_SAMPLES])
 
 
-def test_inputs(provided: Samples | None, ports: Sequence[Port]) -> tuple[Array, ...]:
+def test_inputs(provided: Samples | None, specs: Sequence[TensorSpec]) -> tuple[Array, ...]:
     """The test set in the .tflite's own types; without data, random numbers over each type's full range."""
     if provided is None:
         random = np.random.default_rng(SEED)
-        return tuple(_random_port(random, port) for port in ports)
-    _check_count(provided.test, len(ports))
-    return tuple(_quantized(array, port) for array, port in zip(provided.test, ports, strict=True))
+        return tuple(_random(random, spec) for spec in specs)
+    _check_count(provided.test, len(specs))
+    return tuple(_quantized(array, spec) for array, spec in zip(provided.test, specs, strict=True))
 
 
-def _quantized(array: Array, port: Port) -> Array:
-    shaped = _shaped(array, port.sample_shape, repr(port.name))
-    return shaped if shaped.dtype == port.dtype else port.quantize(shaped)
+def _quantized(array: Array, spec: TensorSpec) -> Array:
+    shaped = _shaped(array, spec.sample_shape, repr(spec.name))
+    return shaped if shaped.dtype == spec.dtype else spec.quantize(shaped)
 
 
 def _shaped(array: Array, shape: tuple[int, ...], which: str) -> Array:
@@ -222,12 +222,12 @@ def _check_count(arrays: Sequence[Array], wanted: int) -> None:
         raise QuantizeError(f"the model has {inputs}, but the data has {len(arrays)}: name the arrays x0, x1, …")
 
 
-def _random_port(random: np.random.Generator, port: Port) -> Array:
-    shape = (RANDOM_TEST_SAMPLES, *port.sample_shape)
-    if port.dtype in ("int8", "uint8", "int16"):
-        limits = np.iinfo(port.dtype)
-        return random.integers(limits.min, limits.max, shape, port.dtype, endpoint=True)
-    return _random_real(random, shape, port.dtype)
+def _random(random: np.random.Generator, spec: TensorSpec) -> Array:
+    shape = (RANDOM_TEST_SAMPLES, *spec.sample_shape)
+    if spec.dtype in ("int8", "uint8", "int16"):
+        limits = np.iinfo(spec.dtype)
+        return random.integers(limits.min, limits.max, shape, spec.dtype, endpoint=True)
+    return _random_real(random, shape, spec.dtype)
 
 
 def _random_real(random: np.random.Generator, shape: tuple[int, ...], dtype: str) -> Array:

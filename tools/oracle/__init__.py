@@ -96,7 +96,7 @@ def expected(tflite: bytes, inputs: Sequence[Array], name: str = "the model", ti
     ``timeout_s`` seconds; MissingTool if no interpreter is installed.
     """
     model = signature.read(tflite, name)
-    fitted = [_fit(array, port, name) for array, port in zip(inputs, model.inputs, strict=True)]
+    fitted = [_fit(array, spec, name) for array, spec in zip(inputs, model.inputs, strict=True)]
     candidates = [package for package in _preferred(model) if is_installed(package)]
     if not candidates:
         raise MissingTool(f"no interpreter to compare {name} with: pip install {LITERT} (or, on Linux x86-64, {TFLM})")
@@ -185,7 +185,7 @@ def run(
         where = " (Linux on x86-64 only)" if package == TFLM else ""
         raise MissingTool(f"{package} is not installed; get it with: pip install {package}{where}")
     model = signature.read(tflite, name)
-    fitted = [_fit(array, port, name) for array, port in zip(inputs, model.inputs, strict=True)]
+    fitted = [_fit(array, spec, name) for array, spec in zip(inputs, model.inputs, strict=True)]
     return _run(package, tflite, fitted, model, name, timeout_s, least_arena, resets)
 
 
@@ -206,14 +206,14 @@ def _note(model: Signature, package: str, refusals: list[str]) -> str | None:
     return f"compared with LiteRT instead of TFLM{why}; a few outputs may differ by a step or two"
 
 
-def _fit(array: Array, port: signature.Port, name: str) -> Array:
+def _fit(array: Array, spec: signature.TensorSpec, name: str) -> Array:
     """Samples in the shape the interpreter expects, each with the leading batch axis."""
-    if array.dtype != port.dtype or array.shape[1:] not in (port.shape, port.sample_shape):
+    if array.dtype != spec.dtype or array.shape[1:] not in (spec.shape, spec.sample_shape):
         raise ModelError(
-            f"input {port.name!r} of {name} takes {port.dtype} of shape {port.sample_shape} per sample, "
+            f"input {spec.name!r} of {name} takes {spec.dtype} of shape {spec.sample_shape} per sample, "
             f"not {array.dtype} of shape {array.shape[1:]}"
         )
-    return array.reshape(len(array), *port.shape)
+    return array.reshape(len(array), *spec.shape)
 
 
 def _run(
@@ -250,8 +250,8 @@ def _run(
         measured = json.loads((folder / "measured.json").read_text())
         with np.load(folder / "outputs.npz", allow_pickle=False) as arrays:
             outputs = tuple(
-                arrays[str(i)].reshape(-1, *port.sample_shape)
-                for i, port in enumerate(model.outputs)
+                arrays[str(i)].reshape(-1, *spec.sample_shape)
+                for i, spec in enumerate(model.outputs)
                 if str(i) in arrays
             )
     return Run(outputs, tuple(measured["invoke_us"]), measured["setup_us"], measured["arena_bytes"])

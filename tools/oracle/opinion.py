@@ -16,7 +16,7 @@ from ..errors import MissingTool, ModelError
 from ..graph import read
 from ..values import SecondOpinion
 from . import parts
-from .signature import Port
+from .signature import TensorSpec
 
 SAMPLES = 8  # a bug in a kernel shows in a few samples of the test set
 FLOOR_STEPS = 8.0  # smaller differences from the float model are ignored, since an output may hardly vary at all
@@ -64,8 +64,8 @@ def of_litert(tflite: bytes, inputs: Sequence[oracle.Array], name: str) -> Secon
     return SecondOpinion(reference, steps[farthest], makers[farthest].name)
 
 
-def of_floats(found: oracle.Array, floats: oracle.Array, port: Port) -> SecondOpinion | None:
-    """The difference between the float model's outputs and the oracle's, which are quantized as ``port``; None if it is
+def of_floats(found: oracle.Array, floats: oracle.Array, spec: TensorSpec) -> SecondOpinion | None:
+    """The difference between the float model's outputs and the oracle's, which are quantized as ``spec``; None if it is
     unsuspicious.
 
     Rounding is noise that is independent of the signal. If the noise is stronger than the signal (the variation of the
@@ -73,13 +73,13 @@ def of_floats(found: oracle.Array, floats: oracle.Array, port: Port) -> SecondOp
     Rounding alone never causes that, but an operator that is computed or converted incorrectly does, and so do
     quantization ranges that do not match the values.
     """
-    real = port.dequantize(found)
+    real = spec.dequantize(found)
     apart = np.abs(real - floats.reshape(real.shape))
     noise, signal = float(np.sqrt(np.mean(apart**2))), float(np.std(floats))
-    steps = float(apart.max(initial=0.0)) / (port.scale or 1.0)
+    steps = float(apart.max(initial=0.0)) / (spec.scale or 1.0)
     if not np.isfinite(steps) or noise <= signal or steps <= FLOOR_STEPS:
         return None
-    return SecondOpinion(SecondOpinion.FLOAT, round(steps, 1), port.name)
+    return SecondOpinion(SecondOpinion.FLOAT, round(steps, 1), spec.name)
 
 
 def warning(opinion: SecondOpinion, name: str) -> str:

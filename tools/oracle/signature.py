@@ -37,7 +37,7 @@ _OPERATORS: dict[int, str] = {number: name for name, number in vars(tflite.Built
 
 
 @dataclass(frozen=True)
-class Port:
+class TensorSpec:
     """A model input or output. real = scale * (quantized - zero_point); scale is 0 if it is not quantized."""
 
     name: str
@@ -81,8 +81,8 @@ class Signature:
     define the result bit for bit. ``tensor_bytes`` is the size of all tensors that are not constants.
     """
 
-    inputs: tuple[Port, ...]
-    outputs: tuple[Port, ...]
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
     mode: str
     is_integer: bool
     tensor_bytes: int
@@ -137,17 +137,17 @@ def _signature(model: Any, graph: Any, size: int, name: str) -> Signature:
     if max(graph.TensorsLength(), graph.OperatorsLength(), graph.InputsLength(), graph.OutputsLength()) > size:
         raise ModelError(f"{name} is damaged or truncated: it claims more tensors than it has bytes")
     tensors = [graph.Tensors(i) for i in range(graph.TensorsLength())]
-    ports = [_port(tensor, name) for tensor in tensors]
+    specs = [_tensor_spec(tensor, name) for tensor in tensors]
     constant = [_is_constant(model, tensor) for tensor in tensors]
     inputs = [graph.Inputs(i) for i in range(graph.InputsLength())]
     outputs = [graph.Outputs(i) for i in range(graph.OutputsLength())]
     if not inputs or not outputs:
         raise ModelError(f"{name} has {len(inputs)} inputs and {len(outputs)} outputs: it needs at least one of each")
     for what, index in [("input", i) for i in inputs] + [("output", i) for i in outputs]:
-        if ports[index].dtype not in _IO_TYPES:
+        if specs[index].dtype not in _IO_TYPES:
             kind = _TYPE_NAMES.get(tensors[index].Type(), f"number {tensors[index].Type()}")
             raise UnsupportedModel(
-                f"{what} {ports[index].name!r} of {name} has type {kind}, which kerf cannot send to a device; convert "
+                f"{what} {specs[index].name!r} of {name} has type {kind}, which kerf cannot send to a device; convert "
                 "the model to an 8-, 16- or 32-bit type"
             )
 
@@ -156,16 +156,16 @@ def _signature(model: Any, graph: Any, size: int, name: str) -> Signature:
         operator = graph.Operators(i)
         known = ops.lookup(_kind(model, operator))
         if known is not None and known.converts:
-            touched |= {(ports[t].dtype, constant[t]) for t in _used(operator) if constant[t]}
+            touched |= {(specs[t].dtype, constant[t]) for t in _used(operator) if constant[t]}
         else:
-            touched |= {(ports[t].dtype, constant[t]) for t in _used(operator)}
-    variable = [port for port, is_constant in zip(ports, constant, strict=True) if not is_constant]
+            touched |= {(specs[t].dtype, constant[t]) for t in _used(operator)}
+    variable = [spec for spec, is_constant in zip(specs, constant, strict=True) if not is_constant]
     return Signature(
-        tuple(ports[i] for i in inputs),
-        tuple(ports[i] for i in outputs),
+        tuple(specs[i] for i in inputs),
+        tuple(specs[i] for i in outputs),
         _mode(touched),
         not any(dtype.startswith("float") for dtype, _ in touched),
-        sum(_bytes(port) for port in variable),
+        sum(_bytes(spec) for spec in variable),
     )
 
 
@@ -188,9 +188,9 @@ def _mode(touched: set[tuple[str, bool]]) -> str:
     return "float16" if ("float16", True) in touched else "float32"
 
 
-def _bytes(port: Port) -> int:
-    item = np.dtype(port.dtype).itemsize if port.dtype in _NUMPY.values() and port.dtype != "int4" else 8
-    return math.prod(port.shape) * item
+def _bytes(spec: TensorSpec) -> int:
+    item = np.dtype(spec.dtype).itemsize if spec.dtype in _NUMPY.values() and spec.dtype != "int4" else 8
+    return math.prod(spec.shape) * item
 
 
 def _is_constant(model: Any, tensor: Any) -> bool:
@@ -198,7 +198,7 @@ def _is_constant(model: Any, tensor: Any) -> bool:
     return bool(index < model.BuffersLength() and model.Buffers(index).DataLength() > 0)
 
 
-def _port(tensor: Any, name: str) -> Port:
+def _tensor_spec(tensor: Any, name: str) -> TensorSpec:
     shape = tuple(int(tensor.Shape(i)) for i in range(min(tensor.ShapeLength(), 16)))
     if any(size < 0 for size in shape):
         raise ModelError(f"{name} is damaged or truncated: a tensor has the shape {shape}")
@@ -206,7 +206,7 @@ def _port(tensor: Any, name: str) -> Port:
         raise ModelError(f"{name} has a tensor of shape {shape}: too large for any microcontroller")
     quantization = tensor.Quantization()
     is_quantized = quantization is not None and quantization.ScaleLength() == 1
-    return Port(
+    return TensorSpec(
         (tensor.Name() or b"").decode("utf-8", "replace"),
         shape,
         _NUMPY.get(tensor.Type(), f"type {tensor.Type()}"),
