@@ -6,9 +6,12 @@ from collections import Counter
 
 import pytest
 
-# A shell starts its background jobs deaf to Ctrl-C, and so their children; what is interrupted here must hear it.
+# A shell starts its background jobs deaf to Ctrl-C, nohup to the end of the terminal, and so their children; what is
+# interrupted here must hear both.
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) == signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, lambda *_: None)  # children begin with the default again; the tests themselves go on
 
 os.environ["KERF_TRACEBACK"] = "1"  # a bug in kerf is seen whole, in kerf's children too
 
