@@ -39,7 +39,7 @@ class Board:
     memory: str
     flags: tuple[str, ...]
     emulator: tuple[str, ...] = ("qemu-system-arm",)
-    stride: int = 16
+    stride: int = 24
 
     @property
     def described(self) -> Any:
@@ -68,7 +68,7 @@ BOARDS = {
         "mps2-an500",
         "mps2-an500",
         ("-mthumb", "-mcpu=cortex-m7", "-mfpu=fpv5-d16", "-mfloat-abi=hard"),
-        stride=32,  # it runs the kernels of an M4
+        stride=48,  # it runs the kernels of an M4
     ),
     "M55": Board("cortex-m55", "mps3-an547", "mps3-an547", ("-mthumb", "-mcpu=cortex-m55", "-mfloat-abi=hard")),
     "RV32": Board(
@@ -77,7 +77,7 @@ BOARDS = {
         "riscv32",
         ("-march=rv32imac", "-misa-spec=2.2", "-mabi=ilp32"),
         ("qemu-system-riscv32", "-bios", "none"),
-        stride=32,  # it runs the kernels of an M3
+        stride=48,  # it runs the kernels of an M3
     ),
 }
 

@@ -209,7 +209,7 @@ DEVICES: dict[str, Maker] = {
     "any ticks": lambda rng: FakeFirmware(ticks=tuple(any_number(rng, 64) for _ in range(5))),
     "any capabilities": lambda rng: FakeFirmware(capabilities=any_number(rng, 16) & ~protocol.KEEPS_STATE),
 }
-SHORT = 2 * len(DEVICES)
+SHORT = len(DEVICES)
 
 
 @contextmanager

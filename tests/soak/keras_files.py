@@ -23,7 +23,7 @@ from ._faults import Attack
 from ._mutations import blind
 
 TITLE = "hostile Keras files"
-SHORT = 25
+SHORT = 12
 CASE_SECONDS = 60.0
 MEMORY_BYTES = 1 << 30
 

@@ -19,7 +19,7 @@ from ._mutations import mutated
 from ._networks import networks
 
 TITLE = "damaged .tflite files"
-SHORT = 1000
+SHORT = 500
 CASE_SECONDS = 5.0
 MEMORY_BYTES = 1 << 30
 
