@@ -17,7 +17,7 @@ class Arena:
 def smallest(works: Callable[[int], bool], least: int, most: int) -> int:
     """The smallest multiple of STEP_BYTES in [least, most] that works, by binary search.
 
-    Assumes that ``most`` works (it is not tried), and that every size above one that works does, too.
+    Assumes that ``most`` works (it is not tried), and that if a size works, so does every larger one.
     """
     low, high = -(-least // STEP_BYTES), most // STEP_BYTES
     while low < high:

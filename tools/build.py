@@ -329,8 +329,8 @@ def _require_library(directory: Path, project: Project, settings: Mapping[str, s
 
 
 def shared(cache: Path, project: Project, target: Target) -> Mapping[str, str]:
-    """PlatformIO's environment variables that make projects share compiled objects and library sources in the folder
-    ``cache``.
+    """The environment variables with which PlatformIO keeps compiled objects and library sources of all projects in the
+    folder ``cache``.
 
     An object is reused if its sources, headers, flags and path within the project are the same. The compiler is not
     compared, so each compiler has a cache of its own. A library must have the same path in every project.
@@ -342,7 +342,7 @@ def shared(cache: Path, project: Project, target: Target) -> Mapping[str, str]:
 
 
 def _compiler_digest(target: Target) -> str:
-    """Identifies the system's compiler by its version; SCons sees those that PlatformIO installs by their path."""
+    """Identifies the system's compiler by its version. SCons tells PlatformIO's compilers apart by their paths."""
     compiler = ports.find(target.port).compiler
     path = compiler.find() if compiler else None
     if compiler is None or path is None:

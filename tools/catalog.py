@@ -25,7 +25,7 @@ _CORES = {
     "esp32c6": "rv32imac",
     "esp32h2": "rv32imac",
 }
-# What static data can have on chips whose description counts all RAM: dram0_0_seg of ESP-IDF's linker script.
+# RAM for static data, on chips whose description counts all RAM: dram0_0_seg of ESP-IDF's linker script.
 _STATIC_RAM_BYTES = {"esp32": 180_736}
 _ESPRESSIF_APP_BYTES = 0x140000  # the application's partition in the Arduino core's default.csv
 _WITH_DWT = ("armv7-m", "armv7e-m", "armv8-m.main", "armv8.1-m.main")
@@ -35,7 +35,7 @@ _BRIDGES = "10c4:ea60 1a86:7523 1a86:55d4 0403:6001 0403:6010 0403:6015 0483:374
 
 @dataclass(frozen=True)
 class Board:
-    """A board's JSON file in a PlatformIO platform. ``platform`` is its specification, version included: name@1.2.3."""
+    """A board's JSON file in a PlatformIO platform. ``platform`` is the platform with its version: name@1.2.3."""
 
     id: str
     platform: str
@@ -43,7 +43,7 @@ class Board:
 
 
 def describe(board: str) -> Board:
-    """PlatformIO's description of a board. If its platform is not installed, PlatformIO downloads it, without tools.
+    """PlatformIO's description of a board. If its platform is not installed, PlatformIO downloads it without its tools.
 
     Raises UsageError for a board that PlatformIO does not know, MissingTool when its registry does not answer.
     """
@@ -66,8 +66,8 @@ def describe(board: str) -> Board:
 def search(word: str) -> list[dict[str, Any]]:
     """The boards with the Arduino framework whose id, name, maker or chip contains ``word``, sorted by id.
 
-    Boards of platforms that are not installed are in PlatformIO's registry; if that does not answer, they are left out,
-    unless there is no other: then MissingTool. UsageError when nothing is found.
+    Boards of platforms that are not installed are in PlatformIO's registry. If it does not answer, they are left out.
+    Raises MissingTool if it does not answer and no installed board matches, UsageError if no board matches.
     """
     installed = [brief for platform in _platforms() for brief in _briefs(platform)]
     try:
@@ -78,7 +78,7 @@ def search(word: str) -> list[dict[str, Any]]:
             raise
     found = {each["id"]: each for each in reversed(everything) if _matches(each, word)}
     if not found:
-        raise UsageError(f"PlatformIO has no board with the Arduino framework and {word!r} in its name")
+        raise UsageError(f"PlatformIO has no board with the Arduino framework that matches {word!r}")
     return [
         {
             "target": PREFIX + name,
@@ -92,7 +92,7 @@ def search(word: str) -> list[dict[str, Any]]:
 
 
 def section(board: Board) -> dict[str, str]:
-    """The keys and values of a board's section of platformio.ini, which extends one of the table's.
+    """The keys and values of the section that platformio.ini would need for a board. It extends an [arduino_…] section.
 
     UsageError, naming the board, if kerf cannot run on it.
     """
@@ -117,14 +117,15 @@ def section(board: Board) -> dict[str, str]:
     is_espressif = mcu.startswith("esp")
     kind = "espressif" if is_espressif else "arm_dwt" if core.architecture in _WITH_DWT else "arm_micros"
     own_ids = [f"{int(vendor, 16):04x}:{int(product, 16):04x}" for vendor, product in build.get("hwids") or []]
-    # With PlatformIO's protocol `mbed`, the upload port is a folder, and not the serial port that kerf finds.
+    # With PlatformIO's protocol `mbed`, the upload port is a folder, not the serial port that kerf finds.
     uploads_to_a_folder = upload.get("protocol") == "mbed" and "stlink" in upload.get("protocols", ())
+    title = board.manifest.get("name", board.id)
     return {
         "extends": f"arduino_{kind}",
         "platform": board.platform,
         "board": board.id,
         **({"upload_protocol": "stlink"} if uploads_to_a_folder else {}),
-        "custom_summary": f"{board.manifest.get('name', board.id)}, {name} {hz // 1_000_000} MHz, by its Arduino core",
+        "custom_summary": f"{title}, {name} {hz // 1_000_000} MHz, with its Arduino core",
         "custom_core": name,
         "custom_clock_hz": str(hz),
         "custom_ram_bytes": str(min(ram, _STATIC_RAM_BYTES.get(mcu, ram))),
@@ -139,7 +140,7 @@ def _matches(brief: Mapping[str, Any], word: str) -> bool:
 
 
 def _manager() -> Any:
-    """PlatformIO's manager of the platforms that all projects share; importing PlatformIO takes 0.3 s."""
+    """PlatformIO's manager for the platforms that all projects share; importing PlatformIO takes 0.3 s."""
     import logging
 
     from platformio.package.manager.platform import PlatformPackageManager

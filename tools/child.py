@@ -1,4 +1,4 @@
-"""Child processes that end with kerf. Modules of kerf run in one where C++ code may crash on a user's model."""
+"""Child processes that end with kerf. Where C++ code may crash on a user's model, kerf runs it in one of them."""
 
 import ctypes
 import os

@@ -160,7 +160,7 @@ def predict(pictures: Pictures, outputs: Array, model: Quantized, where: str) ->
 def _probabilities(scores: npt.NDArray[np.float64], operator: str) -> npt.NDArray[np.float64]:
     """Probabilities from output scores, which are logits unless the last operator's range is 0 … 1.
 
-    A single score per image is that of the second of two classes.
+    If there is a single score per image, it belongs to the second of two classes.
     """
     is_one = scores.shape[1] == 1
     known = ops.lookup(operator)

@@ -1,4 +1,4 @@
-"""The frame around every task of tasks.py: its options, its endings, and what Invoke lacks.
+"""What all tasks of tasks.py share: options, errors and exit codes, and what Invoke lacks.
 
 Imports of kerf's stages are inside functions, so that `inv --list` is quick.
 """
@@ -32,10 +32,10 @@ class Stop(Exit):
 
 
 def kerf_task(options: str = "", **own: tuple[Any, str]) -> Callable[[Callable[..., None]], Any]:
-    """An Invoke task with the named options of the tables above and its `own` (default, help).
+    """Makes a function an Invoke task. ``options`` are names from options.py, ``own`` its own options: (default, help).
 
-    The function receives the options it has parameters for, and a Request built from the remaining ones of REQUEST.
-    `endings` handles its errors.
+    The function receives a Request, and the options that it has parameters for; the others of REQUEST go into the
+    Request. `endings` handles its errors.
     """
     table = {name: (REQUEST | OTHER)[name] for name in options.split()} | own
 
@@ -72,8 +72,8 @@ def kerf_task(options: str = "", **own: tuple[Any, str]) -> Callable[[Callable[.
 def endings() -> Iterator[None]:
     """Turns every exception into a sentence for the user and an exit code.
 
-    1 or 2 for what the user can fix, 130 (silently) for Ctrl-C, 70 for a bug in kerf, whose traceback goes to a file.
-    With KERF_TRACEBACK set, as in the test suite, a bug is not caught.
+    The code is 1 or 2 for what the user can fix, 130 (without a sentence) for Ctrl-C, and 70 for a bug in kerf, whose
+    traceback goes to a file. With KERF_TRACEBACK set, as in the test suite, a bug is not caught.
     """
     from . import crash
     from .errors import KerfError, of_system
@@ -100,12 +100,12 @@ def endings() -> Iterator[None]:
 
 
 def _shown(default: Any) -> Any:
-    """A default for Invoke: numbers as text, because otherwise --help would not show that the option takes a value."""
+    """A default as Invoke gets it: numbers as text, or --help would not show that the option takes a value."""
     return default if isinstance(default, (bool, list)) else str(default)
 
 
 def convert(name: str, value: Any, default: Any) -> Any:
-    """A number from its text, if the default is a number; Stop names the option."""
+    """Parses a value whose default is a number; returns any other unchanged. Raises Stop, naming the option."""
     if not isinstance(default, (Whole, Share)):
         return value
     try:
@@ -117,10 +117,10 @@ def convert(name: str, value: Any, default: Any) -> Any:
 def name_words(named: Mapping[str, tuple[Any, str]]) -> None:
     """Turns `classify A B` into `classify --images A --images B` before Invoke parses it.
 
-    ``named`` has the tasks that take words without an option's name: the task, and the option that each such word is
-    for. Invoke has no optional positional arguments, nor lists of them.
+    ``named`` maps the name of each task that takes such words to the task and the option that the words are for. Invoke
+    itself has neither optional positional arguments nor lists of them.
     """
-    if not hasattr(program, "core"):  # Invoke is not at work
+    if not hasattr(program, "core"):  # Invoke is not running
         return
     words = program.core.unparsed
     if not words or words[0] not in named:
@@ -136,12 +136,12 @@ def name_words(named: Mapping[str, tuple[Any, str]]) -> None:
     words[1:] = found
 
 
-# The error quotes what was typed, which may be a file name that a shell pattern matched.
+# The error quotes what was typed, which may be any file name, because the shell expands patterns.
 setattr(ParseError, "__str__", lambda error: visible(Exception.__str__(error)))  # noqa: B010
 
 
 def main() -> None:
-    """The entry point of ./kerf: runs Invoke, but a command line that it cannot parse ends with exit code 2."""
+    """The entry point of ./kerf: runs Invoke, with exit code 2 for a command line that Invoke cannot parse."""
     try:
         with endings():
             program.run()

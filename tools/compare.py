@@ -347,7 +347,8 @@ def _is_clipped(layer: Layer) -> bool:
 
 
 def _range_set_by(graph: Graph, layers: Sequence[Layer], position: int) -> int:
-    """The operator at which the range of an operator's output was calibrated, as far as the float model has it."""
+    """The operator that set the range of the output at ``position``: past operators that keep their input's range, back
+    to the first that the float model still has."""
     makers = {op.outputs[0]: i for i, op in enumerate(graph.ops)}
     while (known := ops.lookup(graph.ops[position].kind)) and known.keeps_range:
         source = makers.get(graph.input(graph.ops[position], 0).index)

@@ -1,9 +1,9 @@
-"""Estimates how many cycles a Cortex-M4 or M7 takes for what an emulator has executed: not a measurement.
+"""Estimates how many cycles a Cortex-M4 or M7 would take for what an emulator has executed. It is not a measurement.
 
-For the M4 it adds up the timings of its Technical Reference Manual (Arm DDI 0439, 3.3 and 7.2.3): pipelined loads,
-LDM, taken branches, divides, the FPU. For the M7, whose manual (DDI 0489) has no timings, it issues instructions in
-order, two at a time where the second does not depend on the first and both do not need the same unit; branches are
-predicted. Memory answers at once: there are no wait states of a flash, and every access of an M7 hits its caches.
+For the M4, it adds up the timings in the Technical Reference Manual (Arm DDI 0439, 3.3 and 7.2.3): pipelined loads,
+LDM, taken branches, divides, the FPU. The M7's manual (DDI 0489) has no timings. There, instructions are issued in
+order, two at a time if the second does not depend on the first and needs another unit; branches are predicted
+correctly. Memory has no delays: flash has no wait states, and every access of an M7 hits its caches.
 """
 
 import re
@@ -17,9 +17,10 @@ from .errors import BuildError
 from .installed import Tool, apt
 
 DISASSEMBLER = Tool("arm-none-eabi-objdump", "disassembles Cortex-M firmware", apt("binutils-arm-none-eabi"))
-DIVIDE = 7  # the manual says 2 to 12, depending on the numbers
+DIVIDE = 7  # the manual says 2 to 12, depending on the operands
 
-# (first instruction, instruction after the last one) of a run of instructions → how often it was executed.
+# A run is a sequence of instructions executed without a break. (address of its first instruction, address of the
+# instruction executed after its last) → how often that happened.
 Executed = Mapping[tuple[int, int], int]
 
 _LABEL = re.compile(r"^([0-9a-f]{8}) <(\S+)>:$")
@@ -36,7 +37,7 @@ _BRANCHES = {"b", "bl", "blx", "bx", "cbz", "cbnz", "tbb", "tbh", *(f"b{conditio
 
 @dataclass(frozen=True)
 class Instruction:
-    """One instruction of the disassembly; ``name`` has no suffix for its width, its type, or the end of an LDM."""
+    """One instruction of the disassembly; ``name`` is its mnemonic without the suffixes .w, .f32, ia and the like."""
 
     address: int
     bytes: int
@@ -58,7 +59,7 @@ class Instruction:
 
     @property
     def count(self) -> int:
-        """The number of words that it loads or stores, 0 for all but LDM and its like."""
+        """The number of words that an instruction such as LDM, PUSH or STRD loads or stores; 0 for all others."""
         name = _plain(self.name)
         if name in ("ldrd", "strd"):
             return 2
@@ -69,7 +70,7 @@ class Instruction:
 
     @property
     def writes_pc(self) -> bool:
-        """Whether it may be the last of a run of instructions."""
+        """Whether it may branch, and so end a run."""
         if self.name in _BRANCHES or _plain(self.name) in ("bx", "blx", "tbb", "tbh"):
             return True
         is_target = self.registers[:1] == ("pc",) and not self.is_store and not self.name.startswith(("cmp", "tst"))
@@ -77,7 +78,7 @@ class Instruction:
 
     @property
     def target(self) -> int | None:
-        """The address that it branches to, None if that is in a register or in memory."""
+        """The address that it branches to; None if the address is in a register or in memory."""
         if self.name not in _BRANCHES or self.name in ("blx", "bx", "tbb", "tbh"):
             return None
         return int(self.operands.rpartition(" <")[0].rpartition(" ")[2], 16)
@@ -88,7 +89,7 @@ def _expanded(found: re.Match[str]) -> str:
 
 
 def _plain(name: str) -> str:
-    """A name without its condition."""
+    """A mnemonic without its condition code: ldrne → ldr."""
     for known in (*_LOADS, *_STORES, *_MULTIPLE, "bx", "blx"):
         if name == known or (name[: len(known)] == known and name[len(known) :] in _CONDITIONS):
             return known
@@ -97,14 +98,14 @@ def _plain(name: str) -> str:
 
 @dataclass(frozen=True)
 class Code:
-    """The instructions of an ELF by address, and (name, begin, end) of its functions in that order."""
+    """The instructions of an ELF by address, and (name, begin, end) of each function, in order of address."""
 
     instructions: Mapping[int, Instruction]
     functions: tuple[tuple[str, int, int], ...]
 
 
 def disassemble(elf: Path) -> Code:
-    """The code of an ELF. Raises MissingTool without a disassembler, BuildError if that cannot read the file."""
+    """The code of an ELF. Raises MissingTool without a disassembler, BuildError if it cannot read the file."""
     DISASSEMBLER.require()
     command = [DISASSEMBLER.program, "-d", "--no-show-raw-insn", "-j", ".text", str(elf)]
     done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace")
@@ -132,9 +133,9 @@ def parse(lines: Iterable[str]) -> Code:
 
 
 def run_of(code: Code, begin: int, after: int) -> tuple[tuple[Instruction, ...], bool]:
-    """The instructions that are executed from ``begin`` until the one at ``after``, and whether a branch was taken.
+    """The instructions executed from ``begin`` until execution reaches ``after``, and whether a branch was taken there.
 
-    An emulator may also end a run without a branch. Raises KeyError where the code of the ELF has no instruction.
+    An emulator may also end a run without a branch. Raises KeyError for an address at which there is no instruction.
     """
     found: list[Instruction] = []
     at = begin
@@ -176,7 +177,7 @@ def _model(core: Core) -> Callable[[Sequence[Instruction], Instruction | None], 
 
 
 def _m4(run: Sequence[Instruction], target: Instruction | None) -> int:
-    """Cycles of instructions in a row; ``target`` is where the last of them branches to, None if it does not."""
+    """Cycles of consecutive instructions; ``target`` is the one that the last branches to, None without a branch."""
     total = 0
     before = None
     for instruction in run:
@@ -186,7 +187,7 @@ def _m4(run: Sequence[Instruction], target: Instruction | None) -> int:
 
 
 def _refill(branch: Instruction, target: Instruction) -> int:
-    """P of the manual, 1 to 3: the target's alignment and width, and whether its address is known early."""
+    """The manual's P, 1 to 3 cycles: it depends on the target's alignment and width, and on how early it is known."""
     is_split = target.bytes == 4 and target.address % 4 != 0
     return 1 + is_split + (branch.target is None)
 
@@ -222,9 +223,9 @@ ANY, ALL = "either of two", "all"  # of the M7's units
 
 
 def _m7(run: Sequence[Instruction], target: Instruction | None) -> int:
-    """Cycles of instructions in a row, issued in order and up to two per cycle."""
+    """Cycles of consecutive instructions, issued in order, up to two per cycle."""
     ready: dict[str, int] = {}  # register → the first cycle in which it can be read
-    cycle, free = 0, 2  # the cycle in which the next one is issued at the earliest, and how many more that can take
+    cycle, free = 0, 2  # the cycle being filled, and how many more instructions can be issued in it
     units: set[str] = set()
     for instruction in run:
         unit, cycles, latency = _m7_unit(instruction)
@@ -243,7 +244,7 @@ def _m7(run: Sequence[Instruction], target: Instruction | None) -> int:
 
 
 def _m7_unit(instruction: Instruction) -> tuple[str, int, int]:
-    """(unit, the cycles for which it is busy, the cycles after which a result can be read)."""
+    """(the unit that it needs, for how many cycles, after how many cycles its result can be read)."""
     name = instruction.name
     if instruction.count:
         return "memory", -(-instruction.count // 2), 2
@@ -263,7 +264,7 @@ def _m7_unit(instruction: Instruction) -> tuple[str, int, int]:
 
 
 def _m7_registers(instruction: Instruction) -> tuple[Sequence[str], Sequence[str]]:
-    """(written, read) registers. A multiplication reads the sum that it adds to late, and so does not wait for it."""
+    """(written, read) registers. A multiply-accumulate reads its accumulator late and does not wait for it."""
     names, name = instruction.registers, instruction.name
     if instruction.is_store or name.startswith(("stm", "push", "strd", "cmp", "cmn", "tst", "teq", "vstr", "b", "cb")):
         return (), names

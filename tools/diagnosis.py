@@ -97,7 +97,7 @@ def _noise(ever: Heard, outside: int) -> TransportError:
 
 
 def _talk(text: list[str], was_kerf: bool, seconds: float) -> KerfError:
-    """The error for a device that sends only text. What an ESP32 prints while it boots is not yet a firmware's."""
+    """The error for a device that sends only text. The boot messages of an ESP32 do not come from its firmware."""
     last = repr(text[-1][:60])
     starts = sum(line.startswith("rst:0x") for line in text)
     if "waiting for download" in text[-1]:

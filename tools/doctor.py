@@ -64,7 +64,7 @@ def require(findings: Sequence[Finding]) -> None:
 
 
 def _program(tool: Tool, required: bool) -> Finding:
-    """What is known of a program; if its environment variable is wrong or it does not run, the remedy says so."""
+    """What is known about a program; if its environment variable is wrong or it does not run, the remedy says so."""
     version, remedy = None, tool.remedy
     try:
         if path := tool.find():

@@ -1,11 +1,11 @@
-"""What of a firmware's code is the bench's: the part that a user who exports the model does not have."""
+"""How much of a firmware's code belongs to the bench, which an exported model does without."""
 
 from pathlib import Path
 
 from .errors import BuildError
 from .values import Image
 
-# Mangled names of what is compiled with a model are those of kerf's namespace that are not of these.
+# The symbols of a model's kernels and glue are those in kerf's namespace, except in the bench's parts of it. Mangled.
 _KERF = ("_ZN4kerf", "_ZNK4kerf")
 _BENCH = ("4kerf5bench", "4kerf4port", "4kerf4chip", "4kerf9baremetal")
 

@@ -1,7 +1,7 @@
 """What is inside a model: layers, tensors, quantization, weight histograms, sizes and the memory plan.
 
 A pure function from (Graph, Plan) to plain data, which `inv inspect` prints as tables or as JSON. It needs no kernels:
-every model that can be read can be shown, along with what each runtime cannot run of it.
+every model that can be read can be shown, along with the operators that each runtime cannot run.
 """
 
 from collections.abc import Mapping, Sequence

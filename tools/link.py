@@ -56,7 +56,7 @@ class Link:
     def await_boot(self, seconds: float = BOOT_SECONDS) -> None:
         """Waits for the boot record of a starting firmware, for at most ``seconds``.
 
-        TransportError if the firmware answers requests that were never made here: then another program has its line.
+        TransportError if the firmware answers requests that kerf did not send: then another program uses its line.
         """
         end = self.transport.now() + seconds
         while not self.boots and (left := end - self.transport.now()) > 0:
@@ -173,7 +173,7 @@ class Link:
         return Heard(self._bytes, self._frames, self._decoder.bad, self._decoder.damaged, self.boots)
 
     def _unanswered(self, seconds: float) -> KerfError:
-        """The error for a latest request without an answer."""
+        """The error if the latest request got no answer."""
         ever = self._heard()
         return diagnosis.unanswered(
             ever,

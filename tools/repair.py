@@ -1,9 +1,10 @@
 """Mends what TensorFlow's quantizer gets wrong in an int8 or int16x8 .tflite.
 
-- An operator that only moves elements, and of which an output is never read, as the reset gate of an unrolled GRU's
-  first step may be, becomes integer or remains float, between DEQUANTIZE and QUANTIZE, at random.
-- The output of an LSTM gets the quantization that its readers need, for instance that of a concatenation, although
-  every interpreter writes the hidden state there as it is.
+- An operator that only moves elements may have an output that nothing reads, such as the reset gate in the first step
+  of an unrolled GRU. The quantizer then chooses at random whether the operator becomes integer or stays float, between
+  a DEQUANTIZE and a QUANTIZE.
+- It gives the output of an LSTM the quantization that its readers need, such as a concatenation's. But interpreters
+  copy the hidden state to the output unchanged.
 """
 
 import copy
@@ -21,7 +22,7 @@ def mend(tflite: bytes, name: str) -> bytes:
 
 
 def _with_requantized_states(tflite: bytes, name: str) -> bytes:
-    """Adds a QUANTIZE after each LSTM whose output is not quantized as its hidden state."""
+    """Adds a QUANTIZE after each LSTM whose output has another quantization than its hidden state."""
     graph = read.read(tflite, name)
     hidden = {op.index: state for op in graph.ops if (state := _copied_state(op, graph)) is not None}
     if not hidden:
@@ -76,7 +77,7 @@ def _without_floats(tflite: bytes, name: str) -> bytes:
 
 
 def _dequantized(op: Op, graph: Graph) -> int | None:
-    """The index of the DEQUANTIZE before an operator that is to be mended; None for other operators."""
+    """The index of the DEQUANTIZE before an operator that should be integer; None for other operators."""
     known = ops.lookup(op.kind)
     floats = [i for i in op.inputs if i is not None and graph.tensors[i].dtype is DType.FLOAT32]
     makers = [other for other in graph.ops if floats and floats[0] in other.outputs and other.kind == DEQUANTIZE]

@@ -59,7 +59,7 @@ def find(name: str, known: Mapping[str, Target] | None = None) -> Target:
 
 
 def described(board: catalog.Board) -> Target:
-    """The target for a board of PlatformIO's; UsageError if kerf cannot run on it."""
+    """The target for one of PlatformIO's boards; UsageError if kerf cannot run on it."""
     from platformio.public import ProjectConfig
 
     # PlatformIO resolves `extends` only in a file, so the section goes below a copy of the table.

@@ -1,7 +1,7 @@
 """One folder for all temporary files of a kerf and its children, so that nothing stays behind, however it ends.
 
 Libraries (TensorFlow), compilers and kerf itself put files into the system's temporary folder and remove them when they
-end in order. A killed process cannot; the next kerf removes what it left.
+end normally. A killed process cannot do that; the next kerf removes what it left.
 """
 
 import os
@@ -14,7 +14,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 _PREFIX = "kerf-"
-_USER = os.getuid() if hasattr(os, "getuid") else 0  # as os.stat says on Windows
+_USER = os.getuid() if hasattr(os, "getuid") else 0  # on Windows, every file's st_uid is 0
 _LOCK = ".lock"  # in the folder, held by its process: the system releases it however the process ends
 
 

@@ -139,7 +139,7 @@ class Emulator:
 
 
 def environment(target: str) -> str:
-    """A target's name as PlatformIO accepts it for an [env:…], and every system for a folder: arduino-pico."""
+    """A target's name as the name of an [env:…] of PlatformIO's, and of a folder on any system: arduino-pico."""
     return target.replace(":", "-")
 
 

@@ -8,8 +8,8 @@ import re
 import unicodedata
 
 _NOT_ASCII_TEXT = re.compile(r"[^ -~]")
-# Default-ignorable in Unicode, but not format characters: letters, marks and selectors drawn as nothing. And the blank
-# of Braille.
+# Letters, marks and selectors that are drawn as nothing (default-ignorable in Unicode, but not format characters), and
+# the blank Braille pattern.
 _SHAPELESS = re.compile(
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180d\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
 )

@@ -30,8 +30,8 @@ class Written:
 def write(project: Project, directory: Path, *, force: bool = False, is_own: bool = False) -> Written:
     """Writes the project to ``directory``, except files that someone has edited since kerf wrote them.
 
-    ``force`` overwrites those, too; ``is_own`` marks a folder of kerf's own under build/, which is written whatever has
-    become of its manifest. Unedited files of an earlier project are removed; whatever kerf did not write
+    ``force`` overwrites those, too; ``is_own`` marks a folder of kerf's own under build/, which is written even if its
+    manifest is lost or damaged. Unedited files of an earlier project are removed; whatever kerf did not write
     (.pio, the user's notes) stays. The manifest on disk has the SHA-256 of each file as kerf wrote it. Raises
     BuildError if the folder is not empty and has no manifest of kerf's, or cannot be written.
     """

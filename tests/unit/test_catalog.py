@@ -137,7 +137,7 @@ def test_search_also_asks_the_registry(core_dir: Path, monkeypatch: pytest.Monke
     other = {"id": "far", "name": "Far Away", "platform": "p", "mcu": "X1", "fcpu": 48_000_000, "ram": 1, "rom": 2}
     registry(monkeypatch, [other | {"frameworks": ["arduino"], "vendor": "v"}, other | {"id": "no", "frameworks": []}])
     assert [row["target"] for row in catalog.search("far")] == ["arduino:far"]
-    with pytest.raises(UsageError, match="no board with the Arduino framework and 'nothing'"):
+    with pytest.raises(UsageError, match="no board with the Arduino framework that matches 'nothing'"):
         catalog.search("nothing")
 
 

@@ -87,8 +87,8 @@ def test_a_board_that_never_returns_wants_its_button(desk: list[Board]) -> None:
     with pytest.raises(TransportError) as caught:
         run(uploader, [None])
     assert str(caught.value) == (
-        "the nano33ble left /dev/ttyACM0 during the upload and did not come back within 10 s; double-tap its reset "
-        "button, so that the orange LED fades in and out, and flash again; the upload's error was: no board"
+        "the nano33ble disappeared from /dev/ttyACM0 during the upload and did not come back within 10 s; double-tap "
+        "its reset button, so that the orange LED fades in and out, and flash again; the upload's error was: no board"
     )
     assert len(uploader.ports) == 1
 

@@ -218,7 +218,7 @@ def test_a_class_with_a_single_image(tmp_path: Path) -> None:
     folder = plain(tmp_path / "set")
     for path in sorted((folder / "cat").iterdir())[1:]:
         path.unlink()
-    with pytest.raises(TrainError, match=r"the class 'cat' of .* has 1 image that can be used: it needs 2"):
+    with pytest.raises(TrainError, match=r"the class 'cat' of .* has 1 usable image: it needs 2"):
         load(folder)
 
 
@@ -226,7 +226,7 @@ def test_a_class_of_nothing_but_bad_files(tmp_path: Path) -> None:
     folder = plain(tmp_path / "set")
     (folder / "eel").mkdir()
     (folder / "eel" / "a.png").write_bytes(b"no")
-    with pytest.raises(TrainError, match=r"the class 'eel' of .* has 0 images that can be used: it needs 2"):
+    with pytest.raises(TrainError, match=r"the class 'eel' of .* has 0 usable images: it needs 2"):
         load(folder, skip_bad=True)
 
 

@@ -134,7 +134,7 @@ def test_what_there_is_nothing_to_try_in(tmp_path: Path) -> None:
     assert "does not exist" in sentence(tmp_path / "missing")
     assert "has no model" in sentence(tmp_path)
     (tmp_path / "one.keras").touch()
-    assert "--convert also tries its 1 model" in sentence(tmp_path)
+    assert "--convert also tries its 1 Keras or TensorFlow model" in sentence(tmp_path)
     assert "`inv run --model` tries a single one" in sentence(tmp_path / "one.keras")
     assert "at least one second" in sentence(tmp_path, timeout_s=0)
 

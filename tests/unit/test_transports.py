@@ -160,7 +160,7 @@ def test_an_esp32_starts_from_an_image_of_its_flash(tmp_path: Path) -> None:
     assert flash_image is not None
     parts = {0x1000: "bootloader", 0x8000: "partitions", 0x10000: "firmware"}
     for name in parts.values():
-        with pytest.raises(BuildError, match=f"PlatformIO built no {name}.bin beside .*: build it again"):
+        with pytest.raises(BuildError, match=f"there is no {name}.bin next to .*: build it again"):
             flash_image(tmp_path / "firmware.elf")
         (tmp_path / f"{name}.bin").write_bytes(name.encode())
     image = flash_image(tmp_path / "firmware.elf")

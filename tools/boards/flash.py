@@ -22,7 +22,7 @@ FindAgain = Callable[[Board, float], Board | None]
 
 
 def find(target: Target, port: str | None) -> str | None:
-    """The serial port for uploading (``port`` as --port, None for "auto"); None for a board with a debug probe.
+    """The serial port for uploading, None for a board with a debug probe. ``port`` is as in --port, None for "auto".
 
     Raises UsageError for a URL or a target that is not a board, TransportError when the board is not plugged in,
     MissingTool when the program that flashes it is not installed.
@@ -44,7 +44,7 @@ def flash(
     upload: Upload = platformio.upload,
     find_again: FindAgain = boards.find_again,
 ) -> str | None:
-    """Flashes the firmware of the project at ``directory``; ``port`` as --port, None for "auto".
+    """Flashes the firmware of the project at ``directory``; ``port`` is as in --port, None for "auto".
 
     Returns the board's serial port afterwards; ``port`` itself for a board with a debug probe. Raises what `find`
     does, TransportError when the board does not come back, BuildError when the upload failed twice (with a probe:
@@ -88,7 +88,7 @@ def _again(
         found = find_again(board, BOOTLOADER_SECONDS)
         if found is None:
             raise TransportError(
-                f"the {target.name} left {name} during the upload and did not come back within "
+                f"the {target.name} disappeared from {name} during the upload and did not come back within "
                 f"{BOOTLOADER_SECONDS:.0f} s{_hint(target)}; the upload's error was: {first}"
             ) from first
         name = found.port

@@ -22,7 +22,7 @@ from . import pixels
 
 Pixels = npt.NDArray[np.uint8]
 
-# Pillow's decoders that only read pixels; that for PostScript, for example, starts another program.
+# Pillow's decoders that only read pixels; the one for PostScript, for example, starts another program.
 FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
 MAX_PIXELS = 1 << 24  # in one image; a microcontroller's are a thousand times smaller
 TEST_SHARE = 0.2
@@ -183,8 +183,8 @@ def _decode(folder: Path, listing: _Listing, progress: Progress, skip_bad: bool)
         needed = 1 if len(images) == 2 else 2  # without a test folder, one image each for training and testing
         for kind, name in enumerate(listing.classes):
             if left[kind] < needed:
-                usable = counted(left[kind], "image")
-                raise TrainError(f"the class {name!r} of {folder} has {usable} that can be used: it needs {needed}")
+                usable = counted(left[kind], "usable image")
+                raise TrainError(f"the class {name!r} of {folder} has {usable}: it needs {needed}")
         arrays.append(np.stack([np.broadcast_to(image, (*image.shape[:2], channels)) for image, _ in kept]))
         labels.append(np.array([kind for _, kind in kept], np.int64))
     if len(arrays) == 1:
@@ -200,7 +200,7 @@ def _size(image: Pixels) -> str:
 
 
 def _keep_one_size(listing: _Listing, images: list[list[Pixels | None]], decoded: _Decoded) -> None:
-    """Drops images that do not have the most common size (of equally common ones, the smallest), and records it."""
+    """Drops and records images that do not have the most common size (the smallest of several equally common ones)."""
     sizes = Counter(image.shape[:2] for part in images for image in part if image is not None)
     if len(sizes) < 2:
         return

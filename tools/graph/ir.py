@@ -110,7 +110,7 @@ class Op:
 
     ``kind`` is TFLite's name (``CONV_2D``), ``name`` the layer name that a user recognizes, ``attributes`` the frozen
     dataclass that ops/<kind>.py parsed from the file. ``position`` is its position in the file, which no pass changes;
-    -1 for an operator that comes from no file.
+    -1 for an operator that is not from a file.
     """
 
     index: int

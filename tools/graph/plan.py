@@ -59,7 +59,7 @@ def plan(schedule: Schedule) -> Plan:
         other = _search(buffers, fewer, bound, orders[-2:])
         if _size(other, buffers) < _size(best, buffers):
             best, trails = other, fewer
-    if trails and _size(best, buffers) > bound:  # nor may overlapping cost more than keeping everything apart
+    if trails and _size(best, buffers) > bound:  # sometimes everything fits better without any overlap
         other = _search(buffers, {}, bound, orders)
         if _size(other, buffers) < _size(best, buffers):
             best = other

@@ -1,4 +1,8 @@
-"""What a graph keeps from one inference to the next: state tensors, before passes/ also variables and own states."""
+"""What a graph keeps from one inference to the next.
+
+In a compiled graph, that is its state tensors. Before passes/ has made these, it is also in variables, and in operators
+that keep state without a tensor in the file.
+"""
 
 from typing import Any
 
@@ -25,10 +29,10 @@ def keeps_state(graph: Graph) -> bool:
 
 
 def runs_in_sequence(graph: Graph) -> bool:
-    """Whether the samples of a model, before or after any pass, continue each other.
+    """Whether a model's samples are the steps of one sequence; the graph may be from before or after any pass.
 
-    They do if it keeps state, unless each sample is a whole sequence for every operator with state: then the state is
-    reset before each sample.
+    They are if the model keeps state, unless every operator with state gets a whole sequence in each sample: then the
+    state is reset before each sample.
     """
     if _is_found_by_passes(graph):
         return True
@@ -42,7 +46,7 @@ def _is_found_by_passes(graph: Graph) -> bool:
 
 
 def _has_own_state(op: Op) -> bool:
-    """Whether an operator keeps state that the file has no tensor for."""
+    """Whether an operator keeps state without a tensor in the file."""
     operator = ops.lookup(op.kind)
     return operator is not None and operator.own_state is not None
 

@@ -84,9 +84,10 @@ def load(path: Path, log: Path) -> Loaded:
 
 
 def without_loops(loaded: Loaded, path: Path, log: Path, fuses: bool) -> Loaded:
-    """The same model with recurrent layers that TensorFlow can convert in every mode, or ``loaded`` itself without any.
+    """The same model with its recurrent layers rebuilt so that TensorFlow can convert them in every mode.
 
-    ``fuses``: LSTMs become single operators, if possible. Raises QuantizeError.
+    Returns ``loaded`` itself if it has no recurrent layers, or is a SavedModel. ``fuses``: LSTMs become single
+    operators, if possible. Raises QuantizeError.
     """
     if path.is_dir() or not recurrent.is_recurrent(loaded.trackable):
         return loaded
@@ -168,7 +169,7 @@ def _fixed(tf: Any, path: Path, shape: Any, dtype: Any, name: str) -> Any:
     sizes = list(shape) if getattr(shape, "rank", 0) is not None else []
     if len(sizes) == 3 and sizes[1] is None and sizes[2] is not None:
         raise QuantizeError(
-            f"input {name!r} of {path} leaves the length of the sequence open, but a microcontroller needs one: "
+            f"input {name!r} of {path} has no fixed sequence length, but a microcontroller needs one: "
             f"build the model with Input((LENGTH, {sizes[2]})), copy the weights with set_weights(), and save it again"
         )
     if not sizes or any(size is None for size in sizes[1:]):

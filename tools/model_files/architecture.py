@@ -40,7 +40,7 @@ def read(path: Path) -> Architecture:
         config, version = _in_archive(path) if path.suffix == ".keras" else _in_hdf5(path)
         depth = _depth(config)
     except KeyError:
-        raise QuantizeError(f"{path} has weights but no model: save all of it, model.save('name.keras')") from None
+        raise QuantizeError(f"{path} has weights but no model: save both with model.save('name.keras')") from None
     except RecursionError:  # json's
         depth = _MAX_DEPTH + 1
     except UNREADABLE as error:

@@ -1,8 +1,8 @@
-"""Recurrent layers of a Keras model, rebuilt without the loop that TensorFlow's converter cannot quantize.
+"""Rebuilds recurrent layers of a Keras model without the loop that TensorFlow's converter cannot quantize.
 
 Keras computes a recurrent layer in a loop over the steps of a sequence. The converter writes loops as WHILE, and
-crashes when it has to quantize one. An LSTM of Keras 2 becomes a single operator instead; all other layers are
-unrolled: their steps follow each other.
+crashes when it has to quantize one. It can convert an LSTM of Keras 2 to a single operator instead. All other layers
+are unrolled: the network contains their steps one after another.
 """
 
 from collections.abc import Callable
@@ -28,13 +28,13 @@ def is_recurrent(model: Any) -> bool:
 
 
 def rebuild(model: Any, keras_2: Any, fuses: bool) -> tuple[Any, bool]:
-    """(a model with the same layers and weights but without loops, whether it has LSTMs that are single operators).
+    """A model with the same layers and weights but without loops, and whether any of its LSTMs is a single operator.
 
-    ``model`` is of Keras 3 or Keras 2, ``keras_2`` is Keras 2. Without ``fuses``, LSTMs are unrolled like other layers.
+    ``model`` is of Keras 3 or Keras 2; ``keras_2`` is Keras 2 itself. Without ``fuses``, every LSTM is unrolled.
     """
     is_keras_2 = isinstance(model, keras_2.Model)
     config = _rebuilt(model.get_config(), fuses, is_keras_2)
-    # before from_config(), which takes the configuration apart
+    # Must come before from_config(), which takes the configuration apart.
     is_fused = _has(config, lambda found: found.get("class_name") in (LSTM, FUSED) and _is_fused(found))
     layers: list[Any] = []
     rebuilt = type(model).from_config(config, {} if is_keras_2 else {FUSED: _fused_class(keras_2, layers)})
@@ -70,30 +70,30 @@ def _is_fused(layer: Config) -> bool:
 
 
 def _has(config: Any, wanted: Callable[[Config], bool]) -> bool:
-    """Whether a configuration or one nested in it is wanted."""
+    """Whether ``wanted`` is true of a configuration or of one nested in it."""
     if isinstance(config, dict):
         return wanted(config) or any(_has(each, wanted) for each in config.values())
     return isinstance(config, list | tuple) and any(_has(each, wanted) for each in config)
 
 
 def _fused_class(keras_2: Any, layers: list[Any]) -> Any:
-    """A subclass of Keras 3's LSTM that Keras 2 computes. Its objects are added to ``layers``."""
+    """A subclass of Keras 3's LSTM that computes with Keras 2's. Its instances add themselves to ``layers``."""
     import keras
 
     class Fused(keras.layers.LSTM):  # type: ignore[misc]
-        """Falls back to an unrolled LSTM where the layer is given a mask or an initial state."""
+        """Falls back to the unrolled LSTM of Keras 3 if the layer gets a mask or an initial state."""
 
         def __init__(self, **options: Any) -> None:
             super().__init__(**options)
             layers.append(self)
 
         def hand_over_weights(self) -> None:
-            if not self.built:  # Bidirectional makes its layers from one that it does not use
+            if not self.built:  # a template: Bidirectional makes its two layers from one that it does not use
                 return
             layer = keras_2.layers.LSTM(self.units, return_sequences=self.return_sequences, name=self.name)
             layer.build((1, None, self.cell.kernel.shape[0]))
             layer.set_weights(self.get_weights())
-            self.__dict__["fused"] = layer  # without Keras 3, which would take its weights for its own
+            self.__dict__["fused"] = layer  # hidden from Keras 3, which would take the layer's weights for its own
 
         def call(self, sequences: Any, initial_state: Any = None, mask: Any = None, training: bool = False) -> Any:
             if initial_state is not None or mask is not None:

@@ -52,7 +52,7 @@ class NoKernel(ModelError):
     """An interpreter lacks an operator."""
 
 
-# What LiteRT and TFLM say of an operator that they lack: its name and version, or that of a custom one if they name it.
+# What LiteRT and TFLM print about an operator that they lack: its name and version; of a custom one, at most its name.
 _LACKS = re.compile(
     r"Didn't find op for builtin opcode '(\w+)'(?: version '(\d+)')?"
     r"|unresolved custom op: (\w+)|registration from op code CUSTOM"
@@ -153,7 +153,7 @@ def defined(
 
 
 def _defining(package: str, tflite: bytes, inputs: Sequence[Array], name: str, timeout_s: float) -> tuple[Array, ...]:
-    """outputs() of a part; by LiteRT's default kernels if it is LiteRT's and the reference kernels lack an operator."""
+    """`outputs` of a part; where LiteRT's reference kernels lack an operator, its default kernels run the part."""
     try:
         return outputs(package, tflite, inputs, name, timeout_s)
     except NoKernel:
@@ -178,9 +178,11 @@ def run(
     least_arena: bool = False,
     resets: bool | None = None,
 ) -> Run:
-    """Runs every sample in one interpreter; arrays and errors as in `expected`. With ``least_arena``, TFLM gets the
-    smallest arena that works, found in a few trials. ``resets``: state is reset before each sample; None: if the file
-    says that samples are independent."""
+    """Runs every sample in one interpreter; arrays and errors as in `expected`.
+
+    With ``least_arena``, TFLM gets the smallest arena that works, found in a few trials. ``resets`` says whether state
+    is reset before each sample; None leaves that to the file: it is if the samples are independent.
+    """
     if not is_installed(package):
         where = " (Linux on x86-64 only)" if package == TFLM else ""
         raise MissingTool(f"{package} is not installed; get it with: pip install {package}{where}")

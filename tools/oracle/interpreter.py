@@ -12,8 +12,8 @@ from ..values import Clock, DeviceRun, Quantized
 
 KERNELS = "reference"
 
-# What one structure of the interpreter takes less with pointers of 32 bits: TfLiteEvalTensor has 12 bytes instead of
-# 24, NodeAndRegistration 32 instead of 64. Others shrink as well, which is part of the margin.
+# The bytes that a structure of the interpreter saves with 32-bit pointers: TfLiteEvalTensor takes 12 instead of 24,
+# NodeAndRegistration 32 instead of 64. Others shrink as well, which adds to the margin.
 _PER_TENSOR_BYTES, _PER_OPERATOR_BYTES = 12, 32
 MARGIN_BYTES = 512  # the target's TFLM is another version, with other kernels
 
@@ -46,8 +46,8 @@ def estimate(quantized: Quantized, graph: Graph, core: Core) -> Arena:
     scratch = scratch_bytes(graph, core)
     return Arena(
         -(-(found - pointers + scratch + MARGIN_BYTES) // STEP_BYTES) * STEP_BYTES,
-        f"An upper bound: {found:,} bytes in an interpreter with 64-bit pointers, {pointers:,} less with pointers of "
-        f"32 bits, plus {scratch:,} for the scratch buffers of optimized kernels and a margin of {MARGIN_BYTES:,}.",
+        f"An upper bound: {found:,} bytes in an interpreter with 64-bit pointers, minus {pointers:,} with 32-bit "
+        f"pointers, plus {scratch:,} for the scratch buffers of optimized kernels and a margin of {MARGIN_BYTES:,}.",
     )
 
 

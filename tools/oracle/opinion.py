@@ -29,7 +29,7 @@ def of_litert(tflite: bytes, inputs: Sequence[oracle.Array], name: str) -> Secon
     stands out. LiteRT has two kernels for most operators, and neither set is free of bugs (its int8 reference SUM is
     wrong), so the closer result counts.
 
-    Operators with state are left out: it accumulates the roundings of all steps before.
+    Operators with state are left out, because their state accumulates the rounding errors of all earlier steps.
 
     None if there is no second opinion: LiteRT defines the whole model itself, cannot run it, or is not installed; or
     kerf does not support the model.
@@ -65,8 +65,8 @@ def of_litert(tflite: bytes, inputs: Sequence[oracle.Array], name: str) -> Secon
 
 
 def of_floats(found: oracle.Array, floats: oracle.Array, spec: TensorSpec) -> SecondOpinion | None:
-    """The difference between the float model's outputs and the oracle's, which are quantized as ``spec``; None if it is
-    unsuspicious.
+    """The difference between the float model's outputs and the oracle's, which are quantized as ``spec``; None if
+    rounding may explain it.
 
     Rounding is noise that is independent of the signal. If the noise is stronger than the signal (the variation of the
     float outputs over samples and elements), the mean float output would be a better prediction than the oracle's.

@@ -91,7 +91,7 @@ def apart(tflite: bytes, graph: Graph, name: str) -> Piece:
 
 
 def _computed(graph: Graph, ops: Iterable[Op]) -> set[int]:
-    """The tensors that operators read, without constants and state, which every part keeps for itself."""
+    """The tensors that operators read, except constants and state: each part has its own copy of these."""
     read_by = {tensor for op in ops for tensor in op.inputs if tensor is not None}
     return {i for i in read_by if graph.tensors[i].data is None and graph.tensors[i].initial is None}
 
@@ -104,14 +104,14 @@ def unpacked(tflite: bytes) -> Any:
 
 
 def packed(model: Any) -> bytes:
-    """A .tflite of a model as Python objects."""
+    """The .tflite of a model given as Python objects, the reverse of `unpacked`."""
     builder = _Builder(1 << 16)
     builder.Finish(model.Pack(builder), file_identifier=signature.IDENTIFIER)
     return bytes(builder.Output())
 
 
 def operator(model: Any, kind: str, inputs: Sequence[int], outputs: Sequence[int]) -> Any:
-    """A new operator without options for ``model``, which it adds the operator's kind to."""
+    """A new operator without options, to be added to ``model`` by the caller; its kind is added here."""
     from ai_edge_litert import schema_py_generated as schema
 
     code, added = schema.OperatorCodeT(), schema.OperatorT()

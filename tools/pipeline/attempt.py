@@ -1,4 +1,4 @@
-"""The survey's child process, one per file: takes a model as far as it goes, and writes down what it has found."""
+"""The survey's child process, one per file: takes a model through the pipeline as far as it gets, and reports."""
 
 import json
 import signal

@@ -28,7 +28,7 @@ from .firmware import Built, Compiled, build, compile_choice, ready
 from .origin import brings_mode, check_name, in_float32, pixel_range, quantize
 
 INTERPRETER = "interpreter"  # where classify runs by default
-EMPTY = "empty"  # the model whose firmware has the code of the bench and hardly any other
+EMPTY = "empty"  # the model whose firmware is little more than the bench
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,7 +74,7 @@ def run_choice(
     bench_code_bytes: int | None = None,
     counts: bool = False,
 ) -> Outcome:
-    """`run` for a Choice. ``bench_code_bytes`` is that of `quantities.Run`; ``counts`` finds its ``executed``."""
+    """`run` for a Choice. ``bench_code_bytes`` is the field of `quantities.Run`; ``counts`` adds its ``executed``."""
     if keep:
         records.check(places.records())
     if choice.interprets:
@@ -162,7 +162,7 @@ def classify(ask: Request, wanted: Sequence[str], progress: Progress) -> tuple[c
         if differing and steps is not None:
             progress.warn(
                 f"{where} differs from {found.oracle} by at most {steps:.0f} steps, "
-                "which is inconclusive because that is not TFLM"
+                "which proves nothing, because only TFLM defines the result to the last bit"
             )
         elif differing:
             raise Mismatch(f"the outputs of {where} and {found.oracle} differ for {pictures.paths[differing[0]]}")
@@ -219,7 +219,7 @@ def bench_all(
 def _code_key(choice: Choice) -> tuple[str, str] | None:
     """The runtime and target of a choice, if the model's code can be told from the bench's; else None.
 
-    A runtime without goals is a library, of which an empty model needs almost as much as any other.
+    A runtime without goals is a library, and an empty model needs almost as much of it as any other model.
     """
     line = choice.line
     is_emulated = isinstance(line, Line) and line.emulator is not None
@@ -227,7 +227,7 @@ def _code_key(choice: Choice) -> tuple[str, str] | None:
 
 
 def _bench_code_bytes(runtime: str, target: str, progress: Progress) -> int | None:
-    """The code that a firmware has whatever its model; None, with a warning, if that cannot be found out."""
+    """The code that a firmware has whatever its model; None, with a warning, if it cannot be determined."""
     try:
         built = build(Request(model=EMPTY, mode="int8", runtime=runtime, target=target), progress)
         return footprint.bench_code_bytes(built.image)

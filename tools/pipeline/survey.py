@@ -24,7 +24,7 @@ from .origin import check_mode
 TARGET = "host"
 TFLITE = ".tflite"
 SAVED_MODEL = "saved_model.pb"  # a folder with this file is one model
-TIMED_OUT = 124  # the child's exit code, as that of timeout(1)
+TIMED_OUT = 124  # the child's exit code, the same as timeout(1)'s
 GRACE_SECONDS = 30  # after its time limit, the child may take this long to end the programs that it has started
 CHILD = f"{__package__}.attempt"
 STAGES = ("read", "oracle", "runs")
@@ -42,10 +42,10 @@ class Missing:
 class Tried:
     """What became of one file. ``path`` is relative to the folder.
 
-    ``read``: kerf reads it, after converting it if it is not a .tflite; ``oracle``: an interpreter on this machine runs
-    it; ``runs``: so does the firmware; ``equal``: with the oracle's outputs. Each is None if it was not reached, and
-    ``equal`` also if it cannot be decided because LiteRT stands in for TFLM. ``reason`` is the sentence that says why
-    the first of them is not true. ``missing`` lists each operator once. A duplicate is not tried.
+    ``read``: kerf can read it, if necessary after converting it. ``oracle``: an interpreter on this machine runs it.
+    ``runs``: the firmware runs it. ``equal``: the firmware's outputs equal the oracle's. Each is None if the attempt
+    ended before; ``equal`` also if LiteRT stands in for TFLM and a difference proves nothing. ``reason`` is a sentence
+    on the first of them that is not true. ``missing`` lists each operator once. A duplicate is not tried.
     """
 
     path: str
@@ -74,7 +74,7 @@ class Survey:
     is_complete: bool = True
 
     def counts(self) -> dict[str, int]:
-        """Numbers of files. Those of ``runs``, and so of ``equal``, are among those of ``oracle``."""
+        """Numbers of files, without duplicates. ``runs`` and ``equal`` only count files that the oracle runs."""
         own = [each for each in self.tried if each.duplicate_of is None]
         return {
             "files": len(own),
@@ -88,7 +88,7 @@ class Survey:
         }
 
     def missing(self) -> list[dict[str, Any]]:
-        """The operators that stop files, those of the most files that the oracle runs first, each with one reason."""
+        """The operators that stop files, each with one reason; first those of most files that the oracle runs."""
         stopped: dict[str, list[Tried]] = {}
         reasons: dict[str, str] = {}
         for each in self.tried:
@@ -191,14 +191,12 @@ def _is_tflite(path: Path) -> bool:
 
 def _nothing(folder: Path, found: Sequence[Path]) -> str:
     if found:
-        return (
-            f"{folder} has no .tflite; --convert also tries its {counted(len(found), 'model')} of Keras or TensorFlow"
-        )
+        return f"{folder} has no .tflite; --convert also tries its {counted(len(found), 'Keras or TensorFlow model')}"
     return f"{folder} has no model: neither {', '.join(SUFFIXES)} nor a SavedModel folder"
 
 
 def _each(folder: Path, paths: Sequence[Path], ask: Request, attempt: Attempt) -> Iterator[Tried]:
-    """One file after the other; the same contents are tried once."""
+    """Tries one file after the other; of files with equal contents, only the first."""
     first: dict[str, str] = {}
     for path in paths:
         name = path.relative_to(folder).as_posix()
@@ -216,7 +214,7 @@ def _each(folder: Path, paths: Sequence[Path], ask: Request, attempt: Attempt) -
 
 
 def in_child(ask: Request, timeout_s: int, module: str = CHILD, grace_s: int = GRACE_SECONDS) -> Mapping[str, Any]:
-    """What attempt.py finds out about a file; if that process hangs or crashes, what it knew by then and how it ended.
+    """What attempt.py finds out about a file; if it hangs or crashes, what it had found by then, and how it ended.
 
     ``module`` replaces attempt.py.
     """
@@ -239,6 +237,6 @@ def in_child(ask: Request, timeout_s: int, module: str = CHILD, grace_s: int = G
 
 
 def stopped(found: Mapping[str, Any], reason: str) -> Mapping[str, Any]:
-    """The fields of Tried if the next stage did not end with a result or one of kerf's errors."""
+    """The fields of Tried for a file whose next stage ended with neither a result nor one of kerf's errors."""
     stage = next((each for each in STAGES if each not in found), STAGES[-1])
     return {**found, stage: False, "reason": reason}

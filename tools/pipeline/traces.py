@@ -1,4 +1,4 @@
-"""What a firmware executes during one inference in an emulator that can say so, for `inv bench --cycles`."""
+"""Counts what a firmware executes in one inference, in an emulator that can report it, for `inv bench --cycles`."""
 
 from .. import bench, cycles, transports
 from ..cycles import Code, Executed
@@ -9,14 +9,14 @@ from .firmware import Ready
 
 # Mangled names: the inference, and the bench's function that calls it.
 _ENTRY, _CALLER = "_ZN4kerf5model6invoke", "_ZN4kerf5bench6native12_GLOBAL__N_16invoke"
-# What the trace leaves out, because the bench executes it all the time: itself, the ports and interrupt handlers.
+# What the trace leaves out, because it also runs outside of inferences: the bench, the ports and interrupt handlers.
 _OUTSIDE = ("4kerf5bench", "4kerf4port", "4kerf4chip", "_handler")
 
 
 def executed(firmware: Ready, progress: Progress) -> Executed | None:
-    """Runs the first sample once more, with everything counted that the inference executes.
+    """Runs the first sample once more and counts everything that the inference executes.
 
-    None, with a warning, where there is no model of the core's timings, or the emulator cannot count or is too slow.
+    None, with a warning, if cycles.py does not know the core's timings, or the emulator cannot count or is too slow.
     """
     compiled, built = firmware.compiled, firmware.built
     target, emulator = compiled.choice.target, firmware.line.emulator
@@ -31,10 +31,10 @@ def executed(firmware: Ready, progress: Progress) -> Executed | None:
         with counting(built.image.elf, target.emulators[emulator], trace) as transport:
             bench.run(transport, quantized.vectors.spread(1), quantized.sha256, ops, None, 0, wanted=firmware.wanted)
     except KerfError as error:  # counting is slow, and what has been measured is worth keeping
-        progress.warn(f"the cycles of {quantized.model} are not estimated, because it could not be counted: {error}")
+        progress.warn(f"the cycles of {quantized.model} are not estimated, because counting failed: {error}")
         return None
     if not trace.calls:
-        raise KerfError(f"{emulator} did not say what it executed: its version is not one that kerf can read")
+        raise KerfError(f"{emulator} did not report what it executed: kerf cannot read the log of this version")
     return trace.calls[0]
 
 

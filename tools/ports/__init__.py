@@ -19,12 +19,14 @@ def _nothing(sources: Sequence[str]) -> Mapping[str, bytes]:
 class Port:
     """What a firmware port needs on this machine and in a project.
 
-    ``compiler`` is None where PlatformIO installs its own; ``is_packaged``: PlatformIO has one to install where the
-    system's is missing. ``probe`` flashes boards through a debug probe; None where they are flashed over a serial port.
+    ``compiler`` is the system's compiler, None if PlatformIO always installs its own. ``is_packaged``: if the system's
+    is missing, PlatformIO can install one. ``probe`` is the program that flashes through a debug probe, None if boards
+    are flashed over a serial port.
 
     ``is_here``: the firmware is a program on this machine. ``takes_spaces``: it can be built in a folder with a space
     in its path. ``project_files`` makes the port's own files of a project, given the paths of its sources below src/.
-    ``flash_image`` makes what an emulator loads, given the ELF where it was built; None where that is the ELF itself.
+    ``flash_image`` makes the image that an emulator loads, given the ELF in its build folder; None if the emulator
+    loads the ELF itself.
     """
 
     compiler: Tool | None = None

@@ -19,20 +19,20 @@ def _project_files(sources: Sequence[str]) -> Mapping[str, bytes]:
     return {name: render(text, version=__version__, sources=sources).encode() for name, text in templates.items()}
 
 
-# Where ESP-IDF puts what PlatformIO builds into the ESP32's flash (CONFIG_BOOTLOADER_OFFSET_IN_FLASH,
-# CONFIG_PARTITION_TABLE_OFFSET, the first partition), and the size of that flash in sdkconfig.defaults.
+# The offsets in the ESP32's flash of the files that PlatformIO builds (CONFIG_BOOTLOADER_OFFSET_IN_FLASH,
+# CONFIG_PARTITION_TABLE_OFFSET, the first partition), and the size of the flash, as in sdkconfig.defaults.
 _FLASH = {0x1000: "bootloader.bin", 0x8000: "partitions.bin", 0x10000: "firmware.bin"}
 _FLASH_BYTES = 4 << 20
 
 
 def _flash_image(elf: Path) -> bytes:
-    """The whole flash of an ESP32, erased where nothing is, as `esptool merge_bin --fill-flash-size 4MB` makes it."""
+    """The whole flash of an ESP32, 0xff where it is empty, as `esptool merge_bin --fill-flash-size 4MB` makes it."""
     image = bytearray(b"\xff" * _FLASH_BYTES)
     for offset, name in _FLASH.items():
         try:
             part = (elf.parent / name).read_bytes()
         except OSError as error:
-            raise BuildError(f"PlatformIO built no {name} beside {elf} ({error.strerror}): build it again") from error
+            raise BuildError(f"there is no {name} next to {elf} ({error.strerror}): build it again") from error
         image[offset : offset + len(part)] = part
     if len(image) > _FLASH_BYTES:
         raise BuildError(f"{elf.with_name('firmware.bin')} does not fit into {_FLASH_BYTES:,} bytes of flash")

@@ -1,4 +1,4 @@
-"""How many cycles a Cortex-M4 or M7 takes for one inference, estimated from what an emulator executed (cycles.py)."""
+"""How many cycles a Cortex-M4 or M7 would take for one inference, estimated from what an emulator executed."""
 
 from .. import cores, cycles
 from ..kinds import COUNT
@@ -16,4 +16,4 @@ def of(run: Run) -> int | None:
 
 
 def text(value: int) -> str:
-    return f"{value:,}, without wait states of memory"
+    return f"{value:,}, without memory wait states"

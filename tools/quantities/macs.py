@@ -1,4 +1,4 @@
-"""The multiplications of one inference: those of the graph that runs, after what is always the same was removed."""
+"""The multiplications of one inference, in the graph that runs: constant parts have been removed from it."""
 
 from ..graph import ops
 from ..kinds import COUNT

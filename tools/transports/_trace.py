@@ -1,4 +1,4 @@
-"""What QEMU says it has executed (-d exec,nochain), read while it runs and counted."""
+"""Reads QEMU's log of what it executes (-d exec,nochain) while it runs, and counts."""
 
 import os
 import tempfile
@@ -13,19 +13,20 @@ _STOPPED = b"Stopped execution of TB chain"
 
 
 class Trace:
-    """Counts the runs of instructions from each entry of ``entry`` until execution is in ``leaves`` (begin, end).
+    """Counts what is executed from each call of the function at ``entry`` until control returns to its caller.
 
-    ``watched`` are the (begin, end) of the code that is traced; it must hold both.
+    ``leaves`` is the (begin, end) of the caller, ``watched`` the (begin, end) of all code that is traced, which must
+    include both functions. QEMU logs runs: sequences of instructions executed without a break.
     """
 
     def __init__(self, watched: Sequence[tuple[int, int]], entry: int, leaves: tuple[int, int]) -> None:
         self.watched = _merged(watched)
         self.calls: list[Counter[tuple[int, int]]] = []
-        """For each call of ``entry``: (first instruction, the one after the last) of a run → how often."""
+        """For each call: (address of a run, address of the run after it) → how often."""
         self._entry, self._leaves = entry, leaves
 
     def count(self, lines: Iterator[bytes]) -> None:
-        """Takes QEMU's log, one line per run of instructions."""
+        """Takes QEMU's log, which has one line per run."""
         counts: Counter[tuple[int, int]] | None = None
         before: int | None = None  # the run whose successor is not known yet
         last: int | None = None  # the run before that, in case QEMU says that it was not executed
@@ -52,7 +53,7 @@ class Trace:
 
 
 def _merged(places: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
-    """The same places with adjacent ones joined: QEMU compares each run of instructions with all of them."""
+    """The same places, with adjacent ones joined, because QEMU compares each run with all of them."""
     merged: list[tuple[int, int]] = []
     for begin, end in sorted(places):
         if merged and begin <= merged[-1][1]:
@@ -63,7 +64,7 @@ def _merged(places: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
 
 @contextmanager
 def counting(trace: Trace) -> Iterator[list[str]]:
-    """The arguments with which QEMU's log goes to the trace. The context must outlive QEMU."""
+    """QEMU's arguments that send its log to the trace. The context must outlive QEMU."""
     with tempfile.TemporaryDirectory(prefix="kerf-trace-") as folder:
         pipe = Path(folder) / "log"
         os.mkfifo(pipe)

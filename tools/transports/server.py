@@ -74,7 +74,7 @@ def serve(line: Transport, listener: socket.socket, tell: Callable[[str], None])
     """Connects programs to the line, one at a time, until an exception: Ctrl-C, or TransportError when the line ends.
 
     Like a serial port, it keeps nothing for later: what the firmware sends while no program is connected is lost.
-    ``tell`` is called with a sentence for every program that comes, leaves or is refused.
+    ``tell`` is called with a sentence for every program that connects, disconnects or is refused.
     """
     switch = _Switch(line)
     reader = threading.Thread(target=switch.forward, daemon=True)

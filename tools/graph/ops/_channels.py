@@ -66,7 +66,7 @@ class Sums(NoChannels):
         self.axis = axis
 
     def constant(self, op: Op, graph: Graph, source: Constants) -> Constants:
-        """Channels whose weights are all zero, except one if all are, since one channel has to stay."""
+        """Channels whose weights are all zero; if those of every channel are, all but one, because one has to stay."""
         weights, output = graph.input(op, 1), graph.output(op)
         bias = graph.optional_input(op, 2)
         if weights.data is None or (bias is not None and bias.data is None) or not self.is_whole(op, graph):

@@ -69,9 +69,9 @@ def constant_int32(op: Op, tensor: Tensor, what: str, *allowed: DType) -> list[i
     """The flattened elements of a constant tensor, int32 or one of ``allowed``; UnsupportedModel if it is computed or
     of another type."""
     if tensor.data is None or tensor.dtype not in (DType.INT32, *allowed):
-        state = "computed while the model runs" if tensor.data is None else "not int32"
+        problem = "is computed while the model runs" if tensor.data is None else "is not int32"
         raise UnsupportedModel(
-            f"{op.where}: its {what} {describe(tensor)} are {state}; make them int32 constants in the Keras model"
+            f"{op.where}: {describe(tensor)}, its {what}, {problem}; make it an int32 constant in the Keras model"
         )
     return [int(value) for value in tensor.data.flat]
 

@@ -36,7 +36,7 @@ def _conv_2d(op: Op, graph: Graph, plain: KernelCall) -> Kernel:
     if (POSITIONS - 1) * p["output_depth"] + 1 > LARGEST_OFFSET:
         raise ValueError("positions too far apart")
     window = packed.LANES * _chunks(p["filter_height"] * p["filter_width"] * p["input_depth"])
-    # The inputs of four positions are read before the first is written, which needs no more than the portable kernel.
+    # The inputs of four positions are read before the first output is written, so the portable kernel's trails suffice.
     write = Write(graph.output(op).index, plain.writes[0].trails)
     return Kernel(
         "conv_2d",
@@ -48,8 +48,8 @@ def _conv_2d(op: Op, graph: Graph, plain: KernelCall) -> Kernel:
 
 
 def _tables(p: Mapping[str, int]) -> int:
-    """What conv_2d_helium.h holds besides the tile, each as large as a window: three tables to gather small windows,
-    one window to assemble others, nothing if whole chunks are copied."""
+    """The number of buffers, each as large as a window, that conv_2d_helium.h needs besides the tile: three tables to
+    gather small windows, one buffer to assemble larger ones, none if whole chunks are copied."""
     if p["input_depth"] % packed.LANES == 0 or _is_pointwise(p):
         return 0
     rows, columns = reach(p, "height"), reach(p, "width")

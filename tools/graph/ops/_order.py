@@ -17,8 +17,8 @@ CHARACTERS = {DType.INT8, DType.UINT8}  # may alias any type in C++; bool may no
 def elementwise(op: Op, graph: Graph, positions: Iterable[int] = (0,)) -> Mapping[int, int]:
     """For a kernel that writes element i after its last read of input elements 0 … i.
 
-    ``positions`` are the inputs that this applies to. Left out are constants, inputs with fewer elements than the
-    output (which are read more than once) and inputs with narrower elements.
+    ``positions`` are the inputs that this applies to, except constants, inputs with fewer elements than the output
+    (which are read more than once) and inputs with narrower elements.
     """
     output = graph.output(op)
     sources = [graph.input(op, position) for position in positions]

@@ -132,8 +132,8 @@ def _combined(flat: Array, first: int, second: int, pairs: Array) -> list[int]:
 def _two_by_two(layer: Layer, flat: Array, pairs: Array, limit: int | None = None) -> Array:
     """Pairs of channels, as ConvBlock and DenseBlock read them. ``flat`` are the weights, [channels][elements].
 
-    For an odd number of channels, the last pair is the last two with a ``limit`` of the sum (CONV_2D), else the last
-    one twice.
+    If the number of channels is odd, the last pair is the last two channels where the sum has a ``limit`` (CONV_2D),
+    otherwise the last channel twice.
     """
     bias, (multipliers, powers) = folded_bias(layer), requantization(layer)
     couples = [(c, c + 1) for c in range(0, len(flat) - 1, 2)]
@@ -187,7 +187,7 @@ class WideLayer:
 
 
 def largest_sum(layer: WideLayer) -> int:
-    """What no magnitude of a sum, bias included, exceeds."""
+    """An upper bound for the magnitude of every sum, bias included."""
     sums = np.abs(layer.weights.astype(np.int64)).reshape(len(layer.weights), -1).sum(1) << 15
     return int((sums + np.abs(layer.bias.astype(np.int64))).max())
 

@@ -23,7 +23,7 @@ def as_they_are(op: Op, graph: Graph) -> Sequence[Shape]:
 def select_operator(
     summary: str, shapes: Shapes, allowed: Sequence[DType], types: Sequence[str], **fields: Any
 ) -> Operator:
-    """An operator with kernels/select_v2.h. ``allowed`` are the types of the choices, ``types`` those listed."""
+    """An operator with kernels/select_v2.h. ``allowed``: the types of the choices. ``types``: what `inv ops` lists."""
 
     def check(op: Op, graph: Graph) -> None:
         check_arity(op, (3,))

@@ -46,9 +46,10 @@ DAMAGE = (ValueError, TypeError, IndexError, KeyError, AttributeError, OverflowE
 
 @dataclass(frozen=True)
 class Signal:
-    """One operator: the types of its inputs and outputs, which of its inputs are ``constants``, and its numbers.
+    """One operator: the types of its inputs and outputs, and which of the inputs must be ``constants``.
 
-    ``sizes`` gives the outputs' shapes. ``own_state`` is a tensor that the kernel gets last.
+    ``fields`` gives the kernel's params, ``sizes`` the outputs' shapes, ``tables`` additional constants. ``own_state``
+    is a tensor that the kernel gets as its last argument.
     """
 
     summary: str
@@ -106,5 +107,5 @@ def same_size(op: Op, graph: Graph) -> Sequence[tuple[int, ...]]:
 
 
 def count(op: Op, graph: Graph) -> Fields:
-    """The only number is that of the elements."""
+    """The only param is the number of elements."""
     return {"count": graph.input(op, 0).elements}

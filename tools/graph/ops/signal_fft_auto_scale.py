@@ -1,4 +1,4 @@
-"""SignalFftAutoScale of TFLM: a signal as loud as fits into int16, and the shift that this takes."""
+"""SignalFftAutoScale of TFLM: a signal shifted left as far as int16 allows, and by how much it was shifted."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""SignalFilterBankLog of TFLM: natural logarithms, from a table of what a straight line lacks."""
+"""SignalFilterBankLog of TFLM: natural logarithms, from straight lines between powers of 2 and a correction table."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""SignalPCAN of TFLM: per-channel gain, which depends on the noise through a table."""
+"""SignalPCAN of TFLM: a gain per channel, which a table gives for the channel's noise."""
 
 from ...errors import ModelError
 from ..ir import DType, Graph, Op

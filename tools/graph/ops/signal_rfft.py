@@ -52,7 +52,7 @@ def call(op: Op, graph: Graph) -> KernelCall:
 
 
 def _order(count: int) -> npt.NDArray[np.uint16]:
-    """The element with which each position begins: stages of 4 are split off first, then one of 2 if it remains."""
+    """The input element that each position starts with: for stages of radix 4 and, if necessary, a last of radix 2."""
     found = np.zeros(1, np.int64)
     step = 1
     while step < count:
@@ -63,7 +63,7 @@ def _order(count: int) -> npt.NDArray[np.uint16]:
 
 
 def _turns(phases: npt.NDArray[np.float64], dtype: DType) -> npt.NDArray[np.generic]:
-    """exp(i phase) of each, rounded as KISS FFT does."""
+    """exp(i * phase) of each phase as (real, imaginary), rounded as KISS FFT does."""
     parts = np.stack([[math.cos(phase) for phase in phases], [math.sin(phase) for phase in phases]], -1)
     if dtype is DType.FLOAT32:
         return parts.astype(np.float32)

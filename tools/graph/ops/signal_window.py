@@ -1,4 +1,4 @@
-"""SignalWindow of TFLM: each sample times that of a window, shifted right."""
+"""SignalWindow of TFLM: each sample multiplied by a window's, and shifted right."""
 
 from ...errors import ModelError
 from ..ir import DType, Graph, Op
@@ -8,7 +8,7 @@ from ._signal import Fields, Signal, same_size
 def fields(op: Op, graph: Graph) -> Fields:
     source, window = graph.input(op, 0), graph.input(op, 1)
     if len(window.shape) != 1 or source.elements % window.elements:
-        raise ModelError(f"{op.where}: its input is no multiple of its window; convert the model again")
+        raise ModelError(f"{op.where}: its input's length is not a multiple of its window's; convert the model again")
     return {"count": source.elements, "size": window.elements, "shift": op.attributes.number(op, "shift", high=31)}
 
 

@@ -24,7 +24,7 @@ LARGEST_BIAS_DIFFERENCE = 1e-5  # TFLM's, between the bias's scale and that of t
 
 @dataclass(frozen=True)
 class Attributes:
-    """SVDFOptions. TFLM and LiteRT ignore the activation of integers, which are limited to int8 and nothing else."""
+    """SVDFOptions. For integers, TFLM and LiteRT ignore the activation: they only saturate to int8."""
 
     rank: int
     activation: str
@@ -57,7 +57,7 @@ def check(op: Op, graph: Graph) -> None:
     filters, memory = time.shape
     rank = op.attributes.rank
     if rank < 1 or filters % rank:
-        raise ModelError(f"{op.where}: its {filters} filters do not have the rank {rank}; convert the model again")
+        raise ModelError(f"{op.where}: {filters} filters cannot be divided by its rank {rank}; convert the model again")
     q.check_shape(op, feature, (filters, depth))
     q.check_shape(op, state, (batches, filters * memory))
     q.check_shape(op, output, (batches, filters // rank))
@@ -95,7 +95,8 @@ def _check_bias_scale(op: Op, bias: Tensor | None, expected: float) -> None:
 def _multipliers(op: Op, graph: Graph) -> tuple[tuple[int, int], tuple[int, int]]:
     """(multiplier, shift) of a feature and of an output; TFLM of October 2026: PrepareSvdf, in double precision.
 
-    Earlier versions did so in float32, which can differ by a step at exact ties."""
+    Earlier versions used float32, which can give a result that differs by a step at exact ties.
+    """
     source, feature, time, state = (graph.input(op, i).scale for i in (INPUT, FEATURE, TIME, STATE))
     output = graph.output(op).scale
     return q.multiplier_and_shift(op, source * feature / state), q.multiplier_and_shift(op, state * time / output)
@@ -116,7 +117,7 @@ def call(op: Op, graph: Graph) -> KernelCall:
     }
     if source.dtype is DType.FLOAT32:
         low, high = q.float32_activation_range(op.attributes.activation)
-        # Unlike other operators, it lets infinities through.
+        # Unlike other kernels, TFLM's lets infinities through.
         fields |= {"activation_min": -math.inf if low == -q.FLOAT32_MAX else low}
         fields |= {"activation_max": math.inf if high == q.FLOAT32_MAX else high}
         params = Params("SvdfFloat32Params", fields)
@@ -152,7 +153,7 @@ def macs(op: Op, graph: Graph) -> int:
 
 
 OPERATOR = Operator(
-    summary="dense layer over the last inputs, its filters factored into features and time; keeps state",
+    summary="dense layer over the latest inputs, with filters factored into features and time; keeps state",
     types=("int8", "int8 with int16 state", "float32"),
     check=check,
     variants=portable(call),

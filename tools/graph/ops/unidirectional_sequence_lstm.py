@@ -34,7 +34,7 @@ MAX_TANH_SHIFT = 14  # of the cell state before tanh, whose argument has 32 bits
 
 @dataclass(frozen=True)
 class Attributes:
-    """UnidirectionalSequenceLSTMOptions: the function that makes the candidate; ``cell_clip`` is 0 for none."""
+    """UnidirectionalSequenceLSTMOptions. ``candidate`` is the activation of that gate, ``cell_clip`` is 0 for none."""
 
     candidate: str
     cell_clip: float
@@ -101,8 +101,8 @@ def _check_quantization(op: Op, graph: Graph) -> None:
     q.check_per_tensor(op, source, hidden, cell, output)
     if hidden.quantization != output.quantization:
         raise UnsupportedModel(
-            f"{op.where}: its output is quantized differently from its hidden state, of which it is a copy for every "
-            "interpreter; convert the Keras model with kerf"
+            f"{op.where}: its output and its hidden state have different quantization, but interpreters copy one to "
+            "the other unchanged; convert the Keras model with kerf"
         )
     for tensor in _tensors(op, graph, [*INPUT_WEIGHTS, *RECURRENT_WEIGHTS]):
         q.check_filter(op, tensor, axis=0)
@@ -219,7 +219,7 @@ def _shape(op: Op, graph: Graph) -> dict[str, int]:
 
 
 def _folded(op: Op, graph: Graph) -> dict[str, Array]:
-    """int32 biases of an int8 layer's two sums, with what the zero points of input and hidden state add."""
+    """The int32 biases of an int8 layer's two sums, including what the zero points of input and hidden state add."""
     found = {}
     for what, position, weights in (("input", INPUT, INPUT_WEIGHTS), ("recurrent", HIDDEN, RECURRENT_WEIGHTS)):
         sums = _stack(op, graph, weights).astype(np.int64).sum(1)
