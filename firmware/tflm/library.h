@@ -3,6 +3,10 @@
 #pragma once
 #pragma GCC system_header
 
+#if !__has_include("tensorflow/lite/micro/micro_interpreter.h")
+#error "TFLite Micro's headers are missing: add its library to your build; README.md of an exported model says how"
+#endif
+
 #include "tensorflow/lite/micro/arena_allocator/single_arena_buffer_allocator.h"
 #include "tensorflow/lite/micro/kernels/mul.h"  // Register_MUL_INT8, which older resolvers lack
 #include "tensorflow/lite/micro/memory_planner/greedy_memory_planner.h"

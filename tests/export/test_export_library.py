@@ -299,8 +299,6 @@ def test_what_cannot_be_exported_is_refused(build_folder: Path, tmp_path: Path) 
         pipeline.export(ask(), Progress(), "bench", tmp_path / "out")
     with pytest.raises(UsageError, match="one of arduino, cmake, "):
         pipeline.export(ask(), Progress(), "", tmp_path / "out")
-    with pytest.raises(UsageError, match="runtime tflm cannot be exported yet"):
-        pipeline.export(ask(runtime="tflm"), Progress(), "cmake", tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 

@@ -10,6 +10,7 @@ from port_project import HANG_SECONDS, Silent, project, require
 
 from tools import build, targets, write
 from tools.packages import _firmware
+from tools.pipeline import places
 from tools.transports import qemu
 from tools.values import Target
 
@@ -17,8 +18,9 @@ pytestmark = pytest.mark.emulator
 PROGRAM = Path(__file__).with_name("user_program.cpp")
 
 
-def users_project(folder: Path, exports: dict[str, Path]) -> Path:
-    """The ELF of a program that uses these libraries."""
+def users_project(folder: Path, exports: dict[str, Path], tflm: Path | None = None) -> Path:
+    """The ELF of a program that uses these exports and, if they need it, the TFLM library in the folder ``tflm``, whose
+    objects are kept."""
     target = targets.find("stm32f4")
     made = project(target)
     models = [f"#include <{name}.h>\n#include <{name}_check.h>\n" for name in exports]
@@ -28,11 +30,15 @@ def users_project(folder: Path, exports: dict[str, Path]) -> Path:
     files["src/user_program.cpp"] = PROGRAM.read_bytes()
     files["src/models.h"] = "".join(models).encode()
     files["src/bench/bench.h"] = (_firmware.FIRMWARE / "bench" / "bench.h").read_bytes()
-    libraries = "".join(f"\n    symlink://{path}" for path in exports.values())
+    libraries = "".join(f"\n    symlink://{path}" for path in ([tflm] if tflm else []) + [*exports.values()])
     files["platformio.ini"] += f"lib_deps ={libraries}\n".encode()
+    if tflm:
+        script = next(path / "tflm.py" for path in exports.values() if (path / "tflm.py").is_file())
+        files["platformio.ini"] += f"extra_scripts = pre:{script}\nlib_compat_mode = off\n".encode()
     made = type(made)(**{**vars(made), "files": dict(sorted(files.items()))})
     write.write(made, folder)
-    return build.build(folder, made, target, Silent()).elf
+    settings = build.shared(places.cache(), made, target) if tflm else None
+    return build.build(folder, made, target, Silent(), settings).elf
 
 
 def printed(elf: Path, target: Target) -> list[str]:

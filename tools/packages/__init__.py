@@ -10,6 +10,7 @@ from typing import Protocol
 
 from .. import registry
 from ..errors import UnknownName, UsageError
+from ..runtimes import Dependency
 from ..values import Project
 from ._library import Library, check_name, reference, symbols
 from ._model import MANIFEST, Model
@@ -20,6 +21,7 @@ __all__ = [
     "Library",
     "Model",
     "Package",
+    "check_dependency",
     "check_live",
     "check_name",
     "export",
@@ -47,6 +49,7 @@ class Format(Protocol):
     SUMMARY: str
 
     # CAN_BE_LIVE = True: `place` heeds Library.live.
+    # def declares(dependency: Dependency) -> bool: whether `place` can declare this library; without it, none can be.
 
     def place(self, library: Library) -> Mapping[str, bytes]:
         """All files except the manifest. The same arguments and version of kerf give the same bytes."""
@@ -76,6 +79,21 @@ def find_format(name: str) -> Format:
         raise UnknownName("format", name, formats())
     made: Format = registry.find("packages", name, "format")
     return made
+
+
+def check_dependency(name: str, dependency: Dependency | None) -> None:
+    """Raises UsageError for a format that cannot declare the library that the sources need."""
+
+    def can(format: str) -> bool:
+        declares = getattr(find(format), "declares", None)
+        return declares is not None and bool(declares(dependency))
+
+    if dependency is not None and not can(name):
+        others = ", ".join(each for each in formats() if can(each))
+        raise UsageError(
+            f"--format {name} does not have {dependency.title}, which the sources need: use --format {others}, or "
+            f"another --target"
+        )
 
 
 def check_live(name: str) -> None:

@@ -4,6 +4,7 @@ share."""
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from .. import __version__, cpp_text
 from ..errors import UsageError
 from ..graph.ir import DType, Graph, Tensor
 from ..render import render
-from ..runtimes import Symbols
+from ..runtimes import Dependency, Symbols
 from ..values import Vectors
 from . import _amalgam, _firmware, _readme
 from ._model import Model
@@ -52,6 +53,11 @@ class Library:
         return self.model.program.graph
 
     @property
+    def dependency(self) -> Dependency | None:
+        """The library that the sources are built with, if any."""
+        return self.model.sources.dependency
+
+    @property
     def version(self) -> str:
         """A semantic version, with the start of the model's SHA-256 as build metadata."""
         return f"1.0.0+{self.graph.sha256[:8]}"
@@ -59,19 +65,28 @@ class Library:
     @property
     def summary(self) -> str:
         """A description, one line of ASCII."""
-        return f"The model {cpp_text.comment(self.graph.name)} ({self.model.mode}) as plain C++ with a C header."
+        what = f"for {self.dependency.name.upper()}" if self.dependency else "as plain C++"
+        return f"The model {cpp_text.comment(self.graph.name)} ({self.model.mode}) {what} with a C header."
 
     def header(self) -> bytes:
         """<name>.h."""
         return self._render("header.h.j2")
 
-    def source(self) -> bytes:
-        """<name>.cpp: the kernels and the model as they were measured, and the C functions around them."""
-        sources = self.model.sources
-        model = _amalgam.amalgamate(_firmware.model(sources), "src/model.cpp")
-        return self._render(
+    def sources(self, folder: str = "") -> Mapping[str, bytes]:
+        """The files to compile, in ``folder``: <name>.cpp, which has the kernels and the model as they were measured
+        and the C functions around them, and the headers that cannot be merged into it."""
+        files = _firmware.model(self.model.sources)
+        main = "src/model.cpp"
+        others = [path for path in sorted(files) if path.endswith(".cpp") and path != main]
+        kept = {path: f"{self.name}_{PurePosixPath(path).name}" for path in _amalgam.system_headers(files)}
+        model = _amalgam.amalgamate(files, [main, *others], kept)
+        source = self._render(
             "source.cpp.j2", model=model.rstrip(), needs_core="<arm_mve.h>" in model, needs_cpp17="<auto " in model
         )
+        return {
+            f"{folder}{self.name}.cpp": source,
+            **{f"{folder}{name}": files[path] for path, name in kept.items()},
+        }
 
     def check(self) -> bytes:
         """<name>_check.h: reference vectors and a function that checks them."""
@@ -148,7 +163,9 @@ class Library:
             "sha256": graph.sha256,
             "core": model.target.core.name,
             "arena_bytes": f"{model.arena_bytes}",
-            "constants_bytes": f"{model.program.constants_bytes}",
+            # an interpreter reads the whole file
+            "constants_bytes": f"{graph.model_bytes if self.dependency else model.program.constants_bytes}",
+            "dependency": self.dependency,
             "inputs": inputs,
             "outputs": outputs,
             "tensors": [*inputs, *outputs],

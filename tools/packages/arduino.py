@@ -6,9 +6,15 @@ https://docs.arduino.cc/arduino-cli/library-specification
 from collections.abc import Mapping
 
 from .. import files
+from ..runtimes import Dependency
 from ._library import Library
 
 SUMMARY = "an Arduino library: a folder, and a .zip of it that the IDE installs"
+
+
+def declares(dependency: Dependency) -> bool:
+    """Whether it is an Arduino library."""
+    return bool(dependency.arduino)
 
 
 def place(library: Library) -> Mapping[str, bytes]:
@@ -18,11 +24,17 @@ def place(library: Library) -> Mapping[str, bytes]:
         f"Arduino IDE: Sketch > Include Library > Add .ZIP Library > {name}.zip, then File > Examples > {name}.\n"
         f"With arduino-cli: `arduino-cli lib install --zip-path {name}.zip`. Your sketch needs `#include <{name}.h>`."
     )
+    if library.dependency is not None:
+        title, header = library.dependency.title, library.dependency.arduino[1]
+        how += (
+            f"\nThe library manager offers to install {title}, which it needs. Your sketch must have\n"
+            f"`#include <{header}>`, too: otherwise, the Arduino IDE does not build with that library."
+        )
     folder = {
         "library.properties": library.text("arduino/library.properties.j2"),
         f"src/{name}.h": library.header(),
         f"src/{name}_check.h": library.check(),
-        f"src/{name}.cpp": library.source(),
+        **library.sources("src/"),
         f"examples/{name}_check/{name}_check.ino": library.text("sketch.ino.j2"),
         **library.notes(how),
     }

@@ -48,11 +48,12 @@ def export(
     choice = choose(ask)
     name = name or default_name(ask.model)
     packages.check_name(name)
-    if needed := choice.runtime.library(choice.target):
+    if choice.interprets:
         raise UsageError(
-            f"runtime {ask.runtime} cannot be exported yet, because your build would need {needed} and its compiler "
-            f"flags: use --runtime aot, or start from the project that `inv render` writes"
+            f"--runtime {ask.runtime} has no firmware for {choice.target.name}: export for the --target of your "
+            f"microcontroller; what --format cmake makes can be built here as well"
         )
+    packages.check_dependency(format, choice.runtime.library(choice.target))
     if out is not None:
         write.check(out, format)  # fail before anything is trained
     compiled = compile_choice(choice, progress)

@@ -270,7 +270,9 @@ def _sizing_target(choice: Choice) -> Target:
 
 def _arena_key(compiled: Compiled, target: Target) -> str:
     choice = compiled.choice
-    inputs = (compiled.quantized.sha256, choice.ask.runtime, target.name, choice.runtime.library(target), __version__)
+    library = choice.runtime.library(target)
+    title = library.title if library else ""
+    inputs = (compiled.quantized.sha256, choice.ask.runtime, target.name, title, __version__)
     return cache.key(*inputs, files.tree_digest(places.FIRMWARE), sources=ARENA_SOURCES)
 
 

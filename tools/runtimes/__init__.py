@@ -74,18 +74,37 @@ OWN_SYMBOLS = Symbols()
 
 
 @dataclass(frozen=True)
+class Dependency:
+    """A library that a program with the rendered sources is built with, in the words of each build system.
+
+    ``name`` is the runtime's, ``title`` the library's with its version, for people. ``manifest`` is an entry of
+    `dependencies` in PlatformIO's library.json, ``arduino`` the name and the main header of an Arduino library,
+    ``component`` the lines under `dependencies` in ESP-IDF's idf_component.yml, ``zephyr`` a module and then the
+    Kconfig symbols that it needs. A field is empty if the library is not available to that build system.
+    """
+
+    name: str
+    title: str
+    manifest: Mapping[str, str] = field(default_factory=dict)
+    arduino: Sequence[str] = ()
+    component: Sequence[str] = ()
+    zephyr: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
 class Sources:
     """What a runtime adds to a project: ``files`` (path → contents), and ``options`` of platformio.ini, which are
     appended to the target's.
 
     ``kernels`` is the display name of the kernels. ``kernel_symbols`` maps function name prefixes to the kernels that
-    run if the linked firmware has such a function.
+    run if the linked firmware has such a function. ``dependency`` is the library that the sources need, if any.
     """
 
     files: Mapping[str, bytes]
     kernels: str
     kernel_symbols: Mapping[str, str] = field(default_factory=dict)
     options: Mapping[str, str] = field(default_factory=dict)
+    dependency: Dependency | None = None
 
     @property
     def library(self) -> str:
@@ -118,8 +137,8 @@ class Runtime(Protocol):
     ) -> Sources:
         """The project's sources, byte for byte the same for the same arguments and kerf version."""
 
-    def library(self, target: Target) -> str:
-        """The published package that the project is built with, "" if there is none."""
+    def library(self, target: Target) -> Dependency | None:
+        """The published library that the sources are built with, None if they need none."""
 
     def interprets(self, target: Target) -> bool:
         """Whether the target has no firmware and the .tflite runs in an interpreter on the host instead."""

@@ -5,11 +5,12 @@ The board table's `custom_tflm_lib` names it: a registry spec (owner/name@versio
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..errors import UsageError
 from ..values import Target
+from . import Dependency
 from ._tflm_support import LIBRARIES, UNKNOWN, Library
 
 _MANIFESTS = {  # manifest file → patterns of the package's name and version
@@ -21,15 +22,21 @@ _MANIFESTS = {  # manifest file → patterns of the package's name and version
 # framework. ARDUINO_EXCLUDE_CODE leaves DebugLog() to the port, so that only frames are sent over the serial port.
 _FLAGS = "-DCMSIS_NN\n-DARDUINO_EXCLUDE_CODE"
 _FLAGS_WITHOUT_ARDUINO = "-DARDUINO=10819\n" + _FLAGS
+_ZEPHYR = ("tflite-micro", "TENSORFLOW_LITE_MICRO", "REQUIRES_FULL_LIBCPP")  # Zephyr's module and its Kconfig symbols
 
 
 @dataclass(frozen=True)
 class Package:
-    """A library as specified by the user. ``title`` includes the version if it is known."""
+    """A library as specified by the user; ``version`` is "" if it is unknown."""
 
     spec: str
-    title: str
+    name: str
+    version: str
     library: Library
+
+    @property
+    def title(self) -> str:
+        return f"{self.name} {self.version}".strip()
 
 
 def package(target: Target) -> Package:
@@ -46,7 +53,7 @@ def package(target: Target) -> Package:
     name, version = _identity(spec, folder)
     key = name.lower()
     library = next((known for known in LIBRARIES if key in known.names), UNKNOWN)
-    return Package(spec, f"{name} {version}".strip(), library)
+    return Package(spec, name, version, library)
 
 
 def is_component(target: Target) -> bool:
@@ -77,6 +84,34 @@ def component_dependency(chosen: Package) -> list[str]:
         return [f"{_url_name(url)}:", f"  git: {url}", *([f"  version: {version}"] if version else [])]
     name, _, version = chosen.spec.partition("@")
     return [f'{name}: "{version or "*"}"']
+
+
+def dependency(chosen: Package, target: Target, runtime: str) -> Dependency:
+    """The library as an export declares it, without the path of a folder on this machine.
+
+    What is built as an ESP-IDF component is not available as a library of PlatformIO or Arduino, and vice versa.
+    """
+    is_local, registry = _folder(chosen.spec) is not None, chosen.library.registry
+    own = Dependency(runtime, chosen.title, zephyr=_ZEPHYR)
+    if is_component(target):
+        if not is_local:
+            return replace(own, component=component_dependency(chosen))
+        return replace(own, component=[f'{registry}: "{chosen.version or "*"}"'] if registry else [])
+    header = chosen.library.header
+    return replace(own, manifest=_manifest(chosen, is_local), arduino=[chosen.name, header] if header else [])
+
+
+def _manifest(chosen: Package, is_local: bool) -> Mapping[str, str]:
+    """The library in PlatformIO's library.json. A folder is declared by name: if the user's project links it,
+    PlatformIO finds it; otherwise, it asks the registry."""
+    if "://" in chosen.spec and not is_local:
+        return {"name": chosen.name, "version": chosen.spec}
+    if is_local:
+        declared = {"name": chosen.name, "version": chosen.version}
+    else:
+        spec, _, version = chosen.spec.partition("@")
+        declared = {"owner": spec.rpartition("/")[0], "name": chosen.name, "version": version}
+    return {key: value for key, value in declared.items() if value}
 
 
 def _folder(spec: str) -> Path | None:

@@ -63,14 +63,16 @@ class Library:
     """A published TFLM library.
 
     ``names`` are the names of its package in registries, repositories and folders. ``age`` is a column of the table,
-    ``tflm`` its display text. ``debug_log``: the port must define DebugLog().
+    ``tflm`` its display text. ``registry`` is its name in the registry of its build system, ``header`` that of an
+    Arduino library.
     """
 
     title: str
     names: tuple[str, ...]
     tflm: str
     age: str
-    debug_log: bool
+    registry: str = ""
+    header: str = ""
 
     def types(self, kind: str) -> tuple[str, ...]:
         """The types that an operator has kernels for; () if the library lacks the operator."""
@@ -86,13 +88,26 @@ class Library:
         return all(self.uses_channel_scales(kind) for kind in table())
 
 
-CHIRALE = Library("Chirale_TensorFLowLite", ("chirale_tensorflowlite",), "TFLM of mid-2024", MID_2024, debug_log=True)
-ESPRESSIF = Library("esp-tflite-micro", ("esp-tflite-micro",), "TFLM of 2025", BY_2025, debug_log=False)
+CHIRALE = Library(
+    "Chirale_TensorFLowLite",
+    ("chirale_tensorflowlite",),
+    "TFLM of mid-2024",
+    MID_2024,
+    registry="spaziochirale/Chirale_TensorFLowLite",
+    header="Chirale_TensorFlowLite.h",
+)
+ESPRESSIF = Library(
+    "esp-tflite-micro",
+    ("esp-tflite-micro",),
+    "TFLM of 2025",
+    BY_2025,
+    registry="espressif/esp-tflite-micro",
+)
 LIBRARIES = (CHIRALE, ESPRESSIF)
 # The interpreter on the host: a pre-release of 2026 with all kernels of the published libraries.
-INTERPRETER = Library("tflite-micro", ("tflite-micro",), "TFLM of 2026", BY_2025, debug_log=False)
+INTERPRETER = Library("tflite-micro", ("tflite-micro",), "TFLM of 2026", BY_2025)
 # A library that kerf does not know: only what every TFLM since mid-2024 can do is relied on.
-UNKNOWN = Library("another TFLM", (), "of an unknown age", MID_2024, debug_log=True)
+UNKNOWN = Library("another TFLM", (), "of an unknown age", MID_2024)
 
 
 def adder(kind: str) -> str:

@@ -14,7 +14,7 @@ from ..graph.plan import plan
 from ..graph.schedule import GOALS, schedule
 from ..render import render
 from ..values import Target
-from . import OWN_SYMBOLS, Program, Reported, Sources, Symbols, _descriptor
+from . import OWN_SYMBOLS, Dependency, Program, Reported, Sources, Symbols, _descriptor
 
 SUMMARY = "the model compiled ahead of time to plain C++: no interpreter, no library, no heap"
 
@@ -58,9 +58,9 @@ def sources(program: Program, target: Target, arena: Arena, *, mode: str, symbol
     return Sources(files(program, mode=mode, symbols=symbols), kernels(program))
 
 
-def library(target: Target) -> str:
+def library(target: Target) -> Dependency | None:
     """None."""
-    return ""
+    return None
 
 
 def interprets(target: Target) -> bool:

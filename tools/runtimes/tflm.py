@@ -16,7 +16,7 @@ from ..graph.passes.variables import resolve
 from ..graph.state import variables
 from ..render import render
 from ..values import Target
-from . import OWN_SYMBOLS, Program, Reported, Sources, Symbols, _descriptor, _tflm_library
+from . import OWN_SYMBOLS, Dependency, Program, Reported, Sources, Symbols, _descriptor, _tflm_library
 from ._tflm_support import INTERPRETER, LIBRARIES, Library, adder, kernel, table
 
 SUMMARY = "TFLite Micro's interpreter with the vendor's kernels, from a published library"
@@ -121,7 +121,6 @@ def sources(program: Program, target: Target, arena: Arena, *, mode: str, symbol
         inputs=[_io_tensor(graph.tensors[i]) for i in graph.inputs],
         outputs=[_io_tensor(graph.tensors[i]) for i in graph.outputs],
         variable_count=len(variables(graph)),
-        debug_log=package.library.debug_log,
     )
     texts = {"src/model.cpp": model}
     if _tflm_library.is_component(target):
@@ -134,12 +133,15 @@ def sources(program: Program, target: Target, arena: Arena, *, mode: str, symbol
         REFERENCE,
         KERNEL_SYMBOLS,
         _tflm_library.options(package, target),
+        library(target),
     )
 
 
-def library(target: Target) -> str:
-    """The published package that the project is built with."""
-    return _library(target)[0]
+def library(target: Target) -> Dependency | None:
+    """The published library that the project is built with; on the host, the interpreter from PyPI."""
+    if interprets(target):
+        return Dependency("tflm", INTERPRETER.title)
+    return _tflm_library.dependency(_tflm_library.package(target), target, "tflm")
 
 
 def interprets(target: Target) -> bool:
