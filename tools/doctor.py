@@ -68,7 +68,7 @@ def _program(tool: Tool, required: bool) -> Finding:
     version, remedy = None, tool.remedy
     try:
         if path := tool.find():
-            version = _program_version(path)
+            version = _program_version(tool.require())
     except MissingTool as error:
         remedy = str(error)
     except (OSError, subprocess.SubprocessError) as error:

@@ -2,24 +2,31 @@
 
 import os
 import shutil
+import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from .errors import MissingTool
 
+LISTING_SECONDS = 20.0
+
 
 @dataclass(frozen=True)
 class Tool:
     """A program on this machine. ``purpose`` says what it does, ``remedy`` how to get it.
 
-    ``variable`` is an environment variable that may hold the program's path or its folder's; "" for none.
+    ``variable`` is an environment variable that may hold the program's path or its folder's; "" for none. ``lists`` are
+    the arguments with which the program lists what it can do, and ``wanted`` is what must be in that list, the first
+    word of a line; () if every program of that name will do.
     """
 
     program: str
     purpose: str
     remedy: str
     variable: str = ""
+    lists: tuple[str, ...] = ()
+    wanted: str = ""
 
     @property
     def missing(self) -> str:
@@ -40,11 +47,25 @@ class Tool:
         return Path(found).absolute() if found else None
 
     def require(self) -> Path:
-        """Its path; raises MissingTool if it is not installed."""
+        """Its path; raises MissingTool if it is not installed, or if another program of that name is."""
         path = self.find()
         if path is None:
             raise MissingTool(self.missing)
+        if self.lists:
+            self._require_wanted(path)
         return path
+
+    def _require_wanted(self, path: Path) -> None:
+        words = " ".join(self.lists)
+        try:
+            done = subprocess.run(
+                [path, *self.lists], stdin=subprocess.DEVNULL, capture_output=True, timeout=LISTING_SECONDS
+            )
+        except (OSError, subprocess.SubprocessError) as error:
+            raise MissingTool(f"`{path} {words}` does not work: {error}; {self.remedy}") from error
+        listed = {line.split()[0] for line in done.stdout.decode("utf-8", "replace").splitlines() if line.strip()}
+        if self.wanted not in listed:
+            raise MissingTool(f"{path} is not the right one, as `{words}` does not list {self.wanted}; {self.remedy}")
 
 
 def apt(packages: str) -> str:

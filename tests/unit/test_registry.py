@@ -1,6 +1,7 @@
 """What is found by its file name: each file is there under its name, and has what its kind must have."""
 
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -48,4 +49,28 @@ def test_a_tool_is_looked_for_where_its_variable_says_and_on_path(tmp_path: Path
     with pytest.raises(MissingTool, match="TOY is '/nowhere', but no executable is there; toy is not"):
         toy.find({"TOY": "/nowhere", "PATH": str(tmp_path)})
     with pytest.raises(MissingTool, match=r"^toy is not installed; buy it$"):
+        toy.require()
+
+
+def test_another_program_of_the_same_name_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As Debian's qemu-system-xtensa, which lacks Espressif's chips; by the doctor as well."""
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    toy = Tool("toy", "plays", "buy it", lists=("-games", "help"), wanted="chess")
+    program = tmp_path / "toy"
+
+    def install(games: str) -> None:
+        program.write_text(f"#!/bin/sh\necho '{games}'\n")
+        program.chmod(0o755)
+
+    install("The games are:\nchess  with clock")
+    assert toy.require() == program
+    assert doctor._program(toy, required=False).version == "The games are:"
+    wrong = f"{program} is not the right one, as `-games help` does not list chess; buy it"
+    install("The games are:\nchess960  a variant")
+    with pytest.raises(MissingTool, match=f"^{re.escape(wrong)}$"):
+        toy.require()
+    found = doctor._program(toy, required=False)
+    assert (found.version, found.remedy) == (None, wrong)
+    program.write_text("#!/nowhere\n")
+    with pytest.raises(MissingTool, match=r"`.*toy -games help` does not work: .*; buy it$"):
         toy.require()

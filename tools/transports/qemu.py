@@ -18,9 +18,11 @@ TOOLS = (
     Tool("qemu-system-riscv32", "runs RISC-V firmware without a board", apt("qemu-system-misc")),
     Tool(
         "qemu-system-xtensa",
-        "runs ESP32 firmware without a board, if it is Espressif's",
+        "runs ESP32 firmware without a board",
         "get Espressif's with ESP-IDF (python $IDF_PATH/tools/idf_tools.py install qemu-xtensa) and add its bin/ to "
-        "PATH; with a board, give --port instead",
+        "the front of PATH; with a board, give --port instead",
+        lists=("-machine", "help"),  # Debian's program of that name has other chips
+        wanted="esp32",
     ),
 )
 SETTINGS = {"machine": str, "icount_shift": int}
