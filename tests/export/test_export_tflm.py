@@ -71,7 +71,7 @@ def made(build_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Export
     """A function: made(model, "cmake", "one") returns an export named `one`, which tests must not change."""
     known: dict[tuple[str, ...], Path] = {}
 
-    def folder(model: Path, format: str, name: str, target: str = "stm32f4", runtime: str = "tflm") -> Path:
+    def folder(model: str | Path, format: str, name: str, target: str = "stm32f4", runtime: str = "tflm") -> Path:
         key = (str(model), format, name, target, runtime)
         if key not in known:
             out = tmp_path_factory.mktemp(format) / name
@@ -287,8 +287,12 @@ def test_kconfig_turns_the_library_on(registry: None, made: Export, reshape: Pat
     assert [found.syms[name].str_value for name in zephyrs] == ["y"] * len(zephyrs)
 
 
-REAL = {"flat": UNIT / "flatten_per_tensor.tflite", "stream": UNIT / "stream.tflite"}  # the second keeps state
-RUNTIMES = {"flat": "tflm", "stream": "tflm", "plain": "aot"}
+# Name → model and runtime. The second keeps state.
+PROGRAM_MODELS = {
+    "digits": ("digits", "tflm"),
+    "stream": (UNIT / "stream.tflite", "tflm"),
+    "plain": (UNIT / "flatten.tflite", "aot"),
+}
 
 
 @pytest.fixture(scope="module")
@@ -300,25 +304,26 @@ def library() -> Path:
     return Path(named).resolve()
 
 
+@pytest.mark.tf
 @pytest.mark.emulator
 @pytest.mark.timeout(3600)
 class TestWithTheRealLibrary:
-    """A model without and one with state, and one of runtime aot, each in a program alone or all in one."""
+    """A program with a trained model, one that keeps state, and one of runtime aot."""
 
     def exports(self, made: Export, format: str) -> dict[str, Path]:
-        files = {**REAL, "plain": UNIT / "flatten.tflite"}
-        return {name: made(files[name], format, name, runtime=runtime) for name, runtime in RUNTIMES.items()}
+        models = PROGRAM_MODELS.items()
+        return {name: made(model, format, name, runtime=runtime) for name, (model, runtime) in models}
 
     @pytest.mark.skipif(CMAKE is None, reason="needs CMake: pip install cmake")
     def test_cmake_on_this_machine(self, made: Export, library: Path) -> None:
         """With pointers of 64 bits."""
         require("g++")
         folder = places.cache() / "export-tflm"  # whose objects of the library are kept
-        assert lines(cmake_project(folder, self.exports(made, "cmake"), library)) == passed(tuple(RUNTIMES))
+        assert lines(cmake_project(folder, self.exports(made, "cmake"), library)) == passed(tuple(PROGRAM_MODELS))
 
     def test_platformio_in_qemu(self, made: Export, library: Path, tmp_path: Path) -> None:
         require("arm-none-eabi-g++", "qemu-system-arm")
         elf = users_project(tmp_path, self.exports(made, "platformio"), library)
         said = printed(elf, targets.find("stm32f4"))
-        expected = [*(f"PASS: {name}, 10 samples, N us each" for name in RUNTIMES), "end"]
+        expected = [*(f"PASS: {name}, 10 samples, N us each" for name in PROGRAM_MODELS), "end"]
         assert [re.sub(r"\d+ us", "N us", line) for line in said] == expected

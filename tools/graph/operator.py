@@ -138,6 +138,7 @@ class Operator:
     crash           why interpreters abort on it, as the end of a sentence that starts with the layer
     state           what it does with a variable, None for operators that do not use variables
     copies_state    the input, a state tensor, that is copied to its output, None for operators without any
+    updates_output  its output is a variable in the file, whose earlier value it reads
     whole_sequence  it computes several steps of a sequence in one inference, so that a sample is a whole sequence
     own_state       the state that it keeps without a tensor in the file, zeros at first; passes/own_states.py makes it
                     the last input
@@ -165,6 +166,7 @@ class Operator:
     crash: Objection | None = None
     state: StateRole | None = None
     copies_state: int | None = None
+    updates_output: bool = False
     whole_sequence: Callable[[Op, Graph], bool] = _never
     own_state: OwnState | None = None
 

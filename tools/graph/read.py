@@ -343,12 +343,16 @@ def _attributes(op: Op, raw: Any) -> Any:
 
 
 def _check_order(graph: Graph) -> None:
-    """Checks that every tensor is written once and before it is read, so that there are no cycles."""
+    """Checks that every tensor is written once and before it is read, so that there are no cycles.
+
+    A variable has a value before it is written; only an operator that updates it may write it.
+    """
     ready = {t.index for t in graph.tensors if t.data is not None}
     for index in graph.inputs:
         if index in ready:
             raise ModelError(f"input {graph.tensors[index].name!r} is a constant; convert the model again")
-    ready |= {*graph.inputs, *(t.index for t in graph.states)}
+    states = {t.index for t in graph.states}
+    ready |= {*graph.inputs, *states}
     for op in graph.ops:
         for source in op.inputs:
             if source is not None and source not in ready:
@@ -356,8 +360,10 @@ def _check_order(graph: Graph) -> None:
                     f"{op.where} reads tensor {graph.tensors[source].name!r} before any operator has computed it; "
                     f"the file is damaged, convert it again"
                 )
+        operator = ops.lookup(op.kind)
+        updated = states if operator is not None and operator.updates_output else set()
         for output in op.outputs:
-            if output in ready:
+            if output in ready - updated:
                 raise ModelError(f"{op.where} writes tensor {graph.tensors[output].name!r}, which already has a value")
             ready.add(output)
     for index in graph.outputs:
