@@ -1,4 +1,4 @@
-"""docs/architecture.md: its picture is drawn from the layers, and its table of what can be added is true."""
+"""docs/architecture.md: its picture is drawn from the layers, and its table of what can be added is correct."""
 
 import ast
 import re

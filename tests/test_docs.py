@@ -1,4 +1,4 @@
-"""Documentation stays true: what exists is mentioned where a reader looks, and what is linked exists."""
+"""The documentation is correct: what exists is mentioned where a reader looks, and what is linked exists."""
 
 import importlib.util
 import re

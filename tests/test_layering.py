@@ -1,4 +1,4 @@
-"""Who may depend on whom, in Python and in C++: the arrows of docs/pipeline.md, held true."""
+"""Which modules may import which, in Python and in C++, as docs/pipeline.md says."""
 
 import ast
 import re

@@ -1,4 +1,4 @@
-"""The report in a browser: no errors, tables sort, headings take the keyboard, a phone needs no sideways scrolling."""
+"""The report in a browser: no errors, tables sort, headings work by keyboard, a phone needs no sideways scrolling."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""The committed figures of known firmware, by equality: a slower or larger kernel fails here.
+"""The committed figures of known firmware must be equal: a slower or larger kernel fails here.
 
 The suite measures one small model on every core; `inv budgets`, or `--every-case`, measures all of them.
 """

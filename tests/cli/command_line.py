@@ -1,4 +1,4 @@
-"""How a copy of the checkout is started."""
+"""Starts the command line of a copy of the checkout."""
 
 import sys
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""kerf as a user meets it: a copy of the checkout, whose command line runs in a process of its own."""
+"""kerf as a user runs it: from a copy of the checkout, in a process of its own."""
 
 import os
 import shutil

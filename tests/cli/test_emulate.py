@@ -1,4 +1,4 @@
-"""`inv emulate`: a firmware in its emulator, its line on a URL, and nothing left behind however it ends."""
+"""`inv emulate`: a firmware in its emulator, its serial line on a URL, and nothing left behind, however it ends."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""compare, inspect --html and the report of a run, as a user asks for them."""
+"""`inv compare`, `inv inspect --html` and the report of a run, as a user starts them."""
 
 import json
 import shutil

@@ -1,4 +1,4 @@
-"""`survey` of a folder, as a user asks for it."""
+"""`inv survey` of a folder, as a user starts it."""
 
 import json
 import os

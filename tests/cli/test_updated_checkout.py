@@ -1,4 +1,4 @@
-"""What kerf made stays as long as nothing that it depends on has changed, and its own code is part of that."""
+"""Results are reused until something that they depend on changes, including kerf's own code."""
 
 from pathlib import Path
 

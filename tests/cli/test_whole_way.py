@@ -1,4 +1,4 @@
-"""From nothing to a measurement in QEMU, as `./kerf demo` does it, and what happens when the emulator is not there."""
+"""From nothing to a measurement in QEMU, as in `./kerf demo`, and what happens if the emulator is missing."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""The operators' case tables, and the interpreters they are held to, are the host tests'."""
+"""Case tables of operators, and the interpreters that they are compared with, come from the host tests."""
 
 import sys
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Runs models on emulated processor cores, compiled as firmware is: for tests of the kernels where they run."""
+"""Runs models on emulated cores, compiled as in a firmware, to test kernels on the cores that they are for."""
 
 import json
 import shutil

@@ -1,4 +1,4 @@
-"""Pictures classified by the firmware: the same classes and probabilities as in the interpreter."""
+"""Pictures classified by the firmware get the same classes and probabilities as in the interpreter."""
 
 from dataclasses import replace
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""`inv bench --cycles`: what QEMU says it has executed is what the firmware has counted."""
+"""`inv bench --cycles`: QEMU's log has as many instructions as the firmware counts."""
 
 from pathlib import Path
 

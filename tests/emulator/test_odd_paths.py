@@ -1,4 +1,4 @@
-"""A project is built and run wherever it lies; what a tool cannot take is refused in one sentence."""
+"""A project can be built and run in a folder with any path; a path that a tool cannot handle is refused."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""A task looks up names once, and each stage runs once: what is known is handed on."""
+"""A task looks up each name once and runs each stage once."""
 
 from collections import Counter
 from collections.abc import Callable

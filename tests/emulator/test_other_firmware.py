@@ -1,4 +1,4 @@
-"""A firmware that is not the one to measure, behind a TCP port as in a laboratory: refused, or measured as it is."""
+"""Another firmware than the one to measure, on a TCP port as in a laboratory: refused, or measured as it is."""
 
 import json
 import socket

@@ -1,4 +1,4 @@
-"""What runs is what was built, whatever another kerf makes of the project meanwhile."""
+"""The firmware that was built is the one that runs, even if another kerf rebuilds the project meanwhile."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Real builds with PlatformIO: what is compiled when, what the image says, and each failure's sentence."""
+"""Real builds with PlatformIO: what is compiled again, the sizes of the image, and the message for each failure."""
 
 import os
 import shutil

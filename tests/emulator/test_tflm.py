@@ -1,7 +1,7 @@
 """Runtime tflm from the .tflite to the numbers, with the real library, in QEMU.
 
-The library comes from PlatformIO's registry, or from the folder, URL or registry spec in KERF_TFLM_LIB. Compiled the
-first time it takes some minutes; then it is in build/.cache, for these tests as for everything else.
+The library comes from PlatformIO's registry, or from the folder, URL or registry spec in KERF_TFLM_LIB. Compiling it
+takes a few minutes the first time; after that, its objects are in build/.cache, as for every other project.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""Builds firmware/bench for this machine, under sanitizers: with wire_test.cpp, or as a whole with fake_model.cpp."""
+"""Builds firmware/bench for this machine with sanitizers: parts with wire_test.cpp, or all with fake_model.cpp."""
 
 import json
 import subprocess

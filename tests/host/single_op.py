@@ -5,8 +5,8 @@
     y = TensorSpec((1, 4, 4, 8), "int8", scale=0.1)
     single_op("CONV_2D", [x, w, None], [y], "Conv2DOptions", Padding=tflite.Padding.SAME, StrideW=1, StrideH=1, …)
 
-Specs are compared by identity: the same object used twice is the same tensor. What has data is a constant; the other
-inputs of operators that no operator makes are the model's inputs, except variables.
+Specs are compared by identity: the same object used twice is the same tensor. A tensor with data is a constant. The
+model's inputs are the other tensors that operators read and no operator computes, except variables.
 """
 
 from collections.abc import Mapping, Sequence

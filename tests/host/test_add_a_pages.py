@@ -1,7 +1,7 @@
 """docs/add-….md are true: a copy of the checkout that follows a page word for word computes what the page says.
 
-What counts of a page, in its order: blocks under the name of a file, which are that file or, as a diff, what changes in
-it; and commands, which must succeed.
+Two things on a page are used, in order: code blocks under a file's name, which are the file or a diff of it; and
+commands, which must succeed.
 """
 
 import re

@@ -1,4 +1,4 @@
-"""The firmware's bench as a real process, driven by the host's bench over a line that is spoiled in every way."""
+"""The firmware's bench as a real process, driven by the host's bench over a line with every kind of fault."""
 
 import os
 import random

@@ -1,4 +1,4 @@
-"""Two convolutions whose rows between them are never all in memory give the numbers of the two, one after the other."""
+"""Two chained convolutions, with only some rows in memory between them, compute the same as one after the other."""
 
 import numpy as np
 import pytest

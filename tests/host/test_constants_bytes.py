@@ -1,4 +1,4 @@
-"""The flash that a program's constants are said to take is what the rendered arrays take."""
+"""Program.constants_bytes is the size of the rendered arrays."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""The oracle under doubt: operators that LiteRT defines, and what a second opinion finds in an oracle that errs."""
+"""Doubts about the oracle: operators that LiteRT defines, and what a second opinion finds in a wrong oracle."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Channels that are always the same number are gone, and outputs are what the interpreter gives for the whole model."""
+"""Channels with a constant value are removed, and the outputs equal those of the interpreter for the whole model."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""tools/repair.py: operators that the converter left in float move integers again, and compute the same."""
+"""tools/repair.py: operators that the converter left in float become integer, and compute the same."""
 
 from collections.abc import Sequence
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Where kernels do not convert: every entry of the tables, seen in the interpreters, and the refusals that follow."""
+"""Kernels that do not convert: every entry of the tables, verified in the interpreters, and the refusals it causes."""
 
 from collections.abc import Sequence
 from dataclasses import replace

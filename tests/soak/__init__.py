@@ -1,7 +1,7 @@
 """Attacks on kerf: one file per kind of fault, each with a count of how the attacks ended (docs/reliability.md).
 
 `inv soak [NAME] --seed N --minutes M` runs them for some time, test_soak.py a few of each in the suite. An attack
-depends on its seed alone, so that a failure can be repeated. It may end in two ways: with the right result, or with a
+depends only on its seed, so that a failure can be repeated. It may end in two ways: with the right result, or with a
 KerfError, which is one sentence. Anything else is a bug in kerf: another exception, a wrong result, a crash, a hang,
 too much memory.
 

@@ -1,6 +1,6 @@
 """libFuzzer, by way of atheris, for tflite_coverage.py: `python -m soak._guided OPTIONS… CORPUS`.
 
-It keeps what reaches new code of kerf's, and changes that further, with the changes that know the schema.
+It keeps inputs that reach new code of kerf's, and mutates them further, with mutations that know the schema.
 """
 
 import random

@@ -1,4 +1,4 @@
-"""Changes to .tflite files: blind ones to the bytes, and those that know the schema and change one field or another."""
+"""Mutations of .tflite files: random ones of the bytes, and ones that know the schema and change some of its fields."""
 
 import random
 import struct

@@ -139,15 +139,15 @@ def equals(number: int, data: bytes, program: Program, executable: Path, rng: np
         return False
     theirs = tuple(array.reshape(own.shape) for array, own in zip(found.outputs, ours, strict=True))
     if signature.is_integer and not found.exact:
-        return False  # TFLM refuses it, and LiteRT's integers may be a step off
+        return False  # TFLM refuses it, and LiteRT's integers may differ by a step
     wrong = bench.compare(Vectors(inputs, theirs, None, (), found.oracle, found.exact), ours)
     assert not wrong, f"model {number}: {len(wrong)} of {count} samples differ from {found.oracle}"
     return True
 
 
 def samples(spec: TensorSpec, rng: np.random.Generator) -> np.ndarray:
-    """The smallest values, the largest ones, and random ones; whole numbers that are no activations stay small,
-    because they may be positions in a tensor."""
+    """The smallest values, the largest ones, and random ones. Integers that are not activations stay small, because
+    they may be positions in a tensor."""
     shape = (RANDOM_SAMPLES, *spec.shape)
     if spec.dtype.startswith("float"):
         low, high, noise = -8.0, 8.0, rng.normal(0, 3, shape)

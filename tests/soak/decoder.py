@@ -1,4 +1,4 @@
-"""Any bytes at all for the firmware's decoder, under sanitizers: it finds the frames and text that Python's does."""
+"""Arbitrary bytes for the firmware's decoder, with sanitizers: it finds the same frames and text as Python's."""
 
 import random
 import subprocess

@@ -1,4 +1,4 @@
-"""Compiler, emulator and PlatformIO that are missing, fail, hang, are killed or print garbage: a sentence says so."""
+"""A compiler, emulator or PlatformIO that is missing, fails, hangs, is killed or prints garbage: an error says so."""
 
 import os
 import random
@@ -99,7 +99,7 @@ def outcome(checkout: Path, kept: Path, mark: str, more: dict[str, str]) -> tupl
 
 
 def search_path(programs: Path, without: str) -> str:
-    """PATH with the fakes first; if ``without`` is a tool, only what is in /bin and /usr/bin, but for the tool."""
+    """PATH with the fakes first; without ``without``, if that is a tool: then only /bin and /usr/bin follow."""
     if not without:
         return f"{programs}{os.pathsep}{os.environ['PATH']}"
     for folder in ("/bin", "/usr/bin"):
@@ -110,7 +110,7 @@ def search_path(programs: Path, without: str) -> str:
 
 
 def fake(path: Path, failure: str) -> None:
-    """A program that behaves in this way."""
+    """Writes a program that fails in this way."""
     script = FAILURES[failure]
     if script is None:
         return
@@ -120,7 +120,7 @@ def fake(path: Path, failure: str) -> None:
 
 
 def fake_platformio(checkout: Path, failure: str) -> Path:
-    """A folder for PYTHONPATH with which `python -m platformio` behaves in this way."""
+    """A folder for PYTHONPATH with which `python -m platformio` fails in this way."""
     folder = checkout / "fakes"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()

@@ -1,4 +1,4 @@
-"""Requests that no host sends: the firmware, run on this machine with sanitizers, refuses them and works on."""
+"""Requests that no host sends: the firmware, on this machine with sanitizers, refuses them and continues to work."""
 
 import random
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Signals at random moments of whole tasks: nothing of them stays behind, and the same task then ends with its result.
+"""Signals at random moments of whole tasks: nothing is left behind, and the same task then gives its usual result.
 
 The copy of the checkout is kept from attack to attack, so that each finds what the attack before it left.
 """

@@ -1,4 +1,4 @@
-"""The firmware, on this machine with sanitizers, behind a bad line: every inference is right, or an error says why.
+"""The firmware, on this machine with sanitizers, on a noisy line: every inference is right, or an error says why.
 
 A right result is one inference; an error with a name ends a run of INFERENCES.
 """

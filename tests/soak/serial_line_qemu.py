@@ -1,4 +1,4 @@
-"""The firmware in QEMU behind a bad line: every inference is right, or an error says why; as serial_line.py."""
+"""Like serial_line.py, with the firmware in QEMU: every inference is right, or an error says why."""
 
 import random
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Damaged .tflite files, found by which code of kerf they reach: each attack is a run of libFuzzer."""
+"""Damaged .tflite files, guided by which code of kerf they reach: each attack is a run of libFuzzer."""
 
 import importlib.util
 import os

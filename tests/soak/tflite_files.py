@@ -1,4 +1,4 @@
-"""Damaged .tflite files, read and compiled for every kind of core: each compiles, or a sentence says what is wrong."""
+"""Damaged .tflite files, read and compiled for every kind of core: each compiles, or an error says what is wrong."""
 
 import random
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Conversion in the process of the test: it has imported TensorFlow already, which takes a child seconds."""
+"""Models are converted in the test's own process: it has already imported TensorFlow, which takes a child seconds."""
 
 from collections.abc import Iterator
 from pathlib import Path

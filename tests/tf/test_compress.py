@@ -1,4 +1,4 @@
-"""Compression: filters that go without a trace, zeros that stay zeros, training for int8, and every refusal."""
+"""Compression: removed filters leave no trace, zeros stay zeros, training for int8, and every refusal."""
 
 import itertools
 import os

@@ -1,4 +1,4 @@
-"""What cannot be compressed is refused before anything is trained, and a sentence says why and what to do."""
+"""A model that cannot be compressed is refused before anything is trained, and the message says why and what to do."""
 
 from collections.abc import Callable
 from pathlib import Path

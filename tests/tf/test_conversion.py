@@ -1,4 +1,4 @@
-"""Conversion: every mode, every kind of file a user may bring, and every way it can fail."""
+"""Conversion: every mode, every kind of file that a user may give, and every way it can fail."""
 
 import subprocess
 import sys

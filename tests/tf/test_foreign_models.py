@@ -1,4 +1,4 @@
-"""Models from elsewhere: a file of Keras 2, and files that would rather do something than be a model."""
+"""Models from elsewhere: a file of Keras 2, and files that try to run code."""
 
 import json
 import zipfile

@@ -1,4 +1,4 @@
-"""Training and conversion stopped at every point where something becomes a file: what is there is whole or absent."""
+"""Training and conversion, interrupted at every point where a file is written: each file is complete or absent."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""Files that Keras 2 wrote: what they computed there they compute here, and no code in them runs."""
+"""Files that Keras 2 wrote: they compute the same as in Keras 2, and no code in them runs."""
 
 import json
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""A pre-activation residual network on this machine: batch normalization that no convolution takes in."""
+"""A pre-activation residual network on this machine: batch normalization that cannot be folded into a convolution."""
 
 import warnings
 from pathlib import Path

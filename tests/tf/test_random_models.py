@@ -1,4 +1,4 @@
-"""Models of random weights: the same bytes on every machine, nothing dead in them, shaped like what they stand for."""
+"""Models with random weights: the same bytes on every machine, no constant channels, their originals' shapes."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""A model of someone else that starts with Rescaling gets pixels 0 … 255, from its training data to classify."""
+"""A user's model that starts with Rescaling gets pixels 0 … 255 everywhere, from training to `inv classify`."""
 
 import warnings
 from pathlib import Path

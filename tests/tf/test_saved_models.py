@@ -1,4 +1,4 @@
-"""SavedModels: those of networks are loaded, and nothing that is more than a network gets to TensorFlow's loader.
+"""SavedModels: networks are loaded, and nothing that is not part of a network reaches TensorFlow's loader.
 
 Each attack here would read or write a file of this machine, or run code, when the model is loaded or converted.
 """

@@ -1,4 +1,4 @@
-"""Board descriptions in PlatformIO's format, made for the tests: what kerf reads of boards with different cores."""
+"""Board descriptions in PlatformIO's format, made up for the tests, with the fields that kerf reads."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Intermediate tensors, read from a firmware in Python that stands still after each operator."""
+"""Intermediate tensors, read from a firmware in Python that pauses after each operator."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Boards on USB: the one a target is, the one that came back under another name, and opening a port without a reset."""
+"""Boards on USB: finding a target's board, following one that changes its port, and opening a port without a reset."""
 
 import errno
 import io

@@ -1,4 +1,4 @@
-"""The file of budgets, and what is said of a figure that is not the committed one."""
+"""The file of budgets, and the message for a figure that differs from the committed one."""
 
 import json
 from dataclasses import replace

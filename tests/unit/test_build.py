@@ -1,4 +1,4 @@
-"""Building, as far as no compiler is needed: limits, the sentence for each failed log, the build engine's bootstrap."""
+"""Building, without a compiler: limits, the message for each failed log, the build engine's bootstrap."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""The one rule for what of a stage's results is used again."""
+"""The one rule for when the result of a stage is reused."""
 
 import json
 from collections.abc import Callable

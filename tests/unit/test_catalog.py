@@ -1,4 +1,4 @@
-"""Any board of PlatformIO with the Arduino framework as a target, read from descriptions made for the tests."""
+"""Any of PlatformIO's boards with the Arduino framework as a target, from descriptions made up for the tests."""
 
 from pathlib import Path
 from typing import Any

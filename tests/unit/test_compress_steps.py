@@ -1,4 +1,4 @@
-"""Names of compressed models, which weights and filters are taken, and a user's own data, without TensorFlow."""
+"""Names of compressed models, which weights and filters are removed, and a user's own data, without TensorFlow."""
 
 from dataclasses import replace
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What GCC's name of a processor says about it."""
+"""GCC's name of a processor determines what it can do."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Users' words in C++ source: whatever they are, they compile and come back as they were."""
+"""Names from users in C++ source: whatever they contain, they compile and are printed unchanged."""
 
 import re
 import subprocess

@@ -1,4 +1,4 @@
-"""The estimate of cycles: what was executed, and the timings of the Cortex-M4's manual."""
+"""The estimate of cycles: which instructions were executed, and the timings in the Cortex-M4's manual."""
 
 from collections import Counter
 
@@ -21,7 +21,7 @@ def code(*lines: str, at: int = 0x8000) -> cycles.Code:
 
 
 def cost(*lines: str, core: cores.Core = M4) -> int:
-    """The cycles of these instructions, executed once and in a row."""
+    """The cycles of these instructions, executed once, one after the other."""
     made = code(*lines)
     return cycles.estimate(made, {(0x8000, max(made.instructions)): 1}, core)
 

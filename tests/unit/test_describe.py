@@ -1,4 +1,4 @@
-"""The rows of what there is and what was made."""
+"""Rows for tables and JSON: what exists, and what a stage produced."""
 
 from dataclasses import replace
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Line conditions → what the user is told: each is a device behind a line that the bench talks to until it gives up."""
+"""What can be wrong with a line → the message: in each case, the bench talks to a device until it gives up."""
 
 import random
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""What becomes of a user's changes to a rendered project: theirs are kept, and build/ is kerf's."""
+"""A user's changes to a rendered project are kept, except under build/, which is kerf's own."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Files appear whole or not at all, and equal content is equal bytes."""
+"""Files are complete or absent, and equal contents give equal bytes."""
 
 import errno
 import os

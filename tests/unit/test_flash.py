@@ -1,4 +1,4 @@
-"""Flashing: which port, what when it fails once, twice, or the board leaves; and what PlatformIO says of an upload."""
+"""Flashing: which port; one failure, two failures, a board that disappears; and PlatformIO's output of an upload."""
 
 import errno
 import os

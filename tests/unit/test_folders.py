@@ -1,4 +1,4 @@
-"""Which folder below build/ a model has: readable, and another one for another model or other options."""
+"""A model's folder under build/ has a readable name, which differs for other models and other options."""
 
 import shutil
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Folders of images: what they become, what is refused with which path, what is left out and counted, what is kept."""
+"""Folders of images: the arrays made from them, refusals with the path, skipped files, and the cache."""
 
 import os
 import signal

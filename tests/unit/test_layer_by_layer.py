@@ -1,4 +1,4 @@
-"""Layer by layer: the numbers against ones worked out by hand, and every usual cause found from data that has it."""
+"""Layer by layer: figures equal those computed by hand, and every usual cause is found in data that has it."""
 
 import math
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""requirements.lock: it holds what pyproject.toml asks for, each file by its hash, and works with any index."""
+"""requirements.lock: it has what pyproject.toml requires, with a hash for each file, and works with any index."""
 
 import re
 import sys

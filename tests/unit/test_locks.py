@@ -1,4 +1,4 @@
-"""Whose turn it is in build/: processes that wait for each other, are killed, interrupted, or clean up."""
+"""Locks in build/: processes that wait for each other, are killed or interrupted, or clean up."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""How far an output must begin below its input: checked against a simulation that overwrites one by one."""
+"""How far an output must start before its input: checked against a simulation that overwrites element by element."""
 
 import numpy as np
 import pytest

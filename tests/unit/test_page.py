@@ -1,4 +1,4 @@
-"""The HTML pages: what they show, that nothing a user named gets out of its place, and that they need no network."""
+"""The HTML pages: what they show, that names from users cannot break out of it, and that they need no network."""
 
 import base64
 import io

@@ -1,4 +1,4 @@
-"""Which range of pixels a model's file shows, and what becomes of images then."""
+"""The range of pixel values that a model's file implies, and images scaled to it."""
 
 import json
 import subprocess

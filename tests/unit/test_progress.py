@@ -1,4 +1,4 @@
-"""What a waiting user sees, and what libraries print that they do not."""
+"""Progress that a waiting user sees, and output of libraries that is hidden from them."""
 
 import os
 import sys

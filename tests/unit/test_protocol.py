@@ -1,4 +1,4 @@
-"""The protocol's records and decoder against the table that the firmware is held to as well."""
+"""The protocol's records and decoder against the table that the firmware is tested with, too."""
 
 import json
 from dataclasses import fields

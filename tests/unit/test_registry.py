@@ -1,4 +1,4 @@
-"""What is found by its file name: each file is there under its name, and has what its kind must have."""
+"""Modules found by their file names: each is found under its name, and has what its kind must have."""
 
 import os
 import re

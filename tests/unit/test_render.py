@@ -1,4 +1,4 @@
-"""Rendering: complete projects, byte-stable, that hold whatever a model's layers are called."""
+"""Rendering: projects are complete and byte-stable, and layers may have any name."""
 
 import hashlib
 import json

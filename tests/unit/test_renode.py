@@ -1,4 +1,4 @@
-"""The Renode transport without Renode: the files it renders, and a program that behaves, or fails, as Renode does."""
+"""The Renode transport without Renode: the files it renders, and a program that works, or fails, like Renode."""
 
 import os
 import socket

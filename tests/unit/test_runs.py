@@ -1,4 +1,4 @@
-"""What a run tells the user beside its record."""
+"""What a run tells the user besides its record."""
 
 from contextlib import nullcontext
 from types import SimpleNamespace

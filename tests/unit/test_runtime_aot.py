@@ -1,4 +1,4 @@
-"""What a runtime says of a model that it has no kernels for, and when it names another."""
+"""The message for a model that a runtime has no kernels for, and when it recommends another runtime."""
 
 from types import SimpleNamespace
 

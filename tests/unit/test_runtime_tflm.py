@@ -1,4 +1,4 @@
-"""Runtime tflm: what it refuses and why, what it registers, which package it names, how big an arena it asks for."""
+"""Runtime tflm: refusals and their reasons, registrations, the library's package, and the size of the arena."""
 
 import itertools
 import re

@@ -1,4 +1,4 @@
-"""Reading what a .tflite takes and gives, and real numbers ↔ quantized ones."""
+"""Reading the inputs and outputs of a .tflite, and real numbers ↔ quantized ones."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Stripping: fewer bytes, the same model, whatever is in it; and files that are none."""
+"""Stripping: fewer bytes and the same model, whatever is in it; and files that are not a .tflite."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""A survey of a folder: what is tried, how it is counted, and that no file ends it."""
+"""A survey of a folder: what is tried, how it is counted, and that no file can end the survey."""
 
 import json
 import os

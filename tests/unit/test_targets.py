@@ -1,4 +1,4 @@
-"""The board table: what it gives, and the sentence for each way to get it wrong."""
+"""The board table: the targets read from it, and the message for each mistake in it."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""kerf's temporary files: in a folder of its own, which is gone afterwards, or after the next kerf."""
+"""kerf's temporary files are in a folder of their own, which is removed at the end, or by the next kerf."""
 
 import os
 import signal

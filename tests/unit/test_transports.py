@@ -1,4 +1,4 @@
-"""Transports: children that never outlive kerf, lines that break with a reason, ports by pyserial's names."""
+"""Transports: children never outlive kerf, a broken line has a reason, ports have pyserial's names."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""Netron gets the file where there is a browser; where there is none, the user learns what else to do."""
+"""Netron opens the file if there is a browser; otherwise the message says what else the user can do."""
 
 import sys
 import webbrowser

@@ -1,4 +1,4 @@
-r"""What files and devices say reaches a terminal or a page with every character to be seen."""
+r"""Text from files and devices reaches a terminal or a page with every character visible."""
 
 import unicodedata
 from io import StringIO

@@ -1,4 +1,4 @@
-"""Data that are not the model's are refused: an accuracy computed with them would be a number about nothing."""
+"""Data that do not match the model are refused: an accuracy computed with them would be meaningless."""
 
 from pathlib import Path
 
