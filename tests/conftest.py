@@ -11,9 +11,9 @@ import pytest
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) == signal.SIG_IGN:
-    signal.signal(signal.SIGHUP, lambda *_: None)  # children begin with the default again; the tests themselves go on
+    signal.signal(signal.SIGHUP, lambda *_: None)  # children get the default again; the tests themselves continue
 
-os.environ["KERF_TRACEBACK"] = "1"  # a bug in kerf is seen whole, in kerf's children too
+os.environ["KERF_TRACEBACK"] = "1"  # show the traceback of a bug in kerf, also in kerf's children
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

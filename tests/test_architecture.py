@@ -98,7 +98,7 @@ def test_the_table_has_a_row_for_everything_that_can_be_added() -> None:
 
 @pytest.mark.parametrize("name", ADDED)
 def test_what_is_added_takes_the_files_that_the_table_says(name: str) -> None:
-    """What was added before has them."""
+    """Everything added so far has these files."""
     added, changed = table()[name]
     assert added or changed
     assert len(changed) <= 1

@@ -312,7 +312,7 @@ def test_cpp_includes_go_one_way(path: Path) -> None:
 
 
 def test_tflm_is_included_in_one_place() -> None:
-    """As a system header: what warns in there is not this project's."""
+    """A system header: its warnings are not this project's."""
     users = [path for path in CPP if any(name.startswith("tensorflow/") for name in included_by(path))]
     assert users == [FIRMWARE / "tflm" / "library.h"]
     assert "#pragma GCC system_header" in users[0].read_text()
@@ -385,7 +385,7 @@ REGISTERED = {
 
 @pytest.mark.parametrize("path", PYTHON, ids=module_name)
 def test_what_is_found_by_its_file_name_is_named_nowhere_else(path: Path) -> None:
-    """This machine's port aside: its name is a word of its own."""
+    """Except this machine's port, whose name is an ordinary word."""
     module = module_name(path)
     may = NAMES_REGISTERED.get(module, set()) | {module.rpartition(".")[2], "host"}
     found = {name for kind in ("runtime", "emulator", "port", "package") for name in REGISTERED[kind]}

@@ -33,7 +33,7 @@ def target(ask: Request) -> Target:
 @pytest.fixture(scope="module")
 def flashed(ask: Request) -> tuple[Built, str]:
     """The digits on the board, and its port."""
-    if boards.is_url(ask.port or ""):  # somebody else has flashed it
+    if boards.is_url(ask.port or ""):  # flashed by someone else
         return pipeline.build(ask, Progress()), ask.port or ""
     built, port = pipeline.flash(ask, Progress())
     assert port is not None
@@ -74,7 +74,7 @@ def test_ten_digits_are_right(flashed: tuple[Built, str], target: Target) -> Non
 
 
 def test_time_is_plausible(flashed: tuple[Built, str], target: Target) -> None:
-    """No clock can show more time than has passed here, and equal work takes nearly equal time."""
+    """The board's clock shows no more time than passes here, and equal work takes nearly equal time."""
     built, port = flashed
     with boards.open(port, target) as line:
         start = time.monotonic()
@@ -95,7 +95,7 @@ def test_operators_add_up_to_the_whole(flashed: tuple[Built, str], target: Targe
 
 
 def test_a_reset_in_the_middle_costs_no_result(flashed: tuple[Built, str], target: Target) -> None:
-    """The board restarts while an input is being written; where its port goes along, it is followed."""
+    """The board restarts while an input is being written; if its port disappears, too, it is followed."""
     built, port = flashed
     with boards.open(port, target) as line:
         link = Link(line)
@@ -108,7 +108,7 @@ def test_a_reset_in_the_middle_costs_no_result(flashed: tuple[Built, str], targe
 
 
 def test_opening_the_port_does_not_reset(flashed: tuple[Built, str], target: Target) -> None:
-    """The session of before is still open: a board that had restarted would refuse."""
+    """The earlier session is still open: a board that had restarted would refuse."""
     _, port = flashed
     with boards.open(port, target) as line:
         Link(line).hello()

@@ -110,7 +110,7 @@ def chromium(path: Path, profile: Path, *options: str) -> tuple[str, list[str]]:
 
 @pytest.fixture
 def ask(tmp_path: Path) -> Callable[..., Any]:
-    """The value of a JavaScript expression in the report, whose policy is lifted for this one script more."""
+    """The value of a JavaScript expression in the report, whose policy is removed so that this script may run, too."""
 
     def evaluate(script: str, width: int = 1200) -> Any:
         text = report()
@@ -137,7 +137,7 @@ def test_the_page_as_it_is_runs_its_script_alone_and_without_errors(tmp_path: Pa
 
 
 def test_a_script_that_is_not_the_pages_own_does_not_run(tmp_path: Path) -> None:
-    """The policy holds: what the other tests lift is really there."""
+    """The policy that the other tests remove is really there, and works."""
     file = tmp_path / "report.html"
     file.write_text(report().replace("</body>", "<script>document.title = 'hacked'</script></body>"), encoding="utf-8")
     dom, console = chromium(file, tmp_path / "profile", "--dump-dom")
@@ -181,7 +181,7 @@ def test_headings_are_reached_by_keyboard_and_say_so(ask: Callable[..., Any]) ->
 
 
 def test_measurements_need_no_sideways_scrolling_on_a_screen(ask: Callable[..., Any], monkeypatch: Any) -> None:
-    """With names and numbers as large as they are in practice."""
+    """With names and numbers as long as in practice."""
     large = replace(MEASUREMENTS[3], model="mobilenet_v1+channels0.5+sparse0.7+qat", mode="int16x8", kernels="CMSIS-NN")
     large = replace(large, invoke=Timing(1, 116_039_225, 2, 1_000), samples=1_000, target="mps3-an547")
     monkeypatch.setattr(

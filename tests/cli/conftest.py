@@ -19,7 +19,7 @@ Kerf = Callable[..., "subprocess.CompletedProcess[str]"]
 
 @pytest.fixture(scope="session")
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy with a build/ of its own."""
+    """A copy with its own build/."""
     copy = tmp_path_factory.mktemp("checkout")
     for part in PARTS:
         make = shutil.copytree if (ROOT / part).is_dir() else shutil.copy

@@ -39,7 +39,7 @@ def test_every_layer_is_compared_and_the_report_shows_it(checkout: Path, kerf) -
 
 @pytest.mark.soak
 def test_bad_calibration_is_the_cause_that_is_named(kerf) -> None:
-    """One sample does not show what the digits can be."""
+    """One sample does not show the whole range of digits."""
     told = json.loads(kerf("compare", "--calibration", "1", "--json").stdout)
     assert told["layer"] in LAYERS
     assert "Usual cause: calibration data" in told["finding"]

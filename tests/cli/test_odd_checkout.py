@@ -18,7 +18,7 @@ Kerf = Callable[..., "subprocess.CompletedProcess[str]"]
 
 @pytest.fixture(scope="module")
 def kerf(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> Kerf:
-    """As the fixture of the same name, in a checkout at such a path; models are copied beside it."""
+    """Like the fixture of the same name, in a checkout with such a path; models are copied next to it."""
     folder = tmp_path_factory.mktemp("odd") / ODD
     shutil.copytree(checkout, folder / "kerf", ignore=shutil.ignore_patterns("build"))
     (folder / "tmp").mkdir()

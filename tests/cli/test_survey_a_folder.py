@@ -62,7 +62,7 @@ def test_what_runs_and_what_stops_the_rest(kerf, folder: Path, checkout: Path) -
 
 
 def test_a_file_that_takes_too_long(kerf, folder: Path) -> None:
-    """A second is too short for a child that compiles; the survey goes on, and what was started ends."""
+    """A second is too short for a child that compiles: its programs are ended, and the survey continues."""
     done = kerf("survey", str(folder / "again"), "--timeout", "1", "--json")
     assert done.returncode == 0, done.stderr
     (row,) = json.loads(done.stdout)["files"]

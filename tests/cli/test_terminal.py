@@ -19,7 +19,7 @@ SHOWN = r"\x1b]0;pwned\x07\x1b[31m\u202e"
 
 @pytest.fixture
 def evil(tmp_path: Path) -> Path:
-    """A model whose file's name steers a terminal."""
+    """A model whose file name contains control sequences for a terminal."""
     path = tmp_path / f"{EVIL}.tflite"
     path.write_bytes(FLATTEN.read_bytes())
     return path
@@ -156,7 +156,7 @@ def test_ctrl_c_says_nothing(checkout: Path) -> None:
 @pytest.mark.skipif(os.name != "posix", reason="pseudo-terminals are of POSIX")
 @pytest.mark.parametrize("end", ["Ctrl-C", "unplugged"])
 def test_the_monitor_on_a_terminal(checkout: Path, end: str) -> None:
-    """The board's text is shown, its escapes are not obeyed; a board that goes is one sentence."""
+    """The board's text is shown without obeying its escape sequences; unplugging the board gives one sentence."""
     import pty
     import tty
 

@@ -34,7 +34,7 @@ def require(*programs: str) -> None:
 
 
 def at_once(checkout: Path, *commands: list[str]) -> list[tuple[Any, str]]:
-    """What each of them printed, as JSON, and what it said on standard error; all of them succeed."""
+    """What each printed, as JSON, and its standard error; all of them must succeed."""
     pipe = subprocess.PIPE
     started = [
         subprocess.Popen(command_line(checkout, command), cwd=checkout, stdout=pipe, stderr=pipe, text=True)
@@ -86,7 +86,7 @@ def test_two_models_in_files_of_the_same_name_run(checkout: Path, models: dict[s
 
 @pytest.mark.emulator
 def test_the_same_model_twice(checkout: Path, models: dict[str, Path]) -> None:
-    """One of them builds, the other waits for it and says so; both run what was built."""
+    """One builds, the other says that it waits for it; both run what was built."""
     require("arm-none-eabi-g++", "qemu-system-arm")
     built_anew(checkout, "model-*")
     command = ["run", "--json", "--model", str(models["a"])]
@@ -97,7 +97,7 @@ def test_the_same_model_twice(checkout: Path, models: dict[str, Path]) -> None:
 
 
 def test_clean_waits_for_who_is_at_work(checkout: Path) -> None:
-    """This test is the other kerf."""
+    """This test plays the other kerf."""
     build, pipe = checkout / "build", subprocess.PIPE
     with locks.locked(build, build / "model-int8", Progress(), "building model int8 for stm32f4"):
         (build / "model-int8").mkdir(parents=True)

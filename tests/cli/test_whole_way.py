@@ -85,7 +85,7 @@ def test_modes_are_converted_one_after_the_other(demo, kerf) -> None:
 
 
 def without_program(folder: Path, name: str) -> str:
-    """A PATH that has everything of today's but one program."""
+    """The current PATH without one program."""
     for directory in os.environ["PATH"].split(os.pathsep):
         for program in Path(directory).iterdir() if Path(directory).is_dir() else []:
             link = folder / program.name

@@ -100,7 +100,7 @@ def test_equals_the_oracle(
 
 
 def equal(name: str, result: against_tflm.Result) -> bool:
-    """Bit for bit, except floats that an exponential made."""
+    """Bit for bit, except floats that depend on an exponential."""
     for ours, theirs in zip(result.kerf, result.oracle, strict=True):
         if ours.dtype.kind == "f" and name.partition(":")[0] in NOT_EXACT:
             limit = FLOAT_TOLERANCE * float(np.abs(theirs[np.isfinite(theirs)]).max(initial=0))

@@ -61,7 +61,7 @@ def project(target: Target, extra: str = "") -> Project:
 
 
 class Silent(build.Progress):
-    """No progress at all."""
+    """Reports no progress."""
 
 
 def linked(target: Target, directory: Path, extra: str = "") -> "build.Image":
@@ -78,7 +78,7 @@ class Stub:
         self.line = line
 
     def receive(self, count: int) -> bytes:
-        """Exactly so many bytes; fails the test when they do not come."""
+        """Exactly this number of bytes; fails the test if they do not arrive."""
         data = b""
         deadline = time.monotonic() + HANG_SECONDS
         while len(data) < count:

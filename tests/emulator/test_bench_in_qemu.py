@@ -72,7 +72,7 @@ def test_two_runs_give_the_same_numbers(board: tuple[Target, Image]) -> None:
 
 
 def test_a_spoiled_line_changes_nothing(board: tuple[Target, Image], monkeypatch: pytest.MonkeyPatch) -> None:
-    # A real emulator's line loses nothing, so its answers are waited for long; this one does.
+    # An emulator's line loses nothing, so the bench waits long for answers; this line does lose bytes.
     monkeypatch.setattr(link, "EMULATED_INVOKE_SECONDS", 0.5)
     monkeypatch.setattr(link, "EMULATED_DONE_SECONDS", 1.0)
     target, image = board

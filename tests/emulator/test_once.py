@@ -48,8 +48,8 @@ def calls(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Counter[str]:
 
 @pytest.mark.compiler
 def test_one_run_does_everything_once(calls: Counter[str]) -> None:
-    """The oracle reads the file for itself, when the vectors are made: it splits the model by who defines which of its
-    operators, before any target is known. That is once for all runs of a model, and so not counted here."""
+    """When the vectors are made, the oracle reads the file, too: it splits the model by which interpreter defines its
+    operators, before any target is known. That happens once for all runs of a model, so it is not counted here."""
     require("g++")
     ask = Request(str(FLATTEN), target="host")
     pipeline.quantize(ask, Silent())

@@ -26,7 +26,7 @@ THERE = replace(ASK, target="mps2-an500")  # what the board behind the port was 
 
 @pytest.fixture(scope="module")
 def own_build(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Everything but the cache is made anew."""
+    """Everything except the cache is made again."""
     require("arm-none-eabi-g++", qemu.TOOL.program)
     cache = places.cache()
     with pytest.MonkeyPatch.context() as patch:
@@ -37,7 +37,7 @@ def own_build(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.fixture(scope="module")
 def port(own_build: Path) -> Iterator[str]:
-    """The URL of a machine that runs the firmware of THERE; one client after the other may call."""
+    """The URL of a machine that runs the firmware of THERE and accepts one client after the other."""
     elf = pipeline.build(THERE, Silent()).image.elf
     settings = targets.find(THERE.target).emulators["qemu"].settings
     with socket.create_server(("127.0.0.1", 0)) as listener:

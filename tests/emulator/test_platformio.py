@@ -38,7 +38,7 @@ def this_machine() -> Target:
 
 @pytest.mark.emulator
 def test_the_image_says_where_its_bytes_are(stm32f4: Target, tmp_path: Path) -> None:
-    """Model constants and arena are told from the rest by their symbols."""
+    """Model constants and the arena are recognized by their symbols."""
     image = linked(stm32f4, tmp_path / "without")
     assert image.flash_bytes == {"total": image.flash_bytes["code"], "code": image.flash_bytes["code"], "model": 0}
     assert image.arena_bytes == 0
@@ -52,7 +52,7 @@ def test_the_image_says_where_its_bytes_are(stm32f4: Target, tmp_path: Path) -> 
 
 @pytest.mark.emulator
 def test_renode_finds_the_clock_that_it_replaces(stm32f4: Target, tmp_path: Path) -> None:
-    """Its hooks go to functions by the names of their symbols."""
+    """Its hooks find functions by the names of their symbols."""
     image = linked(stm32f4, tmp_path / "p")
     said = renode.machine(image.elf, stm32f4.emulators["renode"].settings, 20_000)["clock.py"].decode()
     assert [line.split()[-1] for line in said.splitlines() if "cpu.AddHook(" in line] == [f"{f})" for f in renode.CLOCK]
@@ -86,7 +86,7 @@ def test_a_second_build_compiles_nothing(this_machine: Target, tmp_path: Path) -
 
 @pytest.mark.compiler
 def test_two_projects_at_once_use_their_own_platform(this_machine: Target, tmp_path: Path) -> None:
-    """Each has its own copy of the platform under the same name; they differ in one flag, which shows in the ELF."""
+    """Each has its own copy of the platform with the same name; the copies differ in one flag, which the ELF shows."""
     names = ("one", "two")
     for name in names:
         made = project(this_machine, f'extern "C" int MARK; int MARK = 1;  // {name}\n')
@@ -117,7 +117,7 @@ def test_two_projects_at_once_use_their_own_platform(this_machine: Target, tmp_p
 
 @pytest.mark.compiler
 def test_projects_share_objects_and_nothing_else(this_machine: Target, tmp_path: Path) -> None:
-    """What SCons notes of a project must lie with it: the one to end last would overwrite it for all of them."""
+    """SCons' notes must be in the project's folder: elsewhere, the project that ends last would overwrite them."""
     cache = tmp_path / "cache"
     made = project(this_machine)
     for name in ("one", "two"):
@@ -210,7 +210,7 @@ def test_upload_hands_the_elf_to_openocd(stm32f4: Target, tmp_path: Path, code: 
 def test_a_fresh_core_folder_without_the_registry(
     stm32f4: Target, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As on a machine that has never seen PlatformIO and reaches PyPI alone."""
+    """As on a machine that has never run PlatformIO and only reaches PyPI."""
     monkeypatch.setenv("PLATFORMIO_CORE_DIR", str(tmp_path / "core"))
     monkeypatch.setattr(build, "registry_answers", lambda: False)
     assert linked(stm32f4, tmp_path / "p").rebuilt

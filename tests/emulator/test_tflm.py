@@ -32,7 +32,7 @@ def library() -> None:
 
 @pytest.fixture(autouse=True)
 def own_build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Everything but the cache is made anew."""
+    """Everything except the cache is made again."""
     cache = places.cache()
     monkeypatch.setattr(places, "BUILD", tmp_path)
     monkeypatch.setattr(places, "cache", lambda: cache)
@@ -76,7 +76,7 @@ def test_times_are_the_same_in_every_run_and_nothing_is_compiled_again(own_build
 
 
 def test_a_second_model_does_not_compile_the_library(own_build: Path) -> None:
-    """Nor does the same one in a folder that is new."""
+    """The same project in a new folder does not compile it again, either."""
     pipeline.build(ask(), Silent())
     other = own_build / "other.tflite"
     other.write_bytes(FLATTEN.read_bytes())

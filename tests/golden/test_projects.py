@@ -22,7 +22,7 @@ SETTINGS = ("platformio.ini", "CMakeLists.txt", "src/CMakeLists.txt", "src/idf_c
 @pytest.mark.parametrize("name", ["nano33ble", "esp32"])
 def test_aot_project(golden: Callable[[str, bytes], None], name: str) -> None:
     project = rendered(targets.find(name))
-    # Which kernels a model reaches is pinned where models are.
+    # The golden files of models pin which kernels are copied.
     parts = ["=== files", *(name for name in project.files if not name.startswith("src/kernels/"))]
     for setting in SETTINGS:
         if setting in project.files:

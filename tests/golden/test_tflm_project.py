@@ -12,7 +12,7 @@ from tools.packages import Model, bench
 from tools.runtimes import tflm
 
 FLATTEN = Path(__file__).parents[1] / "unit" / "flatten_per_tensor.tflite"
-PINNED = "stm32f4"  # in full; of the others what differs from it
+PINNED = "stm32f4"  # in full; of the others, only the differences
 
 
 @pytest.fixture

@@ -88,7 +88,7 @@ def run_cases(
     goal: str = "speed",
     core: Core = HOST,
 ) -> dict[str, Result]:
-    """Every case by name: the operators of each form a model of their own. ``oracle`` is run_tflm() if none is given.
+    """The result of every case, by name. ``oracle`` is run_tflm() by default.
     Kernels are those of ``core``, as far as this machine runs them: with the same algorithm in plain C++.
 
     Inputs are all at their smallest, all at their largest, all 0, and random values.

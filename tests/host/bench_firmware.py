@@ -51,7 +51,7 @@ def build_fake(
 
 
 def make_vectors(samples: int, seed: int = 0, in_sequence: bool = False) -> Vectors:
-    """Inputs for fake_model.cpp and what it must answer, ``in_sequence`` where it keeps state."""
+    """Inputs for fake_model.cpp and the outputs that it must give; ``in_sequence`` if it keeps state."""
     rng = np.random.default_rng(seed)
     image = rng.integers(-90, 90, (samples, 130), dtype=np.int8)
     offset = rng.integers(-30, 30, (samples, 3), dtype=np.int8)

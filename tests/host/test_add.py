@@ -37,7 +37,7 @@ def doubled(dtype: str) -> list[OpSpec]:
 
 
 def needed_later(dtype: str) -> list[OpSpec]:
-    """Neither operand's memory may be taken over by the first sum."""
+    """The first sum must not reuse the memory of either operand."""
     a, b, both, more, most = (activation((4, 3), dtype, 0.1, z) for z in (0, 7, 3, -8, 5))
     sums = ([a, b, both], [both, a, more], [more, b, most])
     return [OpSpec("ADD", [x, y], [z], "AddOptions", {}) for x, y, z in sums]

@@ -1,4 +1,4 @@
-"""docs/add-….md are true: a copy of the checkout that follows a page word for word computes what the page says.
+"""docs/add-….md are correct: a copy of the checkout that follows a page word for word works as the page says.
 
 Two things on a page are used, in order: code blocks under a file's name, which are the file or a diff of it; and
 commands, which must succeed.
@@ -35,7 +35,7 @@ PROGRAMS = {"inv": ["tasks.py"], "pytest": ["-m", "pytest", "-p", "no:cacheprovi
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
-    """A copy of what is needed here, and the model that the pages speak of."""
+    """A copy of the files that are needed, and the model that the pages use."""
     for name in CHECKOUT:
         if (ROOT / name).is_dir():
             shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
@@ -48,7 +48,7 @@ def checkout(tmp_path: Path) -> Path:
 
 
 def follow(page: str, checkout: Path) -> list[str]:
-    """Does what a page says, in the copy; what each of its commands printed."""
+    """Follows a page in the copy; returns what each of its commands printed."""
     said = []
     for step in STEP.finditer((ROOT / "docs" / page).read_text(encoding="utf-8")):
         if step["command"]:
@@ -87,7 +87,7 @@ def run(command: str, checkout: Path) -> str:
 
 
 def test_an_operator_and_a_kernel(checkout: Path) -> None:
-    """The second page goes on where the first ends."""
+    """The second page continues where the first ends."""
     tests, ops = follow("add-an-op.md", checkout)
     assert "6 passed" in tests
     assert re.search(r"BITWISE_XOR\b.*\bint8\b", ops)

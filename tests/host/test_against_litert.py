@@ -24,7 +24,7 @@ def asymmetric(case: list[OpSpec]) -> list[OpSpec]:
 
 
 def biased(cases: Mapping[str, list[OpSpec]]) -> dict[str, list[OpSpec]]:
-    """Those with a bias, without which LiteRT takes no convolution."""
+    """Those with a bias: LiteRT does not support a convolution without one."""
     return {name: case for name, case in cases.items() if len(case[0].inputs) == 3}
 
 

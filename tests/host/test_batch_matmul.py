@@ -39,7 +39,7 @@ def matmul(
     scale: float | None = None,
     constant: int | None = None,
 ) -> list[OpSpec]:
-    """``constant`` is the number of the input that is a constant; ``scale`` the output's."""
+    """``constant`` is the position of the constant input; ``scale`` is the output's."""
     rows, depth, columns = size
     shapes = (
         (*batches[0], *((depth, rows) if transposed[0] else (rows, depth))),

@@ -63,7 +63,7 @@ def test_run_over_a_spoiled_line(device: Transport, kind: str, monkeypatch: pyte
 
 @pytest.mark.parametrize("write", [3, 4, 5, 6, 7, 8])
 def test_reset_in_the_middle_of_a_sample(device: Transport, write: int) -> None:
-    """The reset comes before each of a sample's requests in turn; other hosts' bytes come along."""
+    """The device is reset before each of a sample's requests in turn; bytes of other hosts arrive in between."""
     vectors = make_vectors(4)
 
     def reset() -> None:
@@ -306,7 +306,7 @@ def test_dialects_take_turns(device: Transport) -> None:
 
 
 def test_random_bytes_never_hurt_the_firmware(device: host.ChildTransport) -> None:
-    """Sanitizers watch; the process would die with its report."""
+    """A sanitizer would end the process with its report."""
     rng = random.Random(7)
     wires = [bytes.fromhex(case["bytes"]) for case in TABLE["records"] if case["record"] != "Reset"]
     for _ in range(300):

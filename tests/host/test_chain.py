@@ -44,7 +44,7 @@ def layer(rng: np.random.Generator, source: TensorSpec, kind: str) -> OpSpec | N
 
 
 def pair(seed: int) -> list[OpSpec]:
-    """Two layers of random kinds, of which the first makes the largest tensor: chaining them takes memory."""
+    """Two layers of random kinds, of which the first makes the largest tensor, so that chaining them saves memory."""
     rng = np.random.default_rng(seed)
     while True:
         size = rng.integers(3, 11, 2)

@@ -15,7 +15,7 @@ def tensor(shape: Sequence[int], dtype: str, data: np.ndarray | None = None) -> 
 
 
 def concatenation(shape: Sequence[int], axis: int, sizes: Sequence[int], dtype: str = "int8") -> list[OpSpec]:
-    """Tensors of ``shape`` but for ``sizes`` along the axis; bool ones are constants."""
+    """Tensors of ``shape``, except that their sizes along the axis are ``sizes``; bool ones are constants."""
     rng = np.random.default_rng(8)
 
     def part(size: int) -> TensorSpec:

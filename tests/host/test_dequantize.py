@@ -12,7 +12,7 @@ SCALES = (0.1, 1 / 256, 1e-4, 33.3, 1e30, 1e-40)
 
 
 def dequantize(dtype: str, scale: float, zero_point: int, shape: tuple[int, ...] | None = None) -> list[OpSpec]:
-    """Of a shape that is fed, or of every value of the type as a constant."""
+    """An input of this shape, or every value of the type as a constant."""
     limits = np.iinfo(dtype)
     data = None if shape else np.arange(limits.min, limits.max + 1, 1 if dtype != "int16" else 37, dtype)
     x = TensorSpec(shape or data.shape, dtype, scale, zero_point, data=data)

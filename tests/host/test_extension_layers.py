@@ -75,7 +75,7 @@ def test_a_core_without_the_extension_gets_other_kernels(variant: str, without: 
 
 
 def test_one_column_is_computed_as_one_row() -> None:
-    """Two columns are computed together, so few of them do not pay, unless they can be turned."""
+    """Two columns are computed together, so a narrow layer does not gain, unless it can be turned sideways."""
     tall, narrow = ((20, 1), (5, 1)), ((20, 2), (5, 1))
     wanted = {tall: "dsp", narrow: "blocked"}
     for (size, taps), variant in wanted.items():

@@ -64,7 +64,7 @@ def generated(count: int, dtype: str) -> dict[str, list[OpSpec]]:
             keep_num_dims=bool(rng.integers(2)),
             fused=str(rng.choice(list(ACTIVATIONS))),
             zero_points=tuple(int(z) for z in rng.choice([-128, -7, 0, 44, 127], 2)),  # type: ignore[arg-type]
-            # Scales of many digits show whether products of scales are rounded where TFLM rounds them.
+            # Scales with many digits show whether products of scales are rounded where TFLM rounds them.
             weight_scale=None if rng.integers(2) else float(rng.uniform(1e-3, 5e-2)),
             scales=(None, float(rng.uniform(1e-2, 1e-1))),
             bias_limit=(None, 0, 3000)[rng.integers(3)],

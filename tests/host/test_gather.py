@@ -63,7 +63,7 @@ def widening_lookup(rng: Generator, dtype: str) -> list[OpSpec]:
 
 
 def dynamic_update_slice(rng: Generator, dtype: str, width: str = "int32") -> list[OpSpec]:
-    """Any positions: those outside are clamped."""
+    """Positions of any value: those outside are clamped."""
     shape = sizes(rng, 1, 5)
     update = [int(rng.integers(1, n + 1)) for n in shape]
     where = TensorSpec((len(shape),), width, below=int(rng.choice([2, 4])) if rng.integers(4) else None)

@@ -78,7 +78,7 @@ def pad() -> list[OpSpec]:
 
 
 def with_scale_0(case: list[OpSpec]) -> list[OpSpec]:
-    """One filter with the scale 0, which is the converter's for nothing but zeros."""
+    """One filter with the scale 0, which the converter writes for a filter of zeros."""
     (op,) = case
     x, w, b = op.inputs
     assert w is not None and isinstance(w.scale, list)

@@ -30,7 +30,7 @@ def narrow(case: list[OpSpec], seed: int = 0) -> list[OpSpec]:
 
 
 def narrowed(prefix: str, cases: Mapping[str, list[OpSpec]]) -> dict[str, list[OpSpec]]:
-    """TFLM takes no int4 dense layer with a scale per channel."""
+    """TFLM does not support an int4 dense layer with a scale per channel."""
     return {f"{prefix} {name}": narrow(case, i) for i, (name, case) in enumerate(cases.items())}
 
 

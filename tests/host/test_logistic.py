@@ -13,7 +13,7 @@ SCALES = (2.0**-28, 1e-6, 0.003, 0.03, 0.0625, 0.1, 0.37, 1.0, 14.9, 15.0, 16.0,
 
 
 def logistic(scale: float, zero_point: int) -> list[OpSpec]:
-    """Every int8 there is, as a constant."""
+    """Every int8 value, as a constant."""
     x = TensorSpec((256,), "int8", scale, zero_point, data=ALL_INT8)
     return [OpSpec("LOGISTIC", [x], [activation((256,), "int8", 1 / 256, -128)])]
 

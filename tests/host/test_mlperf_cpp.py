@@ -37,7 +37,7 @@ def load(device: Transport, data: bytes) -> list[str]:
 
 
 def settle(device: Transport) -> None:
-    """Reads past the boot lines: they come or not, depending on when the client was there."""
+    """Skips the boot lines, which only arrive if the client connected in time."""
     device.write(b"name%")
     seen = b""
     while b"m-name-dut-[kerf]\r\nm-ready\r\n" not in seen:
@@ -138,7 +138,7 @@ def test_mlperf_float32_is_quantized(tmp_path: Path, mlperf_id: str) -> None:
 
 @pytest.mark.parametrize(("dtype", "type_"), [("kInt8", np.int8), ("kUint8", np.uint8), ("kInt16", np.int16)])
 def test_mlperf_float32_is_clamped_to_the_input(tmp_path: Path, dtype: str, type_: type) -> None:
-    """Beyond the type at both ends; not a number becomes the lowest one."""
+    """Values beyond both ends of the type; NaN becomes the lowest value."""
     limits = np.iinfo(type_)
     ends = np.array([np.nan, -np.inf, np.inf, -1e9, 1e9, 0, 1, -1, 60, 100], np.float32)
     reals = np.resize(ends, 130 // np.dtype(type_).itemsize)

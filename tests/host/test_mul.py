@@ -43,7 +43,7 @@ def squared(dtype: str) -> list[OpSpec]:
 
 
 def normalized(dtype: str, fused: str = "RELU") -> list[OpSpec]:
-    """What the converter makes of a BatchNormalization without a convolution before it, on a sum needed once more."""
+    """How the converter writes a BatchNormalization without a convolution before it, on a sum that is used again."""
     a, b, both, scaled, moved, last = (activation((1, 4, 4, 6), dtype, 0.1, 0) for _ in range(6))
     rng = np.random.default_rng(3)
     constants = [

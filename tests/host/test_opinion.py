@@ -24,7 +24,7 @@ needs_both = pytest.mark.skipif(
 
 
 def relu6_before_a_convolution() -> bytes:
-    """What the converter makes of ReLU(max_value=6) → Conv2D → GlobalAveragePooling2D: two scales in the RELU6."""
+    """How the converter writes ReLU(max_value=6) → Conv2D → GlobalAveragePooling2D: the RELU6 has two scales."""
     x = TensorSpec(SHAPE, "int8", 0.13, 2, name="x")
     clipped = TensorSpec(SHAPE, "int8", 6 / 255, -128, name="clipped")
     weights = TensorSpec((4, 3, 3, 2), "int8", [0.004] * 4, data=RNG.integers(-127, 128, (4, 3, 3, 2), np.int8))
@@ -72,7 +72,7 @@ def test_an_oracle_that_agrees_gets_no_doubt() -> None:
 
 @needs_both
 def test_an_oracle_that_errs_is_found_with_layer_and_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without what kerf knows of RELU6, TFLM's numbers would be the oracle's."""
+    """If kerf knew nothing about RELU6, TFLM's numbers would be the oracle's."""
     monkeypatch.setattr(specification, "is_defined_by_litert", lambda op, graph: False)
     found = opinion.of_litert(MODEL, [X], "m")
     assert found is not None and found.is_beyond_rounding

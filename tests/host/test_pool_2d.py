@@ -42,7 +42,7 @@ def pool(
 
 
 def chain(kind: str, dtype: str) -> list[OpSpec]:
-    """Three pools in a row, whose outputs may take over the memory of their inputs."""
+    """Three pools in a row, whose outputs may reuse the memory of their inputs."""
     first = pool(kind, dtype, size=(13, 11), filter_size=(3, 3), stride=(1, 1), batches=2)
     second = pool(kind, dtype, size=(11, 9), filter_size=(3, 2), stride=(2, 1), batches=2, source=first[0].outputs[0])
     third = pool(kind, dtype, size=(5, 8), filter_size=(2, 2), padding="SAME", batches=2, source=second[0].outputs[0])

@@ -27,13 +27,13 @@ ZERO_POINTS = [(-128, -128), (0, 0), (127, -128), (-128, 127), (3, 3), (0, -1)]
 
 
 def limit(kind: str, scales: tuple[float, float], zero_points: tuple[int, int]) -> list[OpSpec]:
-    """Every int8 there is, as a constant."""
+    """Every int8 value, as a constant."""
     x = TensorSpec((256,), "int8", scales[0], zero_points[0], data=ALL_INT8)
     return [OpSpec(kind, [x], [activation((256,), "int8", scales[1], zero_points[1])])]
 
 
 def limit_int16(kind: str, scales: tuple[float, float]) -> list[OpSpec]:
-    """Every int16 there is, as a constant."""
+    """Every int16 value, as a constant."""
     x = TensorSpec(ALL_INT16.shape, "int16", scales[0], data=ALL_INT16)
     return [OpSpec(kind, [x], [TensorSpec(ALL_INT16.shape, "int16", scales[1])])]
 

@@ -16,7 +16,7 @@ SCALE, ZERO_POINT = 0.03, 5
 
 
 def split(used: Sequence[int], scale: float = SCALE) -> bytes:
-    """Thirds of an int8 tensor, split in float; only the ``used`` ones are read, quantized with ``scale``."""
+    """An int8 tensor split into thirds in float; only the ``used`` thirds are read, quantized with ``scale``."""
     source = TensorSpec((1, 6), "int8", SCALE, ZERO_POINT)
     wide, axis = TensorSpec((1, 6), "float32"), TensorSpec((), "int32", data=np.array(1, np.int32))
     thirds = [TensorSpec((1, 2), "float32") for _ in range(3)]
@@ -49,7 +49,7 @@ def test_a_split_into_another_scale_is_left_as_it_is() -> None:
 
 
 def test_the_output_of_an_lstm_is_requantized() -> None:
-    """As a concatenation needs it; the hidden state itself keeps its quantization."""
+    """The output gets the quantization that a concatenation needs; the hidden state keeps its own."""
     if not oracle.is_installed(oracle.TFLM):
         pytest.skip(f"{oracle.TFLM} is not installed")
     (op,) = lstm("int8", hidden=(1 / 100, 7))

@@ -25,7 +25,7 @@ def reshape(source: Sequence[int], shape: Sequence[int], dtype: str = "int8", by
 
 
 def needed_later() -> list[OpSpec]:
-    """The input lives on, so its elements must be copied."""
+    """The input is still needed, so its elements must be copied."""
     x, y = tensor((2, 6), "int8"), tensor((3, 4), "int8")
     clipped, sum_ = activation((3, 4), "int8", 0.5, 0), activation((2, 6), "int8", 0.5, 0)
     return [

@@ -1,6 +1,6 @@
 """TFLM's operators for audio features: kerf's kernels equal TFLM's, over a sequence of samples.
 
-The interpreter's Python interface has no unsigned types, so that these are converted from and to int32."""
+The interpreter's Python interface has no unsigned types, so these are converted from and to int32."""
 
 from collections.abc import Sequence
 

@@ -22,7 +22,7 @@ def softmax(
 
 
 def spread(classes: int, scale: float) -> list[OpSpec]:
-    """Many classes: rows are kept away from equal elements, of which TFLM can sum up 511 only."""
+    """Many classes: rows avoid equal elements, of which TFLM can only add up 511."""
     peaks = np.full((1, classes), -128, np.int8)
     peaks[0, :: classes // 50] = np.random.default_rng(6).integers(-20, 128, peaks[0, :: classes // 50].shape)
     x, logits = activation((1, classes), "int8", scale / 20), activation((1, classes), "int8", scale)
@@ -66,7 +66,7 @@ def test_equals_tflm(results: dict[str, Result], name: str) -> None:
 
 @pytest.mark.parametrize("classes", [512, 1000, 4095])
 def test_more_equal_classes_than_tflm_sums_up_are_all_improbable(classes: int, tmp_path: Path) -> None:
-    """TFLM stops the program there; the probability of each, below half of 1/256, rounds to 0."""
+    """TFLM aborts there; the probability of each class is below half of 1/256 and rounds to 0."""
     rows = np.stack([np.full((1, classes), value, np.int8) for value in (-128, 0, 127)])
     (output,) = run_kerf(build(softmax((1, classes))), [rows], tmp_path)
     np.testing.assert_array_equal(output, np.full_like(output, -128))

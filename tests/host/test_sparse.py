@@ -115,7 +115,7 @@ def test_what_the_kernel_does_not_cover_stays_dense(case: list[OpSpec]) -> None:
     ids=["unpadded", "padded", "padded at the end", "dense"],
 )
 def test_padded_rows_have_room(case: list[OpSpec], room: int) -> None:
-    """As many as the filter is high: where they are copied, no weight is compared with the image's edge."""
+    """There is scratch for one row per row of the filter: with copied rows, no weight is checked against the edge."""
     (op,) = thin(case, 0.9)
     graph = passes.run(read.read(single_op(op.kind, op.inputs, op.outputs, op.options_table, **op.options), "m"))
     (call,) = (step.call for step in schedule(graph, HOST).steps)

@@ -70,7 +70,7 @@ def test_every_operator_of_the_table_is_tried() -> None:
 
 @needs_tflm
 def test_no_kernel_of_the_table_looks_at_the_scale() -> None:
-    """The same integers come out whatever the output's scale is: its real numbers would change with it."""
+    """The integers are the same whatever the output's scale, so the real numbers that they stand for would differ."""
     found = []
     for output_scale in (0.1, 0.061):
         x = TensorSpec(SHAPE, "int8", 0.1, 3)

@@ -66,7 +66,7 @@ def generated(dtype: str, count: int, **more: Any) -> dict[str, list[OpSpec]]:
 
 
 def in_a_row() -> list[OpSpec]:
-    """Two layers, each with a state of its own."""
+    """Two layers, each with its own state."""
     (first,) = svdf(units=6)
     (second,) = svdf(depth=6, units=3, zero_points=(-7, 0, 4), scales=(0.09, 0.05, 0.2), seed=8)
     second = OpSpec(second.kind, [first.outputs[0], *second.inputs[1:]], second.outputs, "SVDFOptions", second.options)

@@ -71,7 +71,7 @@ def test_a_model_without_state(tmp_path: Path) -> None:
 
 
 def test_a_model_with_state(tmp_path: Path) -> None:
-    """The variable starts at 100 again after a reset; the operators that set it are no operators of the model's."""
+    """The variable starts at 100 again after a reset; the operators that set it are not counted as the model's."""
     lines = run(tmp_path, variables=1)
     first = ["op 0: 0 bytes, -1", "op 1: 4 bytes, 101", "op 2: 4 bytes, 10201"]
     assert [line for line in lines if line.startswith("op ") or line.isdigit()] == [*first, "102", *first]

@@ -187,7 +187,7 @@ def accepted(kind: str, case: Case) -> set[str]:
 
 
 def drawn(kind: str, least: int, seed: int) -> dict[str, dict[str, Case]]:
-    """At least as many layers for each variant of an operator, by name."""
+    """At least this number of layers for each variant of an operator, by name."""
     rng = np.random.default_rng(seed)
     cases: dict[str, dict[str, Case]] = {name: {} for name in variants(kind)}
     for number in range(least * 1000):

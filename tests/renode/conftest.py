@@ -25,7 +25,7 @@ def program() -> Path:
 
 @pytest.fixture(scope="session")
 def build_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """A build/ of its own, for all targets: the model is trained and converted once."""
+    """A separate build/ for all targets: the model is trained and converted once."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(places, "BUILD", tmp_path_factory.mktemp("build"))
         yield

@@ -1,4 +1,4 @@
-"""The whole way in Renode: every number right, the same instructions in every run, and failures as records."""
+"""Whole runs in Renode: every number is right, the instructions are the same in every run, failures are records."""
 
 import numpy as np
 import pytest
@@ -40,7 +40,7 @@ def test_every_output_is_right_and_every_run_counts_the_same(built: pipeline.Bui
 
 
 def test_a_tick_is_an_instruction(built: pipeline.Built) -> None:
-    """The port's loop of known length takes just that long, but for the call that both have."""
+    """The port's loop takes exactly its known length, apart from the call that both measurements include."""
     with renode.open(built.image.elf, built.rendered.target.emulators["renode"]) as transport:
         link = Link(transport)
         link.hello()

@@ -35,7 +35,7 @@ def copied(folder: Path) -> Path:
 
 
 def clean(checkout: Path) -> None:
-    """Removes build/ except for compiled objects, so that a task does everything anew."""
+    """Removes build/ except for compiled objects, so that a task does everything again."""
     for path in (checkout / "build").glob("*"):
         if path.name != ".cache":
             remove(path)
@@ -44,7 +44,7 @@ def clean(checkout: Path) -> None:
 def start(
     checkout: Path, arguments: tuple[str, ...], mark: str, said: IO[bytes], more: Mapping[str, str] | None = None
 ) -> "subprocess.Popen[bytes]":
-    """kerf, as a shell starts it: with a session of its own, and Ctrl-C heard; its temporary files are in tmp/."""
+    """kerf as a shell starts it: in its own session, and receiving Ctrl-C; its temporary files are in tmp/."""
     return subprocess.Popen(
         [sys.executable, str(checkout / "tasks.py"), "--search-root", str(checkout), *arguments],
         cwd=checkout,
@@ -68,7 +68,7 @@ def alive(mark: str) -> list[str]:
 
 
 def assert_clean(checkout: Path) -> None:
-    """No temporary file, and none that is half written."""
+    """Checks that no temporary and no half-written file is left."""
     left = [str(path.relative_to(checkout)) for path in (checkout / "tmp").rglob("*")]
     left += [str(path.relative_to(checkout)) for path in (checkout / "build").rglob("*.partial*")]
     assert not left, f"left behind: {left[:10]}"

@@ -19,7 +19,7 @@ from . import ROOT, _faults
 
 START_SECONDS = 300.0  # TensorFlow on a busy machine, or a build
 GRACE_SECONDS = 1.0
-MOST_FAILURES = 20  # of one kind; what fails that often needs no further proof
+MOST_FAILURES = 20  # of one kind; more would prove nothing new
 
 
 @dataclass
@@ -61,7 +61,7 @@ def soak(name: str, seed: int, folder: Path, seconds: float = 0.0, cases: int = 
     fault = _faults.load(name)
     rows: dict[str, Row] = {}
     begin, at, own = time.monotonic(), seed, folder / name
-    current = own / f"current-{os.getpid()}"  # another soak may be at work
+    current = own / f"current-{os.getpid()}"  # another soak may be running
     shared = own / "shared"
     shared.mkdir(parents=True, exist_ok=True)
     shutil.rmtree(current, ignore_errors=True)
@@ -106,7 +106,7 @@ def _keep(current: Path, place: Path, name: str, seed: int, detail: str) -> None
 def _worker(
     name: str, seed: int, cases: int, shared: Path, current: Path
 ) -> Iterator[Iterator[tuple[int, str, str, int, float]]]:
-    """A process that attacks; yields how each attack ends. The process is ended with the context."""
+    """A process that attacks; yields how each attack ends. Leaving the context ends the process."""
     search = os.pathsep.join([str(ROOT), str(ROOT / "tests"), *filter(None, [os.environ.get("PYTHONPATH")])])
     process = subprocess.Popen(
         [sys.executable, "-m", "soak._worker", name, str(seed), str(cases), str(shared), str(current)],
@@ -127,7 +127,7 @@ def _worker(
 
 
 def _endings(process: "subprocess.Popen[bytes]", name: str, seed: int) -> Iterator[tuple[int, str, str, int, float]]:
-    """Each attack's line; a hang or the end of the process is the ending of the attack that was under way."""
+    """Each attack's line; a hang or the end of the process counts as the ending of the attack that was running."""
     limit = _faults.load(name).CASE_SECONDS + GRACE_SECONDS
     first = True
     for line in _lines(process, START_SECONDS, limit):

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from tools.transports import Transport
 
-FASTER = 10  # so many seconds pass on the line's clock in one second, so that waiting for an answer takes less
+FASTER = 10  # seconds on the line's clock per second, so that waiting for an answer takes less time
 KINDS = ("drop", "corrupt", "duplicate", "reorder", "delay", "split")
 
 
@@ -35,7 +35,7 @@ class BadLine:
         return self.inner.alive()
 
     def read(self, timeout: float) -> bytes:
-        """Merges what was held back with what comes, and may hold back the end again."""
+        """Puts held-back bytes before the new ones, and may hold back the end again."""
         data = self._held or self.before_read(self.inner.read(timeout / self.faster))
         self._held = b""
         data, self._held = self._spoiled(data)

@@ -13,7 +13,7 @@ SCALES = (0.0, -0.0, -1.0, 1e-45, 1e-38, 1e-10, 0.5, 1.0, 2.0, 1e10, 3e38, float
 
 
 def mutated(data: bytes, rng: random.Random) -> bytes:
-    """The file with one to a few changes; may be any bytes at all."""
+    """The file with a few changes; the result may be any bytes."""
     try:
         if rng.random() < 0.75:
             data = by_schema(data, rng)
@@ -57,7 +57,7 @@ def integer(rng: random.Random) -> int:
 
 
 def by_schema(data: bytes, rng: random.Random) -> bytes:
-    """One to three fields changed, and the file written anew."""
+    """Changes one to three fields and writes the file again."""
     from ai_edge_litert import schema_py_generated as schema
 
     model = schema.ModelT.InitFromPackedBuf(data, 0)
@@ -81,7 +81,7 @@ def _operator(model: Any, rng: random.Random) -> Any:
 
 
 def _list(values: Any, rng: random.Random, value: Callable[[random.Random], Any]) -> list[Any]:
-    """A list with an element changed, added, removed, repeated or exchanged; or quite another one."""
+    """A list with an element changed, added, removed, repeated or exchanged; or an entirely different list."""
     found = [] if values is None else list(values)
     kind = rng.randrange(8)
     if kind < 4 and found:

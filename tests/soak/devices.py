@@ -44,7 +44,7 @@ Maker = Callable[[Rng], Device]
 
 
 def records(change: Callable[[Message, Rng], Message | None], of: type[Message], share: float = 1.0) -> Maker:
-    """A firmware that changes its answers of one kind; None: it does not send them."""
+    """A firmware that changes or, for None, omits its answers of one kind."""
 
     def made(rng: Rng) -> Device:
         firmware = FakeFirmware()
@@ -84,7 +84,7 @@ def any_number(rng: Rng, bits: int) -> int:
 
 
 def any_record(kind: type[Message], rng: Rng) -> Message:
-    """A record with numbers of any size and texts that should not be shown as they are."""
+    """A record with numbers of any size, and texts that must not be shown unescaped."""
     sizes = {"B": 8, "H": 16, "I": 32, "Q": 64}
     values: list[int | bytes] = []
     for code in kind.LAYOUT.lstrip("<").replace("8I", "IIIIIIII").replace("32s", "s"):
@@ -95,7 +95,7 @@ def any_record(kind: type[Message], rng: Rng) -> Message:
 
 
 def one_field(message: Message, rng: Rng) -> Message:
-    """A number of a record replaced by any other."""
+    """Replaces a number of a record by any other."""
     names = [field.name for field in fields(message) if isinstance(getattr(message, field.name), int)]
     if not names:
         return message
@@ -111,12 +111,12 @@ def one_field(message: Message, rng: Rng) -> Message:
 
 
 def saying(what: Callable[[Rng], bytes]) -> Maker:
-    """Something else than a firmware."""
+    """Anything other than a firmware."""
     return lambda rng: lambda data: what(rng)
 
 
 def besides(what: Callable[[Rng], bytes]) -> Maker:
-    """A good firmware that says more than its answers."""
+    """A good firmware that also sends other things than its answers."""
 
     def made(rng: Rng) -> Device:
         firmware = FakeFirmware()
@@ -131,7 +131,7 @@ def identity(rng: Rng) -> Device:
 
 
 def replay(rng: Rng) -> Device:
-    """Answers each request with what it said to some earlier one."""
+    """Answers each request with its answer to an earlier one."""
     firmware, said = FakeFirmware(), [b""]
 
     def device(data: bytes) -> bytes:

@@ -54,7 +54,7 @@ CHANGES = ("os.remove", "os.rename", "os.mkdir", "os.rmdir", "os.chmod", "os.sym
 
 
 class Watch:
-    """An audit hook: while it is on, what should not happen is noted. A hook cannot be removed."""
+    """An audit hook that records forbidden actions while it is on. A hook cannot be removed."""
 
     def __init__(self, allowed: list[Path]) -> None:
         self.allowed = [f"{path}/" for path in allowed]
@@ -161,7 +161,7 @@ def attack(models: list[Path], watch: Watch, folder: Path, seed: int, kept: Path
 
 
 def listing(folder: Path) -> dict[str, tuple[int, int]]:
-    """Everything around the file, with sizes and times of change."""
+    """Everything around the file, with sizes and modification times."""
     return {
         str(path): (path.lstat().st_size, path.lstat().st_mtime_ns) for path in folder.rglob("*") if path.name != "log"
     }
@@ -191,7 +191,7 @@ def change_archive(path: Path, rng: random.Random, secret: Path) -> None:
 
 
 def more_entries(archive: zipfile.ZipFile, rng: random.Random, secret: Path) -> None:
-    """Paths that lead out, links, the same names again, bombs of size and of number."""
+    """Paths out of the folder, links, repeated names, and bombs of size and of number."""
     kind = rng.randrange(6)
     if kind == 0:
         for name in ("../trap", "../../trap", f"{secret}/trap", "/tmp/kerf-soak-trap", "a/../../trap", "C:\\trap"):
@@ -233,7 +233,7 @@ def change_hdf5(path: Path, rng: random.Random, secret: Path) -> None:
 
 
 def change_config(config: Any, rng: random.Random, secret: Path) -> Any:
-    """One place of a configuration changed: another class, function, module, value; or one thing put into another."""
+    """Changes one place of a configuration: another class, function, module or value; or nests one part in another."""
     places = list(walk(config))
     if not places:
         return config

@@ -57,7 +57,7 @@ def built(folder: Path) -> Path:
 
 
 def nothing(line: BadLine) -> None:
-    """Only the faults of single bytes."""
+    """Faults of single bytes only."""
 
 
 def resets(line: BadLine) -> None:
@@ -85,7 +85,7 @@ def banners(line: BadLine) -> None:
 
 
 def wrong_baud(line: BadLine) -> None:
-    """The host's rate is not the device's; some are so near that they work."""
+    """The host's rate differs from the device's; some rates are close enough to work."""
     baud = line.rng.choice(BAUDS)
     line.before_write = lambda data: heard_at(data, baud, 115_200)
     line.before_read = lambda data: heard_at(data, 115_200, baud)

@@ -39,7 +39,7 @@ def attacks(folder: Path) -> Iterator[Attack]:
 
 
 def built(target: Target, folder: Path) -> Path:
-    """The firmware with tests/host/fake_model.cpp; what has not changed is not compiled again."""
+    """The firmware with tests/host/fake_model.cpp; only what has changed is compiled again."""
     alone = port_project.project(target)
     files = {
         **{path: data for path, data in alone.files.items() if "bench" not in path},

@@ -46,7 +46,7 @@ def attack(seed: int, kept: Path) -> int:
 
 
 def compile_or_refuse(data: bytes, rng: random.Random) -> None:
-    """All that kerf does with a file before it runs it; KerfError if it refuses the file."""
+    """Everything that kerf does with a file before running it; KerfError if kerf refuses the file."""
     with suppress(ModelError):
         signature.read(data, "damaged")
         signature.last_operator(data, "damaged")

@@ -12,7 +12,7 @@ from tools import child, convert
 
 @pytest.fixture(scope="module", autouse=True)
 def converted_here() -> Iterator[None]:
-    """Puts the child's own function in the place of starting it."""
+    """Calls the child's function instead of starting a child."""
 
     def run(
         module: str, path: str, mode: str, folder: str, log: str, dense: str, **streams: Any
@@ -27,5 +27,5 @@ def converted_here() -> Iterator[None]:
 
 @pytest.fixture
 def converted_in_a_child(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Starts a child after all, as kerf does."""
+    """Starts a child process again, as kerf does."""
     monkeypatch.setattr(convert, "run", child.run)

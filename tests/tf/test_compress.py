@@ -29,7 +29,7 @@ QUICK = Recipe(epochs=1, learning_rate=1e-3)
 
 
 class Heard(Progress):
-    """Keeps what it is told."""
+    """Keeps the messages."""
 
     def __init__(self) -> None:
         self.said: list[str] = []
@@ -166,7 +166,7 @@ def test_every_model_becomes_smaller_everywhere(tf: Any, name: str, share: float
 
 
 def test_pruned_network_is_a_keras_file_like_any_other(tf: Any, tmp_path: Path) -> None:
-    """Built again, saved, loaded and read, it is the same network."""
+    """A network that is built, saved, loaded and read again is the same."""
     smaller = channels.prune(network.read(residual(tf), "mine"), 0.5)
     train.save_keras(network.build(smaller, tf.keras), tmp_path / "small.keras")
     again = network.read(model_files.load_keras(tmp_path / "small.keras", tmp_path / "log"), "small.keras")
@@ -236,7 +236,7 @@ def test_training_for_int8_loses_nothing_and_gives_an_integer_model(
 def test_training_for_int8_wins_where_conversion_alone_loses(
     digits: Trained, data: Data, tmp_path: Path, tf: Any
 ) -> None:
-    """Channels of very different size share one scale: conversion rounds the small ones away, training finds a way."""
+    """Channels of very different magnitude share one scale: conversion rounds small ones to zero, training copes."""
     net = network.read(model_files.load_keras(digits.path, tmp_path / "log"), "digits")
     factors = np.where(np.arange(16) % 2, 1.0, 1 / 300).astype(np.float32)  # ReLU lets factors through
     layers = []
@@ -378,7 +378,7 @@ def test_interrupt_in_the_middle_leaves_no_model(digits: Trained, tmp_path: Path
 
 
 def test_little_by_little() -> None:
-    """The schedule begins with nothing, ends with all, and takes most at the beginning."""
+    """The schedule starts at 0, ends at the full share, and prunes most at the beginning."""
     taken = [sparsity.at(step, 100, 0.8) for step in range(101)]
     assert (taken[0], taken[-1]) == (0.0, 0.8)
     assert all(a < b for a, b in itertools.pairwise(taken))

@@ -123,7 +123,7 @@ def test_int8_graph_is_what_the_kernels_expect(digits: Trained, tmp_path: Path) 
 
 @pytest.mark.parametrize("per_tensor", [False, True])
 def test_dense_weights_have_one_scale_on_request(digits: Trained, per_tensor: bool, tmp_path: Path) -> None:
-    """For a TFLM that knows no more; convolutions keep one per channel."""
+    """For a TFLM that supports nothing else; convolutions keep one scale per channel."""
     data = models.find("digits").data()
     made = quantize.quantize(digits, "int8", data, tmp_path, per_tensor_dense=per_tensor)
     graph = passes.run(read.read(made.tflite, "digits"))

@@ -74,7 +74,7 @@ def named(kind: str, module: str, config: Any, alias: str | None) -> dict[str, A
 def test_code_under_an_alias_is_not_imported(
     keras_2: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, value: dict[str, Any], what: str
 ) -> None:
-    """Keras 2 imports the module of what it does not know, and takes what has the registered name there."""
+    """Keras 2 imports the module of an unknown class, and takes whatever has the registered name there."""
     trap = tmp_path / "trap"  # that only the module's own code makes
     (tmp_path / "kerf_test_evil.py").write_text(f"def evil(x): return x\nopen({str(trap)!r}, 'w').close()")
     monkeypatch.syspath_prepend(tmp_path)
@@ -96,7 +96,7 @@ def test_a_vocabulary_is_not_read_from_a_file(keras_2: Any, tmp_path: Path) -> N
 
 
 def elsewhere(kind: str, file: h5py.File, name: str, other: Path) -> None:
-    """Puts the weights ``name`` into ``other``: a number in HDF5, or as it is."""
+    """Makes the weights ``name`` refer to the file ``other``, in one of HDF5's three ways."""
     if kind == "link":
         file[name] = h5py.ExternalLink(str(other), "kernel")
     elif kind == "raw":
@@ -152,7 +152,7 @@ def small(keras: Any, path: Path) -> Path:
     ],
 )
 def test_classes_of_keras_that_are_no_layers(keras_3: Any, tmp_path: Path, kind: str, module: str, what: str) -> None:
-    """Keras makes an object of whatever class of its own a configuration names."""
+    """Keras instantiates any of its own classes that a configuration names."""
     value = named(kind, module, {"name": "evil", "filename": str(tmp_path / "trap")}, None)
     message = refused(edit_last(small(keras_3, tmp_path / "m.keras"), kernel_regularizer=value))
     assert message == f"has the layer 'evil' {what}"

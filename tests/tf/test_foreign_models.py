@@ -33,7 +33,7 @@ def tf(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 @pytest.fixture
 def trap(tmp_path: Path) -> Path:
-    """A file that only code inside a model could make."""
+    """A file that only code in a model could create."""
     return tmp_path / "trap"
 
 
@@ -175,7 +175,7 @@ def test_saved_model_that_is_none(tf: Any, tmp_path: Path) -> None:
 
 
 def test_archive_with_a_foreign_path(tf: Any, tmp_path: Path, trap: Path) -> None:
-    """A .keras is a zip archive; an entry that climbs out of it lands nowhere."""
+    """A .keras is a zip archive; an entry with a path out of it is not written anywhere."""
     path = tmp_path / "in" / "m.keras"
     path.parent.mkdir()
     with without_warnings():

@@ -37,7 +37,7 @@ KILL, INTERRUPT = signal.SIGKILL, signal.SIGINT
 
 
 def stopped(code: str, out: Path, moment: int, sig: signal.Signals, side: str, *more: str) -> list[str]:
-    """Runs the code until the signal ends it; returns what it left, but for logs and temporary files."""
+    """Runs the code until the signal ends it; returns what it left, except logs and temporary files."""
     command = [sys.executable, "-c", code, str(out), str(moment), str(int(sig)), side, *more]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, env={**os.environ})
     assert done.returncode != 0
@@ -94,7 +94,7 @@ def test_conversion(
     assert stopped(QUANTIZE, tmp_path, moment, sig, side, str(whole.path)) == left
     if left:
         assert (tmp_path / "model.tflite").read_bytes() == converted
-    assert files.read_json(tmp_path / "quantize.json") == {}  # so nobody takes the rest for a result
+    assert files.read_json(tmp_path / "quantize.json") == {}  # so the other files are not mistaken for a result
     made = quantize.quantize(whole, "int8", models.find("sine").data(), tmp_path)
     assert made.tflite == converted
     assert [p.name for p in tmp_path.iterdir() if "partial" in p.name] == []

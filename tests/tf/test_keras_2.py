@@ -33,7 +33,7 @@ def keras_2(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 
 def plain(keras: Any) -> Any:
-    """Without an Input, as tutorials began."""
+    """Without an Input, as in older tutorials."""
     layers = keras.layers
     return keras.Sequential(
         [
@@ -85,7 +85,7 @@ def preprocessing(keras: Any) -> Any:
 
 
 def initialized(keras: Any) -> Any:
-    """As EfficientNetV2's last layer is."""
+    """Like EfficientNetV2's last layer."""
     import tensorflow
 
     start = tensorflow.constant_initializer(0.5)
@@ -93,7 +93,7 @@ def initialized(keras: Any) -> Any:
 
 
 def compiled(keras: Any) -> Any:
-    """A model within a model keeps what it was trained with."""
+    """A nested model keeps its trained weights."""
     inner = plain(keras)
     rate = keras.optimizers.schedules.ExponentialDecay(0.1, 10, 0.9)
     inner.compile(keras.optimizers.Adam(rate), keras.losses.SparseCategoricalCrossentropy(), ["accuracy"])
@@ -215,7 +215,7 @@ def edit(path: Path, change: Callable[[dict[str, Any]], None]) -> Path:
 
 @pytest.fixture
 def trap(tmp_path: Path) -> Path:
-    """A file that only code inside a model could make."""
+    """A file that only code in a model could create."""
     return tmp_path / "trap"
 
 

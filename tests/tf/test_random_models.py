@@ -31,7 +31,7 @@ MACS = {
     "wake_word": 826_368,
     "wake_word_mixed": 1_186_112,
 }
-# First digits of what TensorFlow 2.21.0 makes of each in int8, on any machine.
+# The first digits of each model's SHA-256 in int8, with TensorFlow 2.21.0 on any machine.
 SHA256 = {
     "autoencoder": "6d5a61f2d54a",
     "ds_cnn": "9a4971665ceb",
@@ -54,7 +54,7 @@ def int8(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Quantized]:
 
 
 def layers(graph: Graph) -> list[tuple[Any, ...]]:
-    """All that decides how long a layer takes: operator, shapes, options, MACs.
+    """Everything that determines how long a layer takes: operator, shapes, options, MACs.
 
     Newer converters leave out the RESHAPE before a dense layer, which takes the last axis of any shape.
     """
@@ -136,7 +136,7 @@ def test_weights_are_the_seeds(tmp_path: Path) -> None:
 def test_weights_are_made_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = train.train("autoencoder", tmp_path)
     with monkeypatch.context() as patch:
-        patch.setattr(train, "_fill", None)  # to call it would be an error
+        patch.setattr(train, "_fill", None)  # calling it would be an error
         assert train.train("autoencoder", tmp_path) == first
     edited = tmp_path / "_random.py"
     edited.write_text("# edited")

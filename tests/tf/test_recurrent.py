@@ -28,7 +28,7 @@ def keras(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 
 
 def network(keras: Any) -> Any:
-    """Every kind of recurrent layer side by side, with weights that are nowhere 0."""
+    """Every kind of recurrent layer side by side, with no weight equal to 0."""
     layers = keras.layers
     x = keras.Input((STEPS, DEPTH))
     branches = [

@@ -27,7 +27,7 @@ def tf(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 @pytest.fixture
 def effects(tmp_path: Path) -> Iterator[Path]:
-    """A folder that attacks write into: it stays empty."""
+    """A folder that attacks try to write to: it must stay empty."""
     folder = tmp_path / "effects"
     folder.mkdir()
     yield folder
@@ -259,7 +259,7 @@ INITIALIZERS = {
 
 
 def test_the_attacks_are_attacks(tf: Any, tmp_path: Path) -> None:
-    """Else the others would prove nothing."""
+    """Otherwise the other tests would prove nothing."""
     for effect in (prints, reads, summarizes, dumps):
         path = with_initializer(tf, tmp_path / effect.__name__, lambda effect=effect: effect(tf, tmp_path / "effects"))
         shutil.rmtree(tmp_path / "effects", ignore_errors=True)  # saving may have run it
@@ -379,7 +379,7 @@ def test_a_function_cannot_hide_behind_the_name_of_an_operator(
 
 
 def test_the_saver_is_not_called_by_the_model(tf: Any, saved: Path, tmp_path: Path, loader: list[Any]) -> None:
-    """With a file name of its own it would read and write what it likes."""
+    """With its own file name, it could read and write any file."""
 
     def change(meta: Any) -> None:
         call = in_loop(meta).add(name="evil", op="StatefulPartitionedCall")
@@ -497,7 +497,7 @@ def test_links_to_other_files(tf: Any, saved: Path, tmp_path: Path, loader: list
 
 
 def test_what_is_no_file(tf: Any, saved: Path, tmp_path: Path) -> None:
-    """Reading a pipe would wait for ever."""
+    """Reading a pipe would never end."""
     path = edit(tf, saved, tmp_path / "m", lambda meta: None)
     os.mkfifo(path / "variables" / "variables.data-00001-of-00002")
     with pytest.raises(QuantizeError, match="is neither a file nor a folder"):
@@ -513,7 +513,7 @@ def test_cut_off(tf: Any, saved: Path, tmp_path: Path, share: float) -> None:
 
 
 def as_variables(meta: Any) -> None:
-    """The signatures are something else."""
+    """The signatures have another type."""
     root = meta.object_graph_def.nodes[0]
     other = next(i for i, item in enumerate(meta.object_graph_def.nodes) if item.WhichOneof("kind") == "variable")
     next(child for child in root.children if child.local_name == "signatures").node_id = other

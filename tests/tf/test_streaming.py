@@ -19,7 +19,7 @@ SAMPLES, WINDOW, BANDS = 200, 8, 4
 
 
 def network(tf: Any) -> Any:
-    """A frame in, a convolution over the last eight out; the seven before are a resource variable that is not zero."""
+    """Takes a frame, returns a convolution over the last eight; the other seven are a variable that starts nonzero."""
 
     class Stream(tf.Module):  # type: ignore[misc, name-defined]
         def __init__(self) -> None:

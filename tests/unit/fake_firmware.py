@@ -18,7 +18,7 @@ IDENTITY = Identity("stm32f4", "cortex-m4", "aot", "0123456789abcdef", "portable
 
 @dataclass
 class FakeFirmware:
-    """Call it with bytes, get the bytes it answers. ``ticks`` are what invokes take, in turn."""
+    """Called with bytes, returns the answer's bytes. ``ticks`` are the times of the inferences, in turn."""
 
     size: int = 70
     output_size: int = 70
@@ -40,7 +40,7 @@ class FakeFirmware:
         self.reset()
 
     def reset(self) -> bytes:
-        """Restarts; returns what the boot says."""
+        """Restarts; returns the boot message."""
         self.session = False
         self.inferences = 0
         self.paused: int | None = None

@@ -1,4 +1,4 @@
-"""Writes .tflite files that need not make sense, field by field, for the tests of the reader."""
+"""Writes .tflite files field by field, including invalid ones, for the tests of the reader."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -29,7 +29,7 @@ class RawTensor:
 
 @dataclass(frozen=True)
 class RawOp:
-    """``kind`` is TFLite's name, or a number it has none for; RELU has no options and suits most tests."""
+    """``kind`` is TFLite's name, or a number without a name; RELU has no options and suits most tests."""
 
     inputs: Sequence[int] = (0,)
     outputs: Sequence[int] = (1,)

@@ -1,4 +1,4 @@
-"""Which target an interpreter's arena is tried on, and that it is tried once."""
+"""The target on which an interpreter's arena is sized, and that this happens only once."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

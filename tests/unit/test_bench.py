@@ -64,7 +64,7 @@ def test_a_clock_that_stands_still_is_named() -> None:
 
 @given(st.integers(1, 400), st.integers(1, 400), st.integers(0, 50), st.integers(0, 10_000_000))
 def test_calibration_undoes_the_clock(numerator: int, denominator: int, cost: int, work: int) -> None:
-    """Any machine of a simple rate, read with rounding down, gives back exact instruction counts."""
+    """A clock whose rate is a simple fraction, rounded down, gives exact instruction counts."""
     rate = Fraction(numerator, denominator)  # instructions per tick
     if not Fraction(1, 200) < rate < 50:
         return
@@ -213,7 +213,7 @@ def test_a_clock_that_is_unknown(changes: dict[str, int]) -> None:
 
 
 def test_more_bytes_than_were_asked_for() -> None:
-    """Also where the outputs' CRC agrees with them."""
+    """Even if the CRC matches the outputs."""
 
     def changed(message: protocol.Message) -> protocol.Message:
         if isinstance(message, protocol.Data) and len(message.data) < protocol.MAX_READ_BYTES:
@@ -230,7 +230,7 @@ def test_more_bytes_than_were_asked_for() -> None:
 def rewritten(
     change: Callable[[protocol.Message], protocol.Message], firmware: FakeFirmware | None = None
 ) -> Callable[[bytes], bytes]:
-    """A firmware that lies: what it answers is changed on its way."""
+    """A firmware that lies: its answers are changed on the way."""
     honest = firmware or FakeFirmware()
 
     def answer(data: bytes) -> bytes:
@@ -299,7 +299,7 @@ def test_a_firmware_that_is_exchanged_in_the_middle_is_not_measured() -> None:
 
 
 def test_the_kernels_are_those_of_the_build() -> None:
-    """What a library's kernels are called is known after linking alone: not by the host, and not by the firmware."""
+    """The name of a library's kernels is only known after linking, so neither host nor firmware knows it before."""
     linked = replace(IDENTITY, kernels="CMSIS-NN")
     run = bench.run(FakeTarget(FakeFirmware()), VECTORS, SHA256.hex(), 2, wanted=linked)
     assert run.identity is not None and run.identity.kernels == "portable"

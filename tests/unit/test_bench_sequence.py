@@ -52,7 +52,7 @@ def test_a_sequence_begins_again_after_outputs_that_fail_their_crc() -> None:
 
 @pytest.mark.parametrize("kind", ["drop", "garble", "duplicate", "delay", "banner"])
 def test_a_spoiled_line_does_not_disturb_a_sequence(kind: str) -> None:
-    """A request that is sent again is carried out once, or the state would run ahead."""
+    """A request that is sent again is carried out only once; otherwise the state would run ahead."""
     line = Unreliable(FakeTarget(FakeFirmware(capabilities=STATEFUL)), Faults(**{kind: 0.05}), seed=3)
     run = bench.run(line, SEQUENCE, SHA256.hex(), 2)
     assert line.injected > 0

@@ -121,7 +121,7 @@ def test_doctor_says_what_a_board_may_be() -> None:
 
 
 class Desk:
-    """What is plugged in as time goes by: (from second, boards) in order. Sleeping is what makes time pass."""
+    """What is plugged in over time: (from second, boards) in order. Time only passes while kerf sleeps."""
 
     def __init__(self, *scenes: tuple[float, list[Board]]) -> None:
         self.scenes = scenes
@@ -173,7 +173,7 @@ VECTORS = Vectors((INPUTS,), (INPUTS + np.uint8(1),), None, (), "by hand", True)
 
 
 def vanishing(firmware: FakeFirmware, write: int) -> tuple[FakeTarget, Unreliable]:
-    """A board whose port goes away before its so-manieth write."""
+    """A board whose port disappears before its n-th write."""
     target = FakeTarget(firmware)
     gone = Faults(before={write: lambda: target.die("/dev/ttyACM0 went away")})
     return target, Unreliable(target, gone)
@@ -273,7 +273,7 @@ def receive(line: Transport, count: int) -> bytes:
 
 
 class FakePort:
-    """Notes in which order pyserial is told what."""
+    """Records what kerf sets on pyserial, in order."""
 
     def __init__(self, error: Exception | None = None) -> None:
         self.__dict__["log"] = []

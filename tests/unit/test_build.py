@@ -59,13 +59,13 @@ class Steps(Progress):
 
 @pytest.fixture
 def ready(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Compiler and build engine are there."""
+    """Compiler and build engine are installed."""
     monkeypatch.setattr(build, "_require_compiler", lambda target: None)
     monkeypatch.setattr(build, "bootstrap", lambda progress: False)
 
 
 def fake_platformio(monkeypatch: pytest.MonkeyPatch, log: str, code: int) -> list[tuple[list[str], dict[str, str]]]:
-    """PlatformIO says ``log`` and ends with ``code``; returns the list of its command lines and settings."""
+    """A PlatformIO that prints ``log`` and ends with ``code``; returns the list of its command lines and settings."""
     calls: list[tuple[list[str], dict[str, str]]] = []
     real = subprocess.Popen
 
@@ -280,7 +280,7 @@ def test_a_registry_that_never_answers_costs_two_seconds(monkeypatch: pytest.Mon
         raise OSError
 
     monkeypatch.setattr(urllib.request, "urlopen", urlopen)
-    assert not build.registry_answers(0.5)  # it never returned, if it waited for the answer
+    assert not build.registry_answers(0.5)  # would never return if it waited for the answer
     assert asked
     forever.set()
 

@@ -62,7 +62,7 @@ def forgotten(record: Path) -> str:
 
 
 def of_another_kerf(record: Path) -> str:
-    """Sealed, but without what this one puts in."""
+    """Sealed, but without the fields that this kerf writes."""
     files.write_sealed(record, {"key": "key", "sha256": "0"})
     return "key"
 

@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def ran(instructions: int, steps: dict[str, int] | None = None, **changes: Any) -> Measurement:
-    """A run whose steps are called as in ``steps``; the operators have the same names in capitals."""
+    """A run with steps of these names; the operators have the same names in capitals."""
     per_op = None if steps is None else tuple({"name": n, "op": n.upper(), "median": t} for n, t in steps.items())
     timing = Timing(instructions, instructions, instructions, 1)
     return replace(RECORD, model="net", invoke=timing, per_op=per_op, accuracy=None, **changes)

@@ -43,7 +43,7 @@ def test_comments_stay_comments(text: str) -> None:
 
 @pytest.mark.compiler
 def test_hostile_text_compiles_and_comes_back(tmp_path: Path) -> None:
-    """With trigraphs on and every warning an error, each literal is printed byte by byte and compared."""
+    """With trigraphs, and with warnings as errors, each literal is printed byte by byte and compared."""
     lines = ["#include <cstdio>", "int main() {"]
     for i, text in enumerate(HOSTILE):
         name = f"v{i}_{cpp_text.identifier(text)}"

@@ -72,7 +72,7 @@ def test_a_taken_branch_refills_the_pipeline(expected: int, last: str, after: in
 def test_a_run_ends_at_its_branch_or_where_the_emulator_cut_it() -> None:
     loop = code("movs r0, #4", "subs r0, #1", "nop", "bne.n 8002 <f+0x2>", "nop", "blx r8", "nop")
     executed = {(0x8000, 0x8002): 1, (0x8002, 0x8002): 2, (0x8002, 0x8008): 1, (0x8008, 0x800A): 1}
-    # The first run goes on to the branch, which leads into its middle. The last one is cut, as blx leads elsewhere.
+    # The first run ends at the branch, which leads into its middle. The last one is cut, because blx leads elsewhere.
     assert [len(cycles.run_of(loop, *run)[0]) for run in executed] == [4, 3, 3, 1]
     assert cycles.instructions(loop, executed) == 1 + 4 * 3 + 1
     assert [taken for run in executed for taken in [cycles.run_of(loop, *run)[1]]] == [True, True, False, False]
@@ -91,7 +91,7 @@ def test_only_these_cores_have_a_model() -> None:
 
 
 def logged(*addresses: int) -> list[bytes]:
-    """What QEMU writes for runs of instructions at these addresses; a negative one was not executed after all."""
+    """QEMU's log for runs at these addresses; a negative one stands for a run that was not executed after all."""
     kinds = (b"Stopped execution of TB chain before", b"Trace 0:")
     return [b"%s 0x7f00 [00000000/%08x/00000110/ff000000] f\n" % (kinds[a > 0], abs(a)) for a in addresses]
 

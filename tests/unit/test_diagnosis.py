@@ -43,7 +43,7 @@ def always(answer: bytes) -> Device:
 
 
 def spoiled(device: Device, share_of_bits: float, clean: int = 0) -> Device:
-    """A line that flips bits of what ``device`` says, after so many answers that it leaves alone."""
+    """A line that flips bits of what ``device`` sends, after some answers that it leaves unchanged."""
     rng, heard = random.Random(1), 0
 
     def answer(data: bytes) -> bytes:
@@ -58,7 +58,7 @@ def spoiled(device: Device, share_of_bits: float, clean: int = 0) -> Device:
 
 
 def after(answers: int, then: Device) -> Device:
-    """A healthy firmware, until it has answered so often."""
+    """A firmware that works until it has given this number of answers."""
     firmware, heard = FakeFirmware(), 0
 
     def answer(data: bytes) -> bytes:
@@ -256,7 +256,7 @@ def test_an_emulator_has_no_reset_button(device: Device, unasked: bytes, sentenc
 @pytest.mark.parametrize("share_of_bits", [0.01, 0.02, 0.05, 0.1, 0.3])
 @pytest.mark.parametrize("clean", [1, 5, 40])
 def test_no_noise_is_taken_for_anything_else_after_a_good_frame(share_of_bits: float, clean: int) -> None:
-    """Either all samples come through, or the noise is named."""
+    """Either all samples arrive, or the error names the noise."""
     try:
         run = bench.run(FakeTarget(spoiled(FakeFirmware(), share_of_bits, clean)), VECTORS, SHA256.hex(), 2)
     except KerfError as error:

@@ -24,7 +24,7 @@ class Heard(Progress):
 
 @pytest.fixture(autouse=True)
 def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without PlatformIO: what it would build is on disk."""
+    """Without PlatformIO: the project is only written to disk."""
     monkeypatch.setattr(places, "BUILD", tmp_path / "build")
     monkeypatch.setattr(build, "bootstrap", lambda progress: False)
     monkeypatch.setattr(build, "build", lambda *_: None)

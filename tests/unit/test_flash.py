@@ -23,7 +23,7 @@ BOOTLOADER = Board("/dev/ttyACM1", "2341:005a", "Arduino Nano 33 BLE", "BEEF", "
 
 
 class Uploader:
-    """Stands for PlatformIO: fails as often as it is told to, and remembers the ports."""
+    """Stands in for PlatformIO: fails with the given errors, and remembers the ports."""
 
     def __init__(self, *failures: KerfError) -> None:
         self.failures = list(failures)

@@ -172,7 +172,7 @@ def test_bad_files_are_named_or_skipped_and_counted(
         load(folder)
     assert str(caught.value).startswith(f"{path} ") and message in str(caught.value)
     assert not list((tmp_path / "cache").glob("*")) if (tmp_path / "cache").exists() else True
-    for _ in range(2):  # decoded, and then out of the cache
+    for _ in range(2):  # decoded, then from the cache
         heard = Heard()
         data = load(folder, skip_bad=True, progress=heard)
         files = sum(1 for p in folder.rglob("*") if p.parent != folder and p.name[0] != ".")
@@ -279,7 +279,7 @@ def test_what_a_model_of_kerf_takes_as_data(tmp_path: Path, monkeypatch: pytest.
 @pytest.mark.parametrize("when", [1, 7, 10])
 @pytest.mark.parametrize("sig", [signal.SIGINT, signal.SIGKILL])
 def test_interrupt_leaves_no_half_of_a_cache(tmp_path: Path, sig: signal.Signals, when: int) -> None:
-    """Stopped at some image; what is there afterwards is taken for whole by nobody."""
+    """Interrupted at any image, it leaves nothing that a later run would take for complete."""
     folder = plain(tmp_path / "set")
     code = (
         "import os, sys; from pathlib import Path; from tools.data import images; real, seen = images.read, []\n"

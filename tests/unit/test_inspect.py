@@ -1,4 +1,4 @@
-"""What `inv inspect` says of constants."""
+"""What `inv inspect` shows about constants."""
 
 from dataclasses import replace
 from io import StringIO

@@ -64,7 +64,7 @@ print(json.dumps([len(found["layers"]), started, loaded, places.BUILD.exists()])
 
 
 def test_a_tflite_is_read_and_nothing_else(tmp_path: Path) -> None:
-    """No conversion, no interpreter, no Python of their own for either, no TensorFlow: so it takes but a second."""
+    """No conversion, no interpreter, no child process, no TensorFlow: so it takes only a second."""
     command = [sys.executable, "-c", ALONE, str(FLATTEN), str(tmp_path / "build")]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
@@ -96,7 +96,7 @@ def test_what_a_runtime_cannot_run_is_marked(
 
 
 def test_an_operator_that_is_folded_away_still_keeps_tflm_from_running(tmp_path: Path) -> None:
-    """aot takes float16 constants as they are; TFLM would have to run the DEQUANTIZE of them."""
+    """aot reads float16 constants directly; TFLM would have to run their DEQUANTIZE."""
     types = (tflite.TensorType.FLOAT32, tflite.TensorType.FLOAT16, tflite.TensorType.FLOAT32, tflite.TensorType.FLOAT32)
     names, buffers = ("in", "half", "weights", "out"), (0, 1, 0, 0)
     tensors = [

@@ -97,7 +97,7 @@ def test_calibration_that_cuts_values_off() -> None:
 
 
 def test_clipping_counts_before_the_noise_is_bad() -> None:
-    """A few values cut off hardly change the noise, yet they are what calibration got wrong."""
+    """A few clipped values hardly change the noise, but they are calibration's mistake."""
     real = NORMAL / 4
     real[0, 0, 0, :2] = 13.5
     layer, sentence = found(graph(), [NORMAL / 4, real], [quantize(NORMAL / 4), quantize(real)])
@@ -189,7 +189,7 @@ needs_tflm = pytest.mark.skipif(
 
 @needs_tflm
 def test_examine_finds_the_kernel_that_is_wrong() -> None:
-    """flatten.tflite on TFLM and LiteRT; the device's numbers are TFLM's own but for one value."""
+    """flatten.tflite on TFLM and LiteRT; the device's numbers are TFLM's, except one value."""
     from tools.graph import passes, read
     from tools.oracle import layers, signature
     from tools.runtimes import Program, Reported

@@ -159,7 +159,7 @@ def test_an_interrupt_ends_the_waiting(start: Start, build: Path) -> None:
 
 
 def test_never_two_at_once(start: Start, build: Path) -> None:
-    """Lock files come and go all the time; nobody may believe in one that is gone."""
+    """Lock files come and go all the time; no process may rely on one that has been removed."""
     build.mkdir()
     (build / "number").write_text("0")
     counting = [start(COUNT) for _ in range(3)]
@@ -233,7 +233,7 @@ def test_clear_sees_a_lock_that_is_taken_while_it_looks(build: Path, monkeypatch
 
 
 def test_clear_waits_for_those_at_work_who_may_take_another_lock(start: Start, build: Path) -> None:
-    """And who begins meanwhile waits for it, or would find half a build/."""
+    """And a kerf that starts meanwhile waits; otherwise it would find half of build/."""
     heard, newcomer = Heard(), Heard()
     with locks.locked(build, build / "digits", Progress(), "building digits"):
         clearing = threading.Thread(target=locks.clear, args=(build, heard))

@@ -1,4 +1,4 @@
-"""Operators that keep, move or rescale elements: what their checks refuse, and what lowering makes of shapes."""
+"""Operators that keep, move or rescale elements: what their checks refuse, and how shapes are lowered."""
 
 from collections.abc import Sequence
 from dataclasses import replace

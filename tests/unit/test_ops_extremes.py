@@ -24,7 +24,7 @@ BUILDERS = (conv, depthwise, dense, max_pool, average_pool)
 
 
 def operators() -> Iterator[tuple[Op, Graph]]:
-    """One of each kind and type that their own tests say is accepted."""
+    """One operator of each kind and type, from the cases that other tests accept."""
     for builder in BUILDERS:
         yield builder()
     for kind, inputs, outputs, attributes in ACCEPTED:
@@ -33,7 +33,7 @@ def operators() -> Iterator[tuple[Op, Graph]]:
 
 
 def outcome(op: Op, graph: Graph) -> str:
-    """What became of an operator; raises whatever is not an error of the tree."""
+    """How an operator ends; raises any exception that is not a KerfError."""
     module = ops.find(op.kind)
     try:
         module.check(op, graph)

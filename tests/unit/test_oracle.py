@@ -1,4 +1,4 @@
-"""The oracle: TFLM and LiteRT in a process of their own, and what happens when they cannot."""
+"""The oracle: TFLM and LiteRT in their own process, and what happens if they cannot run a model."""
 
 import sys
 from pathlib import Path
@@ -119,7 +119,7 @@ def test_abort_of_the_interpreter_is_a_sentence(tmp_path: Path, monkeypatch: pyt
 
 @pytest.mark.skipif(not oracle.is_installed(oracle.LITERT), reason="needs the ai-edge-litert package")
 def test_state_is_not_an_input_of_a_part() -> None:
-    """No operator computes it: in each part, the interpreter keeps its own, as in the whole model."""
+    """No operator computes the state: in each part, the interpreter keeps it, as in the whole model."""
     tensors = [RawTensor("in"), RawTensor("out"), RawTensor("state", variable=True)]
     model = RawModel(tensors, [RawOp((0, 2), (1,), "ADD", options="AddOptions")]).data()
     graph = read.read(model, "m")

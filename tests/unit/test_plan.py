@@ -70,7 +70,7 @@ def schedules(draw: st.DrawFn) -> Schedule:
 
 
 def live_times(schedule: Schedule) -> dict[int, set[int]]:
-    """When each tensor must keep its value, worked out the slow way: from its making to each reading."""
+    """When each tensor must keep its value, computed the slow way: from its writing step to each reading step."""
     graph, end = schedule.graph, len(schedule.steps)
     made = dict.fromkeys(graph.inputs, -1)
     for at, step in enumerate(schedule.steps):
@@ -120,7 +120,7 @@ def test_nothing_that_is_live_is_overwritten(schedule: Schedule) -> None:
 def assert_trails(
     schedule: Schedule, times: dict[int, set[int]], source: int, output: int, places: Mapping[int, Placement]
 ) -> None:
-    """``output`` may lie over ``source``: where it may, or far enough below, and nobody needs ``source`` later."""
+    """Checks that ``output`` may overlap ``source`` at these offsets, and that no later step needs ``source``."""
     at = min(times[output])
     assert times[source] & times[output] == {at}, "the input is still needed"
     (write,) = [write for write in schedule.steps[at].call.writes if write.tensor == output]

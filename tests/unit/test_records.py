@@ -251,7 +251,7 @@ def test_every_field_is_documented() -> None:
     ],
 )
 def test_a_line_with_values_of_other_types_is_left_out(tmp_path: Path, changes: dict[str, Any], named: str) -> None:
-    """The report would fail on them, for ever."""
+    """Otherwise every later report would fail on them."""
     path = tmp_path / "m.jsonl"
     records.append(RECORD, path)
     with path.open("a", encoding="utf-8") as file:

@@ -234,7 +234,7 @@ def test_writing_repairs_and_removes_only_what_is_kerfs(program: Program, tmp_pa
 
 
 def changed(project: Project) -> Project:
-    """The next version: another ini and model, a file less and a file more."""
+    """The next version: another ini and model, one file removed and one added."""
     files = dict(project.files)
     del files["src/bench/bench.h"]
     files["platformio.ini"] += b"; another\n"
@@ -247,7 +247,7 @@ EDITED = ("platformio.ini", "src/bench/bench.h", "src/new.h")
 
 
 def edit(project: Project, directory: Path) -> None:
-    """By hand: a file that will change, one that will go, and one that will come."""
+    """Edits a file that will change, one that will be removed, and one that will be added."""
     write.write(project, directory)
     for name in EDITED:
         (directory / name).write_text("mine")
@@ -282,7 +282,7 @@ def test_force_writes_over_edits_and_says_so(program: Program, tmp_path: Path) -
 def test_an_interruption_makes_no_edits_of_kerfs_own_files(
     program: Program, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, force: bool
 ) -> None:
-    """After however many of its writes kerf is killed, the next one ends where it would have."""
+    """If kerf is killed after any of its writes, the next kerf gives the same result."""
     project, after = make_project(program), changed(make_project(program))
     real, left = files.write, 0
 

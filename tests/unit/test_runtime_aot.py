@@ -32,7 +32,7 @@ def no_other_library(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def refusal(target: str, runtime: str, *kinds: str, monkeypatch: pytest.MonkeyPatch) -> str:
-    """What compile says of operators in a row, whose vectors the interpreters on this machine are given."""
+    """The error of compile for a chain of operators; the vectors have one sample for the interpreters."""
     ops = [RawOp((i,), (i + 1,), kind) for i, kind in enumerate(kinds)]
     model = RawModel(TENSORS[: len(ops) + 1], ops, outputs=(len(ops),)).data()
     vectors = SimpleNamespace(inputs=(np.array([[1, -2, 3, -4]], np.int8),))

@@ -156,7 +156,7 @@ def test_a_file_that_vanishes_does_not_end_the_survey(tmp_path: Path) -> None:
 
 def test_only_regular_files_are_models(tmp_path: Path) -> None:
     (tmp_path / "link.tflite").symlink_to(tmp_path / "missing")
-    os.mkfifo(tmp_path / "pipe.tflite")  # reading it would wait for ever
+    os.mkfifo(tmp_path / "pipe.tflite")  # reading it would never end
     assert find(tmp_path, Progress()) == []
 
 

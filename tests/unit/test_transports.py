@@ -106,7 +106,7 @@ def test_killed_child_is_named_soon(echo: Path) -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux kills the children of a killed process")
 def test_child_dies_with_kerf(echo: Path) -> None:
-    """kerf killed with SIGKILL has no chance to clean up; the kernel does."""
+    """If kerf is killed with SIGKILL, it cannot clean up: the kernel does."""
     program = f"""
 import time
 from pathlib import Path

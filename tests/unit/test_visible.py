@@ -73,6 +73,6 @@ def test_a_cell_that_nobody_thought_of_is_text_and_no_markup() -> None:
 
 
 def test_json_is_ascii(capsys: pytest.CaptureFixture[str]) -> None:
-    """Valid wherever it is printed: another encoding's escapes would not be JSON."""
+    """Valid in every encoding: the escapes that Python prints for missing characters would not be JSON."""
     show_rows([{"name": f"größe {EVIL}"}], True)
     assert capsys.readouterr().out.isascii()

@@ -75,7 +75,7 @@ def dying(scale: float, dtype: int = tflite.TensorType.INT8) -> bytes:
 
 
 def test_a_softmax_of_nothing_but_zeros(tmp_path: Path) -> None:
-    """TFLM and LiteRT abort on it, without a word."""
+    """TFLM and LiteRT abort on it without a message."""
     path = tmp_path / "dead.tflite"
     path.write_bytes(dying(7.843137e-09))
     with pytest.raises(QuantizeError, match=r"layer 'scores' of dead\.tflite gets the same input for every sample"):
