@@ -83,7 +83,7 @@ def clear(build: Path, progress: Progress) -> None:
     def remove() -> None:
         with ExitStack() as everything:  # or nothing: another kerf may need one of these locks to finish
             taken = {gate}
-            # Until there is no other: a kerf may have taken its second lock and released its first one meanwhile.
+            # Until no new lock is found: a kerf may have taken its second lock and released its first one meanwhile.
             while others := sorted(set(folder.glob("*.lock")) - taken):
                 for path in others:
                     everything.enter_context(_taken(path, doing))

@@ -62,7 +62,7 @@ _IMAGES = """
     NonMaxSuppressionV3 NonMaxSuppressionV4 NonMaxSuppressionV5 ResizeArea ResizeBicubic ResizeBilinear
     ResizeNearestNeighbor RGBToHSV ScaleAndTranslate
 """
-# From layers that only act in training, which a SavedModel contains all the same.
+# From layers that only act in training; a SavedModel contains them nevertheless.
 _RANDOM = """
     Multinomial ParameterizedTruncatedNormal RandomGamma RandomShuffle RandomStandardNormal RandomUniform
     RandomUniformInt RngReadAndSkip RngSkip StatefulStandardNormalV2 StatefulTruncatedNormal StatefulUniform

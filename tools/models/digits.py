@@ -24,8 +24,8 @@ TEST_SAMPLES = 360
 def data() -> Data:
     """Pixels 0 … 1, shape (n, 8, 8, 1); 360 real scans held out, stratified by class.
 
-    The other 1,437 come five times: unchanged, and shifted by one pixel up, down, left and right, because handwriting
-    is not aligned with the grid. That lifts the test accuracy from 0.98 to 0.99.
+    The other 1,437 are included five times: unchanged, and shifted by one pixel up, down, left and right, because
+    handwriting is not aligned with the grid. That lifts the test accuracy from 0.98 to 0.99.
     """
     from sklearn.datasets import load_digits
     from sklearn.model_selection import train_test_split

@@ -151,7 +151,7 @@ def _signature(model: Any, graph: Any, size: int, name: str) -> Signature:
                 "the model to an 8-, 16- or 32-bit type"
             )
 
-    touched = set()  # (dtype, is a constant) of tensors that operators use; of converting operators, only constants
+    touched = set()  # (dtype, is constant) of each tensor that an operator uses; of converting ones, only constants
     for i in range(graph.OperatorsLength()):
         operator = graph.Operators(i)
         known = ops.lookup(_kind(model, operator))

@@ -33,8 +33,8 @@ def check(op: Op, graph: Graph) -> None:
     for before, after in ((height, sizes[0]), (width, sizes[1])):
         if _last(attributes, dtype, before, after) >= before:
             raise UnsupportedModel(
-                f"{op.where}: {describe(source)} is enlarged to {describe(output)}, so much that TFLM's kernel would "
-                f"read beyond its end; resize it in two layers"
+                f"{op.where}: when it enlarges {describe(source)} to {describe(output)}, TFLM's kernel would read "
+                f"beyond the input's end; resize it in two layers"
             )
 
 
