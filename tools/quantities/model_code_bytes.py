@@ -1,7 +1,7 @@
 """The code that a firmware has because of its model: kernels, glue, and what they need of the C library.
 
-It is the firmware's code without that of a firmware with an empty model, whose own kernels and glue count as the
-model's. A user who exports the model has this much code of kerf.
+It is the difference between the code of the firmware and that of a firmware with an empty model, not counting the empty
+model's own kernels and glue. An export of the model contains this much of kerf's code.
 """
 
 from ..kinds import COUNT

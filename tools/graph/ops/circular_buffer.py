@@ -7,7 +7,7 @@ from . import _quantized as q
 from ._signal import parse
 
 CYCLES = "cycles_max"
-# TFLM: without the option, buffers of these sizes complete every inference, and others every second one.
+# TFLM: without the option, buffers of these sizes give an output at every inference, all others at every second one.
 EVERY_INFERENCE = (5, 13, 25)
 
 
@@ -30,7 +30,7 @@ def check(op: Op, graph: Graph) -> None:
         cycles = 1 if slots in EVERY_INFERENCE else 2
     if cycles > 1:
         raise UnsupportedModel(
-            f"{op.where} only lets one in {cycles} inferences give an output, and kerf compares the output of each; "
+            f"{op.where} gives an output at only one in {cycles} inferences, but kerf compares the output of each; "
             f"convert the model again with {CYCLES} = 1"
         )
 

@@ -1,4 +1,4 @@
-"""Graph → Graph in which state that operators keep for themselves is a state tensor, their last input."""
+"""Graph → Graph in which operators that keep state without a tensor in the file get a state tensor as last input."""
 
 from dataclasses import replace
 
@@ -9,7 +9,7 @@ from ..ir import Graph, Tensor
 
 
 def own_states(graph: Graph) -> Graph:
-    """The same model, or ``graph`` itself if no operator keeps state of its own."""
+    """The same model, or ``graph`` itself if it has no such operator."""
     tensors, found = list(graph.tensors), []
     for op in graph.ops:
         operator = ops.lookup(op.kind)
