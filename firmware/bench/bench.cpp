@@ -9,12 +9,13 @@
 namespace kerf::bench {
 
 Setup setup_result = {};
+uint8_t received[kMaxReceivedBytes];
 
 namespace {
 
 constexpr uint8_t kFaultRecord = 0xe1;
 
-Decoder decoder;
+Decoder decoder(received);
 uint64_t ticks_before = 0;  // counted before the latest start_clock()
 
 uint32_t tensors_crc32(model::Tensor (*tensor)(uint32_t), uint32_t count) {
@@ -83,14 +84,16 @@ void step() {
 }
 
 void report_fault(const Fault& fault) {
-    Payload payload;
-    const uint32_t words[] = {fault.kind, fault.pc,   fault.lr,      fault.psr,
-                              fault.cfsr, fault.hfsr, fault.address, fault.sp};
-    for (const uint32_t word : words) {
-        payload.u32(word);
+    {
+        uint8_t wire[kMaxWireBytes];  // its own: the latest answer may be half written
+        Payload payload(wire);
+        const uint32_t words[] = {fault.kind, fault.pc,   fault.lr,      fault.psr,
+                                  fault.cfsr, fault.hfsr, fault.address, fault.sp};
+        for (const uint32_t word : words) {
+            payload.u32(word);
+        }
+        port::write(wire, payload.frame(kFaultRecord, 0));
     }
-    uint8_t wire[kMaxWireBytes];
-    port::write(wire, encode_frame(kFaultRecord, 0, payload, wire));
     Text text;
     text << "\r\ne-[fault " << fault.kind << " pc ";
     text.hex(fault.pc, 8) << " lr ";

@@ -19,11 +19,9 @@ using model::DType;
 using model::Status;
 using model::Tensor;
 
-constexpr size_t kMaxCommand = 80;  // EE_CMD_SIZE
 constexpr const char* kEnd = "]\r\n";
 
-char command[kMaxCommand + 1];
-size_t command_size = 0;
+size_t command_size = 0;  // characters in `received`
 
 uint32_t db_expected = 0;  // bytes, from `db load`
 uint32_t db_loaded = 0;
@@ -204,6 +202,14 @@ char* next_word(char** at) {
     return word;
 }
 
+// The C library's strcmp() is optimized for speed and takes over 700 bytes on Arm.
+bool same(const char* a, const char* b) {
+    for (; *a != '\0' && *a == *b; ++a) {
+        ++b;
+    }
+    return *a == *b;
+}
+
 // Decimal digits; `fallback` for "", 0 for what is not a number of at most nine digits.
 uint32_t number(const char* word, uint32_t fallback) {
     if (*word == '\0') {
@@ -263,9 +269,9 @@ void db_bytes(Text& text, const char* digits) {
 }
 
 void carry_out(Text& text) {
-    char* rest = command;
+    char* rest = reinterpret_cast<char*>(received);
     const char* verb = next_word(&rest);
-    const auto is = [&verb](const char* name) { return strcmp(verb, name) == 0; };
+    const auto is = [&verb](const char* name) { return same(verb, name); };
     if (is("name")) {
         text << "m-name-dut-[kerf]\r\n";
     } else if (is("profile")) {
@@ -278,9 +284,9 @@ void carry_out(Text& text) {
              << "db load BYTES% db HEX% db print% infer TIMES [WARM_UPS]%\r\n";
     } else if (is("db")) {
         const char* argument = next_word(&rest);
-        if (strcmp(argument, "load") == 0) {
+        if (same(argument, "load")) {
             db_load(text, number(next_word(&rest), 0));
-        } else if (strcmp(argument, "print") == 0) {
+        } else if (same(argument, "print")) {
             db_print(text);
         } else {
             db_bytes(text, argument);
@@ -321,10 +327,10 @@ void take(uint8_t byte) {
     if (byte != '%') {
         // As in the reference, further characters of an overlong command overwrite the last one.
         command_size = command_size < kMaxCommand ? command_size + 1 : command_size;
-        command[command_size - 1] = static_cast<char>(byte);
+        received[command_size - 1] = byte;
         return;
     }
-    command[command_size] = '\0';
+    received[command_size] = '\0';
     command_size = 0;
     Text text;
     carry_out(text);

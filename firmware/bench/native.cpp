@@ -67,7 +67,7 @@ struct Bytes {
 
 bool session_open = false;
 uint32_t session = 0;
-uint8_t wire[kMaxWireBytes];  // the latest answer
+uint8_t wire[kMaxWireBytes];  // the latest answer; payloads are built here
 size_t wire_bytes = 0;
 uint32_t answered_crc = 0;  // of the request it answers
 
@@ -82,9 +82,7 @@ bool can_profile() {
 void after_op(uint32_t op, const void*, uint32_t) {
     const uint64_t taken = port::ticks() - op_started;
     if (op < model::kDescriptor.op_count) {
-        Payload encoded;
-        encoded.u64(taken);
-        memcpy(port::spare_ram().data + sizeof(uint64_t) * op, encoded.data(), sizeof(uint64_t));
+        store(port::spare_ram().data + sizeof(uint64_t) * op, taken, sizeof(uint64_t));
         ops_timed = op + 1;
     }
     op_started = port::ticks();  // the time of this function is not charged to an operator
@@ -99,8 +97,8 @@ bool is_abandoned = false;  // a new session was opened, so the host does not wa
 uint8_t capture_seq = 0;    // of the latest CAPTURE or RESUME, which is answered by the next pause or the end
 Bytes paused_output = {nullptr, 0};
 
-void send(uint8_t type, uint8_t seq, const Payload& payload) {
-    wire_bytes = encode_frame(type, seq, payload, wire);
+void send(uint8_t type, uint8_t seq, Payload payload = Payload(wire)) {
+    wire_bytes = payload.frame(type, seq);
     port::write(wire, wire_bytes);
 }
 
@@ -110,7 +108,7 @@ void pause_op(uint32_t op, const void* output, uint32_t bytes) {
     }
     paused_output = {output, bytes};
     is_paused = true;
-    Payload payload;
+    Payload payload(wire);
     payload.u16(static_cast<uint16_t>(op));
     payload.u32(bytes);
     payload.u32(crc32(output, bytes));
@@ -121,7 +119,7 @@ void pause_op(uint32_t op, const void* output, uint32_t bytes) {
 }
 
 void refuse(const Frame& request, Code code, uint32_t detail, const char* text) {
-    Payload payload;
+    Payload payload(wire);
     payload.u8(code);
     payload.u32(detail);
     payload.bytes(text, strlen(text));
@@ -140,7 +138,7 @@ void hello(const Frame& request) {
     is_paused = false;
     pause_after = kNoOp;
     const port::Clock clock = port::clock();
-    Payload payload;
+    Payload payload(wire);
     payload.u8(kProtocolVersion);
     payload.u16(static_cast<uint16_t>((can_profile() ? kCanProfile : 0) |
                                       (model::kDescriptor.op_count > 0 ? kCanCapture : 0) |
@@ -171,7 +169,7 @@ void write(const Frame& request) {
         return;
     }
     memcpy(static_cast<uint8_t*>(input.data) + offset, request.payload + 5, count);
-    Payload payload;
+    Payload payload(wire);
     payload.u32(offset + count);
     send(kWrite | kAnswer, request.seq, payload);
 }
@@ -185,7 +183,7 @@ bool has_inputs(const Frame& request, uint64_t wanted_crc) {
 }
 
 void send_done(uint8_t seq, model::Status status, uint64_t ticks) {
-    Payload payload;
+    Payload payload(wire);
     payload.u8(static_cast<uint8_t>(status));
     payload.u32(status == model::Status::kOk ? 0 : model::detail());
     payload.u64(ticks);
@@ -202,7 +200,7 @@ void invoke(const Frame& request) {
     if (!has_inputs(request, load(request.payload + 1, 4))) {
         return;
     }
-    send(kStarted, request.seq, Payload());
+    send(kStarted, request.seq);
     if (profile) {
         mlperf::drop_input();
         ops_timed = 0;
@@ -222,7 +220,7 @@ bool pause_next(const Frame& request) {
     }
     pause_after = op;
     capture_seq = request.seq;
-    send(kStarted, request.seq, Payload());
+    send(kStarted, request.seq);
     return true;
 }
 
@@ -245,14 +243,16 @@ void resume(const Frame& request) {
     }
 }
 
-void describe(const model::Tensor& tensor, Payload& into) {
+constexpr size_t kInfoBytes = 13;
+
+void describe(const model::Tensor& tensor, uint8_t* into) {
     uint32_t scale_bits;
     static_assert(sizeof(scale_bits) == sizeof(tensor.scale));
     memcpy(&scale_bits, &tensor.scale, sizeof(scale_bits));
-    into.u32(tensor.bytes);
-    into.u8(static_cast<uint8_t>(tensor.dtype));
-    into.u32(scale_bits);
-    into.u32(static_cast<uint32_t>(tensor.zero_point));
+    store(into, tensor.bytes, 4);
+    store(into + 4, static_cast<uint8_t>(tensor.dtype), 1);
+    store(into + 5, scale_bits, 4);
+    store(into + 9, static_cast<uint32_t>(tensor.zero_point), 4);
 }
 
 bool is_ready(const Frame& request) {
@@ -274,7 +274,7 @@ void read(const Frame& request) {
 
     const model::Descriptor& model = model::kDescriptor;
     Bytes from = {nullptr, 0};
-    Payload info;
+    uint8_t info[kInfoBytes];
     bool known = false;
     switch (object) {
         case kOutput:
@@ -307,7 +307,7 @@ void read(const Frame& request) {
             known = index < (object == kInputInfo ? model.input_count : model.output_count);
             if (known) {
                 describe(object == kInputInfo ? model::input(index) : model::output(index), info);
-                from = {info.data(), info.size()};
+                from = {info, sizeof(info)};
             }
             break;
         default:
@@ -319,13 +319,13 @@ void read(const Frame& request) {
     }
     count = count < from.size - offset ? count : from.size - offset;
     count = count < kMaxPayloadBytes ? count : kMaxPayloadBytes;
-    Payload payload;
+    Payload payload(wire);
     payload.bytes(static_cast<const uint8_t*>(from.data) + offset, count);
     send(kRead | kAnswer, request.seq, payload);
 }
 
 void stats(const Frame& request) {
-    Payload payload;
+    Payload payload(wire);
     payload.u64(setup_result.ticks);
     payload.u32(port::stack_used_bytes());
     payload.u32(port::stack_size_bytes());
@@ -343,7 +343,7 @@ void calibrate(const Frame& request) {
     start_clock();
     const uint32_t instructions = port::spin(turns);
     const uint64_t ticks = port::ticks();
-    Payload payload;
+    Payload payload(wire);
     payload.u32(instructions);
     payload.u64(ticks);
     send(kCalibrate | kAnswer, request.seq, payload);
@@ -351,14 +351,14 @@ void calibrate(const Frame& request) {
 
 void reset_state(const Frame& request) {
     const model::Status status = model::reset();
-    Payload payload;
+    Payload payload(wire);
     payload.u8(static_cast<uint8_t>(status));
     payload.u32(status == model::Status::kOk ? 0 : model::detail());
     send(kResetState | kAnswer, request.seq, payload);
 }
 
 void reset(const Frame& request) {
-    send(kReset | kAnswer, request.seq, Payload());
+    send(kReset | kAnswer, request.seq);
     port::reset();
 }
 
@@ -410,7 +410,7 @@ bool paused() {
 }
 
 void boot() {
-    Payload payload;
+    Payload payload(wire);
     payload.u8(kProtocolVersion);
     payload.u8(static_cast<uint8_t>(setup_result.status));
     payload.u32(setup_result.detail);

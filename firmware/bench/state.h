@@ -1,6 +1,7 @@
 // What both dialects share: how setup() went, and the clock.
 #pragma once
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "bench/wire.h"
@@ -16,6 +17,13 @@ struct Setup {
     uint64_t ticks;
 };
 extern Setup setup_result;
+
+// What is being received: a frame or an ASCII command. Never both, because the delimiter before a frame abandons the
+// command.
+inline constexpr size_t kMaxCommand = 80;  // EE_CMD_SIZE
+inline constexpr size_t kMaxReceivedBytes = kMaxCommand + 1;
+static_assert(kMaxReceivedBytes >= kMaxDecodedBytes);
+extern uint8_t received[kMaxReceivedBytes];
 
 // start_clock() calls port::start_ticks() for one measurement; run_ticks() counts from boot, across all of them.
 void start_clock();

@@ -19,19 +19,21 @@ uint32_t crc32(const void* bytes, size_t count, uint32_t crc) {
     return ~crc;
 }
 
+// On the wire: delimiter, first COBS code, type, seq, payload, CRC, delimiter.
+constexpr size_t kContentAt = 2;
+constexpr size_t kPayloadAt = kContentAt + 2;
+
 void Payload::bytes(const void* from, size_t count) {
-    if (count == 0 || count > sizeof(data_) - size_) {
+    if (count == 0 || count > kMaxPayloadBytes - size_) {
         return;
     }
-    memcpy(data_ + size_, from, count);
+    memcpy(wire_ + kPayloadAt + size_, from, count);
     size_ += count;
 }
 
 void Payload::number(uint64_t value, size_t count) {
     uint8_t encoded[8];
-    for (size_t i = 0; i < count; ++i) {
-        encoded[i] = static_cast<uint8_t>(value >> (8 * i));
-    }
+    store(encoded, value, count);
     bytes(encoded, count);
 }
 
@@ -43,32 +45,31 @@ uint64_t load(const uint8_t* bytes, size_t count) {
     return value;
 }
 
-size_t encode_frame(uint8_t type, uint8_t seq, const Payload& payload, uint8_t* wire) {
-    uint8_t plain[kMaxDecodedBytes];
-    plain[0] = type;
-    plain[1] = seq;
-    memcpy(plain + 2, payload.data(), payload.size());
-    const size_t content = 2 + payload.size();
-    const uint32_t crc = crc32(plain, content);
-    for (size_t i = 0; i < 4; ++i) {
-        plain[content + i] = static_cast<uint8_t>(crc >> (8 * i));
+void store(uint8_t* bytes, uint64_t value, size_t count) {
+    for (size_t i = 0; i < count; ++i) {
+        bytes[i] = static_cast<uint8_t>(value >> (8 * i));
     }
+}
 
-    // COBS: each code byte is the distance to the next zero; `plain` is shorter than 254 bytes, so no run is split.
-    wire[0] = 0;
+size_t Payload::frame(uint8_t type, uint8_t seq) {
+    wire_[kContentAt] = type;
+    wire_[kContentAt + 1] = seq;
+    size_t end = kPayloadAt + size_;
+    store(wire_ + end, crc32(wire_ + kContentAt, end - kContentAt), 4);
+    end += 4;
+
+    // COBS in place: every zero is replaced by the distance to the next one. A frame is shorter than 254 bytes, so no
+    // run is split, and no byte moves.
+    wire_[0] = 0;
     size_t code_at = 1;
-    size_t end = 2;
-    for (size_t i = 0; i < content + 4; ++i) {
-        if (plain[i] == 0) {
-            wire[code_at] = static_cast<uint8_t>(end - code_at);
-            code_at = end;
-        } else {
-            wire[end] = plain[i];
+    for (size_t i = kContentAt; i < end; ++i) {
+        if (wire_[i] == 0) {
+            wire_[code_at] = static_cast<uint8_t>(i - code_at);
+            code_at = i;
         }
-        ++end;
     }
-    wire[code_at] = static_cast<uint8_t>(end - code_at);
-    wire[end] = 0;
+    wire_[code_at] = static_cast<uint8_t>(end - code_at);
+    wire_[end] = 0;
     return end + 1;
 }
 

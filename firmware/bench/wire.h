@@ -16,30 +16,31 @@ static_assert(kMaxBodyBytes < 'A', "a letter must not be mistaken for a COBS cod
 // CRC-32 as in zlib and Ethernet; pass the previous result to continue. 0 for no bytes.
 uint32_t crc32(const void* bytes, size_t count, uint32_t crc = 0);
 
-// Appends little-endian numbers to a payload. What does not fit is dropped; all records are known to fit.
+// A payload, built where its frame will be: `wire` takes kMaxWireBytes. Appends little-endian numbers. What does not
+// fit is dropped; all records are known to fit.
 class Payload {
   public:
+    explicit Payload(uint8_t* wire) : wire_(wire) {}
+
     void u8(uint8_t value) { bytes(&value, 1); }
     void u16(uint16_t value) { number(value, 2); }
     void u32(uint32_t value) { number(value, 4); }
     void u64(uint64_t value) { number(value, 8); }
     void bytes(const void* from, size_t count);
 
-    const uint8_t* data() const { return data_; }
-    size_t size() const { return size_; }
+    // Completes the frame on the wire, including both delimiters; returns its length. Nothing may be appended after it.
+    size_t frame(uint8_t type, uint8_t seq);
 
   private:
     void number(uint64_t value, size_t count);
 
-    uint8_t data_[kMaxPayloadBytes];
+    uint8_t* wire_;
     size_t size_ = 0;
 };
 
 // A little-endian number of `count` bytes, 1 … 8.
 uint64_t load(const uint8_t* bytes, size_t count);
-
-// Writes the frame to `wire` (kMaxWireBytes), including both delimiters; returns its length.
-size_t encode_frame(uint8_t type, uint8_t seq, const Payload& payload, uint8_t* wire);
+void store(uint8_t* bytes, uint64_t value, size_t count);
 
 struct Frame {
     uint8_t type;
@@ -60,6 +61,9 @@ class Decoder {
         kFrame,      // frame() is valid until the next feed()
     };
 
+    // `buffer` takes kMaxDecodedBytes. Its contents matter only from a delimiter until the next feed() after a frame.
+    explicit constexpr Decoder(uint8_t* buffer) : decoded_(buffer) {}
+
     Event feed(uint8_t byte);
     Frame frame() const;
 
@@ -69,7 +73,7 @@ class Decoder {
   private:
     bool finish();
 
-    uint8_t decoded_[kMaxDecodedBytes] = {};
+    uint8_t* decoded_;
     uint8_t size_ = 0;        // of decoded_
     uint8_t until_code_ = 0;  // data bytes before the next code byte
     bool any_ = false;        // a code byte has been seen since the delimiter

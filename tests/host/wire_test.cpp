@@ -42,7 +42,8 @@ void streams() {
         const size_t count = from_hex(line, bytes.get());
         std::unique_ptr<uint8_t[]> text(new uint8_t[count + 1]);
         size_t text_size = 0;
-        Decoder decoder;
+        const std::unique_ptr<uint8_t[]> buffer(new uint8_t[kMaxDecodedBytes]);
+        Decoder decoder(buffer.get());
         for (size_t i = 0; i < count; ++i) {
             switch (decoder.feed(bytes[i])) {
                 case Decoder::Event::kText:
@@ -71,10 +72,11 @@ void encode() {
         if (std::sscanf(line, "%d %d %n", &type, &seq, &at) < 2) std::abort();
         uint8_t bytes[256];
         const size_t count = from_hex(line + at, bytes);
-        Payload payload;
+        const std::unique_ptr<uint8_t[]> wire(new uint8_t[kMaxWireBytes]);
+        Payload payload(wire.get());
         payload.bytes(bytes, count);
-        uint8_t wire[kMaxWireBytes];
-        print_hex(wire, encode_frame(static_cast<uint8_t>(type), static_cast<uint8_t>(seq), payload, wire));
+        const size_t size = payload.frame(static_cast<uint8_t>(type), static_cast<uint8_t>(seq));
+        print_hex(wire.get(), size);
         std::printf("\n");
     }
 }
