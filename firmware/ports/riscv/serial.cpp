@@ -8,7 +8,7 @@ namespace {
 
 using namespace kerf::core;
 
-constexpr uint32_t kRingBytes = 128;  // two protocol frames
+constexpr uint32_t kRingBytes = 64;  // a protocol frame: the host waits for the answer before it sends another
 static_assert((kRingBytes & (kRingBytes - 1)) == 0);
 
 uint8_t ring[kRingBytes];
