@@ -32,7 +32,7 @@ constexpr int32_t Taps(const Conv2DInt8Params& p) {
 }
 
 constexpr dsp::ConvSizes SizesOf(const Conv2DInt8Params& p) {
-    return {Taps(p), kPositions * Taps(p), (Taps(p) + 1) / 2 + 9};
+    return dsp::SizesOf(p, Taps(p), kPositions * Taps(p), (Taps(p) + 1) / 2 + 9, 1);
 }
 
 // Writes the elements of three windows, row by row. Returns the end of what it has written.
@@ -359,8 +359,9 @@ template <const Conv2DInt8Params& p>
 inline void conv_2d_int8_blocked(const int8_t* input, const int32_t* packed, uint8_t* scratch, int8_t* output) {
     static_assert(p.output_depth >= 2 && p.filter_depth == p.input_depth);
     static constexpr Conv2DInt8Params kFlattened = Flattened(p);
-    dsp::Conv2DInt8(kFlattened, blocked::kConv<(p.activation_min != p.output_offset)>, blocked::SizesOf(kFlattened),
-                    input, packed, reinterpret_cast<uint32_t*>(scratch), output);
+    static constexpr dsp::ConvSizes kSizes = blocked::SizesOf(kFlattened);
+    dsp::Conv2DInt8(kFlattened, blocked::kConv<(p.activation_min != p.output_offset)>, kSizes, input, packed,
+                    reinterpret_cast<uint32_t*>(scratch), output);
 }
 
 }  // namespace kerf

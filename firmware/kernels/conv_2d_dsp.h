@@ -307,42 +307,53 @@ template <bool kNegatives>
 inline constexpr ConvElements kConvInt8 = {1, kAssembly ? InterleaveAssembly : InterleaveTwin,
                                            kAssembly ? ConvBlockAssembly<kNegatives> : ConvBlockTwin<kNegatives>};
 
+// What follows from the parameters: the compiler computes it, so that it takes no stack.
 struct ConvSizes {
     int32_t count;         // length of a window, passed to `block`
     int32_t window_words;  // of scratch for the windows of kPositions positions
     int32_t packed_words;  // for two channels
+
+    // In bytes. A row is one of the input or, if rows are copied, of the copies, which are in a ring.
+    int32_t pixel, output_pixel, run, image_row, row, ring;
+    int32_t column_step,
+        row_step;  // from a window to the next in its row, and from the last in its row to the next row
 };
 
-// `extra` is the number of words of `packed` for two channels, not counting weights, which have `weight_bytes` each.
-constexpr ConvSizes SizesOf(const Conv2DInt8Params& p, int32_t extra, int32_t weight_bytes = 1) {
-    const int32_t quads = Quads(p);
-    return {quads, 2 * kPositions * quads, 2 * quads * weight_bytes + extra};
+constexpr ConvSizes SizesOf(const Conv2DInt8Params& p, int32_t count, int32_t window_words, int32_t packed_words,
+                            int32_t element_bytes) {
+    const int32_t pixel = p.input_depth * element_bytes, column_step = p.stride_width * pixel;
+    const int32_t row = (ReadsInput(p) ? p.input_width : PaddedWidth(p)) * pixel;
+    return {count,
+            window_words,
+            packed_words,
+            pixel,
+            p.output_depth * element_bytes,
+            RunsOf(p).length * element_bytes,
+            p.input_width * pixel,
+            row,
+            (ReadsInput(p) ? p.input_height : RowsHeld(p)) * row,
+            column_step,
+            p.stride_height * row - p.output_width * column_step};
+}
+
+constexpr ConvSizes Int8SizesOf(const Conv2DInt8Params& p) {
+    return SizesOf(p, Quads(p), 2 * kPositions * Quads(p), 2 * Quads(p) + 8, 1);
 }
 
 // Input and output are passed as bytes.
 inline void Conv2D(const Conv2DInt8Params& p, const ConvElements& elements, const ConvSizes& sizes, const int8_t* input,
                    const int32_t* packed, uint32_t* scratch, int8_t* output) {
-    const Runs runs = RunsOf(p);
     const bool reads_input = ReadsInput(p);
-    const int32_t pixel = p.input_depth * elements.bytes;
-    const int32_t output_pixel = p.output_depth * elements.bytes;
-    const int32_t run = runs.length * elements.bytes;
-    const int32_t image_row = p.input_width * pixel;
-    const int32_t row = (reads_input ? p.input_width : PaddedWidth(p)) * pixel;
-    const int32_t ring = (reads_input ? p.input_height : RowsHeld(p)) * row;
-    const int32_t window_rows = (p.filter_height - 1) * p.dilation_height + 1;
-    const int32_t column_step = p.stride_width * pixel;
-    const int32_t row_step = p.stride_height * row - p.output_width * column_step;
     int8_t* const copies = reinterpret_cast<int8_t*>(scratch + sizes.window_words);
 
     for (int32_t batch = 0; batch < p.batches; ++batch) {
         const int8_t* const first_row = reads_input ? input : copies;
-        const int8_t* const ring_end = first_row + ring;
-        const Rows rows = {run / 4, run % 4 / elements.bytes, p.filter_height, p.dilation_height * row - run, ring_end,
-                           ring};
+        const Rows rows = {sizes.run / 4,          sizes.run % 4 / elements.bytes,
+                           p.filter_height,        p.dilation_height * sizes.row - sizes.run,
+                           first_row + sizes.ring, sizes.ring};
         const int8_t* window = first_row;
         int32_t columns = p.output_width;
-        int32_t rows_needed = window_rows, rows_loaded = 0;
+        int32_t rows_needed = (p.filter_height - 1) * p.dilation_height + 1, rows_loaded = 0;
         int8_t* load_to = copies;
         for (int32_t left = p.output_height * p.output_width; left > 0; left -= kPositions) {
             const int8_t* windows[kPositions];
@@ -351,12 +362,12 @@ inline void Conv2D(const Conv2DInt8Params& p, const ConvElements& elements, cons
                 if (j < left) {
                     windows[j] = window;
                     outputs[j] = output;
-                    window += column_step;
-                    output += output_pixel;
+                    window += sizes.column_step;
+                    output += sizes.output_pixel;
                     if (--columns == 0) {
                         columns = p.output_width;
-                        window += row_step;
-                        if (window >= ring_end) window -= ring;
+                        window += sizes.row_step;
+                        if (window >= rows.end) window -= sizes.ring;
                         rows_needed += p.stride_height;
                     }
                 } else {
@@ -367,28 +378,29 @@ inline void Conv2D(const Conv2DInt8Params& p, const ConvElements& elements, cons
             if (!reads_input) {
                 const int32_t needed = columns == p.output_width ? rows_needed - p.stride_height : rows_needed;
                 for (; rows_loaded < needed; ++rows_loaded) {
-                    memset(load_to, -p.input_offset, static_cast<size_t>(row));
+                    memset(load_to, -p.input_offset, static_cast<size_t>(sizes.row));
                     const int32_t y = rows_loaded - p.padding_top;
                     if (y >= 0 && y < p.input_height) {
-                        memcpy(load_to + p.padding_left * pixel, input + y * image_row, static_cast<size_t>(image_row));
+                        memcpy(load_to + p.padding_left * sizes.pixel, input + y * sizes.image_row,
+                               static_cast<size_t>(sizes.image_row));
                     }
-                    load_to += row;
-                    if (load_to == ring_end) load_to = copies;
+                    load_to += sizes.row;
+                    if (load_to == rows.end) load_to = copies;
                 }
             }
             uint32_t* pairs = elements.interleave(scratch, windows, rows);
-            for (int32_t i = 1; i < runs.count; ++i) {
-                for (const int8_t*& element : windows) element += p.dilation_width * pixel;
+            for (int32_t i = 1; i < RunsOf(p).count; ++i) {
+                for (const int8_t*& element : windows) element += p.dilation_width * sizes.pixel;
                 pairs = elements.interleave(pairs, windows, rows);
             }
             elements.block(scratch, packed, sizes.count, outputs[0], outputs[1], outputs[2]);
             if (p.output_depth % 2 != 0) {
-                const int32_t last = output_pixel - 2 * elements.bytes;
+                const int32_t last = sizes.output_pixel - 2 * elements.bytes;
                 elements.block(scratch, packed + p.output_depth / 2 * sizes.packed_words, sizes.count,
                                outputs[0] + last, outputs[1] + last, outputs[2] + last);
             }
         }
-        input += p.input_height * image_row;
+        input += p.input_height * sizes.image_row;
     }
 }
 
@@ -405,7 +417,7 @@ inline void Conv2DInt8(const Conv2DInt8Params& p, const ConvElements& elements, 
 
 template <const Conv2DInt8Params& p>
 constexpr int32_t conv_2d_int8_dsp_scratch_bytes() {
-    return 4 * (dsp::SizesOf(p, 8).window_words + dsp::RowsWords(p, 1));
+    return 4 * (dsp::Int8SizesOf(p).window_words + dsp::RowsWords(p, 1));
 }
 
 //   p        no groups, at least two output channels
@@ -417,8 +429,9 @@ template <const Conv2DInt8Params& p>
 inline void conv_2d_int8_dsp(const int8_t* input, const int32_t* packed, uint8_t* scratch, int8_t* output) {
     static_assert(p.output_depth >= 2 && p.filter_depth == p.input_depth);
     static constexpr Conv2DInt8Params kFlattened = Flattened(p);
-    dsp::Conv2DInt8(kFlattened, dsp::kConvInt8<(p.activation_min != p.output_offset)>, dsp::SizesOf(kFlattened, 8),
-                    input, packed, reinterpret_cast<uint32_t*>(scratch), output);
+    static constexpr dsp::ConvSizes kSizes = dsp::Int8SizesOf(kFlattened);
+    dsp::Conv2DInt8(kFlattened, dsp::kConvInt8<(p.activation_min != p.output_offset)>, kSizes, input, packed,
+                    reinterpret_cast<uint32_t*>(scratch), output);
 }
 
 }  // namespace kerf

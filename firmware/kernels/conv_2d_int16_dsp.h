@@ -230,9 +230,13 @@ constexpr Conv2DInt8Params WalkOf(const Conv2DInt16Params& p) {
                       p.activation_max});
 }
 
-inline void Conv2DInt16(const Conv2DInt8Params& p, const ConvElements& elements, const int16_t* input,
-                        const int32_t* packed, uint32_t* scratch, int16_t* output) {
-    Conv2D(p, elements, SizesOf(p, 5, 2), reinterpret_cast<const int8_t*>(input), packed, scratch,
+constexpr ConvSizes Int16SizesOf(const Conv2DInt8Params& p) {
+    return SizesOf(p, Quads(p), 2 * kPositions * Quads(p), 4 * Quads(p) + 5, 2);
+}
+
+inline void Conv2DInt16(const Conv2DInt8Params& p, const ConvElements& elements, const ConvSizes& sizes,
+                        const int16_t* input, const int32_t* packed, uint32_t* scratch, int16_t* output) {
+    Conv2D(p, elements, sizes, reinterpret_cast<const int8_t*>(input), packed, scratch,
            reinterpret_cast<int8_t*>(output));
     if (NarrowerThanInt16(p.activation_min, p.activation_max)) {
         ClampAll(output, p.batches * p.output_height * p.output_width * p.output_depth, p.activation_min,
@@ -244,7 +248,7 @@ inline void Conv2DInt16(const Conv2DInt8Params& p, const ConvElements& elements,
 
 template <const Conv2DInt16Params& p>
 constexpr int32_t conv_2d_int16_dsp_scratch_bytes() {
-    return 4 * (dsp::SizesOf(dsp::WalkOf(p), 5, 2).window_words + dsp::RowsWords(dsp::WalkOf(p), 2));
+    return 4 * (dsp::Int16SizesOf(dsp::WalkOf(p)).window_words + dsp::RowsWords(dsp::WalkOf(p), 2));
 }
 
 //   p        no groups, at least two output channels
@@ -255,8 +259,9 @@ template <const Conv2DInt16Params& p>
 inline void conv_2d_int16_dsp(const int16_t* input, const int32_t* packed, uint8_t* scratch, int16_t* output) {
     static_assert(p.output_depth >= 2 && p.filter_depth == p.input_depth);
     static constexpr Conv2DInt8Params kWalk = dsp::WalkOf(p);
-    dsp::Conv2DInt16(kWalk, dsp::kConvInt16<p.activation_min == 0>, input, packed, reinterpret_cast<uint32_t*>(scratch),
-                     output);
+    static constexpr dsp::ConvSizes kSizes = dsp::Int16SizesOf(kWalk);
+    dsp::Conv2DInt16(kWalk, dsp::kConvInt16<p.activation_min == 0>, kSizes, input, packed,
+                     reinterpret_cast<uint32_t*>(scratch), output);
 }
 
 }  // namespace kerf

@@ -18,6 +18,7 @@
 #include "kernels/conv_2d_blocked.h"
 #include "kernels/conv_2d_dsp.h"
 #include "kernels/conv_2d_int16_dsp.h"
+#include "kernels/conv_2d_lean_dsp.h"
 #include "kernels/depthwise_conv_2d.h"
 #include "kernels/depthwise_conv_2d_3x3_dsp.h"
 #include "kernels/depthwise_conv_2d_blocked.h"
@@ -26,6 +27,7 @@
 #include "kernels/fully_connected.h"
 #include "kernels/fully_connected_dsp.h"
 #include "kernels/fully_connected_int16_dsp.h"
+#include "kernels/fully_connected_streamed_dsp.h"
 #include "kernels/max_pool_2d.h"
 #include "kernels/mean.h"
 #include "kernels/pool_2d_dsp.h"
@@ -114,12 +116,25 @@ bool Conv2D(const Layer& layer) {
     const auto& block = p.activation_min == p.output_offset ? dsp::kConvInt8<false> : dsp::kConvInt8<true>;
     return Equal(
         layer, p.batches * p.output_height * p.output_width * p.output_depth,
-        dsp::SizesOf(p, 8).window_words + dsp::RowsWords(p, 1), OverwritesInput(p),
+        dsp::Int8SizesOf(p).window_words + dsp::RowsWords(p, 1), OverwritesInput(p),
         [&](int8_t* output) {
             conv_2d_int8(p, layer.input, layer.weights, layer.bias, layer.multipliers, layer.shifts, output);
         },
         [&](const int8_t* input, uint32_t* scratch, int8_t* output) {
-            dsp::Conv2DInt8(flattened, block, dsp::SizesOf(flattened, 8), input, layer.packed, scratch, output);
+            dsp::Conv2DInt8(flattened, block, dsp::Int8SizesOf(flattened), input, layer.packed, scratch, output);
+        });
+}
+
+bool LeanConv2D(const Layer& layer) {
+    const auto p = layer.As<Conv2DInt8Params>();
+    const auto block = p.activation_min == p.output_offset ? dsp::kLeanBlock<false> : dsp::kLeanBlock<true>;
+    return Equal(
+        layer, p.batches * p.output_height * p.output_width * p.output_depth, dsp::LeanWindowWords(p), false,
+        [&](int8_t* output) {
+            conv_2d_int8(p, layer.input, layer.weights, layer.bias, layer.multipliers, layer.shifts, output);
+        },
+        [&](const int8_t* input, uint32_t* scratch, int8_t* output) {
+            dsp::Conv2DLeanInt8(p, block, input, layer.packed, scratch, output);
         });
 }
 
@@ -229,19 +244,33 @@ const T* Of(const int32_t* words) {
     return reinterpret_cast<const T*>(words);
 }
 
+bool FullyConnectedStreamed(const Layer& layer) {
+    const auto p = layer.As<FullyConnectedInt8Params>();
+    const auto block = p.activation_min == p.output_offset ? dsp::kStreamedBlock<false> : dsp::kStreamedBlock<true>;
+    return Equal(
+        layer, p.batches * p.output_depth, 0, false,
+        [&](int8_t* output) {
+            fully_connected_int8(p, layer.input, layer.weights, layer.bias, layer.multipliers, layer.shifts, output);
+        },
+        [&](const int8_t* input, uint32_t*, int8_t* output) {
+            dsp::FullyConnectedStreamedInt8(p, block, input, layer.packed, output);
+        });
+}
+
 bool Conv2DOfInt16(const Layer& layer) {
     const auto p = layer.As<Conv2DInt16Params>();
     const auto walk = dsp::WalkOf(p);
     const auto& elements = p.activation_min == 0 ? dsp::kConvInt16<true> : dsp::kConvInt16<false>;
     return Equal(
         layer, 2 * p.batches * p.output_height * p.output_width * p.output_depth,
-        dsp::SizesOf(walk, 5, 2).window_words + dsp::RowsWords(walk, 2), OverwritesInput(dsp::WalkOf(p)),
+        dsp::Int16SizesOf(walk).window_words + dsp::RowsWords(walk, 2), OverwritesInput(dsp::WalkOf(p)),
         [&](int8_t* output) {
             conv_2d_int16<int64_t>(p, Of<int16_t>(layer.input), layer.weights, Of<int64_t>(layer.bias),
                                    Of<int16_t>(layer.multipliers), Of<int8_t>(layer.shifts), Of<int16_t>(output));
         },
         [&](const int8_t* input, uint32_t* scratch, int8_t* output) {
-            dsp::Conv2DInt16(walk, elements, Of<int16_t>(input), layer.packed, scratch, Of<int16_t>(output));
+            dsp::Conv2DInt16(walk, elements, dsp::Int16SizesOf(walk), Of<int16_t>(input), layer.packed, scratch,
+                             Of<int16_t>(output));
         });
 }
 
@@ -321,6 +350,8 @@ constexpr bool (*kLayers[])(const Layer&) = {
     BlockedConv2D,
     BlockedDepthwiseConv2D,
     DepthwiseConv2DOfInt16<blocked::DepthwiseBlock>,
+    LeanConv2D,
+    FullyConnectedStreamed,
 };
 
 }  // namespace

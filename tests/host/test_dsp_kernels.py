@@ -119,6 +119,12 @@ def fully_connected(rng: Rng) -> Generated:
     return Generated(params, batches * depth, layer.weights, layer, packed.pack_fully_connected(layer))
 
 
+def fully_connected_streamed(rng: Rng) -> Generated:
+    made = fully_connected(rng)
+    assert isinstance(made.layer, packed.Layer)
+    return made._replace(words=packed.pack_fully_connected_streamed(made.layer))
+
+
 def add(rng: Rng) -> Generated:
     count = int(rng.integers(1, 70))
     scales = np.float32(rng.uniform(0.001, 0.2, 2)).tolist()
@@ -238,6 +244,8 @@ KINDS: list[Callable[[Rng], Generated]] = [
     blocked_conv_2d,
     blocked_depthwise,
     blocked_depthwise_int16,
+    conv_2d,
+    fully_connected_streamed,
 ]
 
 

@@ -22,16 +22,29 @@ from test_sparse import thin
 
 from tools.cores import Core, find
 from tools.graph import passes, read
+from tools.graph import schedule as scheduling
 from tools.graph.schedule import schedule
 
-CORES = {"dsp": find("cortex-m4"), "helium": find("cortex-m55"), "blocked": find("cortex-m3")}
+CORES = {
+    "dsp": find("cortex-m4"),
+    "dsp_lean": find("cortex-m4"),
+    "helium": find("cortex-m55"),
+    "blocked": find("cortex-m3"),
+}
 BOTH = (test_add, test_conv_2d, test_depthwise_conv_2d, test_fully_connected)
 # Variant → (table, cases that it takes at least)
 TABLES: dict[str, tuple[tuple[Any, ...], int]] = {
     "dsp": ((*BOTH, test_int16, test_mean, test_pool_2d), 20),
+    "dsp_lean": ((test_conv_2d, test_fully_connected), 20),
     "helium": (BOTH, 5),
     "blocked": ((test_conv_2d, test_depthwise_conv_2d, test_int16), 9),
 }
+
+
+@pytest.fixture(autouse=True)
+def no_lean_kernels(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The peak of a single layer always includes its scratch."""
+    monkeypatch.setattr(scheduling, "LEAN_SAVING", 2)
 
 
 def chosen(case: list[OpSpec], core: Core, goal: str = "speed") -> tuple[str, ...]:
@@ -51,7 +64,15 @@ def taken(table: Any, variant: str) -> dict[str, list[OpSpec]]:
         for table in tables
     ],
 )
-def test_equals_tflm(table: Any, variant: str, least: int, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_equals_tflm(
+    table: Any,
+    variant: str,
+    least: int,
+    tmp_path_factory: pytest.TempPathFactory,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    if variant == "dsp_lean":
+        monkeypatch.setattr(scheduling, "LEAN_SAVING", 0)
     cases = taken(table, variant)
     results = run_cases(cases, tmp_path_factory.mktemp(variant), core=CORES[variant])
     assert len(results) == len(cases) > least

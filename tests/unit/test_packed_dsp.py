@@ -70,6 +70,21 @@ def test_fully_connected(shape: tuple[int, int]) -> None:
     np.testing.assert_array_equal(unpack_two_by_two(words, shape[0], pairs), weights)
 
 
+@pytest.mark.parametrize("shape", [(1, 1), (3, 4), (4, 7), (9, 130), (16, 16)])
+def test_fully_connected_streamed(shape: tuple[int, int]) -> None:
+    channels, depth = shape
+    weights, quads = random(*shape), -(-depth // 4)
+    groups = packed.pack_fully_connected_streamed(layer(weights)).reshape(-1, 14 + 4 * quads)
+    assert groups[:, -1].tolist() == [*[1] * (channels // 4 - 1), 0, *[0] * bool(channels > 4 and channels % 4)]
+    assert groups[:, [2, 0, 3, 1]].ravel()[:channels].tolist() == [*range(channels)]  # biases
+    both = halves(groups[:, 4:-10]).reshape(-1, quads, 2, 2, 2).astype(np.int64)  # [quad][couple][even, odd][pair]
+    first = (both + 128) % 256 - 128
+    stored = np.stack([first, (both - first) // 256], axis=3)  # [group][quad][couple][of it][even, odd][pair]
+    elements = stored.transpose(0, 2, 3, 1, 5, 4).reshape(-1, 4 * quads)  # 0 and 1, then 2 and 3
+    np.testing.assert_array_equal(elements[:channels, :depth], weights)
+    assert not elements[channels:].any() and not elements[:, depth:].any()
+
+
 @pytest.mark.parametrize("dilation", [1, 2, 3])
 @pytest.mark.parametrize("shape", [(1, 1, 1), (4, 3, 3), (3, 2, 5), (2, 10, 8)])
 def test_depthwise_conv_2d(shape: tuple[int, int, int], dilation: int) -> None:

@@ -26,13 +26,17 @@ def _always(op: Op, graph: Graph, core: Core) -> bool:
 class Variant:
     """One kernel of an operator, and the condition for using it.
 
+    ``lean``: it takes less scratch memory than the kernels that are preferred, but more time or flash. It is only used
+    for steps whose scratch decides how much RAM the model takes (graph/schedule.py).
+
     ``accepts`` may depend on the operator (types, shapes, weights) and the core. ``call`` requires check(); it computes
-    exact numbers but no C++ text. The first of an operator's variants that accepts is chosen.
+    exact numbers but no C++ text. The first of an operator's variants that accepts and is not lean is chosen.
     """
 
     name: str
     call: Callable[[Op, Graph], KernelCall]
     accepts: Callable[[Op, Graph, Core], bool] = _always
+    lean: bool = False
 
 
 PORTABLE = "portable"
@@ -171,5 +175,9 @@ class Operator:
     own_state: OwnState | None = None
 
     def variant(self, op: Op, graph: Graph, core: Core) -> Variant:
-        """The first variant that accepts the operator on this core; requires check()."""
-        return next(variant for variant in self.variants if variant.accepts(op, graph, core))
+        """The first variant that accepts the operator on this core and is not lean; requires check()."""
+        return next(variant for variant in self.variants if not variant.lean and variant.accepts(op, graph, core))
+
+    def lean_variant(self, op: Op, graph: Graph, core: Core) -> Variant | None:
+        """The first lean variant that accepts the operator on this core, None if there is none; requires check()."""
+        return next((variant for variant in self.variants if variant.lean and variant.accepts(op, graph, core)), None)

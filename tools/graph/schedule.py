@@ -13,17 +13,19 @@ from .plan import needed
 
 # What to minimize: time, flash or RAM. The first is the default.
 GOALS = ("speed", "size", "ram")
+# The least part of the peak memory that a lean kernel must save to be used for speed.
+LEAN_SAVING = 1 / 6
 
 
 def schedule(graph: Graph, core: Core, goal: str = GOALS[0]) -> Schedule:
     """The kernel calls of a graph, for the goal.
 
     Kernels for the core's extensions and blocked kernels are fast, but their packed weights take flash and their
-    scratch memory takes RAM. ``size`` avoids them. ``ram`` chains neighbouring steps if that lowers the peak, then uses
-    these kernels where they do not raise it.
+    scratch memory takes RAM. ``speed`` uses them, and lean ones where that saves much RAM. ``size`` avoids them.
+    ``ram`` chains neighbouring steps if that lowers the peak, then uses these kernels where they do not raise it.
     """
     if goal == "speed":
-        return _chosen(graph, core)
+        return _leaner(_chosen(graph, core), core)
     small = _chosen(graph, replace(core, dsp=False, mve=False, blocks=False))
     return small if goal == "size" else _faster(_chained(small), _chosen(graph, core))
 
@@ -81,6 +83,29 @@ def _chained(found: Schedule) -> Schedule:
         if smallest is None or needed(smallest) >= best:
             return found
         found, best = smallest, needed(smallest)
+
+
+def _leaner(found: Schedule, core: Core) -> Schedule:
+    """Replaces kernels by lean ones, one after the other, as long as each reduces the peak by LEAN_SAVING."""
+    for _ in found.steps:
+        tried = [lean for at in range(len(found.steps)) if (lean := _with_lean(found, at, core)) is not None]
+        smallest = min(tried, key=needed, default=found)
+        before, after = needed(found)[:1], needed(smallest)[:1]
+        if not before or after[0] > before[0] * (1 - LEAN_SAVING):
+            break
+        found = smallest
+    return found
+
+
+def _with_lean(found: Schedule, at: int, core: Core) -> Schedule | None:
+    """The schedule with a lean kernel for step ``at``; None if it has none."""
+    step = found.steps[at]
+    (op, *_) = [op for op in step.ops if op.outputs[0] not in found.views]
+    variant = ops.find(op.kind).lean_variant(op, found.graph, core)
+    if variant is None or variant.name == step.variant:
+        return None
+    lean = replace(step, call=variant.call(op, found.graph), variant=variant.name)
+    return replace(found, steps=(*found.steps[:at], lean, *found.steps[at + 1 :]))
 
 
 def _faster(small: Schedule, fast: Schedule) -> Schedule:

@@ -12,15 +12,22 @@ from . import _extension
 from . import _macs as macs
 from . import _packed_dsp as packed
 from ._extension import Kernel, Maker, layer_of
-from ._order import parts
+from ._order import parts, window
+from ._window import Axis
 
 POSITIONS = 3  # output positions that conv_2d_dsp.h computes together
+LEAN_POSITIONS = 2  # the same for conv_2d_lean_dsp.h
 PLANES = 4  # channels that depthwise_conv_2d_3x3_dsp.h prepares together
 
 
 def variant(portable_call: Callable[[Op, Graph], KernelCall], makers: Mapping[DType, Maker]) -> Variant:
     """The variant for cores with the DSP extension."""
     return _extension.variant("dsp", lambda core: core.dsp, portable_call, makers)
+
+
+def lean_variant(portable_call: Callable[[Op, Graph], KernelCall], makers: Mapping[DType, Maker]) -> Variant:
+    """The same with less scratch. It is slower than Helium's kernels, so cores with Helium do not use it."""
+    return _extension.variant("dsp", lambda core: core.dsp and not core.mve, portable_call, makers, lean=True)
 
 
 def wide_layer(op: Op, graph: Graph, channel_axis: int = 0) -> packed.WideLayer:
@@ -38,22 +45,45 @@ def wide_layer(op: Op, graph: Graph, channel_axis: int = 0) -> packed.WideLayer:
 def _conv_2d(op: Op, graph: Graph, plain: KernelCall) -> Kernel:
     """kernels/conv_2d_dsp.h."""
     words = packed.pack_conv_2d(layer_of(op, graph), plain.fields["dilation_width"])
-    return convolved(op, graph, plain, "conv_2d", "conv_2d_int8", words, _paired(plain.fields))
+    return convolved(op, graph, plain, "conv_2d", "conv_2d_int8", words, POSITIONS * _pairs(plain.fields))
+
+
+def _conv_2d_lean(op: Op, graph: Graph, plain: KernelCall) -> Kernel:
+    """kernels/conv_2d_lean_dsp.h."""
+    p = plain.fields
+    _check_convolved(p)
+    words = packed.pack_conv_2d(layer_of(op, graph), p["dilation_width"])
+    trails = window(op, graph, *_axes(p), together=LEAN_POSITIONS)
+    scratch = 4 * LEAN_POSITIONS * _pairs(p)
+    return Kernel("conv_2d_lean", "conv_2d_lean_int8", words, Write(graph.output(op).index, trails), scratch)
 
 
 def _conv_2d_int16(op: Op, graph: Graph, plain: KernelCall) -> Kernel:
     """kernels/conv_2d_int16_dsp.h."""
     words = packed.pack_conv_2d_int16(wide_layer(op, graph), plain.fields["dilation_width"])
-    return convolved(op, graph, plain, "conv_2d_int16", "conv_2d_int16", words, _paired(plain.fields))
+    return convolved(op, graph, plain, "conv_2d_int16", "conv_2d_int16", words, POSITIONS * _pairs(plain.fields))
 
 
-def _paired(p: Mapping[str, int]) -> int:
-    """Words that hold the windows of POSITIONS positions as pairs of int16."""
+def _pairs(p: Mapping[str, int]) -> int:
+    """Words that hold the window of a position as pairs of int16."""
     runs, length = p["filter_height"], p["filter_width"] * p["input_depth"]
     if p["dilation_width"] != 1:
         runs, length = runs * p["filter_width"], p["input_depth"]
     quads = (runs * ((length + 1) // 2) + 1) // 2
-    return 2 * POSITIONS * quads
+    return 2 * quads
+
+
+def _axes(p: Mapping[str, int]) -> tuple[Axis, Axis]:
+    """(vertical, horizontal)"""
+    fields = ("input", "filter", "stride", "dilation", "output")
+    sizes = {axis: {field: p[f"{field}_{axis}"] for field in fields} for axis in ("height", "width")}
+    return Axis(**sizes["height"], padding=p["padding_top"]), Axis(**sizes["width"], padding=p["padding_left"])
+
+
+def _check_convolved(p: Mapping[str, int]) -> None:
+    """Raises ValueError for a layer with groups or with one output channel."""
+    if p["filter_depth"] != p["input_depth"] or p["output_depth"] < 2:
+        raise ValueError("groups, or one channel")
 
 
 def convolved(
@@ -64,8 +94,7 @@ def convolved(
     padding.
     """
     p, source, output = plain.fields, graph.input(op, 0), graph.output(op)
-    if p["filter_depth"] != p["input_depth"] or p["output_depth"] < 2:
-        raise ValueError("groups, or one channel")
+    _check_convolved(p)
     if 2 * p["input_height"] * p["input_width"] < p["filter_height"] * p["filter_width"]:
         raise ValueError("more padding than image, which the portable kernel skips")
     trails, rows = plain.writes[0].trails, 0
@@ -151,12 +180,30 @@ def sideways(portable_call: Callable[[Op, Graph], KernelCall]) -> Callable[[Op, 
 
 
 def _fully_connected(op: Op, graph: Graph, plain: KernelCall) -> Kernel:
-    """kernels/fully_connected_dsp.h."""
+    """kernels/fully_connected_streamed_dsp.h if it is as fast, else kernels/fully_connected_dsp.h."""
     p, source, output = plain.fields, graph.input(op, 0), graph.output(op)
+    if _streams(p):
+        return _fully_connected_streamed(op, graph, plain)
     trails = parts(source, output, (np.arange(p["batches"]) + 1) * p["input_depth"])
     words = packed.pack_fully_connected(layer_of(op, graph))
     scratch = 4 * packed.dense_pairs(p["input_depth"])
     return Kernel("fully_connected", "fully_connected_int8", words, Write(output.index, trails), scratch)
+
+
+def _streams(p: Mapping[str, int]) -> bool:
+    """Whether kernels/fully_connected_streamed_dsp.h takes at most 5 % more instructions per row than
+    kernels/fully_connected_dsp.h, which needs scratch: as measured, for few inputs or outputs."""
+    outputs, depth = p["output_depth"], p["input_depth"]
+    streamed = -(-outputs // 4) * (40 + 16.5 * -(-depth // 4)) + (25 if outputs % 4 else 0)
+    widened = -(-outputs // 2) * (30 + 14 * -(-depth // 8)) + (25 if outputs % 2 else 0) + 20 + 1.5 * depth
+    return streamed <= 1.05 * widened
+
+
+def _fully_connected_streamed(op: Op, graph: Graph, plain: KernelCall) -> Kernel:
+    """kernels/fully_connected_streamed_dsp.h."""
+    words = packed.pack_fully_connected_streamed(layer_of(op, graph))
+    name = "fully_connected_streamed"
+    return Kernel(name, f"{name}_int8", words, Write(graph.output(op).index), 0)
 
 
 def _fully_connected_int16(op: Op, graph: Graph, plain: KernelCall) -> Kernel:
@@ -171,6 +218,8 @@ def _fully_connected_int16(op: Op, graph: Graph, plain: KernelCall) -> Kernel:
 
 CONV_2D: Mapping[DType, Maker] = {DType.INT8: _conv_2d, DType.INT16: _conv_2d_int16}
 DEPTHWISE_CONV_2D: Mapping[DType, Maker] = {DType.INT8: _depthwise_conv_2d, DType.INT16: _depthwise_conv_2d_int16}
+LEAN_CONV_2D: Mapping[DType, Maker] = {DType.INT8: _conv_2d_lean}
+LEAN_FULLY_CONNECTED: Mapping[DType, Maker] = {DType.INT8: _fully_connected_streamed}
 FULLY_CONNECTED: Mapping[DType, Maker] = {DType.INT8: _fully_connected, DType.INT16: _fully_connected_int16}
 
 

@@ -44,10 +44,11 @@ def variant(
     has: Callable[[Core], bool],
     portable_call: Callable[[Op, Graph], KernelCall],
     makers: Mapping[DType, Maker],
+    lean: bool = False,
 ) -> Variant:
     """The variant for cores that ``has`` accepts and for constant int8 weights. ``makers`` are by activation type.
 
-    Header and function names end in ``_<name>``.
+    Header and function names end in ``_<name>``. A ``lean`` variant is named ``<name>_lean``.
     """
 
     def accepts(op: Op, graph: Graph, core: Core) -> bool:
@@ -79,7 +80,7 @@ def variant(
             by_rows=False,
         )
 
-    return Variant(name, call, accepts)
+    return Variant(f"{name}_lean" if lean else name, call, accepts, lean)
 
 
 def _is_constant(op: Op, graph: Graph) -> bool:

@@ -40,10 +40,14 @@ def rows(op: Op, graph: Graph, count: int) -> Mapping[int, int]:
     return _trails(source, output, _distance(starts, source, output))
 
 
-def window(op: Op, graph: Graph, vertical: Axis, horizontal: Axis, *, channelwise: bool = False) -> Mapping[int, int]:
+def window(
+    op: Op, graph: Graph, vertical: Axis, horizontal: Axis, *, channelwise: bool = False, together: int = 0
+) -> Mapping[int, int]:
     """For a kernel that slides a window over NHWC input 0 and computes all channels of a position before the next.
 
     ``channelwise``: output channel i needs only input channel i, and both have the same number of channels.
+    ``together``: it reads the windows of that many positions before it writes any of them; the last ones of an image
+    may be fewer.
     """
     source, output = graph.input(op, 0), graph.output(op)
     tops, lefts = (
@@ -55,6 +59,9 @@ def window(op: Op, graph: Graph, vertical: Axis, horizontal: Axis, *, channelwis
     pixels = np.minimum(pixels, next_rows[:, np.newaxis]).ravel()
     image = vertical.input * horizontal.input
     batches = np.arange(source.shape[0])[:, np.newaxis]
+    if together:  # what the positions after those need
+        after = (np.arange(len(pixels)) // together + 1) * together
+        pixels = np.append(pixels, image)[np.minimum(after, len(pixels))]
     starts = (batches * image + pixels).ravel()
     if not channelwise:
         return _trails(source, output, _distance(starts * source.shape[3], source, output))

@@ -14,6 +14,7 @@ import numpy.typing as npt
 Array = npt.NDArray[Any]
 
 DENSE_UNIT = 4  # pairs: fully_connected_dsp.h
+STREAMED_OUTPUTS = 4  # computed together: fully_connected_streamed_dsp.h
 SUM, WIDE_SUM = 1 << 31, 1 << 33  # limits of an int16 layer's sums: conv_2d_int16_dsp.h, fully_connected_int16_dsp.h
 SECOND_SUM = 1 << 16  # limit of the sum of the magnitudes of a second channel's weights: conv_2d_dsp.h
 
@@ -94,6 +95,28 @@ def pack_fully_connected(layer: Layer) -> Array:
     Raises ValueError if a shift is out of range.
     """
     return _two_by_two(layer, live_weights(layer).astype(np.int32), _dense_pairs_of_run(layer.weights.shape[1]))
+
+
+def pack_fully_connected_streamed(layer: Layer) -> Array:
+    """int32 words for fully_connected_streamed_int8_dsp(); weights are [channels][depth].
+
+    Raises ValueError if a shift is out of range.
+    """
+    channels, depth = layer.weights.shape
+    missing = -channels % STREAMED_OUTPUTS
+    flat = np.pad(live_weights(layer).astype(np.int32), ((0, missing), (0, -depth % 4)))
+    pairs = pairs_of_run(flat.shape[1])
+    bias, multipliers, powers = (np.pad(each, (0, missing)) for each in (folded_bias(layer), *requantization(layer)))
+    words: list[int] = []
+    for a in range(0, len(flat), STREAMED_OUTPUTS):
+        b, c, d = a + 1, a + 2, a + 3
+        couples = [np.array(_combined(flat, *couple, pairs)).reshape(-1, 2) for couple in ((a, b), (c, d))]
+        words += [*(int(bias[each]) for each in (b, d, a, c)), *np.concatenate(couples, axis=1).ravel().tolist()]
+        words += [layer.output_zero_point]
+        for channel in (a, c, b, d):
+            words += [int(multipliers[channel]), int(powers[channel])]
+        words += [int(a + 2 * STREAMED_OUTPUTS <= channels)]
+    return np.array(words, np.int32)
 
 
 def pack_dense_sums(weights: Array, bias: Array) -> Array:

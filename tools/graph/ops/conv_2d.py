@@ -154,6 +154,7 @@ OPERATOR = macs.operator(
     variants=(
         helium.variant(call, helium.CONV_2D),
         dsp.variant(call, dsp.CONV_2D),
+        dsp.lean_variant(call, dsp.LEAN_CONV_2D),
         sparse_variant(call),
         blocked.variant(call, blocked.CONV_2D),
         Variant("widened", widened_call, _is_narrow),

@@ -123,6 +123,7 @@ OPERATOR = macs.operator(
     variants=(
         helium.variant(call, helium.FULLY_CONNECTED),
         dsp.variant(call, dsp.FULLY_CONNECTED),
+        dsp.lean_variant(call, dsp.LEAN_FULLY_CONNECTED),
         sparse_variant(call),
         *portable(call),
     ),
