@@ -209,6 +209,19 @@ def test_another_order_finds_what_largest_first_misses() -> None:
     assert result.arena_bytes == result.lower_bound == 128
 
 
+def test_random_orders_find_what_the_others_miss() -> None:
+    """ResNet8's first layers with Helium's kernels, whose outputs may begin a little below their inputs. Without the
+    random orders, it takes 41,600 bytes."""
+    sizes = (3072, 16384, 16384, 16384, 16384, 8192, 8192, 8192, 8192, 4096)
+    wiring = [((0,), (1,)), ((1,), (2,)), ((2,), (3,)), ((3, 1), (4,)), ((4,), (5,)), ((5,), (6,)), ((4,), (7,))]
+    wiring += [((6, 7), (8,)), ((8,), (9,))]
+    trails = {0: {0: 13414}, 1: {1: 544}, 2: {2: 544}, 3: {1: 0, 3: 0}, 4: {4: 32}, 5: {5: 576}, 6: {4: 32}}
+    trails |= {7: {6: 0, 7: 0}, 8: {8: 64}}
+    scratch = [[224], [576], [576], [], [576], [1152], [64], [], [1152]]
+    result = plan(make(sizes, wiring, inputs=(0,), outputs=(9,), trails=trails, scratch=scratch))
+    assert result.arena_bytes == result.lower_bound == 33888
+
+
 def test_the_bound_knows_where_the_next_buffer_may_begin() -> None:
     sizes = tuple(range(1, 40))
     result = plan(make(sizes, [(sizes[:-1], (0,))], inputs=sizes[:-1], outputs=(0,)))
@@ -225,4 +238,4 @@ def test_hundreds_of_live_buffers_are_placed_a_few_times_only(monkeypatch: pytes
     wiring = [((i,), (count + i,)) for i in range(count)]
     result = plan(make(sizes, wiring, inputs=tuple(range(count)), outputs=tuple(range(count, 2 * count))))
     assert result.arena_bytes < 1.1 * result.lower_bound
-    assert len(calls) <= 24
+    assert len(calls) <= 60

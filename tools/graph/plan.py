@@ -1,7 +1,8 @@
 """The static memory plan: the arena offset and the lifetime of each tensor and scratch buffer.
 
 Nothing is allocated on the device: the offsets found here are compiled in. Finding the smallest arena is NP-hard, so
-greedy placement is tried in several orders and the smallest result is kept. `Plan.lower_bound` shows how good it is.
+greedy placement is tried in several orders, and in random ones that follow from them; the smallest result is kept.
+`Plan.lower_bound` shows how good it is.
 
 If the kernel allows it, an output may overlap the input that it is computed from. It then starts a few bytes before the
 input, so that writes trail reads (`Write.trails`), or at the same offset (`Write.in_place`).
@@ -9,11 +10,13 @@ input, so that writes trail reads (`Write.trails`), or at the same offset (`Writ
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from random import Random
 
 from .ir import Placement, Plan, Schedule
 
 ALIGNMENT = 16  # one 128-bit vector (Helium, Neon, SSE), so that kernels may load whole vectors from any tensor's start
 MAX_IMPROVEMENTS = 64  # placements tried per order while the lower bound is not reached
+MAX_CHANGES = 200  # of each order, while the lower bound is not reached
 MAX_VISITS = 200_000  # constraints visited per order; limits the placements of graphs with hundreds of live buffers
 MAX_APART = 4  # in-place outputs, those with the largest inputs, that are also tried apart from their input
 
@@ -63,6 +66,9 @@ def plan(schedule: Schedule) -> Plan:
         other = _search(buffers, {}, bound, orders)
         if _size(other, buffers) < _size(best, buffers):
             best = other
+    for allowed in (trails, {}):
+        if _size(best, buffers) > bound:
+            best = min(best, _climb(buffers, allowed, bound, orders), key=lambda offsets: _size(offsets, buffers))
     return _as_plan(schedule, buffers, best, bound)
 
 
@@ -170,6 +176,33 @@ def _search(
             if tuple(order) in seen:
                 break
             seen.add(tuple(order))
+    return best
+
+
+def _climb(
+    buffers: Mapping[Key, _Buffer], trails: _Trails, bound: int, orders: Iterable[Sequence[_Buffer]]
+) -> _Offsets:
+    """The best of several orders, each changed at random, a buffer at a time. A change is kept unless it costs memory.
+
+    The numbers are the same for every run and every version of Python, which random() alone promises.
+    """
+    forbidden, rng = _forbidden(buffers, trails), Random(0)
+    tries = min(MAX_CHANGES, MAX_VISITS // max(sum(map(len, forbidden.values())), 1))
+    best: _Offsets = {}
+    for start in orders:
+        order = [buffer.key for buffer in start]
+        offsets = _place(order, buffers, forbidden)
+        for _ in range(tries):
+            changed = list(order)
+            key = changed.pop(int(rng.random() * len(changed)))
+            changed.insert(int(rng.random() * len(order)), key)
+            other = _place(changed, buffers, forbidden)
+            if _size(other, buffers) <= _size(offsets, buffers):
+                order, offsets = changed, other
+            if _size(offsets, buffers) <= bound:
+                return offsets
+        if not best or _size(offsets, buffers) < _size(best, buffers):
+            best = offsets
     return best
 
 
