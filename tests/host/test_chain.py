@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from against_tflm import Result, run_cases
 from cases import ACTIVATIONS, PADDINGS, activation, bias, channel_scales, out_size, weights
-from single_op import OpSpec, TensorSpec
+from single_op import OpSpec, TensorSpec, build
 
 from tools.cores import HOST
 from tools.graph import chain, passes, read
@@ -78,16 +78,12 @@ def test_chained_pairs_equal_tflm(chain_all: None, tmp_path_factory: pytest.Temp
 
 
 def test_all_of_them_are_chained(chain_all: None) -> None:
-    from single_op import build
-
     for name, case in CASES.items():
         found = schedule(passes.run(read.read(build(case), "pair")), HOST, "ram")
         assert found.variants == ("chained",) and len(found.steps) == 1, name
 
 
 def test_only_what_takes_memory_off_the_fullest_moment_is_chained() -> None:
-    from single_op import build
-
     rng = np.random.default_rng(1)
     x = activation((1, 8, 8, 2), "int8", 0.05, 0)
     y = activation((1, 8, 8, 16), "int8", 0.05, 0)
@@ -104,3 +100,15 @@ def test_only_what_takes_memory_off_the_fullest_moment_is_chained() -> None:
     assert schedule(graph, HOST, "speed").variants == ("portable",)
     narrow = build([pointwise(x, z)])
     assert schedule(passes.run(read.read(narrow, "one")), HOST, "ram").variants == ("portable",)
+
+
+def test_dense_layers_are_not_chained() -> None:
+    rng = np.random.default_rng(1)
+    x, y, z = (activation((1, depth), "int8", 0.05, 0) for depth in (8, 64, 8))
+
+    def dense(source: TensorSpec, output: TensorSpec) -> OpSpec:
+        w = weights(rng, (output.shape[1], source.shape[1]), "int8", 0, 0.01)
+        return OpSpec("FULLY_CONNECTED", [source, w], [output], "FullyConnectedOptions", {})
+
+    graph = passes.run(read.read(build([dense(x, y), dense(y, z)]), "dense"))
+    assert schedule(graph, HOST, "ram").variants == ("portable",)

@@ -1,6 +1,6 @@
 """FULLY_CONNECTED: graph operator → call of kernels/fully_connected.h."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import tflite
@@ -103,7 +103,7 @@ def call(op: Op, graph: Graph) -> KernelCall:
         "input_depth": depth,
         "output_depth": channels,
     }
-    return macs.call(
+    found = macs.call(
         op,
         graph,
         "FullyConnected",
@@ -114,6 +114,7 @@ def call(op: Op, graph: Graph) -> KernelCall:
         row_is_symmetric=not attributes.asymmetric_inputs,
         offsets={"filter_offset": -weights.zero_point},
     )
+    return replace(found, by_rows=False)  # an output needs the whole row
 
 
 OPERATOR = macs.operator(
