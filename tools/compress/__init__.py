@@ -95,8 +95,8 @@ def parse(model: str) -> tuple[str, tuple[Step, ...]]:
     base, *parts = model.split("+")
     if Path(model).exists():
         return model, ()
-    while parts and ("." in parts[0] or "/" in parts[0]) and not re.fullmatch(rf"({'|'.join(WAYS)})[\d.]*", parts[0]):
-        base = f"{base}+{parts.pop(0)}"  # a + in a file's name
+    while parts and re.search("[./=]", parts[0]) and not re.fullmatch(rf"({'|'.join(WAYS)})[\d.]*", parts[0]):
+        base = f"{base}+{parts.pop(0)}"  # a hyperparameter, or a + in a file's name
     if not base:
         raise UsageError(f"{model!r} does not say what to compress: put the model's name before the +")
     steps = tuple(_step(part) for part in parts)

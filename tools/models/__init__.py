@@ -14,6 +14,12 @@ A model module has
     build() -> keras.Model          untrained; named layers, an Input of fixed shape without batch size; for classifiers
                                     build(shape, classes), because a user's data may differ in both
 
+A module may also declare
+
+    HYPERPARAMETERS: Mapping[str, tuple[Any, ...]]   keyword arguments of build(), each with values worth trying
+
+and the name of such a model may set them: digits+filters=8 is digits with filters=8.
+
 A model with random weights, for measuring where no data set can be shipped, has ``EPOCHS = 0`` and only SUMMARY,
 CLASSES, data and build, made with _random.py. It is never trained, and its build() takes no arguments.
 
@@ -22,15 +28,20 @@ inside ``data`` and ``build``, never at the top of a module.
 """
 
 import hashlib
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
+from inspect import signature
 from pathlib import Path
-from typing import Any, Protocol
+from types import SimpleNamespace
+from typing import Any, Protocol, cast
 
 import numpy as np
 import numpy.typing as npt
 
 from .. import registry
+from ..errors import UnknownName, UsageError
 
 Floats = npt.NDArray[np.float32]
 
@@ -97,7 +108,7 @@ class ModelModule(Protocol):
 
 def source(name: str) -> Path:
     """The file of a model module."""
-    return Path(__file__).with_name(f"{name}.py")
+    return Path(__file__).with_name(f"{name.partition('+')[0]}.py")
 
 
 def known() -> tuple[str, ...]:
@@ -106,6 +117,47 @@ def known() -> tuple[str, ...]:
 
 
 def find(name: str) -> ModelModule:
-    """The module of a model; UnknownName (with the known ones) when there is none."""
-    module: ModelModule = registry.find("models", name, "model")
-    return module
+    """The module of a model, with its hyperparameters set as in its name.
+
+    Raises UnknownName (with the known ones) when there is none, or it does not declare a hyperparameter; UsageError for
+    a value of another type.
+    """
+    base, *settings = name.split("+")
+    module: ModelModule = registry.find("models", base, "model")
+    if not settings:
+        return module
+    values = dict(_setting(base, *text.partition("=")[::2]) for text in settings)
+    return cast(ModelModule, SimpleNamespace(**vars(module) | {"build": partial(module.build, **values)}))
+
+
+def is_varied(name: str) -> bool:
+    """Whether the name is that of one of these models with hyperparameters, such as digits+filters=8."""
+    return re.fullmatch(r"\w+(\+\w+=[^+=/]+)+", name) is not None and name.partition("+")[0] in known()
+
+
+def hyperparameters(name: str) -> Mapping[str, tuple[Any, ...]]:
+    """The hyperparameters that a model declares, each with values worth trying; the first is the default."""
+    module = find(name)
+    defaults = {key: each.default for key, each in signature(module.build).parameters.items()}
+    declared: Mapping[str, tuple[Any, ...]] = getattr(module, "HYPERPARAMETERS", {})
+    return {key: tuple(dict.fromkeys((defaults[key], *values))) for key, values in declared.items()}
+
+
+def varied(name: str, values: Mapping[str, str]) -> str:
+    """The name of a model with these hyperparameters, without those that have their default value."""
+    defaults = {key: known[0] for key, known in hyperparameters(name).items()}
+    set_ = dict(_setting(name, key, text) for key, text in sorted(values.items()))
+    return "+".join([name, *(f"{key}={value}" for key, value in set_.items() if value != defaults[key])])
+
+
+def _setting(model: str, key: str, text: str) -> tuple[str, Any]:
+    """A hyperparameter and its value, of the type of its default."""
+    declared = hyperparameters(model)
+    if key not in declared:
+        raise UnknownName(f"hyperparameter of {model}", key, declared)
+    kind = type(declared[key][0])
+    try:
+        return key, kind(text)
+    except ValueError:
+        what = {int: "a whole number", float: "a number"}.get(kind, kind.__name__)
+        raise UsageError(f"{model}+{key}={text}: {key} takes {what}, such as {declared[key][0]}") from None

@@ -17,6 +17,7 @@ EPOCHS = 12
 BATCH = 32
 LEARNING_RATE = 3e-3
 AUGMENTATION = Augmentation()  # data() already contains shifted copies
+HYPERPARAMETERS = {"filters": (8, 16, 24), "kernel": (3, 5)}
 
 TEST_SAMPLES = 360
 
@@ -45,16 +46,19 @@ def _shift(x: Floats, rows: int, columns: int) -> Floats:
     return padded[:, 1 - rows : 9 - rows, 1 - columns : 9 - columns]
 
 
-def build(shape: tuple[int, ...] = (8, 8, 1), classes: int = len(CLASSES)) -> Any:
-    """Two convolutions, each followed by a pooling, and one dense layer: 6,090 parameters."""
+def build(shape: tuple[int, ...] = (8, 8, 1), classes: int = len(CLASSES), filters: int = 16, kernel: int = 3) -> Any:
+    """Two convolutions, each followed by a pooling, and one dense layer: 6,090 parameters.
+
+    The second convolution has twice as many filters as the first.
+    """
     from tensorflow.keras import Input, Sequential, layers
 
     return Sequential(
         [
             Input(shape, name="image"),
-            layers.Conv2D(16, 3, padding="same", activation="relu", name="conv1"),
+            layers.Conv2D(filters, kernel, padding="same", activation="relu", name="conv1"),
             layers.MaxPooling2D(name="pool1"),
-            layers.Conv2D(32, 3, padding="same", activation="relu", name="conv2"),
+            layers.Conv2D(2 * filters, kernel, padding="same", activation="relu", name="conv2"),
             layers.MaxPooling2D(name="pool2"),
             layers.Flatten(name="flatten"),
             layers.Dropout(0.3, name="dropout"),

@@ -262,6 +262,8 @@ def _is_tflite(model: str) -> bool:
 def is_path(model: str) -> bool:
     """Whether --model is a path: it has a separator or a suffix, or is an existing file and not a known name."""
     path = Path(model)
+    if models.is_varied(model) and not path.exists():
+        return False
     return bool(path.suffix) or len(path.parts) > 1 or (model not in models.known() and path.exists())
 
 
