@@ -242,16 +242,85 @@ def emulate(ask: Any, listen: int, json: bool) -> None:
     targets=("stm32f4", "comma-separated targets"),
     optimize=("", "comma-separated goals of aot: speed, size, ram (default: the first with which the model fits)"),
     cycles=(False, "also estimate the cycles of a Cortex-M4 or M7 from what QEMU executes"),
+    jobs=(Whole(1), "number of runs at the same time, each in an emulator or on a board of its own"),
 )
 def bench(
-    ask: Any, models: str, modes: str, runtimes: str, targets: str, optimize: str, cycles: bool, json: bool
+    ask: Any, models: str, modes: str, runtimes: str, targets: str, optimize: str, cycles: bool, jobs: int, json: bool
 ) -> None:
     """Run models x modes x runtimes x targets and print tables of results, of cost and of layers."""
     from tools import pipeline, report
 
-    results = pipeline.bench_all(ask, models, modes, runtimes, targets, progress(), optimize, cycles)
+    results = pipeline.bench_all(ask, models, modes, runtimes, targets, progress(), optimize, cycles, jobs)
     report.show_bench(results, json)
     pipeline.require_match(results)
+
+
+@kerf_task(
+    "emulator port data skip_bad pixels strip samples json",
+    models=("digits", "comma-separated names or paths"),
+    modes=("", "comma-separated modes, or all (default: int8; a .tflite has its own)"),
+    runtimes=("aot", "comma-separated runtimes"),
+    targets=("stm32f4", "comma-separated targets"),
+    optimize=("", "comma-separated goals of aot: speed, size, ram (default: the first with which the model fits)"),
+    calibration=("balanced", "comma-separated choices of calibration samples: balanced, or how many to draw at random"),
+    channels=("0", "comma-separated fractions of each layer's filters to remove: 0,0.25,0.5"),
+    sparsity=("0", "comma-separated fractions of the weights to set to zero: 0,0.8"),
+    qat=("no", "quantization-aware training for int8: no, yes, or no,yes to try both"),
+    vary=([], "a hyperparameter of the model and its values, such as filters=8,16; repeat it for others"),
+    random=(Whole(0), "try so many configurations, chosen at random (default: all)"),
+    seed=(Whole(1), "with --random: another seed chooses others"),
+    max_flash=(Whole(0), "leave out what needs more bytes of flash (default: no limit)"),
+    max_ram=(Whole(0), "leave out what needs more bytes of RAM (default: no limit)"),
+    max_time=(Whole(0), "leave out what takes more instructions, cycles or microseconds, as the target counts"),
+    min_accuracy=(Share(0), "leave out what is less accurate: 0.95"),
+    scheduler=(
+        "",
+        "a Dask scheduler such as tcp://192.168.1.7:8786, whose workers do the work (default: this machine)",
+    ),
+    jobs=(Whole(0), "number of workers on this machine (default: one for every two cores, at least two)"),
+)
+def sweep(
+    ask: Any,
+    models: str,
+    modes: str,
+    runtimes: str,
+    targets: str,
+    optimize: str,
+    calibration: str,
+    channels: str,
+    sparsity: str,
+    qat: str,
+    vary: list[str],
+    random: int,
+    seed: int,
+    max_flash: int,
+    max_ram: int,
+    max_time: int,
+    min_accuracy: float,
+    scheduler: str,
+    jobs: int,
+    json: bool,
+) -> None:
+    """Measure many configurations at once and show which of them no other beats; go on after an interrupt."""
+    from tools import pipeline, report
+
+    axes = pipeline.Axes(models, modes, runtimes, targets, optimize, calibration, channels, sparsity, qat, tuple(vary))
+    limits = pipeline.Limits(max_flash or None, max_ram or None, max_time or None, min_accuracy or None)
+    swept = pipeline.sweep(ask, axes, progress(), random, seed, limits, scheduler, jobs)
+    report.show_sweep(swept.results, swept.front, json)
+    pipeline.require_swept(swept)
+
+
+@kerf_task(
+    scheduler=("", "the address of the Dask scheduler, such as tcp://192.168.1.7:8786"),
+    port=("", "also offer the board at this serial port, or auto for all boards found by their USB ids"),
+    targets=("", "comma-separated targets to offer (default: all whose emulator is installed or board is found)"),
+)
+def worker(ask: Any, scheduler: str, port: str, targets: str) -> None:
+    """Work for `inv sweep --scheduler …` with this machine's boards and emulators, until Ctrl-C."""
+    from tools import pipeline
+
+    pipeline.work_for(scheduler, port, targets, progress())
 
 
 @kerf_task(

@@ -71,6 +71,7 @@ MAY_IMPORT = {
     "files": set(),
     "cache": {"files"},
     "locks": {"files"},
+    "cluster": set(),
     "temporary": set(),
     "quiet": set(),
     "cores": set(),
@@ -169,6 +170,7 @@ OUTERMOST = {"pipeline"}  # imports every stage
 
 TENSORFLOW_USERS = {"models", "model_files", "train", "compress", "quantize"}
 JINJA_USERS = {"render"}
+DASK_USERS = {"cluster"}
 
 
 def module_name(path: Path) -> str:
@@ -275,6 +277,7 @@ def test_heavy_packages_stay_where_they_belong(path: Path) -> None:
     assert "invoke" not in roots or mine == "command_line"
     assert not roots & {"tensorflow", "keras", "tf_keras"} or mine in TENSORFLOW_USERS
     assert "jinja2" not in roots or mine in JINJA_USERS
+    assert not roots & {"dask", "distributed"} or mine in DASK_USERS
 
 
 def test_nothing_imports_tasks() -> None:

@@ -111,6 +111,14 @@ def _fill(model: str, module: ModelModule, path: Path, seed: int, progress: Prog
     progress.say(f"{model}: random weights, for measuring (seed {seed})")
 
 
+def outline(model: str, data: Data, path: Path) -> None:
+    """Saves the network as it is before it is trained."""
+    tf = import_tensorflow(path.with_suffix(".log"))
+    keras: Any = tf.keras
+    keras.utils.set_random_seed(SEED)
+    save_keras(_build(model, models.find(model), data), path)
+
+
 def _check_floor(trained: Trained, module: ModelModule, is_try: bool, progress: Progress) -> None:
     measure = "accuracy" if module.CLASSES else "R²"
     assert trained.accuracy is not None

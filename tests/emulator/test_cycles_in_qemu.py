@@ -7,7 +7,7 @@ from port_project import Silent, require
 
 from tools import cycles, footprint, pipeline
 from tools.errors import TransportError
-from tools.pipeline import Outcome, firmware, places, runs, traces
+from tools.pipeline import Outcome, firmware, matrix, places, traces
 from tools.transports import qemu
 from tools.values import Request
 
@@ -23,7 +23,7 @@ def own_build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     cache = places.cache()
     monkeypatch.setattr(places, "BUILD", tmp_path)
     monkeypatch.setattr(places, "cache", lambda: cache)
-    monkeypatch.setattr(runs, "_bench_code_bytes", lambda *_: None)  # needs TensorFlow, for the model `empty`
+    monkeypatch.setattr(matrix, "_bench_code_bytes", lambda *_: None)  # needs TensorFlow, for the model `empty`
 
 
 def test_every_instruction_is_counted_once() -> None:

@@ -9,7 +9,7 @@ from tools import cores, oracle, pipeline, report
 from tools.errors import KerfError, UnknownName, UsageError
 from tools.graph.ir import DType, Graph, Op, Tensor
 from tools.oracle import interpreter
-from tools.pipeline import places, runs
+from tools.pipeline import matrix, places
 from tools.progress import Progress
 from tools.report import records, wording
 from tools.values import Clock, DeviceRun, Quantized, Request, Timing
@@ -59,8 +59,8 @@ def test_bench_goes_on_after_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
         return done
 
     done = object.__new__(pipeline.Outcome)
-    monkeypatch.setattr(runs, "run_choice", some)
-    monkeypatch.setattr(runs, "_bench_code_bytes", lambda runtime, target, progress: 14_000)
+    monkeypatch.setattr(matrix, "run_choice", some)
+    monkeypatch.setattr(matrix, "_bench_code_bytes", lambda runtime, target, progress: 14_000)
     results = pipeline.bench_all(Request(), "digits", "int8,float32", "aot", "stm32f4", Progress())
     assert results[1] is done and isinstance(results[0], pipeline.Failure)
     assert results[0].row()["error"] == "It is too hot."
@@ -79,8 +79,8 @@ def test_all_modes_of_a_tflite_are_its_own_and_no_mode_runs_twice(monkeypatch: p
         asked.append((Path(choice.ask.model).stem, choice.ask.mode))
         return done
 
-    monkeypatch.setattr(runs, "run_choice", note)
-    monkeypatch.setattr(runs, "_bench_code_bytes", lambda runtime, target, progress: None)
+    monkeypatch.setattr(matrix, "run_choice", note)
+    monkeypatch.setattr(matrix, "_bench_code_bytes", lambda runtime, target, progress: None)
     pipeline.bench_all(Request(), f"{MODEL},digits+qat", "all", "aot", "stm32f4", Progress())
     pipeline.bench_all(Request(), "digits", "int8,float32,int8", "aot", "stm32f4", Progress())
     pipeline.bench_all(Request(), f"{MODEL}", "", "aot", "stm32f4", Progress())

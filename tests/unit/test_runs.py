@@ -7,7 +7,7 @@ from unittest.mock import MagicMock
 import pytest
 
 from tools.errors import UsageError
-from tools.pipeline import choices, runs
+from tools.pipeline import choices, matrix, runs
 from tools.progress import Progress
 from tools.values import Request
 
@@ -48,6 +48,6 @@ def test_one_firmware_is_not_measured_under_several_names() -> None:
     ask = Request(any_firmware=True, port="socket://there:1")
     for runtimes, targets in (("aot,tflm", "stm32f4"), ("aot", "stm32f4,esp32")):
         with pytest.raises(UsageError, match="give one runtime and one target"):
-            runs.bench_all(ask, "digits", "int8", runtimes, targets, Progress())
+            matrix.bench_all(ask, "digits", "int8", runtimes, targets, Progress())
     with pytest.raises(UsageError, match="--any-firmware need --target"):
         runs.classify(Request(any_firmware=True, target=runs.INTERPRETER), [__file__], Progress())

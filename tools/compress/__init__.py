@@ -199,6 +199,14 @@ def compress(
     return done
 
 
+def outline(path: Path, step: Step) -> None:
+    """Gives the network in a file the shapes that it has after this step, without fine-tuning it."""
+    if step.way == "channels":
+        log = path.with_suffix(".log")
+        start = filters.prune(networks.read(model_files.load_keras(path, log), path.name), step.share or 0.0)
+        train.save_keras(networks.build(start, model_files.import_tensorflow(log).keras), path)
+
+
 def asked_epochs(directory: Path) -> int | None:
     """The epochs that the user asked for when the model in this folder was made, if any."""
     epochs = cache.fields_of(directory / STATE).get("epochs")

@@ -3,6 +3,8 @@
     train → compress → quantize     origin.py      which model and data the user means → Quantized
     → compile → render → build      firmware.py    → a PlatformIO project → firmware, on its board
     → run → record                  runs.py        the test set through it → Measurement, report
+                                    matrix.py      many runs: models x modes x runtimes x targets x goals
+                                    sweep.py       as many, on a cluster: what each costs (grid.py, jobs.py)
                                     survey.py      all of it for each file of a folder → what runs, what stops the rest
                                     emulate.py     the firmware in its emulator, for other programs
                                     export.py      the same sources as a library for a user's own program
@@ -39,14 +41,21 @@ from .firmware import (
     render_to_disk,
     view,
 )
+from .grid import Axes
+from .jobs import Failure, LeftOut, Limits
+from .matrix import bench_all, require_match
 from .origin import compress, quantize, quantize_all, train
-from .runs import INTERPRETER, Failure, Outcome, bench_all, classify, clean, compare, require_match, run, write_report
+from .runs import INTERPRETER, Outcome, classify, clean, compare, run, write_report
 from .survey import require as require_surveyed
 from .survey import survey
+from .sweep import Swept, sweep
+from .sweep import require as require_swept
+from .sweep import work as work_for
 
 __all__ = [
     "INTERPRETER",
     "RUNTIMES",
+    "Axes",
     "Built",
     "Choice",
     "Compiled",
@@ -54,9 +63,12 @@ __all__ = [
     "Exported",
     "Failure",
     "Interpreter",
+    "LeftOut",
+    "Limits",
     "Line",
     "Outcome",
     "Rendered",
+    "Swept",
     "bench_all",
     "build",
     "check_budgets",
@@ -77,10 +89,13 @@ __all__ = [
     "require_budgets",
     "require_match",
     "require_surveyed",
+    "require_swept",
     "run",
     "survey",
+    "sweep",
     "tflm_operators",
     "train",
     "view",
+    "work_for",
     "write_report",
 ]

@@ -15,7 +15,8 @@ from ..errors import KerfError
 from ..progress import Progress
 from ..values import Request
 from . import places
-from .runs import require_match, run
+from .matrix import require_match
+from .runs import run
 
 FILE = places.ROOT / "tests" / "budgets" / "budgets.csv"
 SAMPLES = 4

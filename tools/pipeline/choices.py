@@ -14,7 +14,7 @@ from .. import boards, ports, runtimes, targets, transports
 from ..errors import UnknownName, UsageError
 from ..runtimes import Runtime
 from ..transports import Transport, host
-from ..values import MODES, Request, Target
+from ..values import MODES, Quantized, Request, Target
 
 RUNTIMES: dict[str, Runtime] = {name: runtimes.find(name) for name in runtimes.known()}
 
@@ -38,7 +38,8 @@ class Choice:
     """A Request with its names resolved; ``known`` is the whole board table.
 
     ``goals`` are the optimization goals to try, in order; the first with which the model fits is used. They are the
-    requested goal, or all goals of the runtime; [None] for a runtime without goals.
+    requested goal, or all goals of the runtime; [None] for a runtime without goals. ``quantized`` is the model
+    converted as in `conversion`, if another process has done it.
     """
 
     ask: Request
@@ -46,6 +47,7 @@ class Choice:
     target: Target
     known: Mapping[str, Target]
     goals: Sequence[str | None]
+    quantized: Quantized | None = None
 
     @cached_property
     def line(self) -> Line | Interpreter:
@@ -66,7 +68,9 @@ class Choice:
 
     def instead(self, **changes: Any) -> "Choice":
         """The Choice for the same Request with these fields changed."""
-        return choose(replace(self.ask, **changes), self.known)
+        other = choose(replace(self.ask, **changes), self.known)
+        is_same = other.conversion.per_tensor_dense == self.conversion.per_tensor_dense
+        return replace(other, quantized=self.quantized) if is_same else other
 
 
 def split(option: str, text: str) -> list[str]:

@@ -109,7 +109,7 @@ def compile_choice(choice: Choice, progress: Progress) -> Compiled:
 
 
 def _compile(choice: Choice, progress: Progress) -> Compiled:
-    quantized = quantize(choice.conversion, progress)
+    quantized = choice.quantized or quantize(choice.conversion, progress)
     return Compiled(choice, quantized, _program(choice, quantized.tflite, quantized.model))
 
 
@@ -177,7 +177,7 @@ def _require_firmware(choice: Choice) -> None:
         )
 
 
-def _render(compiled: Compiled, progress: Progress, arena: Arena | None = None) -> Rendered:
+def render(compiled: Compiled, progress: Progress, arena: Arena | None = None) -> Rendered:
     """Renders the PlatformIO project in memory. Raises DoesNotFit if the model cannot fit the target.
 
     ``arena`` overrides the arena known for the model.
@@ -188,7 +188,7 @@ def _render(compiled: Compiled, progress: Progress, arena: Arena | None = None) 
 def model_of(
     compiled: Compiled, progress: Progress, arena: Arena | None = None, symbols: Symbols = OWN_SYMBOLS
 ) -> Model:
-    """The sources that every package is made of; raises and warns as `_render` does."""
+    """The sources that every package is made of; raises and warns as `render` does."""
     ask, target, runtime = compiled.choice.ask, compiled.choice.target, compiled.choice.runtime
     program, mode = compiled.program, compiled.quantized.mode
     arena = arena or _known_arena(compiled)
@@ -217,7 +217,7 @@ def _placed(
     compiled: Compiled, progress: Progress, out: Path | None = None, arena: Arena | None = None
 ) -> tuple[Rendered, Path]:
     """The rendered project and the folder to write it to."""
-    rendered = _render(compiled, progress, arena)
+    rendered = render(compiled, progress, arena)
     goal, default = compiled.program.goal, next(iter(compiled.choice.runtime.goals()), None)
     parts = (rendered.project.runtime, environment(rendered.target.name), goal if goal != default else None)
     name = "-".join(filter(None, parts))

@@ -1,6 +1,7 @@
 """Request → the .tflite and its test vectors: finds the model and data, then trains, compresses and quantizes."""
 
 import re
+import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -22,6 +23,7 @@ from ..values import MODES, Quantized, Request, Trained
 from . import places
 from .choices import choose_modes
 
+OUTLINE_SAMPLES = 64
 MAX_STEM = 64  # characters of a file's name used in its folder's name; the digest keeps folders distinct
 
 
@@ -60,6 +62,49 @@ def train(ask: Request, progress: Progress, epochs: int | None = None, seed: int
     data, directory = _own_data(ask, progress), _folder(ask, ask.model)
     with places.locked(directory, progress, f"training {ask.model}"):
         return trainer.train(ask.model, directory, progress, seed, epochs, data)
+
+
+def prepare(ask: Request, progress: Progress) -> None:
+    """Trains and compresses the model as far as its name says, and as far as that is not done yet."""
+    base, steps = compressor.parse(ask.model)
+    if steps:
+        _compress(replace(ask, model=base), steps, progress)
+    elif not is_path(base):
+        _trained(ask, _own_data(ask, progress), progress)
+
+
+def outline(ask: Request, progress: Progress) -> Quantized | None:
+    """The model with the shapes that it will have, but not trained, to find out how much memory it needs.
+
+    None if it has been trained already, or need not be.
+    """
+    base, steps = compressor.parse(ask.model)
+    if is_path(base) or not models.find(base).EPOCHS or any(folder(ask).glob("*.json")):
+        return None
+    data = _own_data(ask, progress) or models.find(base).data()
+    few = {name: getattr(data, name)[:OUTLINE_SAMPLES] for name in ("train_x", "train_y", "test_x", "test_y")}
+    data = replace(data, **few, sha256="")
+    with tempfile.TemporaryDirectory() as temporary:
+        source = Trained(ask.model, Path(temporary) / "outline.keras", None)
+        trainer.outline(base, data, source.path)
+        for step in steps:
+            compressor.outline(source.path, step)
+        per_tensor = ask.per_tensor_dense
+        return converter.quantize(
+            source, ask.mode or "int8", data, Path(temporary), progress, data.classes, per_tensor_dense=per_tensor
+        )
+
+
+def stages(model: str) -> list[str]:
+    """The names of what a model is made from, one after the other, ending with its own: digits, digits+sparse0.8."""
+    base, steps = compressor.parse(model)
+    return [compressor.name(base, steps[:count]) for count in range(len(steps) + 1)]
+
+
+def folder(ask: Request) -> Path:
+    """The folder of a trained or compressed model."""
+    base, steps = compressor.parse(ask.model)
+    return _folder(ask, compressor.name(_base(base), steps))
 
 
 def _check_epochs(epochs: int | None) -> None:

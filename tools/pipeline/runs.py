@@ -4,62 +4,49 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from itertools import product
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from .. import __version__, bench, files, footprint, oracle, quantities
+from .. import __version__, bench, files, oracle, quantities
 from .. import classify as classifier
 from .. import compare as comparison
 from ..compare import Comparison
-from ..errors import KerfError, Mismatch, UsageError, counted
+from ..errors import Mismatch, UsageError, counted
 from ..graph.ir import Tensor
 from ..oracle import interpreter
 from ..progress import Progress
 from ..report import baseline, details, kept, page, records, sections, wording
-from ..targets import load
 from ..values import DeviceRun, Measurement, Request
 from . import places, traces
-from .choices import Choice, Interpreter, Line, choose, choose_goals, choose_line, choose_modes, split
-from .firmware import Built, Compiled, build, compile_choice, ready
-from .origin import brings_mode, check_name, in_float32, pixel_range, quantize
+from .choices import Choice, Interpreter, choose
+from .firmware import Built, Compiled, compile_choice, ready
+from .origin import in_float32, pixel_range, quantize
 
 INTERPRETER = "interpreter"  # where classify runs by default
-EMPTY = "empty"  # the model whose firmware is little more than the bench
 
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
-    """A measurement with its model and build, for reports. ``built`` is None for firmware that was already on the
-    device and for the host's interpreter; otherwise its ELF is deleted by now."""
+    """A measurement, what it was compared with, and what the report shows beyond it (details.of).
+
+    ``built`` is None for firmware that was already on the device, for the host's interpreter, and for what another
+    process measured; otherwise its ELF is deleted by now.
+    """
 
     measurement: Measurement
-    compiled: Compiled
-    built: Built | None
-    outputs: tuple[npt.NDArray[Any], ...]
+    oracle: str
+    details: Mapping[str, Any]
     retries: int
-
-
-@dataclass(frozen=True, eq=False)
-class Failure:
-    """A failed run and its error."""
-
-    ask: Request
-    error: KerfError
-
-    def row(self) -> dict[str, str]:
-        ask = self.ask
-        named = {"model": ask.model, "mode": ask.mode or "", "runtime": ask.runtime, "target": ask.target}
-        return {**named, "error": str(self.error)}
+    built: Built | None = None
 
 
 def run(ask: Request, progress: Progress, keep: bool = True) -> Outcome:
     """Runs the whole test set on the firmware, compares every output with the oracle's, and records the measurement.
 
-    Without ``keep``, the measurement of a firmware is neither recorded nor reported.
+    Without ``keep``, the measurement is neither recorded nor reported.
 
     A board on a local serial port is flashed first; one at a URL is not. Either must report the identity of the
     firmware built here, unless ``ask.any_firmware`` is set.
@@ -78,7 +65,7 @@ def run_choice(
     if keep:
         records.check(places.records())
     if choice.interprets:
-        return _interpret(choice, progress)
+        return _interpret(choice, progress, keep)
     with ready(choice, progress) as firmware:
         compiled = firmware.compiled
         quantized, ops = compiled.quantized, len(compiled.program.labels)
@@ -167,94 +154,6 @@ def classify(ask: Request, wanted: Sequence[str], progress: Progress) -> tuple[c
         elif differing:
             raise Mismatch(f"the outputs of {where} and {found.oracle} differ for {pictures.paths[differing[0]]}")
         return classifier.predict(pictures, device.outputs[0], quantized, where)
-
-
-def bench_all(
-    ask: Request,
-    model: str,
-    mode: str,
-    runtime: str,
-    target: str,
-    progress: Progress,
-    optimize: str = "",
-    cycles: bool = False,
-) -> tuple[Outcome | Failure, ...]:
-    """A run for each combination of the comma-separated names (for modes, also all). All names are checked first.
-
-    A failed run does not stop the others.
-
-    All runs of one model and mode use the same .tflite: if one of them needs per-tensor dense layers, all get them.
-    With ``cycles``, the cycles of each run are estimated, as far as possible (cycles.py).
-
-    For each emulated target of a runtime with goals, a firmware with an empty model is built too: its code is that of
-    the bench.
-    """
-    runtimes, targets = split("runtimes", runtime), split("targets", target)
-    if ask.any_firmware and len(runtimes) * len(targets) > 1:
-        raise UsageError("--any-firmware measures a single firmware: give one runtime and one target")
-    asks = [
-        replace(ask, model=a, mode=b, runtime=c, target=d, optimize=e)
-        for a in split("models", model)
-        for b, c, d in product(choose_modes("modes", mode, brings_mode(a)), runtimes, targets)
-        for e in choose_goals("optimize", optimize, c)
-    ]
-    known = load()
-    choices = [choose(each, known) for each in asks]
-    for each in choices:
-        choose_line(each)
-        check_name(each.ask)
-    per_tensor_dense = any(each.conversion.per_tensor_dense for each in choices)
-    bench_code = {key: key and _bench_code_bytes(*key, progress) for key in dict.fromkeys(map(_code_key, choices))}
-
-    def attempt(choice: Choice) -> Outcome | Failure:
-        try:
-            same = choice.instead(per_tensor_dense=per_tensor_dense)
-            return run_choice(same, progress, bench_code_bytes=bench_code[_code_key(choice)], counts=cycles)
-        except KerfError as error:
-            return Failure(choice.ask, error)
-
-    return tuple(map(attempt, choices))
-
-
-def _code_key(choice: Choice) -> tuple[str, str] | None:
-    """The runtime and target of a choice, if the model's code can be told from the bench's; else None.
-
-    A runtime without goals is a library, and an empty model needs almost as much of it as any other model.
-    """
-    line = choice.line
-    is_emulated = isinstance(line, Line) and line.emulator is not None
-    return (choice.ask.runtime, choice.target.name) if is_emulated and choice.runtime.goals() else None
-
-
-def _bench_code_bytes(runtime: str, target: str, progress: Progress) -> int | None:
-    """The code that a firmware has whatever its model; None, with a warning, if it cannot be determined."""
-    try:
-        built = build(Request(model=EMPTY, mode="int8", runtime=runtime, target=target), progress)
-        return footprint.bench_code_bytes(built.image)
-    except KerfError as error:
-        progress.warn(f"the code of the models is not shown, because the model {EMPTY} cannot be built: {error}")
-        return None
-
-
-def require_match(outcomes: Sequence[Outcome | Failure]) -> None:
-    """Raises KerfError if a run failed, and Mismatch if any output of any run differs from the oracle's.
-
-    Where LiteRT stands in for TFLM, its integer results may differ legitimately, so a difference is only reported.
-    """
-    failed = [outcome for outcome in outcomes if isinstance(outcome, Failure)]
-    if failed:
-        others = "; the others are recorded" if len(failed) < len(outcomes) else ""
-        raise KerfError(f"{len(failed)} of {counted(len(outcomes), 'run')} failed (see the table){others}")
-    for outcome in outcomes:
-        assert isinstance(outcome, Outcome)
-        m = outcome.measurement
-        if m.mismatches and wording.STEPS not in m.extra:
-            oracle = outcome.compiled.quantized.vectors.oracle
-            raise Mismatch(
-                f"{m.mismatches} of {m.samples} samples of {m.model} {m.mode} on {m.target} differ from {oracle} "
-                f"({m.runtime}, {m.kernels} kernels): `inv compare` shows the first layer that differs; the "
-                "measurement is recorded"
-            )
 
 
 def write_report(progress: Progress, out: Path | None = None) -> Path:
@@ -353,12 +252,18 @@ def _outcome(
         ),
         extra={"arena_used_bytes": device.arena_bytes} | ({} if steps is None else {wording.STEPS: steps}),
     )
+    found = {**_details(compiled, built, device.outputs), wording.STEPS: steps}
+    outcome = Outcome(measurement, vectors.oracle, found, device.retries, built)
     if keep:
-        found = _details(compiled, built, device.outputs)
-        with places.locked(places.records(), progress, "recording a measurement"):
-            records.append(measurement, places.records())
-            kept.write(places.details(), kept.DETAILS, measurement, {**found, wording.STEPS: steps})
-    return Outcome(measurement, compiled, built, device.outputs, device.retries)
+        record(outcome, progress)
+    return outcome
+
+
+def record(outcome: Outcome, progress: Progress) -> None:
+    """Appends the measurement to the records and stores its details for the report."""
+    with places.locked(places.records(), progress, "recording a measurement"):
+        records.append(outcome.measurement, places.records())
+        kept.write(places.details(), kept.DETAILS, outcome.measurement, outcome.details)
 
 
 def _details(compiled: Compiled, built: Built | None, outputs: Sequence[npt.NDArray[Any]]) -> dict[str, Any]:
@@ -370,7 +275,7 @@ def _details(compiled: Compiled, built: Built | None, outputs: Sequence[npt.NDAr
     return details.of(compiled.quantized, program.graph, program.schedule, program.plan, outputs, target, parts)
 
 
-def _interpret(choice: Choice, progress: Progress) -> Outcome:
+def _interpret(choice: Choice, progress: Progress, keep: bool) -> Outcome:
     """Runs the .tflite in the host's interpreter, without firmware.
 
     Flash counts only the model: the interpreter's code, stack and static data belong to the Python process.
@@ -382,7 +287,7 @@ def _interpret(choice: Choice, progress: Progress) -> Outcome:
     device = interpreter.measure(quantized)
     flash_bytes, ram_bytes = {"total": size, "code": 0, "model": size}, _ram_bytes(0, device.arena_bytes, 0)
     subject = _Subject(choice.ask.runtime, choice.target.name, interpreter.KERNELS, flash_bytes, ram_bytes)
-    return _outcome(compiled, None, subject, device, None, progress)
+    return _outcome(compiled, None, subject, device, None, progress, keep)
 
 
 def commit() -> str | None:

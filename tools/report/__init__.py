@@ -66,6 +66,32 @@ def show_bench(outcomes: Sequence[HasMeasurement | HasError], as_json: bool, con
     terminal.show(Group(*tables), console)
 
 
+def show_sweep(
+    results: Sequence[HasMeasurement | HasError],
+    best: Sequence[Measurement],
+    as_json: bool,
+    console: Console | None = None,
+) -> None:
+    """The Pareto front, then what else was measured, left out, or failed; as JSON all of it in one object."""
+    measured = [each.measurement for each in results if not isinstance(each, HasError)]
+    others = [each.row() for each in results if isinstance(each, HasError)]
+    if as_json:
+        positions = [i for i, m in enumerate(measured) if m in best]
+        terminal.show_json({"measured": list(map(to_json, measured)), "front": positions, "others": others})
+        return
+    tables = []
+    for title, members in (("front", best), ("others", [m for m in measured if m not in best])):
+        for table in measurement_tables(members):
+            table.title = f"{title}: {table.title}"
+            tables.append(table)
+    for last in sorted({list(row)[-1] for row in others}):
+        rows = [row for row in others if list(row)[-1] == last]
+        tables.append(terminal.table("failed" if last == "error" else last, *rows[0]))
+        for row in rows:
+            tables[-1].add_row(*map(terminal.cell, row.values()))
+    terminal.show(Group(*tables), console)
+
+
 def show_rows(rows: Sequence[Mapping[str, Any]], as_json: bool, console: Console | None = None) -> None:
     """Rows of one kind as a table, with the keys as columns; a single row is shown vertically."""
     if as_json:

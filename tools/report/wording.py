@@ -22,6 +22,13 @@ def optimized(m: Measurement) -> str:
     return f", optimized for {m.optimize}" if m.optimize not in (None, "speed") else ""
 
 
+def costs(m: Measurement) -> str:
+    """Accuracy, flash, RAM and time, as far as they are known."""
+    sizes = [f"{what} {found['total']:,}" for what, found in (("flash", m.flash_bytes), ("RAM", m.ram_bytes)) if found]
+    right = [f"accuracy {m.accuracy['device']:.4f}"] if m.accuracy else []
+    return ", ".join([*right, *sizes, f"{m.invoke.median:,} {m.clock.unit}"])
+
+
 def verdict(m: Measurement, oracle: str = "the oracle", steps: float | None = None) -> tuple[str, str]:
     """One sentence about whether the device's outputs match the oracle's, and "good", "bad" or "faint".
 
