@@ -72,11 +72,13 @@ def scatter(
     y_label: str,
     series: Sequence[str],
     shapes: Sequence[str],
+    names_front: bool = True,
 ) -> str:
     """Points, y in percent, x on a logarithmic axis, with the Pareto front (small x, large y) as a line.
 
     ``name`` makes the SVG's ids unique in the page, ``label`` is the text alternative. The position in ``series``
-    determines the colour, that in ``shapes`` the marker (MARKERS); the page has the legend.
+    determines the colour, that in ``shapes`` the marker (MARKERS); the page has the legend. With ``names_front``, the
+    series of the front's points are written next to them.
     """
     from matplotlib import rc_context
     from matplotlib.ticker import MaxNLocator
@@ -114,7 +116,8 @@ def scatter(
         # Steps: nothing is between two configurations, and whatever costs more than the last point must beat it, too.
         corners = [*((p.x, p.y) for p in front), (axes.get_xlim()[1], front[-1].y)]
         axes.step(*zip(*corners, strict=True), where="post", color=FAINT, linewidth=1.2, zorder=1)
-        _name_front(figure, axes, front)
+        if names_front:
+            _name_front(figure, axes, front)
         return _svg(figure, label, titles)
 
 

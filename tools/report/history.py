@@ -13,7 +13,7 @@ def tables(measurements: Sequence[Measurement], origins: baseline.Origins) -> li
 
     ``rows`` are the newest of each configuration, ``earlier`` the ones they supersede; both newest first.
     """
-    current = set(_newest(measurements, origins))
+    current = set(newest(measurements, origins))
     groups: dict[tuple[str, str], dict[str, list[dict[str, Any]]]] = {}
     for i in reversed(range(len(measurements))):
         m = measurements[i]
@@ -32,7 +32,7 @@ def tables(measurements: Sequence[Measurement], origins: baseline.Origins) -> li
     ]
 
 
-def _newest(measurements: Sequence[Measurement], origins: baseline.Origins) -> list[int]:
+def newest(measurements: Sequence[Measurement], origins: baseline.Origins) -> list[int]:
     """The position of each configuration's newest measurement.
 
     Samples, data and calibration are part of the configuration, and so is whether the firmware was built here: a
@@ -100,7 +100,7 @@ def trade_offs(measurements: Sequence[Measurement], origins: baseline.Origins) -
     """
     scored = [
         m
-        for m in (measurements[i] for i in _newest(measurements, origins))
+        for m in (measurements[i] for i in newest(measurements, origins))
         if m.accuracy is not None and wording.where(m) != wording.HOST
     ]
     found = []

@@ -12,7 +12,7 @@ from typing import Any
 from .. import __version__, quantities
 from ..render import render
 from ..values import Measurement
-from . import baseline, charts, history, wording
+from . import baseline, charts, history, sweeps, wording
 
 TEMPLATE, STYLE, SCRIPT = "report/page.html.j2", "report/style.css.j2", "report/sort.js.j2"
 
@@ -37,6 +37,7 @@ def html(
         **frame(),
         tables=history.tables(measurements, origins or {}),
         trade_offs=history.trade_offs(measurements, origins or {}),
+        sweeps=sweeps.sections(measurements, origins or {}),
         run=None if newest is None else _run(newest, details),
         memory=[] if newest is None or is_host else _memory(newest, details),
         sections=[] if details is None or is_host else _sections(details),
