@@ -51,7 +51,10 @@ class Cluster:
         return future
 
     def finished(self, futures: Collection[Future], progress: Progress) -> Iterator[Future]:
-        """The futures as their jobs finish. Warns if no worker has what a job needs, and waits for one."""
+        """The futures as their jobs finish. Warns if no worker has what a job needs, and waits for one.
+
+        A future that nobody refers to any more is forgotten; what is remembered is made again if its worker is lost.
+        """
         from distributed import CancelledError, wait
 
         pending = set(futures)
@@ -68,8 +71,9 @@ class Cluster:
                         f"waiting for a worker with {' and '.join(sorted(missing))}: start one, or press Ctrl-C"
                     )
                 continue
-            yield from done
             pending -= done
+            while done:
+                yield done.pop()
 
     def result(self, future: Future) -> Any:
         """What a job returned. Raises KerfError if its workers were lost again and again, or the scheduler was."""

@@ -199,12 +199,10 @@ def _conversion(choice: Choice) -> Request:
     return replace(choice.conversion, **told)
 
 
-def results(
-    cluster: Cluster, submitted: Mapping[Future, Task | None], progress: Progress
-) -> Iterator[tuple[Task, Any]]:
+def results(cluster: Cluster, submitted: dict[Future, Task | None], progress: Progress) -> Iterator[tuple[Task, Any]]:
     """Each task with its Outcome, Known, LeftOut or Failure, as they finish; from `foresee`, only LeftOut counts."""
     for future in cluster.finished(submitted, progress):
-        task = submitted[future]
+        task = submitted.pop(future)  # or Dask would keep the result, and have it made again if a worker is lost
         try:
             done = cluster.result(future)
         except TransportError:
