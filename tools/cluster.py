@@ -36,8 +36,8 @@ class Cluster:
 
     def offered(self) -> set[str]:
         """The boards and emulators of all workers."""
-        workers = self._client.scheduler_info(n_workers=-1)["workers"].values()
-        return {name for worker in workers for name in worker["resources"]}
+        found = self._client.sync(self._client.scheduler.identity, n_workers=-1)
+        return {name for worker in found["workers"].values() for name in worker["resources"]}
 
     def submit(self, function: Callable[..., Any], *arguments: Any, needs: str | None = None) -> Future:
         """Calls a module's function in a worker that has what it ``needs``; arguments may be futures of other jobs.
@@ -108,7 +108,8 @@ def connected(scheduler: str, offers: Sequence[Collection[str]]) -> Iterator[Clu
             number: {"cls": Nanny, "options": common | {"resources": dict.fromkeys(offer, 1)}}
             for number, offer in enumerate(offers)
         }
-        here = {"cls": Scheduler, "options": {"dashboard": False, "host": "127.0.0.1", "port": 0}}
+        address = {"host": "127.0.0.1", "port": 0, "dashboard_address": "127.0.0.1:0"}
+        here = {"cls": Scheduler, "options": {"dashboard": False, **address}}
         cluster = stack.enter_context(SpecCluster(workers=workers, scheduler=here, silence_logs=_QUIET))
         yield Cluster(stack.enter_context(Client(cluster, set_as_default=False)), is_here=True)
 
