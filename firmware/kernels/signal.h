@@ -1,8 +1,10 @@
 // TFLM's operators for audio features, besides the FFT: windows, energies, filter banks, noise and gain. Must equal the
-// functions that each names, in TFLM's signal/src. All have one dimension, except SIGNAL_WINDOW.
+// functions that each names, in TFLM's signal/src. All have one dimension, except
+// where there are rows. State is kept from one inference to the next.
 #pragma once
 
 #include <stdint.h>
+#include <string.h>
 
 #include "kernels/fixed_point.h"
 
@@ -197,6 +199,59 @@ inline void signal_filter_bank_log(const SignalFilterBankLogParams& p, const uin
         const uint32_t scaled = input[i] << p.correction_bits;
         const uint32_t result = scaled > 1 ? ScaledLogarithm(scaled, p.output_scale, table) : 0;
         output[i] = static_cast<int16_t>(result < 32767 ? result : 32767);
+    }
+}
+
+struct SignalDelayParams {
+    int32_t rows, size, delay;
+};
+
+// DelayEval in micro/kernels/delay.cc: the signal of `delay` elements ago. `state` has the last `delay` elements of
+// each row, zeros at first.
+inline void signal_delay(const SignalDelayParams& p, const int16_t* input, int16_t* output, int16_t* state) {
+    const int32_t early = p.delay < p.size ? p.delay : p.size;  // the output's elements that were kept
+    for (int32_t row = 0; row < p.rows; ++row, input += p.size, output += p.size, state += p.delay) {
+        memcpy(output, state, static_cast<uint32_t>(early) * sizeof(int16_t));
+        memcpy(output + early, input, static_cast<uint32_t>(p.size - early) * sizeof(int16_t));
+        memmove(state, state + early, static_cast<uint32_t>(p.delay - early) * sizeof(int16_t));
+        memcpy(state + p.delay - early, input + p.size - early, static_cast<uint32_t>(early) * sizeof(int16_t));
+    }
+}
+
+// `size` is at least `step`.
+struct SignalFramerParams {
+    int32_t rows, frames, size, step;
+};
+using SignalOverlapAddParams = SignalFramerParams;
+
+// FramerEval in micro/kernels/framer.cc, with prefill: each frame starts `step` elements after the one before. `state`
+// has the last size - step elements of each row, zeros at first.
+inline void signal_framer(const SignalFramerParams& p, const int16_t* input, int16_t* output, bool* valid,
+                          int16_t* state) {
+    const int32_t kept = p.size - p.step;
+    const auto kept_bytes = static_cast<uint32_t>(kept) * sizeof(int16_t);
+    for (int32_t row = 0; row < p.rows; ++row, state += kept) {
+        for (int32_t frame = 0; frame < p.frames; ++frame, input += p.step, output += p.size) {
+            memcpy(output, state, kept_bytes);
+            memcpy(output + kept, input, static_cast<uint32_t>(p.step) * sizeof(int16_t));
+            memcpy(state, output + p.step, kept_bytes);
+        }
+    }
+    *valid = true;
+}
+
+// OverlapAdd in overlap_add.cc: the reverse. `state` has the sums of each row, zeros at first.
+inline void signal_overlap_add(const SignalOverlapAddParams& p, const int16_t* input, int16_t* output, int16_t* state) {
+    const auto step_bytes = static_cast<uint32_t>(p.step) * sizeof(int16_t);
+    const int32_t kept = p.size - p.step;
+    for (int32_t row = 0; row < p.rows; ++row, state += p.size) {
+        for (int32_t frame = 0; frame < p.frames; ++frame, input += p.size, output += p.step) {
+            for (int32_t i = 0; i < p.size; ++i)
+                state[i] = Saturate<int16_t>(static_cast<int32_t>(input[i]) + state[i]);
+            memcpy(output, state, step_bytes);
+            memmove(state, state + p.step, static_cast<uint32_t>(kept) * sizeof(int16_t));
+            memset(state + kept, 0, step_bytes);
+        }
     }
 }
 

@@ -7,7 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 from against_tflm import Result, collected, run_cases
-from single_op import OpSpec, TensorSpec
+from single_op import OpSpec, TensorSpec, build
+
+from tools.errors import KerfError
+from tools.graph import passes, read
 
 pytestmark = pytest.mark.compiler
 
@@ -107,6 +110,20 @@ def log(size: int, bits: int, scale: int) -> list[OpSpec]:
     return [before, custom("SignalFilterBankLog", [energies], [output], input_correction_bits=bits, output_scale=scale)]
 
 
+def delay(shape: tuple[int, ...], length: int) -> list[OpSpec]:
+    return [custom("SignalDelay", [t(shape, "int16")], [t(shape, "int16")], delay_length=length)]
+
+
+def framer(shape: tuple[int, ...], size: int, step: int) -> list[OpSpec]:
+    outputs = [t((*shape[:-1], shape[-1] // step, size), "int16"), t((), "bool")]
+    return [custom("SignalFramer", [t(shape, "int16")], outputs, frame_size=size, frame_step=step, prefill=True)]
+
+
+def overlap_add(shape: tuple[int, ...], step: int) -> list[OpSpec]:
+    output = t((*shape[:-2], shape[-2] * step), "int16")
+    return [custom("SignalOverlapAdd", [t(shape, "int16")], [output], T=7, frame_step=step)]
+
+
 LENGTHS = (4, 8, 16, 32, 64, 128, 256, 512, 1024)
 CASES: dict[str, list[OpSpec]] = {
     **{
@@ -135,6 +152,13 @@ CASES: dict[str, list[OpSpec]] = {
         for r in (0, 819, 16384)
     },
     **{f"pcan {s} {k}": pcan(s, k) for s in (1, 7, 40) for k in (0, 3, 6, 12, 20, 31, 40)},
+    **{f"delay {s} {n}": delay(s, n) for s in ((1,), (5,), (2, 3, 4)) for n in (0, 4, 5, 17)},
+    **{
+        f"framer {s} {size} {step}": framer(s, size, step)
+        for s, step in (((6,), 6), ((6,), 2), ((2, 12), 4), ((2, 2, 3), 1))
+        for size in (step, step + 1, 4 * step + 3)
+    },
+    **{f"overlap add {s} {step}": overlap_add(s, step) for s in ((1, 6), (4, 6), (2, 3, 6)) for step in (1, 4, 6)},
     **{f"log {s} {b} {k}": log(s, b, k) for s in (1, 40, 99) for b in (0, 3, 7) for k in (1, 64, 1600, 65536)},
 }
 
@@ -148,3 +172,42 @@ def results(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 @pytest.mark.parametrize("name", CASES)
 def test_equals_tflm(results: dict[str, Result], name: str) -> None:
     results[name].check()
+
+
+@pytest.mark.parametrize(
+    ("ops", "why"),
+    [
+        (
+            [
+                custom(
+                    "SignalFramer",
+                    [t((4,), "int16")],
+                    [t((2, 4), "int16"), t((), "bool")],
+                    frame_size=4,
+                    frame_step=2,
+                    prefill=False,
+                )
+            ],
+            "create the layer with prefill = True",
+        ),
+        (
+            [
+                custom(
+                    "SignalFramer",
+                    [t((5,), "int16")],
+                    [t((2, 4), "int16"), t((), "bool")],
+                    frame_size=4,
+                    frame_step=2,
+                    prefill=True,
+                )
+            ],
+            "is no whole number of steps of 2",
+        ),
+        (overlap_add((3, 4), 5), "its option frame_step is 5, not 1 … 4"),
+        (delay((2, 4), 1 << 24), "keeps 33,554,432 elements"),
+    ],
+    ids=["no prefill", "a broken step", "too long a step", "too much memory"],
+)
+def test_what_has_no_kernel_is_refused(ops: list[OpSpec], why: str) -> None:
+    with pytest.raises(KerfError, match=why):
+        passes.run(read.read(build(ops), "signal"))

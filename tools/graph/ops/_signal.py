@@ -1,5 +1,6 @@
 """Shared by TFLM's operators for audio features, which are custom operators with options in a flexbuffer."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +13,7 @@ from ..operator import Operator, OwnState, portable
 from ._quantized import check_arity, check_not_empty, check_present, check_shape, check_types, describe
 
 Fields = Mapping[str, int | bool]
+MAX_KEPT = 1 << 24
 
 
 @dataclass(frozen=True)
@@ -109,3 +111,15 @@ def same_size(op: Op, graph: Graph) -> Sequence[tuple[int, ...]]:
 def count(op: Op, graph: Graph) -> Fields:
     """The only param is the number of elements."""
     return {"count": graph.input(op, 0).elements}
+
+
+def kept(op: Op, rows: int, size: int) -> tuple[tuple[int, ...], DType]:
+    """State of ``size`` int16 for each row. Raises ModelError if no microcontroller has that much memory."""
+    if rows * size > MAX_KEPT:
+        raise ModelError(f"{op.where} keeps {rows * size:,} elements; convert the model again with smaller frames")
+    return (rows, max(size, 1)), DType.INT16
+
+
+def rows(shape: tuple[int, ...], dimensions: int) -> int:
+    """The product of all but the last ``dimensions`` of a shape."""
+    return math.prod(shape[: max(len(shape) - dimensions, 0)])
