@@ -89,7 +89,7 @@ inline void Butterflies2(Complex<T>* x, int32_t m, int32_t step, const Complex<T
     }
 }
 
-template <typename T>
+template <bool kInverse, typename T>
 inline void Butterflies4(Complex<T>* x, int32_t m, int32_t step, const Complex<T>* twiddles) {
     for (int32_t k = 0; k < m; ++k, ++x) {
         Complex<T> first = x[0].Over(4);
@@ -102,8 +102,22 @@ inline void Butterflies4(Complex<T>* x, int32_t m, int32_t step, const Complex<T
         const Complex<T> turned = {s4.i, FftArithmetic<T>::Subtract(T{0}, s4.r)};  // -i times s4
         x[2 * m] = first - s3;
         x[0] = first + s3;
-        x[m] = s5 + turned;
-        x[3 * m] = s5 - turned;
+        x[kInverse ? 3 * m : m] = s5 + turned;
+        x[kInverse ? m : 3 * m] = s5 - turned;
+    }
+}
+
+// All stages, for `half` elements in the order in which they are combined. The twiddles of the inverse turn the other
+// way.
+template <bool kInverse, typename T>
+inline void Stages(Complex<T>* x, int32_t half, const Complex<T>* twiddles) {
+    int32_t m = 1;
+    if ((__builtin_ctz(static_cast<uint32_t>(half)) & 1) != 0) {
+        for (int32_t i = 0; i < half; i += 2) Butterflies2(x + i, 1, half / 2, twiddles);
+        m = 2;
+    }
+    for (; m < half; m *= 4) {
+        for (int32_t i = 0; i < half; i += 4 * m) Butterflies4<kInverse>(x + i, m, half / (4 * m), twiddles);
     }
 }
 
@@ -117,14 +131,7 @@ inline void Rfft(const SignalRfftParams& p, const T* input, const uint16_t* orde
             const int32_t at = 2 * order[i];
             x[i] = {at < p.input_length ? input[at] : T{0}, at + 1 < p.input_length ? input[at + 1] : T{0}};
         }
-        int32_t m = 1;
-        if ((__builtin_ctz(static_cast<uint32_t>(half)) & 1) != 0) {
-            for (int32_t i = 0; i < half; i += 2) Butterflies2(x + i, 1, half / 2, twiddles);
-            m = 2;
-        }
-        for (; m < half; m *= 4) {
-            for (int32_t i = 0; i < half; i += 4 * m) Butterflies4(x + i, m, half / (4 * m), twiddles);
-        }
+        Stages<false>(x, half, twiddles);
         // Two interleaved signals become one of twice the length.
         const Complex<T> first = x[0].Over(2);
         output[0] = {Arithmetic::Add(first.r, first.i), T{0}};

@@ -53,6 +53,14 @@ def rfft(dtype: str, size: int, length: int, rows: int = 1, loudest: int = 0) ->
     return [custom("SignalRfft", [t(shape, dtype, data)], [output], T=kind, fft_length=length)]
 
 
+def irfft(dtype: str, length: int, rows: int = 1, loudest: int = 0) -> list[OpSpec]:
+    shape = (rows, length + 2) if rows > 1 else (length + 2,)
+    data = (RNG.uniform(-1, 1, shape) * loudest).astype(dtype) if loudest else None
+    kind = {"int16": 7, "int32": 2, "float32": 0}[dtype]
+    output = t((*shape[:-1], length), dtype)
+    return [custom("SignalIrfft", [t(shape, dtype, data)], [output], T=kind, fft_length=length)]
+
+
 def energy(size: int, start: int, end: int) -> list[OpSpec]:
     """Elements outside start … end - 1 are undefined in TFLM: they are left out."""
     op = custom("SignalEnergy", [t((2 * size,), "int16")], [t((size,), "uint32")], start_index=start, end_index=end)
@@ -138,6 +146,13 @@ CASES: dict[str, list[OpSpec]] = {
         for length in LENGTHS
         for size, loudest in zip((length, length - length // 5), volumes, strict=True)
     },
+    **{
+        f"irfft {dtype} {length} {loudest}": irfft(dtype, length, loudest=loudest)
+        for dtype, volumes in (("int16", (0, 900)), ("int32", (0, 1 << 20)), ("float32", (0, 3)))
+        for length in LENGTHS
+        for loudest in volumes
+    },
+    **{f"irfft of rows {dtype}": irfft(dtype, 32, rows=3) for dtype in ("int16", "int32", "float32")},
     **{f"rfft of rows {dtype}": rfft(dtype, 30, 32, rows=3) for dtype in ("int16", "int32", "float32")},
     **{
         f"energy {s} {a} {b}": energy(s, a, b)
