@@ -124,7 +124,7 @@ def test_out_is_never_written_over_something_else(kerf, tmp_path: Path) -> None:
         ((), "--format is missing: give the build system of your program, one of"),
         (("--format", "cmake", "--name", "2fast"), "--name 2fast cannot be the prefix of C functions"),
         (("--format", "cmake", "--name", "math"), "--name math would hide the system header math.h"),
-        (("--format", "espidf", "--runtime", "tflm"), "--format espidf does not have "),
+        (("--format", "espidf", "--runtime", "tflm"), "--format espidf cannot declare "),
     ],
 )
 def test_an_export_that_cannot_be_made(kerf, words: tuple[str, ...], why: str) -> None:

@@ -91,14 +91,19 @@ def registry(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("format", "target", "runtime", "said"),
     [
-        ("espidf", "stm32f4", "tflm", r"espidf does not have Chirale_TensorFLowLite 2.0.0.*: use --format arduino, cm"),
+        (
+            "espidf",
+            "stm32f4",
+            "tflm",
+            r"espidf cannot declare Chirale_TensorFLowLite 2.0.0.*: use --format arduino, cm",
+        ),
         (
             "arduino",
             "esp32",
             "tflm",
-            r"arduino does not have esp-tflite-micro 1.4.0.*: use --format cmake, espidf",
+            r"arduino cannot declare esp-tflite-micro 1.4.0.*: use --format cmake, espidf",
         ),
-        ("platformio", "esp32", "tflm", r"platformio does not have esp-tflite-micro 1.4.0"),
+        ("platformio", "esp32", "tflm", r"platformio cannot declare esp-tflite-micro 1.4.0"),
         ("cmake", "host", "tflm", r"has no firmware for host: export for the --target of your microcontroller"),
     ],
 )

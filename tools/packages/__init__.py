@@ -91,7 +91,7 @@ def check_dependency(name: str, dependency: Dependency | None) -> None:
     if dependency is not None and not can(name):
         others = ", ".join(each for each in formats() if can(each))
         raise UsageError(
-            f"--format {name} does not have {dependency.title}, which the sources need: use --format {others}, or "
+            f"--format {name} cannot declare {dependency.title}, which the sources need: use --format {others}, or "
             f"another --target"
         )
 
