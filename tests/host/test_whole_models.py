@@ -19,7 +19,7 @@ CORES = {"portable": HOST, "dsp": find("cortex-m4"), "helium": find("cortex-m55"
 ARENA_BYTES = {
     "portable": {"kws": 9792, "ic": 33312, "vww": 36880},
     "dsp": {"kws": 8640, "ic": 35808, "vww": 38464},
-    "helium": {"kws": 12096, "ic": 45696, "vww": 39952},
+    "helium": {"kws": 12096, "ic": 33888, "vww": 39952},
 }
 
 
