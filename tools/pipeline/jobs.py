@@ -181,7 +181,7 @@ def submit(cluster: Cluster, tasks: Sequence[Task]) -> dict[Future, Task | None]
 
 
 def foresee(cluster: Cluster, tasks: Sequence[Task]) -> dict[Future, Task | None]:
-    """Submits what tells of each task, before anything is trained, whether it is within the limits of flash and RAM."""
+    """Submits what tells of each task, before anything is trained, whether it is within the limit of RAM."""
     outlined: dict[Request, Future] = {}
     submitted: dict[Future, Task | None] = {}
     for task in tasks:
@@ -257,16 +257,17 @@ def _foresee(task: Task, outlined: Done) -> Done:
 
 
 def _within(task: Task, quantized: Quantized, progress: Progress, *, is_trained: bool = False) -> LeftOut | None:
-    """Whether the memory plan, and after training the accuracy, allow a firmware within the limits.
+    """Whether the memory plan, and after training the weights and the accuracy, allow a firmware within the limits.
 
-    A model with many zeros becomes smaller after training.
+    Training decides how much flash the weights need: zeros are stored in less.
     """
     program = compile_choice(replace(choose(task.ask), quantized=quantized), progress).program
-    arena = program.plan.arena_bytes if program.plan else None
-    is_final = is_trained or "+sparse" not in task.ask.model
-    vectors = quantized.vectors
-    right = bench.accuracy(vectors, vectors.expected) if is_trained else None
-    over = task.limits.exceeded(program.constants_bytes if is_final else None, arena, accuracy=right)
+    arena, vectors = program.plan.arena_bytes if program.plan else None, quantized.vectors
+    if is_trained:
+        right = bench.accuracy(vectors, vectors.expected)
+        over = task.limits.exceeded(program.constants_bytes, arena, accuracy=right)
+    else:
+        over = task.limits.exceeded(ram=arena)
     when = "known before it was built" if is_trained else "known before it was trained"
     return LeftOut(task.ask, f"{over}, {when}") if over else None
 

@@ -81,7 +81,7 @@ def outline(ask: Request, progress: Progress) -> Quantized | None:
     base, steps = compressor.parse(ask.model)
     if is_path(base) or not models.find(base).EPOCHS or any(folder(ask).glob("*.json")):
         return None
-    data = _own_data(ask, progress) or models.find(base).data()
+    data = _own_data(replace(ask, model=base), progress) or models.find(base).data()
     few = {name: getattr(data, name)[:OUTLINE_SAMPLES] for name in ("train_x", "train_y", "test_x", "test_y")}
     data = replace(data, **few, sha256="")
     with tempfile.TemporaryDirectory() as temporary:

@@ -127,7 +127,7 @@ def _work(
     """Adds the result of each task to ``found``, and records what is measured."""
     history = {jobs.key(m): m for m in records.load(places.records(), lambda _: None)}
     with progress.bar("sweep", len(tasks)) as step:
-        foreseen = jobs.foresee(workforce, tasks) if limits.flash or limits.ram else {}
+        foreseen = jobs.foresee(workforce, tasks) if limits.ram else {}
         early = [each for each in jobs.results(workforce, foreseen, progress) if isinstance(each[1], LeftOut)]
         out = {task for task, _ in early}
         submitted = jobs.submit(workforce, [task for task in tasks if task not in out])
