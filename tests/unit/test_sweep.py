@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tools import cluster
+from tools import cluster, pipeline
 from tools.errors import KerfError, UsageError
 from tools.pipeline import Axes, Failure, LeftOut, Limits, jobs, places, sweep, work_for
 from tools.pipeline.choices import choose
@@ -15,7 +15,6 @@ from tools.values import Request
 
 MODEL = str(Path(__file__).with_name("flatten.tflite"))
 HERE = Request(MODEL, target="host")
-OVER = "RAM 144 > 100"
 
 
 @pytest.fixture(autouse=True)
@@ -88,9 +87,12 @@ def test_a_failure_is_passed_on_and_a_bug_is_a_row(error: Exception, sentence: s
 def test_a_limit_is_applied_as_early_as_it_is_known() -> None:
     converted = jobs._convert(HERE, Done())
     ask = Request(MODEL)
-    arena = Task(ask, limits=Limits(ram=100))
-    assert jobs._foresee(arena, converted).value == LeftOut(ask, f"{OVER}, known before it was trained")
-    assert jobs._measure(arena, converted).value == LeftOut(ask, f"{OVER}, known before it was built")
+    plan = pipeline.compile(ask, Progress()).plan
+    assert plan is not None
+    arena = Task(ask, limits=Limits(ram=plan.arena_bytes - 1))
+    over = f"RAM {plan.arena_bytes} > {plan.arena_bytes - 1}"
+    assert jobs._foresee(arena, converted).value == LeftOut(ask, f"{over}, known before it was trained")
+    assert jobs._measure(arena, converted).value == LeftOut(ask, f"{over}, known before it was built")
     weights = Task(ask, limits=Limits(flash=100, ram=10_000))
     assert jobs._foresee(weights, converted).value is None, "which may become fewer"
     assert "flash" in jobs._measure(weights, converted).value.reason
