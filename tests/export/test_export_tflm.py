@@ -152,7 +152,7 @@ class TestCMake:
         library = tflm.stand_in(tmp_path / "tflm")
         (tmp_path / "CMakeLists.txt").write_text(
             "cmake_minimum_required(VERSION 3.16)\nproject(app C CXX)\n"
-            f"add_library(tflm STATIC {library}/src/{tflm.MICRO}/micro_interpreter.cc)\n"
+            f"add_library(tflm STATIC {' '.join(map(str, tflm.sources(library)))})\n"
             f"target_include_directories(tflm PUBLIC {library}/src)\ntarget_compile_features(tflm PUBLIC cxx_std_17)\n"
             f"add_subdirectory({made(reshape, 'cmake', 'one')} one)\nadd_executable(app main.c)\n"
             "target_link_libraries(app one::one)\n"
@@ -210,7 +210,7 @@ def test_the_sketch_passes(registry: None, made: Export, reshape: Path, tmp_path
     assert "#include <Chirale_TensorFlowLite.h>\n" in sketch.read_text()
     flags = [f"-I{path}" for path in (folder / "src", library / "src", HERE / "vendor")]
     sources = [["-x", "c++", "-include", "Arduino.h", sketch]]
-    sources += [[path] for path in (folder / "src" / "one.cpp", library / "src" / tflm.MICRO / "micro_interpreter.cc")]
+    sources += [[path] for path in (folder / "src" / "one.cpp", *tflm.sources(library))]
     objects = []
     for source in sources:
         objects.append(tmp_path / f"{len(objects)}.o")

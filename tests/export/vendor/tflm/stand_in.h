@@ -28,8 +28,10 @@ extern "C" void DebugLog(const char* text);
 
 namespace tflite {
 
+uint32_t SchemaVersion();  // in another folder than the interpreter
+
 struct Model {
-    uint32_t version() const { return TFLITE_SCHEMA_VERSION; }
+    uint32_t version() const { return SchemaVersion(); }
 };
 inline const Model* GetModel(const void* data) {
     return static_cast<const Model*>(data);
