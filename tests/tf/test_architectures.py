@@ -25,6 +25,7 @@ def tf(tmp_path_factory: pytest.TempPathFactory) -> Any:
     [
         ("autoencoder", 265_864),
         ("cifar10", 167_562),  # the lecture's
+        ("digit_rows", 5_578),
         ("digits", 6_090),
         ("ds_cnn", 22_604),
         ("empty", 0),

@@ -17,7 +17,9 @@ RANDOM = [name for name in models.known() if not models.find(name).EPOCHS]
 
 
 def test_unknown_name_lists_the_known() -> None:
-    with pytest.raises(UnknownName, match=r"unknown model 'digit'; known: autoencoder, cifar10, digits, .*sine"):
+    with pytest.raises(
+        UnknownName, match=r"unknown model 'digit'; known: autoencoder, cifar10, digit_rows, digits, .*sine"
+    ):
         models.find("digit")
 
 
@@ -36,7 +38,7 @@ def test_listing_imports_nothing_heavy() -> None:
     assert done.stdout.splitlines()[-1] == "[]"
 
 
-@pytest.mark.parametrize("name", ["digits", "empty", "sine", *RANDOM])
+@pytest.mark.parametrize("name", ["digit_rows", "digits", "empty", "sine", *RANDOM])
 def test_data_that_need_no_download(name: str) -> None:
     module = models.find(name)
     data, again = module.data(), module.data()

@@ -227,6 +227,7 @@ NAMES = {
     "nested": (("FULLY_CONNECTED", "m/block/head/BiasAdd"), "block/head"),
     "output": (("SOFTMAX", "StatefulPartitionedCall_1:0"), "softmax"),
     "identity": (("SOFTMAX", "Identity_int8"), "softmax"),
+    "converter": (("STRIDED_SLICE", "tfl.strided_slice"), "strided_slice"),
     "weights": (("FULLY_CONNECTED", "StatefulPartitionedCall:0", "m/dense/MatMul1"), "dense"),
     "empty": (("RELU", ""), "relu"),
     "slashes": (("RELU", "//"), "relu"),

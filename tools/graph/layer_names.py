@@ -7,7 +7,7 @@ from . import ops
 from .ir import Op, Tensor
 
 _VARIABLE = re.compile(r"(/ReadVariableOp(/resource)?|/Read)\d*$")
-_NOISE = re.compile(r"(Identity|StatefulPartitionedCall|PartitionedCall)(_int8)?[_:\d]*")
+_NOISE = re.compile(r"(Identity|StatefulPartitionedCall|PartitionedCall)(_int8)?[_:\d]*|(arith|tfl?)\.\w+")
 
 
 def layer_names(layers: Sequence[tuple[str, Sequence[str]]]) -> list[str]:
@@ -15,8 +15,9 @@ def layer_names(layers: Sequence[tuple[str, Sequence[str]]]) -> list[str]:
 
     TensorFlow fuses layers and joins their names into one tensor name, ``net/relu/Relu;net/conv/BiasAdd;…1``. Of these,
     the operator's own part is used, without the leading model name, the trailing TensorFlow name, and the ``_1`` that
-    exporting a Keras 3 model appends to all names. If a name is meaningless (``Identity``, for a model output), the
-    next one is tried; if none is left, the layer is named after its kind.
+    exporting a Keras 3 model appends to all names. If a name is meaningless (``Identity`` for a model output, or
+    ``tfl.strided_slice``, the converter's own), the next one is tried; if none is left, the layer is named after its
+    kind.
     """
     parts = [[[_VARIABLE.sub("", part) for part in name.split(";")] for name in names] for _, names in layers]
     heads = {part.partition("/")[0] for groups in parts for group in groups for part in group if "/" in part}
