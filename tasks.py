@@ -235,7 +235,7 @@ def emulate(ask: Any, listen: int, json: bool) -> None:
 
 
 @kerf_task(
-    "emulator port any_firmware data skip_bad pixels calibration strip samples json",
+    "emulator port any_firmware data skip_bad pixels calibration strip stateful samples json",
     models=("digits", "comma-separated names or paths"),
     modes=("", "comma-separated modes, or all (default: int8; a .tflite has its own)"),
     runtimes=("aot", "comma-separated runtimes"),

@@ -50,7 +50,7 @@ MAY_IMPORT = {
         "cache",
         "files",
     },
-    "repair": {"graph.ir", "graph.ops", "graph.read", "oracle.parts"},
+    "repair": {"graph.ir", "graph.operator", "graph.ops", "graph.read", "graph.state", "oracle.parts"},
     "convert": {
         "repair",
         "graph.ops",

@@ -62,7 +62,7 @@ def run(
             step(sample + 1, "")
             return found
 
-        found = device.each(vectors.samples, one, vectors.in_sequence)
+        found = device.each(vectors.sequences, one)
     per_op = None
     if profile_runs > 0 and op_count > 0 and welcome.capabilities & protocol.CAN_PROFILE:
         first = tuple(array[0] for array in vectors.inputs)
@@ -92,10 +92,10 @@ def capture(
     progress: Progress | None = None,
     *,
     wanted: Identity | None = None,
-    in_sequence: bool = True,
+    sequences: Sequence[range] | None = None,
 ) -> tuple[tuple[Arrays, ...], Identity]:
     """The device's output of each operator, in order, for every sample of ``inputs`` (first axis), and the identity of
-    its firmware. ``in_sequence`` is as in Vectors.
+    its firmware. ``sequences`` are those of Vectors; None: all samples are one.
 
     ``like`` has one array per operator with its output's shape and dtype; ``wanted`` is as in `run`. Raises what `run`
     does, and DeviceError when the firmware cannot pause an inference.
@@ -114,7 +114,7 @@ def capture(
 
             return device.capture(tuple(array[sample] for array in inputs), like, show)
 
-        rows = device.each(len(inputs[0]), one, in_sequence)
+        rows = device.each([range(len(inputs[0]))] if sequences is None else sequences, one)
     return tuple(rows), identity
 
 
@@ -202,8 +202,9 @@ def largest_difference(vectors: Vectors, outputs: Arrays) -> float | None:
 
 def accuracy(vectors: Vectors, outputs: Arrays) -> float | None:
     """The fraction of samples whose highest score in output 0 is the label's (the first one on a tie); None without
-    labels or with a single value per sample, which is not a classifier's output."""
-    scores = outputs[0].reshape(len(outputs[0]), -1)
+    labels or with a single value per sample, which is not a classifier's output. For sequences of steps, the scores
+    after the last step count."""
+    scores = vectors.labelled(outputs[0].reshape(len(outputs[0]), -1))
     if vectors.labels is None or scores.shape[1] < 2:
         return None
     return float(np.mean(np.argmax(scores, axis=1) == vectors.labels))
@@ -289,11 +290,11 @@ class _Device:
 
         return calibrated(*map(spin, CALIBRATION_TURNS))
 
-    def each(self, count: int, one: Callable[[int], T], in_sequence: bool) -> list[T]:
-        """The results of ``one`` for samples 0 … count - 1; a disturbed sample is repeated.
+    def each(self, sequences: Sequence[range], one: Callable[[int], T]) -> list[T]:
+        """The results of ``one`` for each sample of the sequences, in order.
 
-        A model that keeps state starts each sample from its initial state. If the samples are ``in_sequence``, only
-        the first does, and the sequence starts over after anything that could have disturbed it.
+        A model that keeps state starts each sequence from its initial state, and the sequence starts over after
+        anything that could have disturbed it. Without state, only a disturbed sample is repeated.
         """
         welcome, _ = self.open()
         keeps_state = welcome.capabilities & protocol.KEEPS_STATE
@@ -303,9 +304,13 @@ class _Device:
                 self._reset_state()
             return [one(sample) for sample in samples]
 
-        if keeps_state and in_sequence:
-            return self.redo(partial(sequence, range(count)), "the sequence of samples")
-        return [found for sample in range(count) for found in self.redo(partial(sequence, [sample]))]
+        if not keeps_state:
+            sequences = [range(sample, sample + 1) for samples in sequences for sample in samples]
+        found: list[T] = []
+        for samples in sequences:
+            what = "the sequence of samples" if len(samples) > 1 else "one sample"
+            found += self.redo(partial(sequence, samples), what)
+        return found
 
     def _reset_state(self) -> None:
         reset = self.link.ask(protocol.ResetState(), protocol.StateReset)

@@ -31,6 +31,7 @@ def convert(
     provided: Samples | None,
     calibration: int | None,
     per_tensor_dense: bool,
+    steps: int,
     log: Path,
     say: Tell,
     warn: Tell,
@@ -38,6 +39,7 @@ def convert(
     """The .tflite of a Keras model, a description of its calibration samples, and the Keras model's outputs for the
     samples of opinion.chosen(), which are None without data or with several outputs.
 
+    ``steps``: samples are sequences of so many steps, of which the .tflite computes one at a time; 0: whole samples.
     The conversion runs in a process of its own because TensorFlow crashes on some models (LSTM in int8).
     """
     log.unlink(missing_ok=True)
@@ -60,7 +62,7 @@ def convert(
                 (folder / f"{which}.npz").write_bytes(packed)
         say(f"converting {path.name} to {mode}{f', ranges from {ranges}' if ranges else ''}")
         with log.open("w", encoding="utf-8") as output:
-            arguments = (str(path), mode, str(folder), str(log), str(int(per_tensor_dense)))
+            arguments = (str(path), mode, str(folder), str(log), str(int(per_tensor_dense)), str(steps))
             child = run(__name__, *arguments, stdout=output, stderr=output, temporary=folder)
         if refusal.is_file():
             raise QuantizeError(refusal.read_text(encoding="utf-8"))
@@ -73,17 +75,19 @@ def convert(
         return result.read_bytes(), ranges, files.unpack_arrays(floats.read_bytes())["0"] if floats.is_file() else None
 
 
-def _serve(path: Path, mode: str, folder: Path, log: Path, per_tensor_dense: bool) -> None:
+def _serve(path: Path, mode: str, folder: Path, log: Path, per_tensor_dense: bool, steps: int = 0) -> None:
     """The child process: a Keras file and folder/calibration.npz → folder/model.tflite, or the reason in refusal.txt.
 
     It also writes the Keras model's own output for folder/test.npz to folder/floats.npz.
     """
     try:
-        original = load(path, log)
+        original = load(path, log, steps)
         given = folder / "calibration.npz"
         arrays = tuple(files.unpack_arrays(given.read_bytes()).values()) if given.is_file() else None
         calibration = samples.calibration(arrays, original.shapes, original.dtypes)
-        loaded = _without_loops(original, path, mode, calibration, log)
+        loaded = _without_loops(original, path, mode, calibration, steps, log)
+        if steps:
+            calibration = samples.in_steps(calibration)
         converter = _converter(loaded, mode, calibration, per_tensor_dense, log)
         with failures_as(QuantizeError, f"TensorFlow cannot convert {path.name} to {mode}", log):
             tflite = bytes(converter.convert())
@@ -101,15 +105,23 @@ def _serve(path: Path, mode: str, folder: Path, log: Path, per_tensor_dense: boo
                 files.write(folder / "floats.npz", files.pack_arrays({"0": outputs[0]}))
 
 
-def _without_loops(original: Loaded, path: Path, mode: str, calibration: Sequence[samples.Array], log: Path) -> Loaded:
+def _without_loops(
+    original: Loaded, path: Path, mode: str, calibration: Sequence[samples.Array], steps: int, log: Path
+) -> Loaded:
     """The model with recurrent layers that can be converted: LSTMs as single operators where the mode allows it and the
-    result is the same, otherwise unrolled. Raises QuantizeError if a loop remains."""
+    result is the same, otherwise unrolled. Raises QuantizeError if a loop remains, or if the model does not give the
+    result of a sequence after its ``steps``, one at a time."""
     sample = [array[:1] for array in calibration]
     for fuses in (True, False) if mode in FUSED else (False,):
-        loaded = without_loops(original, path, log, fuses)
+        loaded = without_loops(original, path, log, fuses, bool(steps))
         if loaded is original or _is_same(original, loaded, sample, log):
             break
     else:
+        if steps:
+            raise QuantizeError(
+                f"{path} does not give the same result step by step as for the whole sequence, because a layer reads "
+                "several steps at once (known of Bidirectional, go_backwards and pooling over steps): omit --stateful"
+            )
         raise QuantizeError(
             f"TensorFlow does not convert the recurrent layers of {path} correctly (known of Keras 2's GRU with "
             "reset_after=False): use reset_after=True or an LSTM"
@@ -123,20 +135,27 @@ def _without_loops(original: Loaded, path: Path, mode: str, calibration: Sequenc
 
 
 def _is_same(original: Loaded, rebuilt: Loaded, sample: Sequence[samples.Array], log: Path) -> bool:
-    """Whether a rebuilt model, converted to float32, has no loop and the original Keras model's outputs."""
+    """Whether a rebuilt model, converted to float32, has no loop and the original Keras model's outputs; those of the
+    last steps, if it computes one at a time."""
     with quiet(log):
         tflite = bytes(_converter(rebuilt, "float32", (), False, log).convert())
     try:
-        if read.read(tflite, original.name).subgraphs:  # of a WHILE
+        if not rebuilt.is_stateful and read.read(tflite, original.name).subgraphs:  # of a WHILE
             return False
     except ModelError:  # TensorFlow writes two operators with the same output for Keras 2's GRU without reset_after
         return False
     wanted = _outputs(original, tuple(sample), log)
-    found = oracle.outputs(oracle.LITERT, tflite, sample, original.name)
+    given = samples.in_steps(sample) if rebuilt.is_stateful else sample
+    found = oracle.run(oracle.LITERT, tflite, given, original.name, period=0).outputs
     return all(
-        np.allclose(ours, theirs, rtol=SAME, atol=SAME * float(np.abs(theirs).max(initial=0)))
+        ours.size >= theirs.size
+        and np.allclose(ours.ravel()[-theirs.size :], theirs.ravel(), rtol=SAME, atol=SAME * _largest(theirs))
         for ours, theirs in zip(found, wanted, strict=True)
     )
+
+
+def _largest(array: samples.Array) -> float:
+    return float(np.abs(array).max(initial=0))
 
 
 def _outputs(loaded: Loaded, arrays: tuple[samples.Array, ...], log: Path) -> list[samples.Array]:
@@ -158,11 +177,12 @@ def _converter(
     ``per_tensor_dense``.
     """
     tf = import_tensorflow(log)
-    with quiet(log):  # except for fused layers without a trackable object, otherwise variables are not frozen
+    with quiet(log):  # without a trackable object, all variables are frozen
         variables = tf.Module()
         variables.kept = list(loaded.function.variables)
-        kept = variables if loaded.is_fused else None
+        kept = variables if loaded.is_fused or loaded.is_stateful else None
         converter = tf.lite.TFLiteConverter.from_concrete_functions([loaded.function], kept)
+        converter.experimental_enable_resource_variables = loaded.is_stateful
     if mode not in ("float32", "int4"):
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
     if mode == "float16":
@@ -209,4 +229,4 @@ def _batches(calibration: Sequence[samples.Array]) -> Iterator[list[samples.Arra
 
 
 if __name__ == "__main__":
-    _serve(Path(sys.argv[1]), sys.argv[2], Path(sys.argv[3]), Path(sys.argv[4]), sys.argv[5] == "1")
+    _serve(Path(sys.argv[1]), sys.argv[2], Path(sys.argv[3]), Path(sys.argv[4]), sys.argv[5] == "1", int(sys.argv[6]))

@@ -45,6 +45,7 @@ REQUEST: dict[str, tuple[Any, str]] = {
     "pixels": ("", "range of pixel values: 0..1, 0..255 or -1..1 (default: inferred from the model's first layers)"),
     "calibration": ("balanced", "calibration samples: balanced (500, equal per class), or how many to draw at random"),
     "strip": (False, "remove names and metadata from the .tflite"),
+    "stateful": (False, "one step of a recurrent model per inference, its state kept; --samples then counts sequences"),
     "optimize": ("", "what aot optimizes for: speed, size or ram (default: the first with which the model fits)"),
     "samples": (Whole(0), "number of test samples to send to the device, evenly spaced (default: all)"),
 }
@@ -52,5 +53,5 @@ REQUEST: dict[str, tuple[Any, str]] = {
 OTHER: dict[str, tuple[Any, str]] = {
     "json": (False, "print the result as JSON on standard output"),
 }
-SOURCE = "model mode data skip_bad pixels calibration strip json"
+SOURCE = "model mode data skip_bad pixels calibration strip stateful json"
 FIRMWARE = SOURCE + " runtime target optimize"

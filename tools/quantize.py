@@ -47,6 +47,7 @@ def quantize(
     calibration: int | None = None,
     strip: bool = False,
     per_tensor_dense: bool = False,
+    stateful: bool = False,
 ) -> Quantized:
     """Converts ``source`` and computes the reference vectors: ``directory/model.tflite`` and ``vectors.npz``.
 
@@ -55,6 +56,7 @@ def quantize(
     numbers, with a warning. ``classes`` are the class labels of the outputs, in any script. ``calibration`` is the
     number of calibration samples (None: a balanced choice); ``strip`` removes names and metadata at the end.
     ``per_tensor_dense`` gives the weights of each dense layer a single scale, for versions of TFLM that need that.
+    ``stateful``: samples are sequences, of which the .tflite computes one step at a time and keeps its state.
 
     The same inputs give the same bytes; existing files that were made from the same inputs are reused. Raises
     QuantizeError, ModelError for an invalid .tflite, UsageError for a mode that contradicts the file.
@@ -64,7 +66,7 @@ def quantize(
         raise UsageError(f"unknown mode {mode!r}; known: {', '.join(MODES)}")
     directory.mkdir(parents=True, exist_ok=True)
     data_sha256 = _digest(data)
-    options = (type(data).__name__, data_sha256, list(classes), calibration, strip, per_tensor_dense)
+    options = (type(data).__name__, data_sha256, list(classes), calibration, strip, per_tensor_dense, stateful)
     key = _key(source, mode, *options)
     record = directory / "quantize.json"
     kept = _reuse(source, directory, record, key)
@@ -86,6 +88,7 @@ def quantize(
     if isinstance(data, Path):
         provided = samples.read_npz(data, classes)
     ranges, floats = None, None
+    steps = samples.steps(provided) if stateful else 0
     if source.path.suffix == ".tflite":
         tflite = adopt(source.path, mode)
         chosen = mode or signature.read(tflite, source.path.name).mode
@@ -93,12 +96,12 @@ def quantize(
         chosen = mode or "int8"
         log = directory / "quantize.log"
         tflite, ranges, floats = convert(
-            source.path, chosen, provided, calibration, per_tensor_dense, log, progress.say, warn
+            source.path, chosen, provided, calibration, per_tensor_dense, steps, log, progress.say, warn
         )
     full_bytes = len(tflite)
     if strip:
         tflite = stripping.strip(tflite, source.path.name)
-    vectors = _vectors(source, tflite, provided, classes, warn)
+    vectors = _vectors(source, tflite, provided, classes, steps, warn)
     if _key(source, mode, *options) != key or (isinstance(data, Path) and _digest(data) != data_sha256):
         raise QuantizeError(f"{source.path} or its data changed while being read; run the same command again")
     second = _second_opinion(tflite, vectors, floats, source.path.name)
@@ -118,6 +121,7 @@ def quantize(
         oracle=vectors.oracle,
         exact=vectors.exact,
         in_sequence=vectors.in_sequence,
+        steps=vectors.steps,
         classes=vectors.classes,
         warnings=warnings,
         calibration=ranges,
@@ -164,9 +168,7 @@ def _reuse(source: Trained, directory: Path, record: Path, key: str) -> Quantize
     if kept is None:
         return None
     fields = kept.fields
-    vectors = _unpack(
-        kept.files[VECTORS], tuple(fields["classes"]), fields["oracle"], fields["exact"], fields["in_sequence"]
-    )
+    vectors = _unpack(kept.files[VECTORS], fields)
     return _made(source, directory / MODEL, kept.files[MODEL], vectors, fields)
 
 
@@ -183,23 +185,25 @@ def adopt(path: Path, mode: str | None) -> bytes:
     return tflite
 
 
-def _vectors(source: Trained, tflite: bytes, provided: Samples | None, classes: Sequence[str], warn: Tell) -> Vectors:
+def _vectors(
+    source: Trained, tflite: bytes, provided: Samples | None, classes: Sequence[str], steps: int, warn: Tell
+) -> Vectors:
     model: Signature = signature.read(tflite, source.path.name)
     labels = provided.labels if provided else None
     names = tuple(provided.classes if provided else classes)
     _check_classes(labels, names, model.outputs[0].sample_shape, source.path.name)
     _check_crashes(tflite, source.path.name)
-    inputs = samples.test_inputs(provided, model.inputs)
+    inputs = samples.test_inputs(provided, model.inputs, steps)
     if provided is None:
         warn(
             f"no data given: comparing {len(inputs[0])} random inputs, which proves that the numbers are equal but "
             "says nothing about accuracy; give --data FILE.npz with x and y"
         )
-    found = oracle.expected(tflite, inputs, source.path.name)
+    found = oracle.expected(tflite, inputs, source.path.name, period=steps or None)
     if found.note:
         warn(found.note)
-    in_sequence = _runs_in_sequence(tflite, source.path.name)
-    return Vectors(tuple(inputs), found.outputs, labels, names, found.oracle, found.exact, in_sequence)
+    in_sequence = steps > 0 or _runs_in_sequence(tflite, source.path.name)
+    return Vectors(tuple(inputs), found.outputs, labels, names, found.oracle, found.exact, in_sequence, steps)
 
 
 def _runs_in_sequence(tflite: bytes, where: str) -> bool:
@@ -217,7 +221,10 @@ def _second_opinion(tflite: bytes, vectors: Vectors, floats: samples.Array | Non
     if floats is None or (found is not None and found.is_beyond_rounding):
         return found
     (output,) = signature.read(tflite, name).outputs
-    return opinion.of_floats(vectors.expected[0][opinion.chosen(vectors.samples)], floats, output) or found
+    ours = vectors.labelled(vectors.expected[0])
+    ours = ours[opinion.chosen(len(ours))]
+    theirs = floats.reshape(len(floats), -1)[:, -ours[0].size :]  # after the last step
+    return opinion.of_floats(ours, theirs, output) or found
 
 
 def _check_classes(labels: samples.Array | None, names: Sequence[str], outputs: tuple[int, ...], where: str) -> None:
@@ -268,9 +275,10 @@ def _pack(vectors: Vectors) -> bytes:
     return files.pack_arrays(arrays)
 
 
-def _unpack(packed: bytes, classes: tuple[str, ...], oracle_name: str, exact: bool, in_sequence: bool) -> Vectors:
+def _unpack(packed: bytes, fields: Mapping[str, Any]) -> Vectors:
     arrays = files.unpack_arrays(packed)
     inputs = tuple(arrays[f"input{i}"] for i in range(sum(name.startswith("input") for name in arrays)))
     outputs = tuple(arrays[f"expected{i}"] for i in range(sum(name.startswith("expected") for name in arrays)))
     labels = arrays["labels"].astype(np.int64) if "labels" in arrays else None
-    return Vectors(inputs, outputs, labels, classes, oracle_name, exact, in_sequence)
+    classes, rest = tuple(fields["classes"]), (fields[name] for name in ("oracle", "exact", "in_sequence", "steps"))
+    return Vectors(inputs, outputs, labels, classes, *rest)

@@ -31,7 +31,8 @@ class Request:
     pixels: str = ""  # the range of pixel values, one of pixels.RANGES; "": inferred from the model's file
     calibration: str = "balanced"
     strip: bool = False
-    samples: int = 0  # of the test set go to the device; 0: all
+    stateful: bool = False  # a recurrent model computes one step per inference and keeps its state
+    samples: int = 0  # of the test set go to the device, whole sequences if the model is stateful; 0: all
     per_tensor_dense: bool = False  # one scale for all weights of a dense layer, even if the runtime supports more
     optimize: str | None = None  # one of the runtime's goals; None: the first with which the model fits
     any_firmware: bool = False  # measure whatever firmware is on the board
@@ -54,7 +55,8 @@ class Vectors:
     dtypes. ``labels`` are class indices or None. ``oracle`` names the interpreter that computed ``expected``; ``exact``
     says whether the device must match it bit for bit (TFLM) or within the tolerance (LiteRT). ``in_sequence``: the
     model keeps state from one sample to the next, so their order matters. Otherwise, a sample is independent of the
-    others: state that a model may have is reset before each of them.
+    others: state that a model may have is reset before each of them. ``steps``: ``in_sequence``, there is a new
+    sequence every so many samples, with one label; 0: all samples are one sequence.
     """
 
     inputs: tuple[npt.NDArray[Any], ...]
@@ -64,21 +66,39 @@ class Vectors:
     oracle: str
     exact: bool
     in_sequence: bool = False
+    steps: int = 0
 
     @property
     def samples(self) -> int:
         return len(self.inputs[0])
 
+    @property
+    def sequences(self) -> list[range]:
+        """The samples that continue each other; the first of each range starts from the initial state."""
+        length = (self.steps or max(self.samples, 1)) if self.in_sequence else 1
+        return [range(first, min(first + length, self.samples)) for first in range(0, self.samples, length)]
+
+    def labelled(self, outputs: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """Of the outputs of all samples, those that have labels: with ``steps``, the last one of each sequence."""
+        return outputs[self.steps - 1 :: self.steps] if self.steps else outputs
+
     def spread(self, count: int) -> "Vectors":
         """``count`` of the samples, evenly spaced over the whole set (which may be sorted by class), or all if there
-        are fewer; the first ones of a sequence."""
-        if count >= self.samples:
+        are fewer. If samples are ``in_sequence``, the first ones; if they are in ``steps``, whole sequences."""
+        length = max(self.steps, 1)
+        total = self.samples // length
+        if count >= total:
             return self
-        chosen = np.arange(count) if self.in_sequence else np.arange(count) * self.samples // count
-        inputs, expected = (tuple(a[chosen] for a in arrays) for arrays in (self.inputs, self.expected))
+        chosen = np.arange(count) * total // count if self.steps or not self.in_sequence else np.arange(count)
+        rows = (chosen[:, np.newaxis] * length + np.arange(length)).ravel()
+        inputs, expected = (tuple(a[rows] for a in arrays) for arrays in (self.inputs, self.expected))
         return replace(
             self, inputs=inputs, expected=expected, labels=None if self.labels is None else self.labels[chosen]
         )
+
+    def first_sequence(self) -> "Vectors":
+        """The samples of the first sequence if they are in ``steps``, else all."""
+        return replace(self.spread(1), steps=0) if self.steps else self
 
 
 @dataclass(frozen=True)

@@ -15,9 +15,9 @@ def converted_here() -> Iterator[None]:
     """Calls the child's function instead of starting a child."""
 
     def run(
-        module: str, path: str, mode: str, folder: str, log: str, dense: str, **streams: Any
+        module: str, path: str, mode: str, folder: str, log: str, dense: str, steps: str, **streams: Any
     ) -> CompletedProcess[str]:
-        convert._serve(Path(path), mode, Path(folder), Path(log), dense == "1")
+        convert._serve(Path(path), mode, Path(folder), Path(log), dense == "1", int(steps))
         return CompletedProcess([], 0)
 
     with pytest.MonkeyPatch.context() as patch:

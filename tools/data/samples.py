@@ -19,6 +19,7 @@ Array = npt.NDArray[Any]
 CALIBRATION_SAMPLES = 500  # at most; more hardly change the ranges
 RANDOM_CALIBRATION_SAMPLES = 100
 RANDOM_TEST_SAMPLES = 32
+RANDOM_STEPS = 16  # of a sequence, if there is no data
 SEED = 0
 MAX_CLASS = 2**31 - 1
 MAX_DIGITS = 9  # of a number of samples
@@ -185,13 +186,36 @@ def _balanced(count: int, strata: npt.NDArray[np.int64] | None) -> npt.NDArray[n
     return np.sort(order[:CALIBRATION_SAMPLES])
 
 
-def test_inputs(provided: Samples | None, specs: Sequence[TensorSpec]) -> tuple[Array, ...]:
-    """The test set in the .tflite's own types; without data, random numbers over each type's full range."""
+def steps(provided: Samples | None) -> int:
+    """The number of steps in each sequence. Raises QuantizeError if the samples are not sequences."""
+    if provided is None:
+        return RANDOM_STEPS
+    shapes = [array.shape for array in provided.test]
+    lengths = {shape[1] if len(shape) > 2 else 0 for shape in shapes}
+    if len(lengths) != 1 or 0 in lengths:
+        raise QuantizeError(
+            f"the data has the shape {', '.join(map(str, shapes))}, but --stateful takes sequences of the same length: "
+            "give arrays of shape (sequences, steps, values)"
+        )
+    return int(lengths.pop())
+
+
+def in_steps(sequences: Sequence[Array]) -> tuple[Array, ...]:
+    """Samples of one step each, (n * steps, 1, …), from sequences (n, steps, …)."""
+    return tuple(array.reshape(-1, 1, *array.shape[2:]) for array in sequences)
+
+
+def test_inputs(provided: Samples | None, specs: Sequence[TensorSpec], steps: int = 0) -> tuple[Array, ...]:
+    """The test set in the .tflite's own types; without data, random numbers over each type's full range.
+
+    With ``steps``, a sample of the .tflite is one step of a sequence.
+    """
     if provided is None:
         random = np.random.default_rng(SEED)
-        return tuple(_random(random, spec) for spec in specs)
+        return tuple(_random(random, spec, RANDOM_TEST_SAMPLES * max(steps, 1)) for spec in specs)
     _check_count(provided.test, len(specs))
-    return tuple(_quantized(array, spec) for array, spec in zip(provided.test, specs, strict=True))
+    test = in_steps(provided.test) if steps else provided.test
+    return tuple(_quantized(array, spec) for array, spec in zip(test, specs, strict=True))
 
 
 def _quantized(array: Array, spec: TensorSpec) -> Array:
@@ -222,8 +246,8 @@ def _check_count(arrays: Sequence[Array], wanted: int) -> None:
         raise QuantizeError(f"the model has {inputs}, but the data has {len(arrays)}: name the arrays x0, x1, …")
 
 
-def _random(random: np.random.Generator, spec: TensorSpec) -> Array:
-    shape = (RANDOM_TEST_SAMPLES, *spec.sample_shape)
+def _random(random: np.random.Generator, spec: TensorSpec, count: int) -> Array:
+    shape = (count, *spec.sample_shape)
     if spec.dtype in ("int8", "uint8", "int16"):
         limits = np.iinfo(spec.dtype)
         return random.integers(limits.min, limits.max, shape, spec.dtype, endpoint=True)

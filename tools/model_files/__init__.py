@@ -11,7 +11,8 @@ from ..errors import QuantizeError
 from ..quiet import failures_as, quiet
 from . import architecture, containers, gate, recurrent, saved_model
 
-SUFFIXES = (".keras", ".h5", ".hdf5", ".tflite")
+KERAS = (".keras", ".h5", ".hdf5")
+SUFFIXES = (*KERAS, ".tflite")
 _HDF5_MARK = b"\x89HDF\r\n\x1a\n"  # HDF5 file format specification, section II.A
 _ZIP_MARK = b"PK\x03\x04"
 
@@ -21,7 +22,8 @@ class Loaded:
     """A TensorFlow concrete function at batch size 1; ``trackable`` keeps its variables alive.
 
     ``shapes`` and ``dtypes`` are those of one sample of each input, in the function's order. ``is_fused``: it contains
-    functions that the converter turns into single operators, if it is given the variables.
+    functions that the converter turns into single operators, if it is given the variables. ``is_stateful``: it computes
+    one step of a sequence, and keeps its state in variables.
     """
 
     name: str
@@ -30,6 +32,7 @@ class Loaded:
     shapes: tuple[tuple[int, ...], ...]
     dtypes: tuple[str, ...]
     is_fused: bool = False
+    is_stateful: bool = False
 
     @property
     def has_loop(self) -> bool:
@@ -72,35 +75,40 @@ def _starts_with(path: Path, mark: bytes) -> bool:
         return file.read(len(mark)) == mark
 
 
-def load(path: Path, log: Path) -> Loaded:
+def load(path: Path, log: Path, steps: int = 0) -> Loaded:
     """Reads a model without running any code in it (no Lambda layers, no custom objects, Keras' safe mode).
 
-    What TensorFlow prints goes to ``log``. Raises QuantizeError.
+    ``steps``: the length of a sequence for inputs that leave it open; 0: they are refused. What TensorFlow prints goes
+    to ``log``. Raises QuantizeError.
     """
     check_path(path)
     if path.is_dir():
         return _saved_model(import_tensorflow(log), path, log)
-    return _traced(path, load_keras(path, log), log)
+    return _traced(path, load_keras(path, log), log, steps)
 
 
-def without_loops(loaded: Loaded, path: Path, log: Path, fuses: bool) -> Loaded:
+def without_loops(loaded: Loaded, path: Path, log: Path, fuses: bool, stateful: bool = False) -> Loaded:
     """The same model with its recurrent layers rebuilt so that TensorFlow can convert them in every mode.
 
     Returns ``loaded`` itself if it has no recurrent layers, or is a SavedModel. ``fuses``: LSTMs become single
-    operators, if possible. Raises QuantizeError.
+    operators, if possible. ``stateful``: the model computes one step of the sequence and keeps its state. Raises
+    QuantizeError.
     """
     if path.is_dir() or not recurrent.is_recurrent(loaded.trackable):
+        if stateful:
+            raise QuantizeError(f"{path} has no recurrent layer whose state could be kept: omit --stateful")
         return loaded
     keras_2 = _import_keras(True, log)
-    with failures_as(QuantizeError, f"kerf cannot rebuild the recurrent layers of {path}", log):
-        model, is_fused = recurrent.rebuild(loaded.trackable, keras_2, fuses)
-    return replace(_traced(path, model, log), is_fused=is_fused)
+    how = " for one step of the sequence; omit --stateful" if stateful else ""
+    with failures_as(QuantizeError, f"kerf cannot rebuild the recurrent layers of {path}{how}", log):
+        model, is_fused = recurrent.rebuild(loaded.trackable, keras_2, fuses, stateful)
+    return replace(_traced(path, model, log), is_fused=is_fused, is_stateful=stateful)
 
 
-def _traced(path: Path, model: Any, log: Path) -> Loaded:
+def _traced(path: Path, model: Any, log: Path, steps: int = 0) -> Loaded:
     """A Keras model at batch size 1."""
     tf = import_tensorflow(log)
-    specs = [_fixed(tf, path, tensor.shape, tensor.dtype, tensor.name) for tensor in model.inputs]
+    specs = [_fixed(tf, path, tensor.shape, tensor.dtype, tensor.name, steps) for tensor in model.inputs]
     with failures_as(QuantizeError, f"{path} cannot run on one sample", log):
 
         def call(*inputs: Any) -> Any:
@@ -164,14 +172,17 @@ def _saved_model(tf: Any, path: Path, log: Path) -> Loaded:
     return _loaded(path, function, model, specs)
 
 
-def _fixed(tf: Any, path: Path, shape: Any, dtype: Any, name: str) -> Any:
-    """The input's type with batch size 1; every other dimension must be known."""
+def _fixed(tf: Any, path: Path, shape: Any, dtype: Any, name: str, steps: int = 0) -> Any:
+    """The input's type with batch size 1; every other dimension must be known, but for the ``steps`` of a sequence."""
     sizes = list(shape) if getattr(shape, "rank", 0) is not None else []
     if len(sizes) == 3 and sizes[1] is None and sizes[2] is not None:
-        raise QuantizeError(
-            f"input {name!r} of {path} has no fixed sequence length, but a microcontroller needs one: "
-            f"build the model with Input((LENGTH, {sizes[2]})), copy the weights with set_weights(), and save it again"
-        )
+        if not steps:
+            raise QuantizeError(
+                f"input {name!r} of {path} has no fixed sequence length, but a microcontroller needs one: "
+                f"build the model with Input((LENGTH, {sizes[2]})), copy the weights with set_weights(), and save it "
+                "again; or give --stateful for one step per inference"
+            )
+        sizes[1] = steps
     if not sizes or any(size is None for size in sizes[1:]):
         raise QuantizeError(
             f"input {name!r} of {path} has the shape {tuple(sizes) or 'unknown'}: a microcontroller needs fixed sizes; "

@@ -3,6 +3,9 @@
 Keras computes a recurrent layer in a loop over the steps of a sequence. The converter writes loops as WHILE, and
 crashes when it has to quantize one. It can convert an LSTM of Keras 2 to a single operator instead. All other layers
 are unrolled: the network contains their steps one after another.
+
+For one step per inference, the model's input is a single step. The operator of an LSTM keeps its state; other layers
+keep theirs in variables, as Keras' stateful layers do.
 """
 
 from collections.abc import Callable
@@ -10,14 +13,15 @@ from typing import Any
 
 Config = dict[str, Any]
 
-LSTM, FUSED, UNROLL = "LSTM", "Fused", "unroll"
+LSTM, FUSED, UNROLL, STATEFUL = "LSTM", "Fused", "unroll", "stateful"
+INPUT_SHAPES = ("batch_shape", "batch_input_shape")  # of Keras 3 and of Keras 2
+BUILT = ("build_config", "build_input_shape")  # shapes that a layer is built for before it is called
 # The options with which an LSTM can be a single operator.
 FUSABLE = {
     "activation": "tanh",
     "recurrent_activation": "sigmoid",
     "recurrent_dropout": 0.0,
     "return_state": False,
-    "stateful": False,
     "use_bias": True,
 }
 
@@ -27,13 +31,14 @@ def is_recurrent(model: Any) -> bool:
     return _has(model.get_config(), lambda config: UNROLL in config)
 
 
-def rebuild(model: Any, keras_2: Any, fuses: bool) -> tuple[Any, bool]:
+def rebuild(model: Any, keras_2: Any, fuses: bool, stateful: bool = False) -> tuple[Any, bool]:
     """A model with the same layers and weights but without loops, and whether any of its LSTMs is a single operator.
 
     ``model`` is of Keras 3 or Keras 2; ``keras_2`` is Keras 2 itself. Without ``fuses``, every LSTM is unrolled.
+    ``stateful``: the model takes a batch of one and a single step of the sequence.
     """
     is_keras_2 = isinstance(model, keras_2.Model)
-    config = _rebuilt(model.get_config(), fuses, is_keras_2)
+    config = _rebuilt(model.get_config(), fuses, stateful, is_keras_2)
     # Must come before from_config(), which takes the configuration apart.
     is_fused = _has(config, lambda found: found.get("class_name") in (LSTM, FUSED) and _is_fused(found))
     layers: list[Any] = []
@@ -44,16 +49,20 @@ def rebuild(model: Any, keras_2: Any, fuses: bool) -> tuple[Any, bool]:
     return rebuilt, is_fused
 
 
-def _rebuilt(config: Any, fuses: bool, is_keras_2: bool) -> Any:
+def _rebuilt(config: Any, fuses: bool, stateful: bool, is_keras_2: bool) -> Any:
     """A configuration in which every recurrent layer is fused or unrolled."""
     if isinstance(config, list | tuple):
-        return [_rebuilt(each, fuses, is_keras_2) for each in config]
+        return [_rebuilt(each, fuses, stateful, is_keras_2) for each in config]
     if not isinstance(config, dict):
         return config
-    found = {key: _rebuilt(value, fuses, is_keras_2) for key, value in config.items()}
+    found = {key: _rebuilt(value, fuses, stateful, is_keras_2) for key, value in config.items()}
     if UNROLL in found:
-        found[UNROLL] = True
+        found |= {UNROLL: True, STATEFUL: stateful}
+    if stateful:
+        found = {key: value for key, value in found.items() if key not in BUILT}
+        found |= {key: [1, 1, *found[key][2:]] for key in INPUT_SHAPES if len(found.get(key) or ()) > 1}
     if fuses and found.get("class_name") == LSTM and _can_fuse(found["config"]):
+        found["config"][STATEFUL] = False
         if is_keras_2:
             found["config"][UNROLL] = False
         else:

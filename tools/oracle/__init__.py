@@ -89,8 +89,17 @@ class Run:
     arena_bytes: int
 
 
-def expected(tflite: bytes, inputs: Sequence[Array], name: str = "the model", timeout_s: float = TIMEOUT_S) -> Expected:
+def expected(
+    tflite: bytes,
+    inputs: Sequence[Array],
+    name: str = "the model",
+    timeout_s: float = TIMEOUT_S,
+    period: int | None = None,
+) -> Expected:
     """Runs every sample. ``inputs`` has one array per model input in the .tflite's dtype, first axis = sample.
+
+    State is reset before each ``period`` samples; 0: never; None: before each sample if the file says that samples are
+    independent.
 
     Raises ModelError if the file is damaged, the inputs do not match it, or no interpreter can run it within
     ``timeout_s`` seconds; MissingTool if no interpreter is installed.
@@ -105,10 +114,10 @@ def expected(tflite: bytes, inputs: Sequence[Array], name: str = "the model", ti
         oracle = f"{package} {version(LITERT if package == OPTIMIZED else package)}"
         try:
             if package == TFLM and (others := defined_by_litert(tflite, name)):
-                found = defined(tflite, fitted, name, timeout_s=timeout_s)
+                found = defined(tflite, fitted, name, timeout_s=timeout_s, period=period)
                 oracle += f", {LITERT} {version(LITERT)} for {' and '.join(others)}"
             else:
-                found = _run(package, tflite, fitted, model, name, timeout_s).outputs
+                found = _run(package, tflite, fitted, model, name, timeout_s, period=period).outputs
         except ModelError as error:
             refusals.append(str(error))
             if package == LITERT and isinstance(error, NoKernel):
@@ -134,11 +143,12 @@ def defined(
     name: str,
     wanted: Sequence[int] | None = None,
     timeout_s: float = TIMEOUT_S,
+    period: int | None = None,
 ) -> tuple[Array, ...]:
     """Computes tensors of an integer model: each part is run by the interpreter that defines its operators.
 
-    Returns the tensors with the indices ``wanted``, in that order; by default, the model's outputs. Arrays and errors
-    as in `expected`.
+    Returns the tensors with the indices ``wanted``, in that order; by default, the model's outputs. ``period``, arrays
+    and errors as in `expected`.
     """
     graph = read.read(tflite, name)
     wanted = graph.outputs if wanted is None else wanted
@@ -147,19 +157,21 @@ def defined(
     values |= zip(graph.inputs, inputs, strict=True)
     for part in parts.split(graph):
         piece = parts.cut(tflite, graph, part.ops, wanted, name)
-        arrays = _defining(part.package, piece.tflite, [values[i] for i in piece.reads], name, timeout_s)
+        arrays = _defining(part.package, piece.tflite, [values[i] for i in piece.reads], name, timeout_s, period)
         values |= zip(piece.gives, arrays, strict=True)
     return tuple(values[i] for i in wanted)
 
 
-def _defining(package: str, tflite: bytes, inputs: Sequence[Array], name: str, timeout_s: float) -> tuple[Array, ...]:
+def _defining(
+    package: str, tflite: bytes, inputs: Sequence[Array], name: str, timeout_s: float, period: int | None
+) -> tuple[Array, ...]:
     """`outputs` of a part; where LiteRT's reference kernels lack an operator, its default kernels run the part."""
     try:
-        return outputs(package, tflite, inputs, name, timeout_s)
+        return run(package, tflite, inputs, name, timeout_s, period=period).outputs
     except NoKernel:
         if package != LITERT:
             raise
-        return outputs(OPTIMIZED, tflite, inputs, name, timeout_s)
+        return run(OPTIMIZED, tflite, inputs, name, timeout_s, period=period).outputs
 
 
 def outputs(
@@ -176,19 +188,18 @@ def run(
     name: str,
     timeout_s: float = TIMEOUT_S,
     least_arena: bool = False,
-    resets: bool | None = None,
+    period: int | None = None,
 ) -> Run:
-    """Runs every sample in one interpreter; arrays and errors as in `expected`.
+    """Runs every sample in one interpreter; ``period``, arrays and errors as in `expected`.
 
-    With ``least_arena``, TFLM gets the smallest arena that works, found in a few trials. ``resets`` says whether state
-    is reset before each sample; None leaves that to the file: it is if the samples are independent.
+    With ``least_arena``, TFLM gets the smallest arena that works, found in a few trials.
     """
     if not is_installed(package):
         where = " (Linux on x86-64 only)" if package == TFLM else ""
         raise MissingTool(f"{package} is not installed; get it with: pip install {package}{where}")
     model = signature.read(tflite, name)
     fitted = [_fit(array, spec, name) for array, spec in zip(inputs, model.inputs, strict=True)]
-    return _run(package, tflite, fitted, model, name, timeout_s, least_arena, resets)
+    return _run(package, tflite, fitted, model, name, timeout_s, least_arena, period)
 
 
 def is_installed(package: str) -> bool:
@@ -226,7 +237,7 @@ def _run(
     name: str,
     timeout_s: float,
     least_arena: bool = False,
-    resets: bool | None = None,
+    period: int | None = None,
 ) -> Run:
     with tempfile.TemporaryDirectory(prefix="kerf-oracle-") as directory:
         folder = Path(directory)
@@ -236,9 +247,10 @@ def _run(
         # and scratch buffers fit in this size.
         most = 4 * model.tensor_bytes + 10 * len(tflite) + (4 << 20)
         size = "least" if least_arena else "most"
-        states = "reset" if (_resets(tflite, name) if resets is None else resets) else "keep"
+        if period is None:
+            period = 1 if _resets(tflite, name) else 0
         try:
-            done = child.run(__name__, package, directory, str(most), size, states, timeout_s=timeout_s)
+            done = child.run(__name__, package, directory, str(most), size, str(period), timeout_s=timeout_s)
         except subprocess.TimeoutExpired:
             raise ModelError(f"{package} did not finish {name} within {timeout_s:g} s: use fewer samples") from None
         if done.returncode == REFUSED:

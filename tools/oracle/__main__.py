@@ -4,6 +4,7 @@ import json
 import sys
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -43,8 +44,8 @@ class _LiteRt:
         from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
         kernels = OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES if optimized else OpResolverType.BUILTIN_REF
-        self._interpreter = Interpreter(model_content=tflite, experimental_op_resolver_type=kernels, num_threads=1)
-        self._interpreter.allocate_tensors()
+        self._new = partial(Interpreter, model_content=tflite, experimental_op_resolver_type=kernels, num_threads=1)
+        self.reset()
         self._inputs = [detail["index"] for detail in self._interpreter.get_input_details()]
         self._outputs = [detail["index"] for detail in self._interpreter.get_output_details()]
 
@@ -56,7 +57,9 @@ class _LiteRt:
         self._interpreter.invoke()
 
     def reset(self) -> None:
-        self._interpreter.reset_all_variables()
+        """A new interpreter, since reset_all_variables() leaves resource variables as they are."""
+        self._interpreter = self._new()
+        self._interpreter.allocate_tensors()
 
     def outputs(self, count: int) -> list[Array]:
         return [self._interpreter.get_tensor(index) for index in self._outputs[:count]]
@@ -76,11 +79,11 @@ def _smallest(tflite: bytes, most: int) -> int:
     return smallest(works, STEP_BYTES, most)
 
 
-def _serve(package: str, folder: Path, arena_bytes: int, least: bool, resets: bool) -> int:
+def _serve(package: str, folder: Path, arena_bytes: int, least: bool, period: int) -> int:
     """folder/model.tflite and inputs.npz → outputs.npz and measured.json. Returns 0, or REFUSED after printing why.
 
-    With ``least``, TFLM's arena has the smallest size that works instead of ``arena_bytes``. With ``resets``, the
-    model's state is reset before each sample.
+    With ``least``, TFLM's arena has the smallest size that works instead of ``arena_bytes``. The model's state is reset
+    before each ``period`` samples, or never if that is 0.
     """
     tflite = (folder / "model.tflite").read_bytes()
     with np.load(folder / "inputs.npz", allow_pickle=False) as archive:
@@ -93,8 +96,8 @@ def _serve(package: str, folder: Path, arena_bytes: int, least: bool, resets: bo
         begin = time.perf_counter_ns()
         interpreter = _Tflm(tflite, arena_bytes) if package == TFLM else _LiteRt(tflite, package == OPTIMIZED)
         setup_us = (time.perf_counter_ns() - begin) // 1000
-        for sample in zip(*inputs, strict=True):
-            if resets:
+        for number, sample in enumerate(zip(*inputs, strict=True)):
+            if period and number and number % period == 0:
                 interpreter.reset()
             interpreter.feed(sample)
             begin = time.perf_counter_ns()
@@ -117,4 +120,4 @@ def _first_sentence(error: Exception) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(_serve(sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]), sys.argv[4] == "least", sys.argv[5] == "reset"))
+    sys.exit(_serve(sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]), sys.argv[4] == "least", int(sys.argv[5])))

@@ -24,7 +24,7 @@ def measure(quantized: Quantized) -> DeviceRun:
     ran = oracle.run(
         *(oracle.TFLM, quantized.tflite, vectors.inputs, quantized.model),
         least_arena=True,
-        resets=not vectors.in_sequence,
+        period=vectors.steps if vectors.in_sequence else 1,
     )
     return DeviceRun(
         clock=Clock("us", 1_000_000),

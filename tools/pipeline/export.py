@@ -59,7 +59,13 @@ def export(
     compiled = compile_choice(choice, progress)
     measured = _record(model_of(compiled, progress), progress)
     model = model_of(compiled, progress, symbols=packages.symbols(name))
-    library = Library(model, name, packages.reference(compiled.quantized.vectors), measured, _options(ask, name, live))
+    library = Library(
+        model,
+        name,
+        packages.reference(compiled.quantized.vectors.first_sequence()),
+        measured,
+        _options(ask, name, live),
+    )
     project = packages.export(format, library)
     directory = out or compiled.quantized.path.parent / "-".join((format, ask.runtime, environment(ask.target)))
     with places.locked(directory, progress, f"exporting {name}"):

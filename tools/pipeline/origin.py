@@ -16,7 +16,7 @@ from ..convert import CALIBRATED
 from ..data import held_out, images, samples
 from ..data.pixels import Range, choose
 from ..errors import UnknownName, UsageError
-from ..model_files import check_path
+from ..model_files import KERAS, check_path
 from ..models import Data
 from ..progress import Progress
 from ..values import MODES, Quantized, Request, Trained
@@ -261,13 +261,24 @@ def quantize(ask: Request, progress: Progress) -> Quantized:
     calibrated = source.path.suffix != ".tflite" and mode in CALIBRATED
     per_tensor_dense = calibrated and ask.per_tensor_dense
     count = count if calibrated else None  # so that a float32 model is not converted again for every count
-    how = {"per-tensor-dense": per_tensor_dense, f"calibration{count}": count, "strip": ask.strip}
+    _check_stateful(ask, source.path)
+    how = {
+        "per-tensor-dense": per_tensor_dense,
+        f"calibration{count}": count,
+        "strip": ask.strip,
+        "stateful": ask.stateful,
+    }
     directory = _folder(ask, "-".join([name, mode or "tflite", *(option for option, is_on in how.items() if is_on)]))
     with places.locked(directory, progress, f"quantizing {source.model}"):
         quantized = converter.quantize(
-            source, mode, data, directory, progress, classes, count, ask.strip, per_tensor_dense
+            source, mode, data, directory, progress, classes, count, ask.strip, per_tensor_dense, ask.stateful
         )
     return replace(quantized, vectors=quantized.vectors.spread(ask.samples)) if ask.samples else quantized
+
+
+def _check_stateful(ask: Request, path: Path) -> None:
+    if ask.stateful and path.suffix not in KERAS:
+        raise UsageError(f"--stateful needs the Keras model, a .keras or .h5: {path.name} cannot be converted to it")
 
 
 def tflite_of(ask: Request, progress: Progress) -> tuple[bytes, str]:
@@ -278,6 +289,7 @@ def tflite_of(ask: Request, progress: Progress) -> tuple[bytes, str]:
     check_mode(ask)
     path = Path(ask.model)
     check_path(path)
+    _check_stateful(ask, path)
     tflite = converter.adopt(path, ask.mode)
     return stripping.strip(tflite, path.name) if ask.strip else tflite, shown(path)
 

@@ -95,6 +95,9 @@ def compare(ask: Request, progress: Progress, samples: int = 1) -> Comparison:
         like = tuple(_like(each.tensor) for each in program.reported)
         with firmware.open() as transport:
             vectors = quantized.vectors
+            if samples > (vectors.steps or samples):
+                progress.warn(f"comparing only the {vectors.steps} steps of the first sequence")
+            samples = min(samples, vectors.steps or samples)
             inputs = tuple(array[:samples] for array in vectors.inputs)
             rows, identity = bench.capture(
                 transport,
@@ -103,7 +106,7 @@ def compare(ask: Request, progress: Progress, samples: int = 1) -> Comparison:
                 quantized.sha256,
                 progress,
                 wanted=firmware.wanted,
-                in_sequence=vectors.in_sequence,
+                sequences=replace(vectors, inputs=inputs).sequences,
             )
     progress.say("running the model layer by layer on this machine")
     found = comparison.examine(quantized, program, original, rows, identity, firmware.line.emulator)

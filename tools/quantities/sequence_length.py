@@ -1,4 +1,4 @@
-"""For a model that keeps state: how many samples it was given in sequence, starting from its initial state."""
+"""For a model that keeps state: how many samples it was given in each sequence, starting from its initial state."""
 
 from ..kinds import COUNT
 from . import Run
@@ -9,7 +9,7 @@ KIND = COUNT
 
 def of(run: Run) -> int | None:
     vectors = run.quantized.vectors
-    return vectors.samples if vectors.in_sequence else None
+    return vectors.steps or vectors.samples if vectors.in_sequence else None
 
 
 def text(value: int) -> str:

@@ -72,7 +72,7 @@ def _plan(schedule: Schedule, plan: Plan) -> dict[str, Any]:
 def _classes(quantized: Quantized, outputs: Sequence[Array]) -> dict[str, Any] | None:
     """Class labels and the confusion matrix of the device's predictions, rows = true labels; None without labels."""
     vectors = quantized.vectors
-    scores = outputs[0].reshape(len(outputs[0]), -1) if outputs else np.zeros((0, 0))
+    scores = vectors.labelled(outputs[0].reshape(len(outputs[0]), -1)) if outputs else np.zeros((0, 0))
     if vectors.labels is None or scores.shape[1] < 2:
         return None
     count = scores.shape[1]
@@ -97,7 +97,7 @@ def _pictures(quantized: Quantized, graph: Graph, outputs: Sequence[Array]) -> l
     images = vectors.inputs[0]
     is_picture = images.ndim == 4 and images.shape[3] in (1, 3) and min(images.shape[1:3]) >= SMALLEST_PICTURE
     classified = _classes(quantized, outputs)
-    if len(vectors.inputs) != 1 or not is_picture or classified is None or vectors.labels is None:
+    if len(vectors.inputs) != 1 or vectors.steps or not is_picture or classified is None or vectors.labels is None:
         return []
     scores = _real(graph.tensors[graph.outputs[0]], outputs[0].reshape(len(outputs[0]), -1))
     chosen = scores.argmax(axis=1)
