@@ -2,8 +2,10 @@
 #pragma once
 
 #include <stdint.h>
+#include <string.h>
 
 #include "kernels/basics.h"
+#include "kernels/fixed_point.h"
 
 namespace kerf {
 
@@ -11,9 +13,18 @@ struct CastParams {
     int32_t count;
 };
 
-// Rounds towards 0; NaN becomes 0.
+// Rounds towards 0; NaN becomes 0. A Cortex-M with an FPU has an instruction for that.
 template <typename To>
 inline To ToInteger(float x) {
+#if defined(__ARM_FP) && defined(__ARM_ARCH_PROFILE) && __ARM_ARCH_PROFILE == 'M'
+    if constexpr (sizeof(To) < 4 || kIsSame<To, int32_t>) {
+        float whole;
+        asm("vcvt.s32.f32 %0, %1" : "=t"(whole) : "t"(x));
+        int32_t bits;
+        memcpy(&bits, &whole, sizeof(bits));
+        return Saturate<To>(bits);
+    }
+#endif
     constexpr To kLowest = Limits<To>::kLowest, kHighest = Limits<To>::kHighest;
     constexpr auto kLow = static_cast<float>(kLowest);  // a power of two, so that -kLow is kHighest + 1
     if (x >= -kLow) return kHighest;

@@ -1,7 +1,8 @@
 // Strided elements copied to a dense output: SLICE, TRANSPOSE and other operators that only move elements, for any
 // type.
 //
-// The output is written in order. It may overlap the input as long as no write gets ahead of the reads.
+// The output is written in order. It may overlap the input as long as no run is written before it and those that
+// follow are read.
 #pragma once
 
 #include <stdint.h>
@@ -9,12 +10,12 @@
 
 namespace kerf {
 
-// Copies `run` bytes; both may overlap. Unit is 1, 2, 4 or 8 and divides `run`, for short runs that are copied inline,
-// or 0 for memmove().
+// Copies `run` bytes that do not overlap. Unit is 1, 2, 4 or 8 and divides `run`, for short runs that are copied
+// inline, or 0 for memcpy(), which the compiler knows how to inline if `run` is a constant.
 template <int Unit>
 inline void CopyRun(uint8_t* to, const uint8_t* from, int32_t run) {
     if constexpr (Unit == 0) {
-        memmove(to, from, static_cast<size_t>(run));
+        memcpy(to, from, static_cast<size_t>(run));
     } else {
         for (int32_t i = 0; i < run; i += Unit) {
             uint8_t unit[Unit];
@@ -23,6 +24,9 @@ inline void CopyRun(uint8_t* to, const uint8_t* from, int32_t run) {
         }
     }
 }
+
+// Joining and splitting so many tensors at most is unrolled.
+inline constexpr int kUnrolledParts = 4;
 
 // Everything is in bytes.
 //   first          offset of the first element in the input

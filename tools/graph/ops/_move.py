@@ -26,7 +26,7 @@ View = Callable[..., Array]
 
 TYPES = ("int8", "int16", "float32", "int32", "int64", "bool", "uint8")
 LOOPS = 6  # of the kernel, around runs of contiguous bytes
-SHORT = 16  # bytes; shorter runs are copied without calling memmove()
+SHORT = 16  # bytes; shorter runs are copied without calling memcpy()
 
 
 def moves(
