@@ -98,18 +98,20 @@ struct PortableRescale {
     int32_t operator()(int32_t x, int32_t multiplier, int32_t shift) const {
         return MultiplyByQuantizedMultiplier(x, multiplier, shift);
     }
+    int32_t ToInt16(int32_t x) const { return Saturate<int16_t>(x); }
 };
 
-// One unit's new cell and hidden state from its gates in Q3.12. rescale() is MultiplyByQuantizedMultiplier.
+// One unit's new cell and hidden state from its gates in Q3.12. rescale() is MultiplyByQuantizedMultiplier,
+// rescale.ToInt16() is Saturate.
 template <typename Activation, typename Params, typename Rescale>
 inline void UpdateLstmUnit(const Params& p, int32_t input_gate, int32_t forget_gate, int32_t candidate_gate,
                            int32_t output_gate, const uint16_t* sigmoids, int16_t& cell, Activation& hidden,
                            Rescale rescale) {
     constexpr int32_t kOneMultiplier = 1 << 30, kOneShift = -14;  // the forget gate's scale, 2^-15
     const int32_t forget = LogisticQ15(3 * forget_gate, sigmoids);
-    const int32_t kept = Saturate<int16_t>(rescale(forget * cell, kOneMultiplier, kOneShift));
+    const int32_t kept = rescale.ToInt16(rescale(forget * cell, kOneMultiplier, kOneShift));
     const int32_t candidate = LogisticQ15(3 * input_gate, sigmoids) * TanhQ15(3 * candidate_gate, sigmoids);
-    const int32_t added = Saturate<int16_t>(rescale(candidate, p.cell_multiplier, p.cell_shift));
+    const int32_t added = rescale.ToInt16(rescale(candidate, p.cell_multiplier, p.cell_shift));
     const int32_t sum = Clamp(kept + added, p.cell_min, p.cell_max);
     cell = static_cast<int16_t>(sum);
     const int32_t rounding = p.tanh_right_shift > 0 ? int32_t{1} << (p.tanh_right_shift - 1) : 0;

@@ -17,6 +17,15 @@ namespace dsp {
 
 // MultiplyByQuantizedMultiplier with constants, as explained in dsp.h.
 struct Rescale {
+    // SSAT. The compiler turns comparisons with the limits of int8 into it, but not those of int16.
+    int32_t ToInt16(int32_t x) const {
+        if constexpr (kAssembly) {
+            asm("ssat %0, #16, %0" : "+r"(x));
+            if (x < INT16_MIN || x > INT16_MAX) __builtin_unreachable();
+            return x;
+        }
+        return Saturate<int16_t>(x);
+    }
     int32_t operator()(int32_t x, int32_t multiplier, int32_t shift) const {
         if (multiplier == 0) return 0;
         if (shift > 0) x = ShiftLeft(x, shift);
@@ -32,7 +41,7 @@ inline int32_t LstmGate(const int32_t* input_sums, const int32_t* recurrent_sums
     const Rescale rescale;
     const int32_t input = rescale(input_sums[gate], p.input_multipliers[gate], p.input_shifts[gate]);
     const int32_t recurrent = rescale(recurrent_sums[gate], p.recurrent_multipliers[gate], p.recurrent_shifts[gate]);
-    return Saturate<int16_t>(Saturate<int16_t>(input) + Saturate<int16_t>(recurrent));
+    return rescale.ToInt16(rescale.ToInt16(input) + rescale.ToInt16(recurrent));
 }
 
 }  // namespace dsp
