@@ -24,7 +24,7 @@ SHAPE = ints(1, 8, 8, 2)
 REFUSED = [
     ("SLICE", [A, ints(0, 1), ints(2, 3)], [A], None, ModelError, "3 elements from position 1 exceed"),
     ("SLICE", [A, ints(0), ints(2)], [A], None, ModelError, "one number per dimension"),
-    ("SLICE", [A, tensor((2,), "int32"), ints(2, 3)], [A], None, UnsupportedModel, "begin .* computed while"),
+    ("SLICE", [A, tensor((2,), "int32"), ints(2, 3)], [A], None, UnsupportedModel, "its begin, is computed while"),
     ("SLICE", [A, ints(0, 0), ints(2, 2)], [A], None, ModelError, r"shape \(2, 2\), not that of 't3'"),
     ("SLICE", [tensor((2, 3), "float16", None)] * 3, [A], None, UnsupportedModel, "without a kernel"),
     ("STRIDED_SLICE", [A, ints(0), ints(2), ints(0)], [A], MASKS, ModelError, "step cannot be zero"),
@@ -37,7 +37,7 @@ REFUSED = [
     ("TILE", [A, ints(2)], [A], None, ModelError, "1 multiples for 2 dimensions"),
     ("SPACE_TO_DEPTH", [IMAGE], [IMAGE], {"block": 3}, ModelError, "contradicts itself"),
     ("DEPTH_TO_SPACE", [IMAGE], [IMAGE], {"block": 3}, ModelError, "contradicts itself"),
-    ("SPLIT", [tensor((1,), "int32"), A], [A], None, UnsupportedModel, "axis .* computed while"),
+    ("SPLIT", [tensor((1,), "int32"), A], [A], None, UnsupportedModel, "its axis, is computed while"),
     ("SPLIT", [ints(2), A], [A], None, ModelError, "axis 2"),
     ("SPLIT", [ints(0, 1), A], [A], None, ModelError, "is not a single number"),
     ("SPLIT", [ints(1), A], [tensor((2, 2)), tensor((2, 2))], None, ModelError, "should be 2x4"),
@@ -57,7 +57,7 @@ REFUSED = [
         [tensor((1, 4000, 1, 1))],
         RESIZE,
         UnsupportedModel,
-        "so much",
+        "read beyond the input's end",
     ),
     ("BATCH_TO_SPACE_ND", [IMAGE, ints(2, 2), ints(0, 0, 0, 0)], [IMAGE], None, ModelError, "in blocks of 2x2"),
     (
