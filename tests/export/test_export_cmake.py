@@ -90,7 +90,7 @@ def test_it_is_compiled_for_a_microcontroller(export, tmp_path: Path, target: st
     with objects[0].open("rb") as stream:
         assert ELFFile(stream)["e_machine"] == "EM_ARM"
     names = subprocess.run(["arm-none-eabi-nm", objects[0]], capture_output=True, text=True, check=True).stdout
-    assert ("helium" if core == "cortex-m55" else "ConvBlockAssembly") in names
+    assert ("helium" if core == "cortex-m55" else "BlockAssembly") in names
 
 
 @pytest.mark.emulator
