@@ -148,7 +148,7 @@ def test_weights_are_made_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_nothing_trains_them(tmp_path: Path) -> None:
-    said = "ds_cnn is for measuring only: it has random weights and cannot be trained; try: cifar10, digits, "
+    said = "ds_cnn is for measuring only: it has random weights and cannot be trained; try: cifar10, digit_rows, "
     with pytest.raises(TrainError, match=said):
         train.train("ds_cnn", tmp_path, epochs=1)
     with pytest.raises(TrainError, match=said):

@@ -83,7 +83,8 @@ def test_integers_run_with_tflms_numbers(
     measurement = outcome.measurement
     assert (measurement.samples, measurement.mismatches) == (SEQUENCES * STEPS, 0)
     assert measurement.quantities["sequence_length"] == STEPS
-    quantized = outcome.compiled.quantized
+    assert outcome.built is not None
+    quantized = outcome.built.rendered.compiled.quantized
     vectors = quantized.vectors
     assert vectors.oracle.startswith(oracle.TFLM)
     steps = vectors.expected[0].reshape(SEQUENCES, STEPS, -1)
