@@ -28,9 +28,9 @@ def load(path: Path = TABLE) -> Mapping[str, Target]:
 
     Raises UsageError, naming section and key, when a key is missing or invalid.
     """
-    # Imported here because PlatformIO takes 0.3 s to import and most commands need no target.
+    # Imported here because some commands need no target; platformio.public would import all of PlatformIO, 0.3 s.
     from platformio.exception import PlatformioException
-    from platformio.public import ProjectConfig
+    from platformio.project.config import ProjectConfig
 
     if not path.is_file():
         raise UsageError(f"there is no board table at {path}")
@@ -60,7 +60,7 @@ def find(name: str, known: Mapping[str, Target] | None = None) -> Target:
 
 def described(board: catalog.Board) -> Target:
     """The target for one of PlatformIO's boards; UsageError if kerf cannot run on it."""
-    from platformio.public import ProjectConfig
+    from platformio.project.config import ProjectConfig
 
     # PlatformIO resolves `extends` only in a file, so the section goes below a copy of the table.
     name, own = catalog.PREFIX.replace(":", "-") + board.id, catalog.section(board)

@@ -33,7 +33,7 @@ from tools.graph import ops
 
 pytestmark = [pytest.mark.emulator, pytest.mark.sampled, pytest.mark.timeout(3600)]
 
-MOST = 12  # of each table, the suite runs at most MOST cases on each core
+MOST = 6  # of each table, the suite runs at most MOST cases on each core
 
 HOST = Path(__file__).parents[1] / "host"
 # Every operator's own table, found by its file name, and those that several operators share.

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import platformio.public
+import platformio.project.config
 import pytest
 from port_project import Silent, require
 
@@ -18,7 +18,7 @@ from tools.values import Request
 FLATTEN = Path(__file__).parents[1] / "unit" / "flatten.tflite"
 # Everything that one run does once: where it is looked up, and its name there.
 STAGES = {
-    "platformio.ini is parsed": (platformio.public, "ProjectConfig"),
+    "platformio.ini is parsed": (platformio.project.config, "ProjectConfig"),
     "the file is read": (read, "read"),
     "passes": (passes, "run"),
     "schedule": (aot, "schedule"),
