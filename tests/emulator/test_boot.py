@@ -83,6 +83,7 @@ def test_ticks_are_instructions(firmware: tuple[Target, Image], board: Stub) -> 
         assert abs(ticks - empty_ticks - (instructions - empty_instructions) * ratio) < 2
 
 
+@pytest.mark.sampled(one_in=3)
 def test_the_clock_survives_its_wraps(firmware: tuple[Target, Image], board: Stub) -> None:
     """More than 2^24 ticks in single steps: never backwards, nothing lost, and the same in every run."""
     target, _ = firmware

@@ -17,6 +17,7 @@ pytestmark = pytest.mark.emulator
 BENCH = Path(__file__).with_name("widen_bench.cpp")
 
 
+@pytest.mark.sampled(one_in=3)
 @pytest.mark.parametrize("name", IN_QEMU)
 def test_every_finite_number_is_widened_exactly(name: str, tmp_path: Path) -> None:
     target = targets.find(name)

@@ -148,6 +148,7 @@ def test_same_inputs_same_bytes_and_no_second_conversion(digits: Trained, tmp_pa
     assert (again.classes, again.exact, again.oracle) == (classes, made[0].vectors.exact, made[0].vectors.oracle)
 
 
+@pytest.mark.sampled(one_in=3)
 @pytest.mark.parametrize("damage", ["model.tflite", "vectors.npz", "quantize.json"])
 def test_damaged_result_is_made_again(tf: Any, tmp_path: Path, damage: str) -> None:
     path = save(small(tf), tmp_path / "m.keras")

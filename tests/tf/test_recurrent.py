@@ -65,6 +65,7 @@ def converted(folder: Path, mode: str) -> Quantized:
     return quantize.quantize(source, mode, folder / "samples.npz", folder / mode)
 
 
+@pytest.mark.soak
 def test_float32_computes_what_keras_does(folder: Path) -> None:
     made = converted(folder, "float32")
     np.testing.assert_allclose(made.vectors.expected[0], np.load(folder / "wanted.npy"), rtol=1e-4, atol=1e-5)

@@ -133,7 +133,9 @@ def written_by(way: str, tf: Any, model: Any, path: Path) -> Path:
 
 
 @pytest.mark.parametrize("build", [convolutional, recurrent, attentive])
-@pytest.mark.parametrize("way", ["3 export", "3 saved", "2 save", "2 saved", "2 export"])
+@pytest.mark.parametrize(
+    "way", ["3 export", "3 saved", "2 save", pytest.param("2 saved", marks=pytest.mark.soak), "2 export"]
+)
 def test_networks_of_keras_compute_what_they_did(
     tf: Any, tmp_path: Path, build: Callable[[Any], Any], way: str
 ) -> None:
