@@ -10,7 +10,8 @@ namespace {
 using namespace kerf::bench;
 
 struct Line {
-    Decoder decoder;
+    uint8_t decoded[kMaxDecodedBytes] = {};
+    Decoder decoder{decoded};
     size_t frames = 0;
     Frame last = {};
 
@@ -37,10 +38,10 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
         }
         size_t count = data < end ? *data++ % (kMaxPayloadBytes + 1) : 0;
         if (count > static_cast<size_t>(end - data)) count = static_cast<size_t>(end - data);
-        Payload payload;
-        payload.bytes(data, count);
         uint8_t wire[kMaxWireBytes];
-        const size_t bytes = encode_frame(kind, static_cast<uint8_t>(count), payload, wire);
+        Payload payload(wire);
+        payload.bytes(data, count);
+        const size_t bytes = payload.frame(kind, static_cast<uint8_t>(count));
         if (bytes > kMaxWireBytes) std::abort();
         const size_t before = line.frames;
         line.feed(0);  // whatever came before ends here
