@@ -2,6 +2,7 @@
 
 import ast
 import re
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -278,6 +279,12 @@ def test_heavy_packages_stay_where_they_belong(path: Path) -> None:
     assert not roots & {"tensorflow", "keras", "tf_keras"} or mine in TENSORFLOW_USERS
     assert "jinja2" not in roots or mine in JINJA_USERS
     assert not roots & {"dask", "distributed"} or mine in DASK_USERS
+
+
+def test_no_two_test_files_share_a_name() -> None:
+    """pytest imports them by their names alone, and collects only the first of two."""
+    names = Counter(path.name for path in (ROOT / "tests").rglob("*.py") if path.name.startswith("test_"))
+    assert [name for name, count in names.items() if count > 1] == []
 
 
 def test_nothing_imports_tasks() -> None:
