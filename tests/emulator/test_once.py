@@ -5,11 +5,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import platformio.project.config
 import pytest
 from port_project import Silent, require
 
-from tools import oracle, pipeline
+from tools import oracle, pipeline, targets
 from tools.graph import passes, read
 from tools.pipeline import choices, firmware, places
 from tools.runtimes import aot
@@ -18,7 +17,7 @@ from tools.values import Request
 FLATTEN = Path(__file__).parents[1] / "unit" / "flatten.tflite"
 # Everything that one run does once: where it is looked up, and its name there.
 STAGES = {
-    "platformio.ini is parsed": (platformio.project.config, "ProjectConfig"),
+    "platformio.ini is parsed": (targets, "load"),
     "the file is read": (read, "read"),
     "passes": (passes, "run"),
     "schedule": (aot, "schedule"),
