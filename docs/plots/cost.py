@@ -6,24 +6,13 @@ All layers of an axis are one model, so that each runtime needs two firmwares. W
 lines of a runtime that is not measured this time stay as they are.
 """
 
-import csv
-import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from _measuring import Row, steps, update  # also finds kerf and its tests
+from single_op import OpSpec, TensorSpec, build
 
-ROOT = Path(__file__).parents[2]
-sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "host")]
-
-from single_op import OpSpec, TensorSpec, build  # noqa: E402
-
-from tools import pipeline  # noqa: E402
-from tools.pipeline import Outcome, places  # noqa: E402
-from tools.progress import TerminalProgress  # noqa: E402
-from tools.values import Request  # noqa: E402
-
-TARGET = "stm32f4"
 COLUMNS = ("runtime", "axis", "layer", "value", "macs", "instructions")
 # Axis → (image size, channels) of its layers, and the position of the one that varies.
 AXES = {
@@ -55,27 +44,19 @@ def layer(name: str, size: int, channels: int, value: int) -> tuple[OpSpec, int]
     return OpSpec(kind, inputs, [output], table, options), size * size * int(np.prod(shape))
 
 
-def measured(runtime: str) -> list[dict[str, Any]]:
+def measured(runtime: str) -> list[Row]:
     """A line of cost.csv for each layer."""
     rows = []
     for axis, (shapes, varies) in AXES.items():
         for name in LAYERS:
             made = [layer(name, *shape, shape[varies]) for shape in shapes]
-            path = places.BUILD / "shapes" / f"{axis.replace(' ', '-')}-{name.replace(' ', '-')}.tflite"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(build([op for op, _ in made]))
-            ask = Request(samples=1, emulator="qemu")
-            goals = "speed" if pipeline.RUNTIMES[runtime].goals() else ""
-            (outcome,) = pipeline.bench_all(ask, str(path), "", runtime, TARGET, TerminalProgress(), goals)
-            pipeline.require_match([outcome])
-            assert isinstance(outcome, Outcome) and outcome.measurement.per_op is not None
-            times = [step["median"] for step in outcome.measurement.per_op]
+            times = steps(build([op for op, _ in made]), f"{axis}-{name}".replace(" ", "-"), runtime)
             for shape, (_, macs), time in zip(shapes, made, times, strict=True):
                 rows.append(dict(zip(COLUMNS, (runtime, axis, name, shape[varies], macs, time), strict=True)))
     return rows
 
 
-def draw(rows: list[dict[str, Any]], path: Path) -> None:
+def draw(rows: list[Row], path: Path) -> None:
     """Instructions per multiplication, a curve for each layer and runtime."""
     import matplotlib
 
@@ -102,19 +83,6 @@ def draw(rows: list[dict[str, Any]], path: Path) -> None:
         figure.savefig(path, metadata={"Date": None})
 
 
-def main(runtimes: list[str]) -> None:
-    file = Path(__file__).with_name("cost.csv")
-    rows: list[dict[str, Any]] = []
-    if file.exists():
-        with file.open(newline="") as stream:
-            rows = [row for row in csv.DictReader(stream) if row["runtime"] not in runtimes]
-    rows += [row for runtime in runtimes for row in measured(runtime)]
-    with file.open("w", newline="") as stream:
-        writer = csv.DictWriter(stream, COLUMNS, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-    draw(rows, file.with_suffix(".svg"))
-
-
 if __name__ == "__main__":
-    main(sys.argv[1:] or ["aot"])
+    file = Path(__file__).with_name("cost.csv")
+    draw(update(file, COLUMNS, measured), file.with_suffix(".svg"))

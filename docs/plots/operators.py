@@ -6,24 +6,13 @@ Two models hold all operators of a type. What is measured goes to operators.csv;
 measured this time stay as they are.
 """
 
-import csv
-import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from _measuring import Row, steps, update  # also finds kerf and its tests
+from single_op import OpSpec, TensorSpec, build
 
-ROOT = Path(__file__).parents[2]
-sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "host")]
-
-from single_op import OpSpec, TensorSpec, build  # noqa: E402
-
-from tools import pipeline  # noqa: E402
-from tools.pipeline import Outcome, places  # noqa: E402
-from tools.progress import TerminalProgress  # noqa: E402
-from tools.values import Request  # noqa: E402
-
-TARGET = "stm32f4"
 COLUMNS = ("runtime", "type", "operator", "instructions")
 SIZES = {"int8": 16, "float32": 8}  # height and width of the image, which has CHANNELS
 CHANNELS = 8
@@ -159,7 +148,7 @@ def constant(values: Any) -> TensorSpec:
     return TensorSpec(array.shape, "int32", data=array)
 
 
-def measured(runtime: str) -> list[dict[str, Any]]:
+def measured(runtime: str) -> list[Row]:
     """A line of operators.csv for each operator."""
     rows = []
     for dtype in SIZES:
@@ -167,20 +156,12 @@ def measured(runtime: str) -> list[dict[str, Any]]:
         models.fill()
         names = iter(op.outputs[0].name for op in models.ops)
         for number, tflite in enumerate(models.files()):
-            path = places.BUILD / "operators" / f"{dtype}-{number}.tflite"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(tflite)
-            goals = "speed" if pipeline.RUNTIMES[runtime].goals() else ""
-            ask = Request(samples=1, emulator="qemu")
-            (outcome,) = pipeline.bench_all(ask, str(path), "", runtime, TARGET, TerminalProgress(), goals)
-            pipeline.require_match([outcome])
-            assert isinstance(outcome, Outcome) and outcome.measurement.per_op is not None
-            for step in outcome.measurement.per_op:
-                rows.append(dict(zip(COLUMNS, (runtime, dtype, next(names), step["median"]), strict=True)))
+            for taken in steps(tflite, f"operators-{dtype}-{number}", runtime):
+                rows.append(dict(zip(COLUMNS, (runtime, dtype, next(names), taken), strict=True)))
     return rows
 
 
-def table(rows: list[dict[str, Any]]) -> str:
+def table(rows: list[Row]) -> str:
     """Instructions of each operator with `aot` and, if it was measured, with `tflm`, in Markdown."""
     found = {(row["runtime"], row["type"], row["operator"]): int(row["instructions"]) for row in rows}
     operators = sorted({row["operator"] for row in rows})
@@ -195,19 +176,5 @@ def table(rows: list[dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
-def main(runtimes: list[str]) -> None:
-    file = Path(__file__).with_name("operators.csv")
-    rows: list[dict[str, Any]] = []
-    if file.exists():
-        with file.open(newline="") as stream:
-            rows = [row for row in csv.DictReader(stream) if row["runtime"] not in runtimes]
-    rows += [row for runtime in runtimes for row in measured(runtime)]
-    with file.open("w", newline="") as stream:
-        writer = csv.DictWriter(stream, COLUMNS, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-    print(table(rows))
-
-
 if __name__ == "__main__":
-    main(sys.argv[1:] or ["aot"])
+    print(table(update(Path(__file__).with_name("operators.csv"), COLUMNS, measured)))
