@@ -1,16 +1,42 @@
 """Shared by the FFTs of TFLM's audio front end: lengths, and the constants of KISS FFT."""
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
 
 from ...errors import UnsupportedModel
-from ..ir import Argument, Constant, DType, Op, Scratch
+from ..ir import Argument, Constant, DType, Graph, KernelCall, Op, Scratch, Tensor
+from ..operator import Operator, portable
+from ._quantized import check_arity, check_not_empty, check_not_scalar, check_present, check_types
+from ._signal import parse
 
 CPP_TYPES = {DType.INT16: "int16_t", DType.INT32: "int32_t", DType.FLOAT32: "float"}
 TYPES = tuple(CPP_TYPES)
 SHORTEST, LONGEST = 4, 1 << 16
+
+
+def operator(summary: str, check: Callable[[Op, Graph], None], call: Callable[[Op, Graph], KernelCall]) -> Operator:
+    """An FFT; ``check`` and ``call`` are those of `Operator` and its portable variant."""
+    return Operator(
+        summary=summary,
+        types=tuple(dtype.value for dtype in TYPES),
+        check=check,
+        variants=portable(call),
+        parse=parse,
+    )
+
+
+def checked(op: Op, graph: Graph) -> tuple[Tensor, Tensor]:
+    """Input and output. Raises ModelError or UnsupportedModel for a wrong number of inputs, type or empty input."""
+    check_arity(op, (1,))
+    check_present(op, 0)
+    source, output = graph.input(op, 0), graph.output(op)
+    check_types(op, source, output, allowed=TYPES)
+    check_not_empty(op, source)
+    check_not_scalar(op, source)
+    return source, output
 
 
 def length_of(op: Op, least: int = 0) -> int:

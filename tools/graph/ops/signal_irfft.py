@@ -1,19 +1,13 @@
 """SignalIrfft of TFLM: the real signal that has a spectrum; graph operator → call of kernels/irfft.h."""
 
 from ..ir import Graph, KernelCall, Op, Params, Read, Write
-from ..operator import Operator, portable
-from ._fft import CPP_TYPES, TYPES, constants, length_of
-from ._quantized import check_arity, check_not_empty, check_not_scalar, check_present, check_shape, check_types
-from ._signal import parse
+from ._fft import CPP_TYPES, checked, constants, length_of, operator
+from ._quantized import check_shape
 
 
 def check(op: Op, graph: Graph) -> None:
-    check_arity(op, (1,))
-    check_present(op, 0)
-    source, output = graph.input(op, 0), graph.output(op)
-    check_types(op, source, output, allowed=TYPES)
-    check_not_empty(op, source)
-    check_not_scalar(op, source)
+    """Raises ModelError or UnsupportedModel unless there is a kernel for this operator."""
+    source, output = checked(op, graph)
     length = length_of(op)
     check_shape(op, source, (*source.shape[:-1], length + 2))
     check_shape(op, output, (*source.shape[:-1], length))
@@ -28,10 +22,4 @@ def call(op: Op, graph: Graph) -> KernelCall:
     return KernelCall("irfft.h", "signal_irfft", (params,), arguments, (CPP_TYPES[source.dtype],))
 
 
-OPERATOR = Operator(
-    summary="the real signal that has a spectrum",
-    types=tuple(dtype.value for dtype in TYPES),
-    check=check,
-    variants=portable(call),
-    parse=parse,
-)
+OPERATOR = operator("the real signal that has a spectrum", check, call)

@@ -1,19 +1,13 @@
 """SignalRfft of TFLM: the spectrum of a real signal; graph operator → call of kernels/rfft.h."""
 
 from ..ir import Graph, KernelCall, Op, Params, Read, Write
-from ..operator import Operator, portable
-from ._fft import CPP_TYPES, TYPES, constants, length_of
-from ._quantized import check_arity, check_not_empty, check_not_scalar, check_present, check_shape, check_types
-from ._signal import parse
+from ._fft import CPP_TYPES, checked, constants, length_of, operator
+from ._quantized import check_shape
 
 
 def check(op: Op, graph: Graph) -> None:
-    check_arity(op, (1,))
-    check_present(op, 0)
-    source, output = graph.input(op, 0), graph.output(op)
-    check_types(op, source, output, allowed=TYPES)
-    check_not_empty(op, source)
-    check_not_scalar(op, source)
+    """Raises ModelError or UnsupportedModel unless there is a kernel for this operator."""
+    source, output = checked(op, graph)
     length = length_of(op, least=source.shape[-1])
     check_shape(op, output, (*source.shape[:-1], length + 2))
 
@@ -27,10 +21,4 @@ def call(op: Op, graph: Graph) -> KernelCall:
     return KernelCall("rfft.h", "signal_rfft", (params,), arguments, (CPP_TYPES[source.dtype],))
 
 
-OPERATOR = Operator(
-    summary="spectrum of a real signal",
-    types=tuple(dtype.value for dtype in TYPES),
-    check=check,
-    variants=portable(call),
-    parse=parse,
-)
+OPERATOR = operator("spectrum of a real signal", check, call)
