@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tools import child, convert
+from tools import child, convert, model_files
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -29,3 +29,10 @@ def converted_here() -> Iterator[None]:
 def converted_in_a_child(monkeypatch: pytest.MonkeyPatch) -> None:
     """Starts a child process again, as kerf does."""
     monkeypatch.setattr(convert, "run", child.run)
+
+
+@pytest.fixture(scope="module", params=["keras", pytest.param("tf_keras", marks=pytest.mark.soak)])
+def keras(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """Keras 3; with --every-case, Keras 2 as well."""
+    model_files.import_tensorflow(tmp_path_factory.mktemp("tf") / "log")
+    return pytest.importorskip(request.param)

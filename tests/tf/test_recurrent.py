@@ -21,12 +21,6 @@ FUSED = 5  # LSTM layers of network() that become a single operator
 STEPS, DEPTH = 4, 3
 
 
-@pytest.fixture(scope="module", params=["keras", pytest.param("tf_keras", marks=pytest.mark.soak)])
-def keras(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Any:
-    model_files.import_tensorflow(tmp_path_factory.mktemp("tf") / "log")
-    return pytest.importorskip(request.param)
-
-
 def network(keras: Any) -> Any:
     """Every kind of recurrent layer side by side, with no weight equal to 0."""
     layers = keras.layers

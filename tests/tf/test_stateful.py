@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tools import model_files, oracle, pipeline, quantize
+from tools import oracle, pipeline, quantize
 from tools.errors import QuantizeError, UsageError
 from tools.oracle import signature
 from tools.pipeline import places
@@ -16,12 +16,6 @@ from tools.values import Quantized, Request, Trained
 
 pytestmark = pytest.mark.tf
 SEQUENCES, STEPS, DEPTH = 12, 5, 3
-
-
-@pytest.fixture(scope="module", params=["keras", pytest.param("tf_keras", marks=pytest.mark.soak)])
-def keras(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Any:
-    model_files.import_tensorflow(tmp_path_factory.mktemp("tf") / "log")
-    return pytest.importorskip(request.param)
 
 
 def network(keras: Any) -> Any:
