@@ -1,5 +1,6 @@
 """The report's sweeps: the front, and what each choice does alone."""
 
+import time
 from dataclasses import replace
 
 from test_front import costing
@@ -30,6 +31,28 @@ def test_a_choice_is_compared_where_nothing_else_differs() -> None:
         ("sparse", "0 → 0.8", "2", "-2.00", "-10.0 %", "+0.0 %", "-20.0 %"),
         ("filters", "8 → 16", "2", "+3.00", "+100.0 %", "+25.0 %", "+100.0 %"),
     ]
+
+
+def test_a_choice_that_only_some_have_stands_against_none() -> None:
+    """Such as a hyperparameter that the model no longer declares."""
+    old = named(costing(0.99, 2200, 500, 1000), "digits+width=3")
+    for members in ([*SWEEP, old], [old, *SWEEP]):
+        effects = sweeps.effects(members, [sweeps.choices(m, {}) for m in members])
+        changed = [tuple(row.values()) for row in effects if row["choice"] == "width"]
+        assert changed == [("width", "3 → none", "1", "-1.00", "-9.1 %", "+0.0 %", "+0.0 %")]
+
+
+def test_a_large_sweep_is_shown_soon() -> None:
+    """Comparing each of 600 configurations with each, for each pair of values, would take hours."""
+    members = [
+        named(costing(0.9 - sparse, 1000 + i, 5000 - i, 10 + i % 7), f"digits+filters={8 + i}+sparse{sparse}")
+        for i in range(300)
+        for sparse in (0.1, 0.2)
+    ]
+    begin = time.process_time()
+    (found,) = sweeps.sections(members, {})
+    assert time.process_time() - begin < 60
+    assert found["count"] == 600 and len(found["effects"]) == 1 + 299
 
 
 def test_what_was_chosen_is_in_name_record_and_details() -> None:

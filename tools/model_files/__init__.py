@@ -173,7 +173,7 @@ def _saved_model(tf: Any, path: Path, log: Path) -> Loaded:
 
 
 def _fixed(tf: Any, path: Path, shape: Any, dtype: Any, name: str, steps: int = 0) -> Any:
-    """The input's type with batch size 1; every other dimension must be known, but for the ``steps`` of a sequence."""
+    """The input's type with batch size 1. An open sequence length becomes ``steps``; all other sizes must be fixed."""
     sizes = list(shape) if getattr(shape, "rank", 0) is not None else []
     if len(sizes) == 3 and sizes[1] is None and sizes[2] is not None:
         if not steps:

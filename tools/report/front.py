@@ -26,12 +26,12 @@ def competes(m: Measurement) -> bool:
 
 def front(measurements: Sequence[Measurement]) -> list[int]:
     """The positions of those that no other from the same place beats: as good in all four, and better in one."""
-    competing = [(i, place(m), costs(m)) for i, m in enumerate(measurements) if competes(m)]
-    return [
-        i
-        for i, where, own in competing
-        if not any(
-            there == where and other != own and all(a <= b for a, b in zip(other, own, strict=True))
-            for _, there, other in competing
-        )
-    ]
+    best: dict[tuple[str, ...], list[tuple[float, ...]]] = {}  # place → costs on its front
+    found = []
+    competing = [(costs(m), i) for i, m in enumerate(measurements) if competes(m)]
+    for own, i in sorted(competing):  # whatever beats another comes before it
+        known = best.setdefault(place(measurements[i]), [])
+        if own in known or not any(all(a <= b for a, b in zip(other, own, strict=True)) for other in known):
+            known += [] if own in known else [own]
+            found.append(i)
+    return sorted(found)

@@ -4,8 +4,8 @@ A sweep is nothing but measurements that differ in what can be chosen, from the 
 """
 
 import re
-from collections.abc import Mapping, Sequence
-from itertools import combinations, cycle, product
+from collections.abc import Collection, Mapping, Sequence
+from itertools import combinations, cycle, pairwise, product
 from statistics import median
 from typing import Any
 
@@ -71,24 +71,24 @@ def choices(m: Measurement, origins: baseline.Origins) -> dict[str, str]:
 
 def _differing(chosen: Sequence[Mapping[str, str]]) -> list[str]:
     """The choices that not all measurements have in common."""
-    return [key for key in chosen[0] if len({each.get(key) for each in chosen}) > 1]
+    keys = dict.fromkeys(key for each in chosen for key in each)
+    return [key for key in keys if len({each.get(key, "") for each in chosen}) > 1]
 
 
 def effects(members: Sequence[Measurement], chosen: Sequence[Mapping[str, str]]) -> list[dict[str, str]]:
     """What a choice does alone: the median change over all pairs of measurements that differ in nothing else.
 
-    Accuracy in percentage points, the others in percent.
+    Accuracy in percentage points, the others in percent. Numbers are compared with the next larger one.
     """
     found = []
-    for key in _differing(chosen):
-        values = sorted({each[key] for each in chosen}, key=_order)
-        others = [{k: v for k, v in each.items() if k != key} for each in chosen]
-        for before, after in combinations(values, 2):
-            pairs = [
-                (a, b)
-                for (a, here, rest), (b, there, same) in product(zip(members, chosen, others, strict=True), repeat=2)
-                if here[key] == before and there[key] == after and rest == same
-            ]
+    keys = _differing(chosen)
+    for key in keys:
+        alike: dict[tuple[str, ...], dict[str, list[Measurement]]] = {}  # the other choices → value → measurements
+        for m, each in zip(members, chosen, strict=True):
+            rest = tuple(each.get(other, "") for other in keys if other != key)
+            alike.setdefault(rest, {}).setdefault(each.get(key, ""), []).append(m)
+        for before, after in _changed({value for group in alike.values() for value in group}):
+            pairs = [pair for group in alike.values() for pair in product(group.get(before, ()), group.get(after, ()))]
             if pairs:
                 found.append(
                     {"choice": key, "change": f"{before or 'none'} → {after or 'none'}", "pairs": f"{len(pairs):,}"}
@@ -97,9 +97,21 @@ def effects(members: Sequence[Measurement], chosen: Sequence[Mapping[str, str]])
     return found
 
 
+def _changed(values: Collection[str]) -> list[tuple[str, str]]:
+    """The values to compare: numbers that follow each other, and every other pair."""
+    ordered = sorted(values, key=_order)
+    numbers = [value for value in ordered if _is_number(value)]
+    texts = ordered[len(numbers) :]
+    return [*pairwise(numbers), *product(numbers, texts), *combinations(texts, 2)]
+
+
+def _is_number(value: str) -> bool:
+    return re.fullmatch(r"\d*\.?\d+", value) is not None
+
+
 def _order(value: str) -> tuple[bool, float, list[Any]]:
     """Sorts numbers by value, before texts, in which numbers count as such: int8 before int16x8."""
-    is_number = re.fullmatch(r"[\d.]*\d", value) is not None
+    is_number = _is_number(value)
     parts = [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", value)]
     return not is_number, float(value) if is_number else 0.0, parts
 
