@@ -68,7 +68,7 @@ def test_a_second_run_gives_the_same_instructions_and_compiles_nothing(demo, ker
 
 def test_records_and_report_are_kept(demo, checkout: Path, kerf) -> None:
     lines = (checkout / "build" / "measurements.jsonl").read_text().splitlines()
-    assert json.loads(lines[0]) == demo
+    assert list(map(json.loads, lines)).count(demo) == 1  # other tests record in this checkout, too
     page = (checkout / "build" / "report.html").read_text()
     assert "digits" in page and f"{demo['invoke']['median']:,}" in page and "Not compared yet" not in page
     assert kerf("report", "--out", str(checkout / "other.html")).returncode == 0
