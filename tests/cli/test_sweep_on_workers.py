@@ -17,7 +17,7 @@ from command_line import command_line
 from conftest import Kerf
 
 MODEL = Path(__file__).parents[1] / "unit" / "flatten.tflite"
-GRID = ("--models", str(MODEL), "--optimize", "speed,size,ram", "--samples", "4")
+GRID = ("--optimize", "speed,size,ram", "--samples", "4")
 DIGITS = (
     *("--modes", "int8,int16x8", "--vary", "filters=8,16,24", "--sparsity", "0,0.8"),
     *("--targets", "stm32f4,mps3-an547"),
@@ -86,14 +86,17 @@ def sweep_with_a_loss(checkout: Path, tmp_path: Path, model: str, grid: tuple[st
 
 @pytest.mark.emulator
 def test_a_killed_worker_and_a_second_sweep(checkout: Path, kerf: Kerf, tmp_path: Path) -> None:
-    swept = sweep_with_a_loss(checkout, tmp_path, "flatten", GRID, 1)
-    every = Counter({("flatten", "int8", "stm32f4", goal): 1 for goal in ("speed", "size", "ram")})
+    model = tmp_path / "swept.tflite"  # a name that no other test records
+    shutil.copy(MODEL, model)
+    grid = (*GRID, "--models", str(model))
+    swept = sweep_with_a_loss(checkout, tmp_path, "swept", grid, 1)
+    every = Counter({("swept", "int8", "stm32f4", goal): 1 for goal in ("speed", "size", "ram")})
     assert configurations(swept["measured"]) == every
 
     fastest = min(record["invoke"]["median"] for record in swept["measured"])
-    again = kerf("sweep", *GRID, "--jobs", "1", "--max-time", str(fastest), "--json")
+    again = kerf("sweep", *grid, "--jobs", "1", "--max-time", str(fastest), "--json")
     assert again.returncode == 0, again.stderr
-    assert configurations(recorded(checkout, "flatten")) == every, "nothing is measured twice"
+    assert configurations(recorded(checkout, "swept")) == every, "nothing is measured twice"
     found = json.loads(again.stdout)
     assert configurations(found["measured"]) == every
     assert {found["measured"][i]["invoke"]["median"] for i in found["front"]} == {fastest}
