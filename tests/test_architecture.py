@@ -24,9 +24,9 @@ STAGES: dict[str, tuple[str, tuple[str, str]]] = {
         "packages write",
         ("Project", "the model with the bench around it, or as a library for the user's own program"),
     ),
-    "firmware": ("build footprint ports", ("Image", "the linked ELF, and how much flash and RAM it takes")),
+    "firmware": ("build scons footprint ports", ("Image", "the linked ELF, and how much flash and RAM it takes")),
     "run": (
-        "bench link protocol faults diagnosis sizing transports boards boards.flash boards.monitor",
+        "bench clock link protocol faults diagnosis sizing transports boards boards.flash boards.monitor",
         ("DeviceRun", "the device's outputs and ticks"),
     ),
     "record": ("quantities cycles kinds report", ("Measurement", "a line of build/measurements.jsonl, and a report")),

@@ -121,7 +121,8 @@ MAY_IMPORT = {
     "write": {"packages", "files"},
     "catalog": {"cores"},
     "targets": {"catalog", "cores", "registry", "transports"},
-    "build": {"files", "child", "installed", "ports"},
+    "scons": {"files"},
+    "build": {"files", "child", "installed", "ports", "scons"},
     "transports": {"render", "child", "installed", "registry"},
     "protocol": set(),
     "faults": {"protocol"},
@@ -379,6 +380,7 @@ NAMES_REGISTERED = {
     "values": {"aot"},
     "options": {"aot"},
     "build": {"platformio"},
+    "scons": {"platformio"},
     "catalog": {"arduino", "platformio"},  # PlatformIO's words
     "packages.platformio": {"arduino"},
     "doctor": {"cortexm", "qemu", "platformio"},

@@ -1,21 +1,16 @@
 """A rendered project → Image: PlatformIO as a subprocess, its failures in one sentence, sizes from the linked ELF."""
 
-import importlib.metadata
-import importlib.util
-import json
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
-import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from . import child, files, ports
+from . import child, files, ports, scons
 from .errors import BuildError, DoesNotFit, MissingTool, TransportError
 from .installed import Tool
 from .progress import Progress
@@ -25,7 +20,6 @@ LOG = "build.log"
 OBJECTS = "KERF_OBJECTS"  # the variable that share_objects.py reads
 LIBRARIES = "PLATFORMIO_LIBDEPS_DIR"
 SHARE_OBJECTS = Path(__file__).resolve().parent.parent / "firmware" / "platformio" / "share_objects.py"
-REGISTRY_SECONDS = 2.0
 VERSION_SECONDS = 20.0
 PORT_HINT = "allow it with: sudo usermod -aG dialout $USER, then log in again (docs/boards.md has a udev rule instead)"
 
@@ -80,7 +74,7 @@ def build(
     _require_path(directory, project, target, settings or {})
     _require_compiler(target)
     _require_library(directory, project, settings or {})
-    bootstrap(progress)
+    scons.bootstrap(progress)
     sources = sum(name.endswith((".c", ".cpp", ".S")) for name in project.files)
     with progress.bar(f"building for {target.name}", sources + 1) as step:
         compiled = 0
@@ -125,7 +119,7 @@ def upload(
     """
     _require_compiler(target)
     require_uploader(target)
-    bootstrap(progress)
+    scons.bootstrap(progress)
     progress.say(f"uploading to {target.name}")
     arguments = ["run", "-e", environment(target.name), "-t", "upload", *(["--upload-port", port] if port else [])]
     if _platformio(directory, arguments, lambda line: None, settings) != 0:
@@ -184,88 +178,6 @@ def measure(elf: Path, project: Project, rebuilt: bool) -> Image:
     )
 
 
-def bootstrap(progress: Progress, registry: Callable[[], bool] | None = None) -> bool:
-    """Installs PlatformIO's build engine if it is missing and the registry does not answer; True if it did.
-
-    PlatformIO's package tool-scons is SCons, which is also on PyPI: kerf copies it into PlatformIO's packages folder.
-    If the registry answers, PlatformIO installs its own. ``registry`` replaces registry_answers().
-    """
-    from platformio.dependencies import get_core_dependencies
-    from platformio.package.manager.core import get_core_package_dir
-    from platformio.package.manager.tool import ToolPackageManager
-
-    if get_core_package_dir("tool-scons", auto_install=False) or (registry or registry_answers)():
-        return False
-    scons = importlib.util.find_spec("SCons")
-    if scons is None or scons.origin is None:
-        raise MissingTool("PlatformIO's build engine is missing; get it with: pip install scons==4.11.1")
-    version = importlib.metadata.version("scons")
-    # PlatformIO's numbering: SCons 4.11.1 is tool-scons 4.41101.0 (major.major minor minor patch patch.0).
-    major, minor, patch = (int(part) for part in version.split(".")[:3])
-    package_version = f"{major}.{major}{minor:02}{patch:02}.0"
-    if f"~{package_version}" != get_core_dependencies()["tool-scons"]:
-        raise MissingTool(
-            f"this PlatformIO needs tool-scons {get_core_dependencies()['tool-scons']}, but SCons {version} is "
-            f"{package_version}; install kerf's own versions of both with: pip install -e ."
-        )
-    progress.say("PlatformIO's registry does not answer: installing its build engine, SCons, from PyPI's package")
-    _install_scons(Path(ToolPackageManager().package_dir), Path(scons.origin).parent, package_version)
-    return True
-
-
-def registry_answers(seconds: float = REGISTRY_SECONDS) -> bool:
-    """Whether PlatformIO's registry answers at all within ``seconds``; PlatformIO itself waits for a minute."""
-    import urllib.error
-    import urllib.request
-
-    from platformio import __registry_mirror_hosts__ as hosts
-
-    answered = threading.Event()
-
-    def ask(host: str) -> None:
-        try:
-            urllib.request.urlopen(f"https://api.{host}", timeout=seconds).close()
-        except urllib.error.HTTPError:
-            pass  # an error is an answer, too
-        except OSError:
-            return
-        answered.set()
-
-    # In threads, because a DNS lookup has no timeout of its own.
-    threads = [threading.Thread(target=ask, args=(host,), daemon=True) for host in hosts]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(seconds / len(threads))
-    return answered.is_set()
-
-
-def _install_scons(packages: Path, source: Path, version: str) -> None:
-    """Installs a complete copy of SCons, which works with whichever Python runs PlatformIO."""
-    package = packages / "tool-scons"
-    if package.exists() and not _is_package(package, version):
-        package = packages / f"tool-scons@{version}"  # the existing one belongs to another PlatformIO
-    # PlatformIO ignores folders with this prefix.
-    temporary = packages / f"_tmp_installing-kerf-{os.getpid()}"
-    spec = {"owner": "platformio", "id": None, "name": "tool-scons", "requirements": None, "uri": None}
-    try:
-        shutil.copytree(source, temporary / "SCons", ignore=shutil.ignore_patterns("__pycache__", "docbook"))
-        (temporary / "scons.py").write_text("import sys\n\nfrom SCons.Script import main\n\nsys.exit(main())\n")
-        identity = {"name": "tool-scons", "version": version}
-        (temporary / "package.json").write_text(json.dumps({**identity, "system": "*"}))
-        (temporary / ".piopm").write_text(json.dumps({"type": "tool", **identity, "spec": spec}))
-        temporary.rename(package)
-    except OSError as error:
-        if not _is_package(package, version):  # otherwise another kerf was faster
-            raise BuildError(f"cannot install SCons into {packages}: {error}") from error
-    finally:
-        files.remove(temporary)
-
-
-def _is_package(folder: Path, version: str) -> bool:
-    return files.read_json(folder / ".piopm").get("version") == version
-
-
 def _require_compiler(target: Target) -> None:
     """Raises MissingTool without a compiler, unless PlatformIO can fetch one."""
     port = ports.find(target.port)
@@ -273,7 +185,7 @@ def _require_compiler(target: Target) -> None:
 
 
 def _require(tool: Tool | None, is_fetched: bool = True) -> None:
-    if tool is not None and tool.find() is None and not (is_fetched and registry_answers()):
+    if tool is not None and tool.find() is None and not (is_fetched and scons.registry_answers()):
         raise MissingTool(tool.missing)
 
 
@@ -300,7 +212,7 @@ def fetch_library(
     """Has PlatformIO install the library of the project at ``directory``; raises what `build` does."""
     _require_path(directory, project, target, settings)
     _require_library(directory, project, settings)
-    bootstrap(progress)
+    scons.bootstrap(progress)
     if _platformio(directory, ["pkg", "install", "-e", environment(target.name)], lambda line: None, settings) != 0:
         log = (directory / LOG).read_text(encoding="utf-8", errors="replace")
         raise _failure(log, directory / LOG, target, doing=f"fetching {project.library} for")
@@ -321,7 +233,7 @@ def _require_library(directory: Path, project: Project, settings: Mapping[str, s
     """Raises MissingTool if the library must be fetched and the registry does not answer: PlatformIO itself would wait
     for minutes."""
     kept = Path(settings.get(LIBRARIES, directory / ".pio" / "libdeps")) / environment(project.target)
-    if project.library and "://" not in project.library and not _holds_a_library(kept) and not registry_answers():
+    if project.library and "://" not in project.library and not _holds_a_library(kept) and not scons.registry_answers():
         raise MissingTool(
             f"the library {project.library} must be fetched from PlatformIO's registry, which does not answer; connect "
             "this machine to the network, or set KERF_TFLM_LIB to a folder that holds the library"

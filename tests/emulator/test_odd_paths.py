@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from port_project import Silent, Stub, linked, project, require
 
-from tools import build, targets, write
+from tools import build, scons, targets, write
 from tools.errors import BuildError
 from tools.transports import host, qemu
 
@@ -45,7 +45,7 @@ def test_the_same_by_hand(tmp_path: Path) -> None:
     require("arm-none-eabi-g++")
     folder = tmp_path / ODD[0]
     write.write(project(targets.find("stm32f4")), folder)
-    build.bootstrap(Silent())
+    scons.bootstrap(Silent())
     command = [sys.executable, "-m", "platformio", "run"]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from port_project import Silent, Stub, linked, project, require
 
-from tools import build, targets, write
+from tools import build, scons, targets, write
 from tools.errors import BuildError, DoesNotFit, MissingTool
 from tools.transports import host, renode, serial
 from tools.values import Target
@@ -212,14 +212,14 @@ def test_a_fresh_core_folder_without_the_registry(
 ) -> None:
     """As on a machine that has never run PlatformIO and only reaches PyPI."""
     monkeypatch.setenv("PLATFORMIO_CORE_DIR", str(tmp_path / "core"))
-    monkeypatch.setattr(build, "registry_answers", lambda: False)
+    monkeypatch.setattr(scons, "registry_answers", lambda: False)
     assert linked(stm32f4, tmp_path / "p").rebuilt
     assert sorted(os.listdir(tmp_path / "core" / "packages")) == ["tool-scons"]
 
 
 def test_a_missing_compiler_says_how_to_get_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setattr(build, "registry_answers", lambda: False)
+    monkeypatch.setattr(scons, "registry_answers", lambda: False)
     with pytest.raises(MissingTool, match=r"arm-none-eabi-g.. is not installed; get it with: sudo apt-get install"):
         linked(targets.find("stm32f4"), tmp_path / "p")
     with pytest.raises(MissingTool, match=r"g.. is not installed; get it with: sudo apt-get install g"):

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from port_project import Silent, require
 
-from tools import bench, build, pipeline, sizing, targets
+from tools import bench, build, pipeline, scons, sizing, targets
 from tools.arena import Arena
 from tools.errors import DeviceError
 from tools.pipeline import Outcome, firmware, places
@@ -26,7 +26,7 @@ pytestmark = [pytest.mark.emulator, pytest.mark.timeout(3600)]
 @pytest.fixture(scope="module", autouse=True)
 def library() -> None:
     require("arm-none-eabi-g++", "qemu-system-arm")
-    if not os.environ.get(targets.TFLM_LIB) and not build.registry_answers():
+    if not os.environ.get(targets.TFLM_LIB) and not scons.registry_answers():
         pytest.skip(f"PlatformIO's registry does not answer, and {targets.TFLM_LIB} names no TFLM library")
 
 

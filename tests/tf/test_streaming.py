@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tools import build, pipeline, targets
+from tools import pipeline, scons, targets
 from tools.pipeline import places
 from tools.progress import Progress
 from tools.values import Request
@@ -96,7 +96,7 @@ def test_a_sequence_on_an_emulated_board(folder: Path, mode: str) -> None:
 @pytest.mark.emulator
 @pytest.mark.parametrize("mode", ["float32", "int8"])
 def test_a_sequence_with_tflm(folder: Path, mode: str) -> None:
-    if not os.environ.get(targets.TFLM_LIB) and not build.registry_answers():
+    if not os.environ.get(targets.TFLM_LIB) and not scons.registry_answers():
         pytest.skip(f"PlatformIO's registry does not answer, and {targets.TFLM_LIB} names no TFLM library")
     check(folder, mode, target="stm32f4", emulator="qemu", runtime="tflm")
 

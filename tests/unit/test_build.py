@@ -1,19 +1,16 @@
-"""Building, without a compiler: limits, the message for each failed log, the build engine's bootstrap."""
+"""Building, without a compiler: limits, and the message for each failed log."""
 
-import json
 import os
 import re
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tools import build, doctor
+from tools import build, doctor, scons
 from tools.cores import find
 from tools.errors import BuildError, DoesNotFit, KerfError, MissingTool
 from tools.progress import Progress
@@ -61,7 +58,7 @@ class Steps(Progress):
 def ready(monkeypatch: pytest.MonkeyPatch) -> None:
     """Compiler and build engine are installed."""
     monkeypatch.setattr(build, "_require_compiler", lambda target: None)
-    monkeypatch.setattr(build, "bootstrap", lambda progress: False)
+    monkeypatch.setattr(scons, "bootstrap", lambda progress: False)
 
 
 def fake_platformio(monkeypatch: pytest.MonkeyPatch, log: str, code: int) -> list[tuple[list[str], dict[str, str]]]:
@@ -195,118 +192,6 @@ def test_a_linked_file_that_is_no_elf(tmp_path: Path, monkeypatch: pytest.Monkey
     with pytest.raises(BuildError, match=r"firmware\.elf is not an ELF file.*build again"):
         build.build(tmp_path, PROJECT, TARGET, Progress())
     assert not elf.exists(), "PlatformIO takes it for up to date and never links it again"
-
-
-@pytest.fixture
-def core(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """PlatformIO's core folder, empty."""
-    monkeypatch.setenv("PLATFORMIO_CORE_DIR", str(tmp_path / "core"))
-    return tmp_path / "core"
-
-
-def never() -> bool:
-    raise AssertionError("the registry was asked for something that is already there")
-
-
-def test_the_build_engine_comes_from_pypi_once(core: Path) -> None:
-    steps = Steps()
-    assert build.bootstrap(steps, registry=lambda: False)
-    assert len(steps.said) == 1
-    assert not build.bootstrap(steps, registry=never)
-    assert os.listdir(core / "packages") == ["tool-scons"]
-    package = core / "packages" / "tool-scons"
-    # It runs with what is in the folder: -S keeps the environment's own SCons out of sight.
-    run = [sys.executable, "-S", str(package / "scons.py"), "--version"]
-    said = subprocess.run(run, capture_output=True, text=True, check=True, cwd=core).stdout
-    version = json.loads((package / "package.json").read_text())["version"]
-    assert version == "4.41101.0"
-    assert "SCons: v4.11.1" in said
-
-
-def test_with_the_registry_platformio_installs_its_own(core: Path) -> None:
-    assert not build.bootstrap(Steps(), registry=lambda: True)
-    assert not (core / "packages" / "tool-scons").exists()
-
-
-def test_an_older_engine_of_another_platformio_stays(core: Path) -> None:
-    old = core / "packages" / "tool-scons"
-    old.mkdir(parents=True)
-    (old / "package.json").write_text('{"name": "tool-scons", "version": "4.40801.0", "system": "*"}')
-    spec = {"owner": "platformio", "id": None, "name": "tool-scons", "requirements": None, "uri": None}
-    piopm = {"type": "tool", "name": "tool-scons", "version": "4.40801.0", "spec": spec}
-    (old / ".piopm").write_text(json.dumps(piopm))
-    assert build.bootstrap(Steps(), registry=lambda: False)
-    assert json.loads((old / ".piopm").read_text()) == piopm
-    assert not build.bootstrap(Steps(), registry=never)
-
-
-def test_two_bootstraps_at_once(core: Path) -> None:
-    packages = core / "packages"
-    import SCons
-
-    source = Path(SCons.__file__).parent
-    failures: list[BaseException] = []
-
-    def run() -> None:
-        try:
-            build._install_scons(packages, source, "4.41101.0")
-        except BaseException as error:
-            failures.append(error)
-
-    first = subprocess.Popen(
-        [
-            sys.executable,
-            "-c",
-            f"from pathlib import Path; from tools import build;"
-            f"build._install_scons(Path({str(packages)!r}), Path({str(source)!r}), '4.41101.0')",
-        ]
-    )
-    run()
-    assert first.wait() == 0
-    assert failures == []
-    assert os.listdir(packages) == ["tool-scons"]
-    assert not build.bootstrap(Steps(), registry=never)
-
-
-def test_a_registry_that_never_answers_costs_two_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
-    import urllib.request
-
-    forever = threading.Event()
-    asked: list[str] = []
-
-    def urlopen(url: str, timeout: float) -> None:
-        asked.append(url)
-        forever.wait()
-        raise OSError
-
-    monkeypatch.setattr(urllib.request, "urlopen", urlopen)
-    assert not build.registry_answers(0.5)  # would never return if it waited for the answer
-    assert asked
-    forever.set()
-
-
-def reply(error: Exception | None) -> Callable[..., Any]:
-    class Response:
-        def close(self) -> None:
-            pass
-
-    def urlopen(url: str, timeout: float) -> Response:
-        if error:
-            raise error
-        return Response()
-
-    return urlopen
-
-
-def test_what_counts_as_an_answer(monkeypatch: pytest.MonkeyPatch) -> None:
-    import email.message
-    import urllib.error
-    import urllib.request
-
-    not_found = urllib.error.HTTPError("https://x", 404, "no", email.message.Message(), None)
-    for error, answers in ((None, True), (not_found, True), (urllib.error.URLError("no route"), False)):
-        monkeypatch.setattr(urllib.request, "urlopen", reply(error))
-        assert build.registry_answers(1.0) is answers
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="the compilers here are shell scripts")

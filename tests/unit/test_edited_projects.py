@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tools import build, pipeline
+from tools import build, pipeline, scons
 from tools.pipeline import firmware, places
 from tools.progress import Progress
 from tools.values import Request
@@ -26,7 +26,7 @@ class Heard(Progress):
 def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without PlatformIO: the project is only written to disk."""
     monkeypatch.setattr(places, "BUILD", tmp_path / "build")
-    monkeypatch.setattr(build, "bootstrap", lambda progress: False)
+    monkeypatch.setattr(scons, "bootstrap", lambda progress: False)
     monkeypatch.setattr(build, "build", lambda *_: None)
 
 

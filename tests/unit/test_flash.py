@@ -9,7 +9,7 @@ from unittest.mock import MagicMock
 
 import pytest
 
-from tools import boards, build, pipeline, targets
+from tools import boards, build, pipeline, scons, targets
 from tools.boards import Board, flash
 from tools.errors import BuildError, KerfError, MissingTool, TransportError, UsageError
 from tools.installed import Tool
@@ -157,7 +157,7 @@ def platformio_says(monkeypatch: pytest.MonkeyPatch, log: str, code: int) -> lis
         return code
 
     monkeypatch.setattr(build, "_logged", logged)
-    monkeypatch.setattr(build, "bootstrap", lambda progress: False)
+    monkeypatch.setattr(scons, "bootstrap", lambda progress: False)
     return calls
 
 
@@ -202,7 +202,7 @@ def test_a_full_disk_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(build, "_logged", full)
-    monkeypatch.setattr(build, "bootstrap", lambda progress: False)
+    monkeypatch.setattr(scons, "bootstrap", lambda progress: False)
     with pytest.raises(BuildError, match="No space left on device; free some space or choose another folder"):
         build.upload(tmp_path, NANO, Progress(), "/dev/ttyACM0")
 
@@ -268,7 +268,7 @@ def test_openocd_that_is_missing_is_known_before_anything_is_built(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, command: Callable[[Request, Progress], object]
 ) -> None:
     monkeypatch.setattr(firmware, "_built", stop("build"))
-    monkeypatch.setattr(build, "registry_answers", lambda: False)
+    monkeypatch.setattr(scons, "registry_answers", lambda: False)
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(MissingTool, match="sudo apt-get install openocd"):
         command(Request(target="stm32f4", port="/dev/ttyUSB0"), Progress())

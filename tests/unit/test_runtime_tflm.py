@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tools import build, sizing, targets
+from tools import build, scons, sizing, targets
 from tools.arena import Arena, smallest
 from tools.errors import MissingTool, UnsupportedModel, UsageError
 from tools.graph import ops
@@ -328,7 +328,7 @@ def test_per_model_values_stay_out_of_the_flags(stm32f4: Target) -> None:
 
 def test_a_library_that_cannot_be_fetched_is_named_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """PlatformIO itself would wait for its registry for minutes."""
-    monkeypatch.setattr(build, "registry_answers", lambda: False)
+    monkeypatch.setattr(scons, "registry_answers", lambda: False)
     monkeypatch.setattr(build, "_require_compiler", lambda target: None)
     stm32f4 = targets.find("stm32f4")
     program = Program(b"0123", graph("RESHAPE", DType.INT8), ())

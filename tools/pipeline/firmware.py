@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from .. import __version__, boards, cache, files, oracle, ports, sizing, targets, write
+from .. import __version__, boards, cache, files, oracle, ports, scons, sizing, targets, write
 from .. import build as platformio
 from .. import inspect as inspector
 from ..arena import STEP_BYTES, Arena
@@ -235,7 +235,7 @@ def _write(
     """Writes the project. The caller must hold the folder's lock, as for all functions that take a written project."""
     written = write.write(rendered.project, directory, force=force, is_own=is_own)
     warn_of_changes(written, directory, progress, force=force, is_own=is_own)
-    platformio.bootstrap(progress)  # so that a plain `pio run` in the folder also works
+    scons.bootstrap(progress)  # so that a plain `pio run` in the folder also works
     what = f"{rendered.project.runtime} for {rendered.target.name}"
     progress.say(f"rendered {what}: {directory} ({written.changed or 'no'} files changed)")
     return replace(rendered, directory=directory)
