@@ -31,13 +31,31 @@ TASKS = {
     "run": ("run", "--model", _checkout.MODEL, "--samples", "4", "--json"),
     "report": ("report",),
     "quantize": ("quantize", "--model", "dense.keras", "--mode", "int8", "--json"),
+    "train": ("train", "--model", "digits", "--epochs", "1", "--json"),
+    "compress": (
+        "compress",
+        "--model",
+        "dense.keras",
+        "--data",
+        "dense.npz",
+        "--sparsity",
+        "0.5",
+        "--epochs",
+        "1",
+        "--json",
+    ),
+    "sweep": (
+        *("sweep", "--models", _checkout.MODEL, "--optimize", "speed,size", "--targets", "host", "--samples", "4"),
+        *("--jobs", "2", "--json"),
+    ),
 }
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL)
 FIRST_GUESS_SECONDS = 10.0
 END_SECONDS = 60.0  # from the signal to the end of the last process
 MAKE_KERAS = (
-    "import keras; from keras import layers as l;"
-    "keras.Sequential([keras.Input((4,)), l.Dense(3, activation='softmax')]).save('dense.keras')"
+    "import keras, numpy; from keras import layers as l;"
+    "keras.Sequential([keras.Input((4,)), l.Dense(3, activation='softmax')]).save('dense.keras');"
+    "numpy.savez('dense.npz', x=numpy.eye(60, 4, dtype='float32'), y=numpy.arange(60) % 3)"
 )
 
 
@@ -51,7 +69,7 @@ def attack(checkout: Path, seed: int, kept: Path) -> int:
     task, number = rng.choice(list(TASKS)), rng.choice(SIGNALS)
     if task == "report" and not (checkout / "build" / "measurements.jsonl").exists():
         task = "run"  # there is nothing to report yet
-    if task == "quantize" and not (checkout / "dense.keras").exists():
+    if task in ("quantize", "compress") and not (checkout / "dense.npz").exists():
         subprocess.run([sys.executable, "-c", MAKE_KERAS], cwd=checkout, check=True, capture_output=True)
     known = checkout / "known.json"  # task → seconds that it takes, its result
     facts = json.loads(known.read_text()) if known.exists() else {}
@@ -99,6 +117,15 @@ def result_of(task: str, checkout: Path, output: str) -> str:
     if task == "quantize":
         return sha256(next((checkout / "build").glob("dense*/model.tflite")).read_bytes())
     record = json.loads([line for line in output.splitlines() if line.startswith(("{", "[{"))][-1])
+    if task in ("train", "compress"):
+        return sha256(Path(record[0]["path"]).read_bytes())
+    if task == "sweep":
+        measured = record["measured"]
+        lines = (checkout / "build" / "measurements.jsonl").read_text().splitlines()
+        recorded = [one for one in map(json.loads, lines) if one["target"] == "host"]
+        goals = [sorted(one["optimize"] for one in ones) for ones in (measured, recorded)]
+        assert goals == [["size", "speed"]] * 2, f"what the sweep measured, and what was recorded: {goals}"
+        return json.dumps(sorted((one["optimize"], one["mismatches"], one["flash_bytes"]) for one in measured))
     if task == "build":
         return json.dumps(record[0] | {"compiled": None}, sort_keys=True)  # depends on the attack
     assert record["mismatches"] == 0
