@@ -24,7 +24,7 @@ STAGES: dict[str, tuple[str, tuple[str, str]]] = {
         "packages write",
         ("Project", "the model with the bench around it, or as a library for the user's own program"),
     ),
-    "firmware": ("build scons footprint ports", ("Image", "the linked ELF, and how much flash and RAM it takes")),
+    "firmware": ("build scons elf footprint ports", ("Image", "the linked ELF, and how much flash and RAM it takes")),
     "run": (
         "bench clock link protocol faults diagnosis sizing transports boards boards.flash boards.monitor",
         ("DeviceRun", "the device's outputs and ticks"),

@@ -22,13 +22,12 @@ from .link import InputsLost, Link, SessionLost
 from .progress import Progress
 from .protocol import Calibrate, Calibrated, Data, Done, Invoke, Read, Stats, Welcome, Write, Written
 from .transports import Transport
-from .values import Clock, DeviceRun, Identity, Timing, Vectors
+from .values import FLOAT_TOLERANCE, Clock, DeviceRun, Identity, Timing, Vectors
 
 INVOKE_SECONDS = 120.0
 MAX_REDOS = 8  # attempts at one sample before giving up
 MAX_TEXT_BYTES = 4 * protocol.MAX_READ_BYTES
 CALIBRATION_TURNS = (1_000, 1_000_000)
-TOLERANCE = 1e-4
 
 Arrays = tuple[npt.NDArray[Any], ...]
 T = TypeVar("T")
@@ -126,10 +125,10 @@ def timing(ticks: Sequence[int]) -> Timing:
 
 def tolerance(vectors: Vectors) -> float:
     """The tolerance of `compare` for these outputs: 0 where all are integers."""
-    return TOLERANCE if any(np.issubdtype(array.dtype, np.floating) for array in vectors.expected) else 0.0
+    return FLOAT_TOLERANCE if any(np.issubdtype(array.dtype, np.floating) for array in vectors.expected) else 0.0
 
 
-def compare(vectors: Vectors, outputs: Arrays, tolerance: float = TOLERANCE) -> tuple[int, ...]:
+def compare(vectors: Vectors, outputs: Arrays, tolerance: float = FLOAT_TOLERANCE) -> tuple[int, ...]:
     """The samples with an output that differs from the oracle's: integers must be equal, floats within ``tolerance``
     times the largest magnitude of the oracle's output over the test set; NaN equals only NaN."""
     wrong = np.zeros(vectors.samples, dtype=bool)

@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from . import child, files, ports, scons
+from . import child, elf, files, ports, scons
 from .errors import BuildError, DoesNotFit, MissingTool, TransportError
 from .installed import Tool
 from .progress import Progress
@@ -90,11 +90,11 @@ def build(
     log = (directory / LOG).read_text(encoding="utf-8", errors="replace")
     if code != 0:
         raise _failure(log, directory / LOG, target)
-    elf = directory / ".pio" / "build" / environment(target.name) / "firmware.elf"
+    image = directory / ".pio" / "build" / environment(target.name) / "firmware.elf"
     try:
-        return measure(elf, project, rebuilt=compiled > 0)
+        return measure(image, project, rebuilt=compiled > 0)
     except BuildError as error:
-        files.remove(elf)  # otherwise PlatformIO would consider it up to date
+        files.remove(image)  # otherwise PlatformIO would consider it up to date
         raise BuildError(f"{error}; it has been removed: build again") from error
 
 
@@ -129,15 +129,13 @@ def upload(
         raise _failure(log, directory / LOG, target, doing="uploading to")
 
 
-def measure(elf: Path, project: Project, rebuilt: bool) -> Image:
+def measure(path: Path, project: Project, rebuilt: bool) -> Image:
     """Sizes of a linked firmware; raises BuildError when the file is not an ELF.
 
     Flash ``total`` is everything that is loaded, ``model`` the symbols kerf_constant_…, ``code`` the rest.
     ``static_bytes`` is .data and .bss without kerf_arena; the reserved stack has its own section and is not counted.
     """
-    from elftools.common.exceptions import ELFError
     from elftools.elf.constants import SH_FLAGS
-    from elftools.elf.elffile import ELFFile
     from elftools.elf.sections import SymbolTableSection
 
     constants: dict[int, int] = {}  # by address, so that aliases count once
@@ -145,29 +143,26 @@ def measure(elf: Path, project: Project, rebuilt: bool) -> Image:
     compilers: set[str] = set()  # several if a library comes precompiled
     named = project.kernel_symbols
     arena = total = static = 0
-    try:
-        with elf.open("rb") as stream:
-            for section in ELFFile(stream).iter_sections():
-                loaded = section["sh_flags"] & SH_FLAGS.SHF_ALLOC and section["sh_type"] != "SHT_NOBITS"
-                total += section["sh_size"] if loaded else 0
-                static += section["sh_size"] if section.name in _STATIC else 0
-                if section.name == _COMPILERS:
-                    compilers |= set(filter(None, section.data().decode(errors="replace").split("\0")))
-                if isinstance(section, SymbolTableSection):
-                    for symbol in section.iter_symbols():
-                        if symbol["st_info"]["type"] == "STT_FUNC":
-                            kernels |= {to for start, to in named.items() if symbol.name.startswith(start)}
-                        if symbol["st_info"]["type"] != "STT_OBJECT":
-                            continue
-                        if symbol.name.startswith(_CONSTANT):
-                            constants[symbol["st_value"]] = symbol["st_size"]
-                        elif symbol.name == _ARENA:
-                            arena = symbol["st_size"]
-    except (OSError, ELFError) as error:
-        raise BuildError(f"{elf} is not an ELF file, so its sizes cannot be read: {error}") from error
+    with elf.opened(path) as file:
+        for section in file.iter_sections():
+            loaded = section["sh_flags"] & SH_FLAGS.SHF_ALLOC and section["sh_type"] != "SHT_NOBITS"
+            total += section["sh_size"] if loaded else 0
+            static += section["sh_size"] if section.name in _STATIC else 0
+            if section.name == _COMPILERS:
+                compilers |= set(filter(None, section.data().decode(errors="replace").split("\0")))
+            if isinstance(section, SymbolTableSection):
+                for symbol in section.iter_symbols():
+                    if symbol["st_info"]["type"] == "STT_FUNC":
+                        kernels |= {to for start, to in named.items() if symbol.name.startswith(start)}
+                    if symbol["st_info"]["type"] != "STT_OBJECT":
+                        continue
+                    if symbol.name.startswith(_CONSTANT):
+                        constants[symbol["st_value"]] = symbol["st_size"]
+                    elif symbol.name == _ARENA:
+                        arena = symbol["st_size"]
     model = sum(constants.values())
     return Image(
-        elf=elf,
+        elf=path,
         project=project,
         flash_bytes={"total": total, "code": total - model, "model": model},
         static_bytes=static - arena,

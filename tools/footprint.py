@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from .errors import BuildError
+from . import elf
 from .values import Image
 
 # The symbols of a model's kernels and glue are those in kerf's namespace, except in the bench's parts of it. Mangled.
@@ -18,17 +18,11 @@ def bench_code_bytes(empty: Image) -> int:
     return empty.flash_bytes["code"] - _of_model(empty.elf)
 
 
-def _of_model(elf: Path) -> int:
-    from elftools.common.exceptions import ELFError
-    from elftools.elf.elffile import ELFFile
-
+def _of_model(path: Path) -> int:
     sizes: dict[int, int] = {}  # by address, so that aliases count once
-    try:
-        with elf.open("rb") as stream:
-            table = ELFFile(stream).get_section_by_name(".symtab")
-            for symbol in table.iter_symbols() if table else ():
-                if symbol.name.startswith(_KERF) and not any(part in symbol.name for part in _BENCH):
-                    sizes[symbol["st_value"]] = symbol["st_size"]
-    except (OSError, ELFError) as error:
-        raise BuildError(f"{elf} is not an ELF file, so its sizes cannot be read: {error}") from error
+    with elf.opened(path) as file:
+        table = file.get_section_by_name(".symtab")
+        for symbol in table.iter_symbols() if table else ():
+            if symbol.name.startswith(_KERF) and not any(part in symbol.name for part in _BENCH):
+                sizes[symbol["st_value"]] = symbol["st_size"]
     return sum(sizes.values())

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-from . import cache, faults, files
+from . import cache, elf, faults, files
 from .arena import STEP_BYTES, Arena, smallest
 from .errors import BuildError, DeviceError, DoesNotFit
 from .link import Link
@@ -28,20 +28,20 @@ ARENA_TOO_SMALL = 1  # model.h's Status
 Start = Callable[[Path], AbstractContextManager[Transport]]
 
 
-def find(elf: Path, start: Start) -> int:
+def find(path: Path, start: Start) -> int:
     """The smallest arena, in bytes, with which the model in this firmware can be set up in an emulator.
 
     Raises DoesNotFit when even all RAM is too little, DeviceError when it fails for another reason than memory,
     BuildError when the firmware lacks the symbols to change.
     """
-    addresses, offset = _symbols(elf)
+    addresses, offset = _symbols(path)
     begin = -(-addresses[UNUSED_BEGIN] // STEP_BYTES) * STEP_BYTES
     most = (addresses[UNUSED_END] - begin) // STEP_BYTES * STEP_BYTES
     with tempfile.TemporaryDirectory(prefix="kerf-arena-") as folder:
-        copy = Path(folder) / elf.name
+        copy = Path(folder) / path.name
 
         def attempt(arena_bytes: int) -> Welcome | None:
-            copy.write_bytes(_patched(elf.read_bytes(), offset, begin, arena_bytes))
+            copy.write_bytes(_patched(path.read_bytes(), offset, begin, arena_bytes))
             try:
                 with start(copy) as transport:
                     return Link(transport).hello()
@@ -89,26 +89,24 @@ def _finding(folder: Path, key: str) -> Path:
     return folder / f"{files.digest(key)[:16]}.json"
 
 
-def _symbols(elf: Path) -> tuple[Mapping[str, int], int]:
+def _symbols(path: Path) -> tuple[Mapping[str, int], int]:
     """The addresses of the symbols above, and the offset of MEMORY's two words in the file."""
-    from elftools.elf.elffile import ELFFile
     from elftools.elf.sections import SymbolTableSection
 
-    with elf.open("rb") as stream:
-        file = ELFFile(stream)
+    with elf.opened(path) as file:
         table = file.get_section_by_name(".symtab")
         assert isinstance(table, SymbolTableSection)
         addresses = {}
         for name in (MEMORY, UNUSED_BEGIN, UNUSED_END):
             found = table.get_symbol_by_name(name)
             if not found:
-                raise BuildError(f"{elf} has no symbol {name}, so its arena cannot be sized; render the project again")
+                raise BuildError(f"{path} has no symbol {name}, so its arena cannot be sized; render the project again")
             addresses[name] = int(found[0]["st_value"])
         for section in file.iter_sections():
             inside = section["sh_addr"] <= addresses[MEMORY] < section["sh_addr"] + section["sh_size"]
             if inside and section["sh_type"] == "SHT_PROGBITS":
                 return addresses, int(section["sh_offset"]) + addresses[MEMORY] - int(section["sh_addr"])
-    raise BuildError(f"{elf} has {MEMORY} in none of its sections; render the project again")
+    raise BuildError(f"{path} has {MEMORY} in none of its sections; render the project again")
 
 
 def _patched(contents: bytes, offset: int, begin: int, arena_bytes: int) -> bytes:

@@ -13,6 +13,8 @@ import numpy.typing as npt
 
 from .cores import Core
 
+FLOAT_TOLERANCE = 1e-4  # of a float output, as a fraction of the largest magnitude; integers must be equal
+SHA256_DIGITS = 12  # of a .tflite in committed tables
 MODES = ("float32", "float16", "dynamic", "int8", "int16x8", "int4")
 
 

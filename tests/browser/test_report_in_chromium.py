@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tools import compare
-from tools.compare import Comparison, Difference, Layer
+from tools.compare import Comparison
+from tools.compare.causes import LOW_SQNR_DB
+from tools.compare.layers import Difference, Layer
 from tools.report import details, page
 from tools.report.baseline import Origin
 from tools.values import Clock, Measurement, Timing
@@ -95,7 +96,7 @@ def report() -> str:
         for i in range(20)
     )
     identity = ("digits", "int8", "ab" * 32, "aot", "stm32f4", "qemu", "tflite-micro", 64, 1)
-    comparison = Comparison(*identity, layers, layers[11].name, f"{EVIL} {compare.LOW_SQNR_DB}").to_json()
+    comparison = Comparison(*identity, layers, layers[11].name, f"{EVIL} {LOW_SQNR_DB}").to_json()
     origins = {"ab" * 32: Origin("500 of 50,000 samples, balanced over the classes")}
     return page.html(MEASUREMENTS, kept, json.loads(json.dumps(comparison)), origins)
 

@@ -30,6 +30,7 @@ from cases import with_float16_widened
 from single_op import OpSpec
 
 from tools.graph import ops
+from tools.values import FLOAT_TOLERANCE
 
 pytestmark = [pytest.mark.emulator, pytest.mark.sampled, pytest.mark.timeout(3600)]
 
@@ -68,7 +69,6 @@ LITERT_TABLES = {
 ORACLES = {"tflm": (INTEGER_TABLES, against_tflm.run_tflm), "litert": (LITERT_TABLES, against_tflm.run_litert)}
 # The device's C library rounds differently from this machine's.
 NOT_EXACT = ("softmax", "log_softmax", "logistic", "functions", "unidirectional_sequence_lstm")
-FLOAT_TOLERANCE = 1e-4  # the bench's, of the largest magnitude
 
 
 def chosen(oracle: str, core: str, every: bool) -> dict[str, list[OpSpec]]:

@@ -8,7 +8,7 @@ import pytest
 
 from tools import bench, build, compare, oracle, packages, targets, write
 from tools.arena import Arena
-from tools.compare import Difference
+from tools.compare.layers import Difference
 from tools.oracle import signature
 from tools.report import details, sections
 from tools.runtimes import Program, aot

@@ -12,6 +12,7 @@ from tools.pipeline import budgets
 from tools.pipeline.budgets import COLUMNS, Budget
 from tools.progress import Progress
 from tools.report import describe
+from tools.values import SHA256_DIGITS
 
 KEPT = Budget("ds_cnn", "int8", "stm32f4", "", "GCC: 12.2.1", "9a4971665ceb", 13_000_000, 52_000, 10_900)
 OTHER = replace(KEPT, target="mps3-an547")
@@ -28,7 +29,7 @@ def test_the_committed_file() -> None:
     """Every core that QEMU has, and other modes than int8; each firmware once, all of them measured."""
     found = budgets.load()
     assert len({b.name for b in found}) == len(found) >= 12
-    assert [b.name for b in found if None in b.figures or not b.compiler or len(b.model_sha256) != budgets.DIGITS] == []
+    assert [b.name for b in found if None in b.figures or not b.compiler or len(b.model_sha256) != SHA256_DIGITS] == []
     cores = {targets.find(b.target).core.name for b in found}
     assert cores >= {"cortex-m0", "cortex-m3", "cortex-m4", "cortex-m7", "cortex-m55"}
     assert {b.mode for b in found} >= {"int8", "int16x8", "float32", "dynamic"}

@@ -185,11 +185,11 @@ def test_platformio_is_told_the_project_and_asked_for_no_telemetry(
 def test_a_linked_file_that_is_no_elf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ready: None) -> None:
     elf = tmp_path / ".pio" / "build" / "toy" / "firmware.elf"
     fake_platformio(monkeypatch, "", code=0)
-    with pytest.raises(BuildError, match=r"firmware\.elf is not an ELF file"):
+    with pytest.raises(BuildError, match=r"firmware\.elf cannot be read as an ELF file"):
         build.build(tmp_path, PROJECT, TARGET, Progress())
     elf.parent.mkdir(parents=True)
     elf.write_bytes(b"hello")
-    with pytest.raises(BuildError, match=r"firmware\.elf is not an ELF file.*build again"):
+    with pytest.raises(BuildError, match=r"firmware\.elf cannot be read as an ELF file.*build again"):
         build.build(tmp_path, PROJECT, TARGET, Progress())
     assert not elf.exists(), "PlatformIO takes it for up to date and never links it again"
 

@@ -113,5 +113,5 @@ def test_sizes_of_what_is_no_firmware_are_an_error(tmp_path: Path) -> None:
     elf = tmp_path / "firmware.elf"
     elf.write_bytes(b"no ELF")
     project = Project({}, "empty", "int8", "", 0, "aot", "stm32f4", "portable", 0, ())
-    with pytest.raises(BuildError, match="is not an ELF file"):
+    with pytest.raises(BuildError, match="cannot be read as an ELF file"):
         footprint.bench_code_bytes(Image(elf, project, {"code": 1}, 0, 0, True))

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from tools import compare, oracle
-from tools.compare import EXACT_DB, Difference, difference, sqnr_db
+from tools.compare import causes, layers
+from tools.compare.layers import EXACT_DB, Difference, difference, sqnr_db
 from tools.errors import BuildError
 from tools.graph.ir import DType, Graph, Op, Quantization, Tensor
 from tools.report import sections
@@ -59,17 +60,17 @@ def test_shares_of_the_range() -> None:
     values = np.array([[-128, -128, 0, 127]], np.int8)
     real = np.array([[-12.8, -12.84, 12.74, 12.76]])  # half a step is 0.05: 12.7 ± 0.05 is the upper end
     g = graph()
-    (first, _) = compare.compare(g, [values, values], floats=[real, real])
+    (first, _) = layers.compare(g, [values, values], floats=[real, real])
     assert (first.saturated, first.clipped, first.unused) == (0.75, 0.25, 0.0)
-    (first, _) = compare.compare(graph(zero_point=-128), [values, values])
+    (first, _) = layers.compare(graph(zero_point=-128), [values, values])
     assert first.saturated == 0.25, "behind a ReLU the lower end is zero itself"
-    (first, _) = compare.compare(g, [values[:, 1:3], values])
+    (first, _) = layers.compare(g, [values[:, 1:3], values])
     assert first.unused == pytest.approx(1 - 128 / 255)
 
 
 def test_a_device_with_fewer_samples_is_held_to_the_first() -> None:
     reference = RNG.integers(-50, 50, (3, 1, 4, 8), dtype=np.int8)
-    rows = compare.compare(graph(), [reference, reference], device=[reference[:1], reference[:1] + np.int8(1)])
+    rows = layers.compare(graph(), [reference, reference], device=[reference[:1], reference[:1] + np.int8(1)])
     assert [row.device for row in rows] == [Difference(0.0, 0.0), Difference(1.0, 1.0)]
     assert [row.sqnr_db for row in rows] == [None, None]
 
@@ -78,8 +79,8 @@ def test_a_device_with_fewer_samples_is_held_to_the_first() -> None:
 
 
 def found(g: Graph, real: list[np.ndarray], stored: list[np.ndarray], kernel: np.ndarray | None = None):  # type: ignore[no-untyped-def]
-    rows = compare.compare(g, stored, floats=real)
-    return compare.find(g, rows, real, "tflite-micro", [None, kernel])
+    rows = layers.compare(g, stored, floats=real)
+    return causes.find(g, rows, real, "tflite-micro", [None, kernel])
 
 
 NORMAL = RNG.normal(0, 4, (2, 1, 4, 8))
@@ -102,8 +103,8 @@ def test_clipping_counts_before_the_noise_is_bad() -> None:
     real[0, 0, 0, :2] = 13.5
     layer, sentence = found(graph(), [NORMAL / 4, real], [quantize(NORMAL / 4), quantize(real)])
     assert layer == "second" and "3.1% of the float model's values are outside" in sentence
-    rows = compare.compare(graph(kind="SOFTMAX"), [quantize(real)] * 2, floats=[NORMAL / 4, real])
-    layer, _ = compare.find(graph(kind="SOFTMAX"), (replace(rows[0], sqnr_db=30.0), rows[1]), None, "tflite-micro")
+    rows = layers.compare(graph(kind="SOFTMAX"), [quantize(real)] * 2, floats=[NORMAL / 4, real])
+    layer, _ = causes.find(graph(kind="SOFTMAX"), (replace(rows[0], sqnr_db=30.0), rows[1]), None, "tflite-micro")
     assert rows[1].clipped == 2 / 64 and layer is None, "a softmax has its range by definition"
 
 
@@ -126,8 +127,8 @@ def test_clipping_behind_a_pool_is_of_the_layer_that_set_the_range() -> None:
     chain = replace(g, ops=(replace(g.ops[0], kind="MAX_POOL_2D"), g.ops[1]))
     layer, sentence = found(chain, [real, pooled], [quantize(real), quantize(pooled)])
     assert layer == "first" and "1.6% of the float model's values are outside its range:" in sentence
-    rows = compare.compare(g, [quantize(real), quantize(pooled)], floats=[None, pooled])
-    layer, _ = compare.find(g, rows, [None, pooled], "tflite-micro")
+    rows = layers.compare(g, [quantize(real), quantize(pooled)], floats=[None, pooled])
+    layer, _ = causes.find(g, rows, [None, pooled], "tflite-micro")
     assert layer == "second", "the layer that set the range is none of the float model's"
 
 
@@ -170,12 +171,12 @@ def test_a_wrong_kernel_comes_before_everything_else() -> None:
     stored = quantize(NORMAL)
     wrong = stored.copy()
     wrong[0, 0, 1, 2] += 1
-    rows = compare.compare(graph(), [stored, stored], floats=[NORMAL * 100, NORMAL], device=[stored, wrong])
-    layer, sentence = compare.find(graph(), rows, [NORMAL * 100, NORMAL], "tflite-micro")
+    rows = layers.compare(graph(), [stored, stored], floats=[NORMAL * 100, NORMAL], device=[stored, wrong])
+    layer, sentence = causes.find(graph(), rows, [NORMAL * 100, NORMAL], "tflite-micro")
     assert layer == "second"
     assert "All layers before it are equal, so its kernel computes wrong numbers" in sentence
     assert "1.56% of its values, by up to 1" in sentence
-    _, sentence = compare.find(graph(), rows, None, "ai-edge-litert", exact=False)
+    _, sentence = causes.find(graph(), rows, None, "ai-edge-litert", exact=False)
     assert "a step or two is normal" in sentence
 
 
@@ -255,5 +256,5 @@ def test_layers_are_paired_in_order_over_what_only_one_side_has() -> None:
 def test_sections_of_what_is_no_elf(tmp_path: Path) -> None:
     path = tmp_path / "firmware.elf"
     path.write_bytes(b"no")
-    with pytest.raises(BuildError, match="not an ELF file"):
+    with pytest.raises(BuildError, match="cannot be read as an ELF file"):
         sections.read(path)

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 import pytest
 
 from tools import doctor, targets
-from tools.errors import MissingTool, TransportError, UnknownName, UsageError
+from tools.errors import BuildError, MissingTool, TransportError, UnknownName, UsageError
 from tools.transports import _process, renode
 from tools.values import Emulator
 
@@ -184,10 +184,10 @@ def test_a_firmware_without_the_clock_is_refused(tmp_path: Path) -> None:
 
 def test_a_file_that_is_no_elf_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "firmware.elf"
-    with pytest.raises(TransportError, match="cannot be read as an ELF file"):
+    with pytest.raises(BuildError, match="cannot be read as an ELF file"):
         renode.machine(path, SETTINGS, 1)
     path.write_bytes(b"no ELF at all")
-    with pytest.raises(TransportError, match="cannot be read as an ELF file"):
+    with pytest.raises(BuildError, match="cannot be read as an ELF file"):
         renode.machine(path, SETTINGS, 1)
 
 

@@ -10,7 +10,8 @@ from rich.console import Console
 from test_records import BOARD, FOUND, RECORD
 
 from tools import pipeline, report
-from tools.compare import Comparison, Difference, Layer
+from tools.compare import Comparison
+from tools.compare.layers import Difference, Layer
 from tools.errors import KerfError
 from tools.report import page, records, wording
 from tools.values import Clock, Measurement, Request

@@ -15,13 +15,12 @@ from ..errors import UsageError
 from ..graph.ir import DType, Graph, Tensor
 from ..render import render
 from ..runtimes import Dependency, Symbols
-from ..values import Vectors
+from ..values import FLOAT_TOLERANCE, Vectors
 from . import _amalgam, _firmware, _readme
 from ._model import Model
 
 MAX_SAMPLES = 10  # exported reference vectors
 MAX_SAMPLE_BYTES = 32 * 1024  # their total size, since a program that runs the check has them in its flash
-TOLERANCE = 1e-4  # as a fraction of a sample's largest output, as in the bench
 
 # Names of system headers, which a library of the same name would hide: <name>.h would be included in their place.
 _HEADERS = frozenset(
@@ -104,7 +103,7 @@ class Library:
             tensors=[*({**tensor, "limits": []} for tensor in inputs), *outputs],
             samples=vectors.samples,
             oracle=vectors.oracle,
-            tolerance=f"{TOLERANCE:g}",
+            tolerance=f"{FLOAT_TOLERANCE:g}",
         )
 
     def text(self, template: str, **values: Any) -> bytes:
@@ -241,4 +240,4 @@ def _limits(expected: npt.NDArray[Any]) -> list[str]:
         return []
     flat = np.abs(expected.reshape(len(expected), -1))
     largest = np.where(np.isfinite(flat), flat, 0).max(axis=1, initial=0.0)
-    return list(_lines((TOLERANCE * largest).astype(np.float32)))
+    return list(_lines((FLOAT_TOLERANCE * largest).astype(np.float32)))

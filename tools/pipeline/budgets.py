@@ -13,14 +13,13 @@ from pathlib import Path
 from .. import files
 from ..errors import KerfError
 from ..progress import Progress
-from ..values import Request
+from ..values import SHA256_DIGITS, Request
 from . import places
 from .matrix import require_match
 from .runs import run
 
 FILE = places.ROOT / "tests" / "budgets" / "budgets.csv"
 SAMPLES = 4
-DIGITS = 12  # of a .tflite's SHA-256
 
 EQUAL, NEW, DIFFERS, OTHER_MODEL, OTHER_COMPILER = "equal", "new", "DIFFERS", "another .tflite", "another compiler"
 
@@ -30,8 +29,8 @@ class Budget:
     """One line of the file: a firmware (runtime aot), what it was built from, and its figures.
 
     ``optimize`` is empty if kerf chooses the goal. ``compiler`` is the ELF's compiler string, ``model_sha256`` the
-    first DIGITS of the digest. These and the figures are empty until the line is measured. ``instructions`` is the
-    median of SAMPLES inferences.
+    first SHA256_DIGITS of the digest. These and the figures are empty until the line is measured. ``instructions`` is
+    the median of SAMPLES inferences.
     """
 
     model: str
@@ -107,7 +106,7 @@ def measure(budget: Budget, progress: Progress) -> Budget:
     return replace(
         budget,
         compiler=outcome.built.image.compiler,
-        model_sha256=m.model_sha256[:DIGITS],
+        model_sha256=m.model_sha256[:SHA256_DIGITS],
         instructions=m.invoke.median,
         flash_bytes=m.flash_bytes["total"],
         ram_bytes=m.ram_bytes["total"],

@@ -14,7 +14,8 @@ from rich.table import Table
 from rich.text import Text
 
 from .. import quantities
-from ..compare import EXACT_DB, Comparison, Difference, Layer
+from ..compare import Comparison
+from ..compare.layers import EXACT_DB, Difference, Layer
 from ..doctor import Finding
 from ..values import Measurement
 from ..visible import visible

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any
 
+from ..compare.causes import LOW_SQNR_DB
 from ..visible import visible
 
 # Placeholder → CSS variable of templates/report/style.css.j2.
@@ -23,7 +24,6 @@ _VARIABLES = {INK: "--ink", FAINT: "--faint", LINE: "--line", PAPER: "--paper"} 
 }
 # Marker → the corresponding character, for legends.
 MARKERS = {"o": "●", "s": "■", "^": "▲", "D": "◆", "v": "▼", "P": "✚"}
-LOW_SQNR_DB = 20.0  # below it, compare.py considers a layer diverged
 _STYLE: Mapping[str, Any] = {
     "svg.fonttype": "none",  # keep text as text, to be selected, searched and read aloud
     "font.family": "sans-serif",

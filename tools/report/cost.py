@@ -13,11 +13,10 @@ from typing import Any
 
 from rich.table import Table
 
-from ..values import Measurement
+from ..values import SHA256_DIGITS, Measurement
 from . import terminal, wording
 
 BASELINE = Path(__file__).with_name("baseline.csv")
-DIGITS = 12  # of a .tflite's SHA-256
 JOINED = " + "  # between the names of the operators of one step
 
 
@@ -88,7 +87,7 @@ def reference(m: Measurement, others: Iterable[Measurement]) -> Measurement | Ba
         return measured[-1]
     if not m.emulator:
         return None
-    known = (b for b in baselines() if (b.model_sha256, b.target) == (m.model_sha256[:DIGITS], m.target))
+    known = (b for b in baselines() if (b.model_sha256, b.target) == (m.model_sha256[:SHA256_DIGITS], m.target))
     return next(known, None)
 
 

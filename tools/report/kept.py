@@ -1,4 +1,4 @@
-"""Stores what details.py and compare.py computed as JSON files for the page, one per model, runtime and target.
+"""Stores what details.py and compare/ computed as JSON files for the page, one per model, runtime and target.
 
 The pipeline writes them after a run or a comparison; `inv report` may read them much later. A newer one replaces them.
 """

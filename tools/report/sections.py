@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..errors import BuildError
+from .. import elf
 
 
 @dataclass(frozen=True)
@@ -16,22 +16,17 @@ class Section:
     ram_bytes: int
 
 
-def read(elf: Path) -> tuple[Section, ...]:
+def read(path: Path) -> tuple[Section, ...]:
     """The sections that take memory, by address. Raises BuildError when the file is not an ELF."""
-    from elftools.common.exceptions import ELFError
     from elftools.elf.constants import SH_FLAGS
-    from elftools.elf.elffile import ELFFile
 
     found = []
-    try:
-        with elf.open("rb") as stream:
-            for section in ELFFile(stream).iter_sections():
-                flags, size = section["sh_flags"], section["sh_size"]
-                if not flags & SH_FLAGS.SHF_ALLOC or size == 0:
-                    continue
-                loaded = section["sh_type"] != "SHT_NOBITS"
-                writable = bool(flags & SH_FLAGS.SHF_WRITE) or not loaded
-                found.append(Section(section.name, section["sh_addr"], size * loaded, size * writable))
-    except (OSError, ELFError) as error:
-        raise BuildError(f"{elf} is not an ELF file, so its sections cannot be read: {error}") from error
+    with elf.opened(path) as file:
+        for section in file.iter_sections():
+            flags, size = section["sh_flags"], section["sh_size"]
+            if not flags & SH_FLAGS.SHF_ALLOC or size == 0:
+                continue
+            loaded = section["sh_type"] != "SHT_NOBITS"
+            writable = bool(flags & SH_FLAGS.SHF_WRITE) or not loaded
+            found.append(Section(section.name, section["sh_addr"], size * loaded, size * writable))
     return tuple(sorted(found, key=lambda section: section.address))

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from .. import __version__, render
+from .. import __version__, elf, render
 from ..errors import TransportError, UnknownName, UsageError
 from ..installed import Tool
 from ..values import Emulator
@@ -52,12 +52,12 @@ def command(program: Path) -> list[str]:
     return [str(program), "--console", "--disable-xwt", "--plain", "-e", "include @machine.resc"]
 
 
-def machine(elf: Path, settings: Mapping[str, str], port: int) -> dict[str, bytes]:
+def machine(path: Path, settings: Mapping[str, str], port: int) -> dict[str, bytes]:
     """The files that Renode needs: name → contents. They refer to each other by these names only, so that no host path,
     which may contain spaces or quotes, gets into a script.
 
     ``settings``: platform (a .repl of templates/renode) and uart (a peripheral of it).
-    Raises TransportError if ``elf`` cannot be read or is not a kerf firmware.
+    Raises BuildError if the file at ``path`` is not an ELF, TransportError if it is not a kerf firmware.
     """
     for key in ("platform", "uart"):
         if not settings.get(key, "").isidentifier():
@@ -65,7 +65,7 @@ def machine(elf: Path, settings: Mapping[str, str], port: int) -> dict[str, byte
     platform = PLATFORMS / f"{settings['platform']}.repl"
     if not platform.is_file():
         raise UnknownName("Renode platform", platform.stem, [path.stem for path in PLATFORMS.glob("*.repl")])
-    addresses = _addresses(elf)
+    addresses = _addresses(path)
     resc = render.render(
         "renode/machine.resc.j2", version=__version__, name=settings["platform"], uart=settings["uart"], port=port
     )
@@ -78,17 +78,20 @@ def machine(elf: Path, settings: Mapping[str, str], port: int) -> dict[str, byte
         "machine.resc": resc.encode(),
         "clock.py": clock.encode(),
         "platform.repl": platform.read_bytes(),
-        "firmware.elf": elf.read_bytes(),
+        "firmware.elf": path.read_bytes(),
     }
 
 
 @contextmanager
-def open(elf: Path, emulator: Emulator) -> Iterator[ChildTransport]:
-    """Runs ``elf`` and yields its UART; MissingTool without Renode, TransportError if Renode exits early or never
-    listens. Renode buffers the firmware's output until a client connects."""
+def open(path: Path, emulator: Emulator) -> Iterator[ChildTransport]:
+    """Runs the firmware at ``path`` and yields its UART.
+
+    Raises MissingTool without Renode, TransportError if Renode exits early or never listens. Renode buffers the
+    firmware's output until a client connects.
+    """
     program = TOOL.require()
     port = _free_port()
-    contents = machine(elf, emulator.settings, port)
+    contents = machine(path, emulator.settings, port)
     with tempfile.TemporaryDirectory(prefix="kerf-renode-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
         for file, data in contents.items():
@@ -137,21 +140,15 @@ def _free_port() -> int:
     raise TransportError("found no free TCP port for Renode's serial port: stop some programs and retry")
 
 
-def _addresses(elf: Path) -> dict[str, int]:
+def _addresses(path: Path) -> dict[str, int]:
     """The addresses of the CLOCK functions, without the symbols' Thumb bit (AAELF32, "Symbol Values")."""
-    from elftools.common.exceptions import ELFError
-    from elftools.elf.elffile import ELFFile
-
-    try:
-        with elf.open("rb") as file:
-            table = ELFFile(file).get_section_by_name(".symtab")
-            symbols = {symbol.name: symbol["st_value"] for symbol in table.iter_symbols()} if table else {}
-    except (OSError, ELFError) as error:
-        raise TransportError(f"{elf} cannot be read as an ELF file ({error}); build it again") from error
+    with elf.opened(path) as file:
+        table = file.get_section_by_name(".symtab")
+        symbols = {symbol.name: symbol["st_value"] for symbol in table.iter_symbols()} if table else {}
     missing = [symbol for symbol in CLOCK if symbol not in symbols]
     if missing:
         raise TransportError(
-            f"{elf} has no function {missing[0]}, which Renode needs to count instructions; "
+            f"{path} has no function {missing[0]}, which Renode needs to count instructions; "
             "it runs only firmware with the port cortexm and unstripped symbols"
         )
     return {symbol: symbols[symbol] & ~1 for symbol in CLOCK}
