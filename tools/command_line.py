@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from inspect import Parameter, Signature, signature
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from invoke.context import Context
 from invoke.exceptions import Exit, ParseError
@@ -22,6 +22,7 @@ from .options import OTHER, REQUEST, Share, Whole
 from .visible import visible
 
 BUILD = Path(__file__).resolve().parents[1] / "build"
+_received: list[int] = []  # signals that are to end kerf
 
 
 class Stop(Exit):
@@ -44,13 +45,13 @@ def kerf_task(options: str = "", **own: tuple[Any, str]) -> Callable[[Callable[.
             from . import temporary
             from .values import Request
 
-            for name in ("SIGTERM", "SIGHUP"):  # clean up as after Ctrl-C; Windows has no SIGHUP, and nohup ignores it
+            for name in ("SIGINT", "SIGTERM", "SIGHUP"):  # Windows has no SIGHUP, and nohup ignores it
                 number = getattr(signal, name, None)
                 if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
-                    signal.signal(number, signal.default_int_handler)
+                    signal.signal(number, _interrupt)
             for stream in filter(None, (sys.stdout, sys.stderr)):  # escape what the terminal's encoding lacks
                 stream.reconfigure(errors="backslashreplace")
-            with endings(), temporary.own_folder():
+            with endings(), _interrupts_stay(), temporary.own_folder():
                 values = {name: convert(name, value, table[name][0]) for name, value in values.items()}
                 asked = {name: values.pop(name) for name in REQUEST if name in values and name not in wanted}
                 function(Request(**{name: value for name, value in asked.items() if value != ""}), **values)
@@ -66,6 +67,23 @@ def kerf_task(options: str = "", **own: tuple[Any, str]) -> Callable[[Callable[.
         return task(auto_shortflags=False, iterable=lists, help=texts)(body)
 
     return decorate
+
+
+def _interrupt(number: int, frame: object) -> NoReturn:
+    """Every signal that ends kerf ends it like Ctrl-C, so that all is cleaned up."""
+    _received.append(number)
+    raise KeyboardInterrupt
+
+
+@contextmanager
+def _interrupts_stay() -> Iterator[None]:
+    """After a signal, any exception counts as KeyboardInterrupt: libraries turn it into others (Keras: TypeError)."""
+    try:
+        yield
+    except Exception as error:
+        if _received:
+            raise KeyboardInterrupt from error
+        raise
 
 
 @contextmanager
