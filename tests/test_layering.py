@@ -65,7 +65,7 @@ MAY_IMPORT = {
         "child",
     },
     "oracle": {"oracle.signature", "oracle.parts", "graph.read", "graph.state", "arena", "files", "child"},
-    "oracle.parts": {"oracle.signature", "graph.ir", "graph.specification"},
+    "oracle.parts": {"oracle.signature", "graph.ir", "graph.ops", "graph.specification"},
     "oracle.opinion": {"oracle", "oracle.parts", "oracle.signature", "graph.read"},
     "arena": set(),
     "child": set(),

@@ -1,5 +1,6 @@
 """The oracle: TFLM and LiteRT in their own process, and what happens if they cannot run a model."""
 
+import re
 import sys
 from pathlib import Path
 
@@ -45,6 +46,19 @@ def test_float_model_is_left_to_litert() -> None:
     found = oracle.expected(model, [x])
     assert not found.exact and found.note is None and found.oracle.startswith("ai-edge-litert ")
     np.testing.assert_array_equal(found.outputs[0], np.maximum(x, 0))
+
+
+@needs_tflm
+def test_each_interpreter_defines_its_operators_of_a_model_of_integers_and_floats() -> None:
+    """As the converter writes it where it has no integer kernel."""
+    tensors = [RawTensor(name) for name in ("in", "relu")]
+    tensors += [RawTensor(name, **FLOAT) for name in ("float", "rounded")] + [RawTensor("out"), RawTensor("last")]
+    kinds = ("RELU", "DEQUANTIZE", "FLOOR", "QUANTIZE", "RELU6")
+    ops = [RawOp((i,), (i + 1,), kind) for i, kind in enumerate(kinds)]
+    found = oracle.expected(RawModel(tensors, ops, outputs=(5,)).data(), [X])
+    assert re.fullmatch(r"tflite-micro \S+, ai-edge-litert \S+ for FLOOR", found.oracle)
+    assert not found.exact and found.note is None
+    np.testing.assert_array_equal(found.outputs[0], np.minimum(np.maximum(X, 0) // 2 * 2, 12))
 
 
 def test_without_tflm_the_difference_is_said(monkeypatch: pytest.MonkeyPatch) -> None:

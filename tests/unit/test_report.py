@@ -86,6 +86,14 @@ def test_litert_in_tflms_place_proves_nothing() -> None:
     assert "All 360 samples equal LiteRT's; TFLM defines" in text and "bit for bit" not in text
 
 
+def test_floats_between_integers_may_round_a_step() -> None:
+    extra = {wording.STEPS: 1.0, wording.ORACLE: "tflite-micro 1, ai-edge-litert 2 for ELU"}
+    text = shown(report.show_run, Outcome(replace(RECORD, mismatches=7, extra=extra)))
+    assert "7 of 360 samples differ from the oracle, by at most 1 step: the model's float operators may round" in text
+    text = shown(report.show_run, Outcome(replace(RECORD, extra=extra | {wording.STEPS: 0.0})))
+    assert "All 360 samples equal the oracle bit for bit." in text
+
+
 def test_names_cannot_move_the_terminals_cursor() -> None:
     text = shown(report.show_run, Outcome(replace(RECORD, model=EVIL)))
     assert "\x1b" not in text and r"\n\x1b[2J ünï" in text

@@ -3,7 +3,8 @@
 TFLM's own interpreter (PyPI tflite-micro) defines the result of integer models bit for bit. If its kernel for an
 operator violates TFLite's specification, or if it has none, LiteRT's reference kernel defines that operator
 (graph/specification.py, docs/decisions/0008). LiteRT also runs float and hybrid models, and integer models where TFLM
-is not available; its results may then differ from TFLM's by a few steps.
+is not available; its results may then differ from TFLM's by a few steps. In a model of both, as the converter writes it
+where it has no integer kernel, TFLM defines the integer operators and LiteRT those of floats.
 
 The interpreters are C++ and may abort on an invalid model. They run in a child process (this package as a program),
 which costs about 0.4 s, so that such a model causes an error instead of killing kerf.
@@ -106,7 +107,8 @@ def expected(
     """
     model = signature.read(tflite, name)
     fitted = [_fit(array, spec, name) for array, spec in zip(inputs, model.inputs, strict=True)]
-    candidates = [package for package in _preferred(model) if is_installed(package)]
+    by_tflm = model.is_integer or _is_mixed(tflite, name)
+    candidates = [package for package in ((TFLM, LITERT) if by_tflm else (LITERT,)) if is_installed(package)]
     if not candidates:
         raise MissingTool(f"no interpreter to compare {name} with: pip install {LITERT} (or, on Linux x86-64, {TFLM})")
     refusals = []
@@ -129,7 +131,7 @@ def expected(
 
 
 def defined_by_litert(tflite: bytes, name: str) -> list[str]:
-    """The kinds of operators in an integer model that LiteRT defines instead of TFLM, sorted; usually []."""
+    """The kinds of operators in a model of integers that LiteRT defines instead of TFLM, sorted; usually []."""
     try:
         graph = read.read(tflite, name)
     except UnsupportedModel:  # no runtime accepts it, so TFLM defines it alone
@@ -145,7 +147,7 @@ def defined(
     timeout_s: float = TIMEOUT_S,
     period: int | None = None,
 ) -> tuple[Array, ...]:
-    """Computes tensors of an integer model: each part is run by the interpreter that defines its operators.
+    """Computes tensors of a model: each part is run by the interpreter that defines its operators.
 
     Returns the tensors with the indices ``wanted``, in that order; by default, the model's outputs. ``period``, arrays
     and errors as in `expected`.
@@ -208,8 +210,11 @@ def is_installed(package: str) -> bool:
     return importlib.util.find_spec(modules[package]) is not None
 
 
-def _preferred(model: Signature) -> tuple[str, ...]:
-    return (TFLM, LITERT) if model.is_integer else (LITERT,)
+def _is_mixed(tflite: bytes, name: str) -> bool:
+    try:
+        return parts.is_mixed(read.read(tflite, name))
+    except ModelError:  # no runtime accepts it
+        return False
 
 
 def _note(model: Signature, package: str, refusals: list[str]) -> str | None:

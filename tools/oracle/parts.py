@@ -12,7 +12,7 @@ from typing import Any
 
 import flatbuffers
 
-from ..graph import specification
+from ..graph import ops, specification
 from ..graph.ir import Graph, Op
 from . import signature
 
@@ -37,13 +37,37 @@ class Piece:
 
 
 def split(graph: Graph) -> tuple[Part, ...]:
-    """Splits an integer model by the interpreter that defines its operators; usually into a single part, TFLM's.
+    """Splits a model by the interpreter that defines its operators; usually into a single part.
 
     ``graph`` is the file's, before any pass.
     """
-    found = [(LITERT if specification.is_defined_by_litert(op, graph) else TFLM, op.index) for op in graph.ops]
+    found = [
+        (LITERT if computes_floats(op, graph) or specification.is_defined_by_litert(op, graph) else TFLM, op.index)
+        for op in graph.ops
+    ]
     return tuple(
         Part(package, tuple(i for _, i in group)) for package, group in groupby(found, key=lambda entry: entry[0])
+    )
+
+
+def computes_floats(op: Op, graph: Graph) -> bool:
+    """Whether an operator's result depends on how floats are rounded: it uses some, other than to convert integers."""
+    known = ops.lookup(op.kind)
+    converts = known is not None and known.converts
+    used = [graph.tensors[i] for i in (*op.inputs, *op.outputs) if i is not None]
+    return any(t.dtype.value.startswith("float") and (not converts or t.data is not None) for t in used)
+
+
+def is_mixed(graph: Graph) -> bool:
+    """Whether some operators compute quantized integers and others floats. A model with state or subgraphs counts as
+    one of floats, because it cannot be cut into parts."""
+    if graph.states or graph.subgraphs:
+        return False
+    floats = [computes_floats(op, graph) for op in graph.ops]
+    return any(floats) and any(
+        not is_float and graph.output(op).dtype.value in ("int8", "int16", "uint8") and not ops.find(op.kind).converts
+        for op, is_float in zip(graph.ops, floats, strict=True)
+        if ops.lookup(op.kind) is not None and op.outputs
     )
 
 

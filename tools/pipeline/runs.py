@@ -253,7 +253,8 @@ def _outcome(
         quantities=quantities.of(
             quantities.Run(quantized, compiled.program, built.image if built else None, device, **(known or {}))
         ),
-        extra={"arena_used_bytes": device.arena_bytes} | ({} if steps is None else {wording.STEPS: steps}),
+        extra={"arena_used_bytes": device.arena_bytes, wording.ORACLE: vectors.oracle}
+        | ({} if steps is None else {wording.STEPS: steps}),
     )
     found = {**_details(compiled, built, device.outputs), wording.STEPS: steps}
     outcome = Outcome(measurement, vectors.oracle, found, device.retries, built)

@@ -164,8 +164,9 @@ def _remembered(m: Measurement) -> Outcome:
     """A measurement that is recorded already."""
     details = kept.read(places.details(), kept.DETAILS, m) or {}
     steps = details.get(wording.STEPS)
-    extra = {} if steps is None else {wording.STEPS: steps}
-    return Outcome(replace(m, extra=extra), str(details.get("oracle", "the oracle")), details, 0)
+    oracle = str(details.get("oracle", "the oracle"))
+    extra = {wording.ORACLE: oracle} | ({} if steps is None else {wording.STEPS: steps})
+    return Outcome(replace(m, extra=extra), oracle, details, 0)
 
 
 def require(swept: Swept) -> None:

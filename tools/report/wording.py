@@ -3,6 +3,7 @@
 from ..values import Measurement
 
 EMULATED, BOARD, HOST = "emulated", "board", "this machine"
+ORACLE = "oracle"  # in Measurement.extra: which interpreters gave the expected outputs
 STEPS = "largest_difference_steps"  # in Measurement.extra: how far integers are from an oracle that is not exact
 
 
@@ -32,13 +33,18 @@ def costs(m: Measurement) -> str:
 def verdict(m: Measurement, oracle: str = "the oracle", steps: float | None = None) -> tuple[str, str]:
     """One sentence about whether the device's outputs match the oracle's, and "good", "bad" or "faint".
 
-    ``steps`` is the largest difference if TFLM, which defines integer results, was not available, else None.
+    ``steps`` is the largest difference of integers that no oracle defines to the last bit, because TFLM was not
+    available or because floats come before them; else None.
     """
-    if steps is not None:
+    has_tflm = "tflite-micro" in m.extra.get(ORACLE, oracle)
+    apart = f", by at most {steps:,.0f} {'step' if steps == 1 else 'steps'}" if steps else ""
+    if apart and has_tflm:
+        found = f"{m.mismatches:,} of {m.samples:,} samples differ from {oracle}{apart}"
+        return f"{found}: the model's float operators may round the last bit differently.", "faint"
+    if steps is not None and not has_tflm:
         found = f"All {m.samples:,} samples equal LiteRT's"
         if m.mismatches:
-            unit = "step" if steps == 1 else "steps"
-            found = f"{m.mismatches:,} of {m.samples:,} samples differ from LiteRT's, by at most {steps:,.0f} {unit}"
+            found = f"{m.mismatches:,} of {m.samples:,} samples differ from LiteRT's{apart}"
         return f"{found}; TFLM defines the result to the last bit, and its interpreter could not run here.", "faint"
     how = "bit for bit" if m.tolerance == 0 else f"(integers exactly, floats within {m.tolerance:g} relative)"
     if m.mismatches == 0:
