@@ -1,0 +1,89 @@
+"""Random Keras networks in four modes: converted, compiled with sanitizers, and their outputs equal the oracle's.
+
+The modes of a network become one program. In integer modes LiteRT must agree with the oracle as well, but for rounding.
+"""
+
+import importlib.util
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+
+from tools import convert, files
+from tools.cores import HOST
+from tools.errors import KerfError, QuantizeError
+from tools.graph.schedule import GOALS
+from tools.oracle import opinion
+from tools.oracle.signature import read as read_signature
+from tools.quiet import without_warnings
+from tools.runtimes import Program, aot
+
+from . import _random_keras
+from ._faults import Attack
+from ._programs import NAME, compiled, equals, samples
+
+TITLE = "random Keras networks in four modes, on the host"
+SHORT = 2
+CASE_SECONDS = 900.0
+MEMORY_BYTES = 6 << 30  # TensorFlow never gives back what it took for a model
+NEEDS = "" if importlib.util.find_spec("tensorflow") else "tensorflow is not installed"
+
+MODES = ("float32", "dynamic", "int8", "int16x8")
+CALIBRATION_SAMPLES = 12
+
+
+@contextmanager
+def attacks(folder: Path) -> Iterator[Attack]:
+    import keras
+
+    def attack(seed: int, kept: Path) -> int:
+        rng, numbers = random.Random(seed), np.random.default_rng(seed)
+        keras.backend.clear_session()
+        model = _random_keras.network(keras, rng)
+        with without_warnings():
+            model.save(kept / "network.keras")
+        scale = rng.choice((0.01, 1.0, 1.0, 1.0, 30.0))
+        calibration = [numbers.normal(0, scale, (CALIBRATION_SAMPLES, *x.shape[1:])) for x in model.inputs]
+        arrays = {str(i): array.astype(np.float32) for i, array in enumerate(calibration)}
+        (kept / "calibration.npz").write_bytes(files.pack_arrays(arrays))
+        accepted: list[tuple[bytes, Program]] = []
+        refusals = []
+        for mode in MODES:
+            try:
+                data = converted(kept, mode)
+                accepted.append((data, aot.lower(data, NAME, HOST, rng.choice(GOALS))))
+            except KerfError as error:
+                refusals.append(error)
+        if not accepted:
+            raise refusals[0]
+        executable = compiled([program for _, program in accepted], kept)
+        right = 0
+        for number, (data, program) in enumerate(accepted):
+            if equals(number, data, program, executable, np.random.default_rng(seed + number)):
+                agrees(data, np.random.default_rng(seed + number))
+                right += 1
+        return right
+
+    yield attack
+
+
+def converted(kept: Path, mode: str) -> bytes:
+    """The network in a mode, converted in this process: TensorFlow takes seconds to start."""
+    folder = kept / mode
+    folder.mkdir()
+    (folder / "calibration.npz").write_bytes((kept / "calibration.npz").read_bytes())
+    convert._serve(kept / "network.keras", mode, folder, folder / "log", False)
+    if (folder / "refusal.txt").is_file():
+        raise QuantizeError((folder / "refusal.txt").read_text(encoding="utf-8"))
+    return (folder / "model.tflite").read_bytes()
+
+
+def agrees(data: bytes, rng: np.random.Generator) -> None:
+    """Asserts that no operator of an integer model differs from LiteRT's by more than rounding explains."""
+    signature = read_signature(data, NAME)
+    if not signature.is_integer:
+        return
+    found = opinion.of_litert(data, [samples(spec, rng) for spec in signature.inputs], NAME)
+    assert found is None or not found.is_beyond_rounding, opinion.warning(found, NAME)
