@@ -2,7 +2,10 @@
 
 import os
 import re
+import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +17,8 @@ from . import architecture, containers, gate, recurrent, saved_model
 KERAS = (".keras", ".h5", ".hdf5")
 SUFFIXES = (*KERAS, ".tflite")
 _HDF5_MARK = b"\x89HDF\r\n\x1a\n"  # HDF5 file format specification, section II.A
+# Keras imports these if they are there, for plots and wrappers that kerf does not use: a third of TensorFlow's start.
+_NOT_NEEDED = ("matplotlib", "sklearn")
 _ZIP_MARK = b"PK\x03\x04"
 
 
@@ -46,10 +51,23 @@ def import_tensorflow(log: Path) -> Any:
     """TensorFlow, imported on demand; what it prints while loading goes to ``log``."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with quiet(log):
-        import tensorflow
+        with _not_found(*_NOT_NEEDED):
+            import tensorflow
 
         tensorflow.get_logger().setLevel("ERROR")  # its advice is not meant for the user
     return tensorflow
+
+
+@contextmanager
+def _not_found(*packages: str) -> Iterator[None]:
+    """Makes packages that are not imported yet look as if they were not installed, within the context."""
+    hidden = [package for package in packages if package not in sys.modules]
+    sys.modules.update(dict.fromkeys(hidden))  # type: ignore[arg-type]  # None: an import raises ModuleNotFoundError
+    try:
+        yield
+    finally:
+        for package in hidden:
+            del sys.modules[package]
 
 
 def check_path(path: Path) -> None:
