@@ -14,6 +14,7 @@ if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) == signal.SIG_I
     signal.signal(signal.SIGHUP, lambda *_: None)  # children get the default again; the tests themselves continue
 
 os.environ["KERF_TRACEBACK"] = "1"  # show the traceback of a bug in kerf, also in kerf's children
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # else each of them, and SCons, would compile itself anew
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -27,9 +28,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Deselects the long tests, and runs the slowest files first, so that no core is idle at the end."""
     if not config.getoption("--every-case"):
-        long_ones = long(items)
-        config.hook.pytest_deselected(items=long_ones)
-        items[:] = [item for item in items if item not in set(long_ones)]
+        long_ones = set(long(items))
+        config.hook.pytest_deselected(items=[item for item in items if item in long_ones])
+        items[:] = [item for item in items if item not in long_ones]
     slow = {item.path for item in items if item.get_closest_marker("tf") or item.get_closest_marker("emulator")}
     items.sort(key=lambda item: item.path not in slow)
 

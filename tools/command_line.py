@@ -42,6 +42,7 @@ def kerf_task(options: str = "", **own: tuple[Any, str]) -> Callable[[Callable[.
 
     def decorate(function: Callable[..., None]) -> Any:
         def body(_: Context, **values: Any) -> None:
+            sys.dont_write_bytecode = bool(sys.flags.dont_write_bytecode)  # Invoke's: each start would compile kerf
             from . import temporary
             from .values import Request
 

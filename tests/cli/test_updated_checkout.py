@@ -1,5 +1,6 @@
 """Results are reused until something that they depend on changes, including kerf's own code."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -21,3 +22,10 @@ def test_a_change_of_the_code_converts_again(kerf, checkout: Path, source: str) 
         assert "is already quantized" not in kerf("quantize", "--model", str(MODEL)).stderr
     finally:
         file.write_bytes(original)  # other tests use this checkout, and what it has made
+
+
+def test_kerf_is_not_compiled_at_each_start(kerf, checkout: Path) -> None:
+    compiled = checkout / "tools" / "report" / "__pycache__"
+    shutil.rmtree(compiled, ignore_errors=True)
+    assert kerf("models").returncode == 0
+    assert [path.name.partition(".")[0] for path in compiled.glob("describe.*")] == ["describe"]
