@@ -1,5 +1,7 @@
 """Two chained convolutions, with only some rows in memory between them, compute the same as one after the other."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from against_tflm import Result, run_cases
@@ -55,7 +57,14 @@ def pair(seed: int) -> list[OpSpec]:
             return [first, second]
 
 
-CASES = {f"pair {seed}": pair(seed) for seed in range(120)}
+SHORT, LONG = 50, 120
+
+
+def pairs(count: int) -> dict[str, list[OpSpec]]:
+    return {f"pair {seed}": pair(seed) for seed in range(count)}
+
+
+CASES = pairs(SHORT)
 
 
 @pytest.fixture
@@ -71,8 +80,10 @@ def chain_all(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tools.graph.schedule._chained", chained)
 
 
-def test_chained_pairs_equal_tflm(chain_all: None, tmp_path_factory: pytest.TempPathFactory) -> None:
-    results: dict[str, Result] = run_cases(CASES, tmp_path_factory.mktemp("chain"), goal="ram")
+@pytest.mark.parametrize("count", [SHORT, pytest.param(LONG, marks=pytest.mark.soak)])
+def test_chained_pairs_equal_tflm(chain_all: None, count: int, tmp_path: Path) -> None:
+    results: dict[str, Result] = run_cases(pairs(count), tmp_path, goal="ram")
+    assert len(results) == count
     for name, result in results.items():
         np.testing.assert_array_equal(*result.kerf, *result.oracle, err_msg=name)
 

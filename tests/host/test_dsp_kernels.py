@@ -18,7 +18,7 @@ from tools.graph.ops import _packed_dsp as packed
 from tools.graph.ops._macs import int16_multipliers
 from tools.graph.ops._quantized import quantize_multiplier
 
-SHORT, LONG = 6_000, 2_000  # layers in all, layers of each kind
+SHORT, LONG = 2_000, 2_000  # layers in all, layers of each kind
 Rng = np.random.Generator
 
 
