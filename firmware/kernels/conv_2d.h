@@ -305,13 +305,15 @@ constexpr int32_t conv_2d_hybrid_scratch_bytes(const Conv2DFloat32Params& p) {
 // LiteRT's HybridConvPerChannel in reference/conv.h.
 inline void conv_2d_hybrid(const Conv2DFloat32Params& p, const float* input, const int8_t* filter, const float* bias,
                            const float* scales, uint8_t* scratch, float* output) {
-    internal::Conv2DHybrid(p, input, filter, bias, scales, scratch, output, QuantizeAsymmetric, internal::ScaleTwice);
+    internal::Conv2DHybrid(p, input, filter, bias, scales, scratch, output, QuantizeRow<Asymmetric>,
+                           internal::ScaleTwice);
 }
 
 // The same with one scale for all weights. Must equal LiteRT's HybridConv in optimized/optimized_ops.h.
 inline void conv_2d_hybrid_symmetric(const Conv2DFloat32Params& p, const float* input, const int8_t* filter,
                                      const float* bias, const float* scales, uint8_t* scratch, float* output) {
-    internal::Conv2DHybrid(p, input, filter, bias, scales, scratch, output, QuantizeSymmetric, internal::ScaleOnce);
+    internal::Conv2DHybrid(p, input, filter, bias, scales, scratch, output, QuantizeRow<Symmetric>,
+                           internal::ScaleOnce);
 }
 
 // The hybrid kernels with weights of 4 bits, as above.
@@ -320,7 +322,7 @@ inline void conv_2d_hybrid_int4(const Conv2DFloat32Params& p, const float* input
                                 const float* bias, const float* scales, uint8_t* scratch, uint8_t* wide,
                                 float* output) {
     internal::Conv2DHybrid(p, input, FiltersToWiden<Int4Weights>(filter, wide, at_once), bias, scales, scratch, output,
-                           QuantizeAsymmetric, internal::ScaleTwice);
+                           QuantizeRow<Asymmetric>, internal::ScaleTwice);
 }
 
 template <int32_t at_once>
@@ -328,7 +330,7 @@ inline void conv_2d_hybrid_symmetric_int4(const Conv2DFloat32Params& p, const fl
                                           const float* bias, const float* scales, uint8_t* scratch, uint8_t* wide,
                                           float* output) {
     internal::Conv2DHybrid(p, input, FiltersToWiden<Int4Weights>(filter, wide, at_once), bias, scales, scratch, output,
-                           QuantizeSymmetric, internal::ScaleOnce);
+                           QuantizeRow<Symmetric>, internal::ScaleOnce);
 }
 
 }  // namespace kerf

@@ -204,7 +204,7 @@ inline void depthwise_conv_2d_hybrid(const DepthwiseConv2DFloat32Params& p, cons
     DepthwiseConv2DFloat32Params single = p;
     single.batches = 1;
     for (int32_t batch = 0; batch < p.batches; ++batch) {
-        const RowQuantization row = QuantizeAsymmetric(input, image, quantized);
+        const RowQuantization row = QuantizeRow<Asymmetric>(input, image, quantized);
         internal::DepthwiseConv2D<uint32_t>(
             single, quantized, filter, output,
             [=](int32_t in, int32_t weight) { return static_cast<uint32_t>(weight * (in - row.zero_point)); },

@@ -147,6 +147,32 @@ inline uint32_t ClampBytes(uint32_t bytes, uint32_t lowest, uint32_t highest) {
     return result;
 }
 
+// Two int16, halved after an addition without overflow (SHADD16), each limited to int8 (SSAT16), and subtracted
+// (SSUB16).
+inline uint32_t HalveSums(uint32_t pair1, uint32_t pair2) {
+    if constexpr (kAssembly) {
+        uint32_t halves;
+        asm("shadd16 %0, %1, %2" : "=r"(halves) : "r"(pair1), "r"(pair2));
+        return halves;
+    }
+    return Pair((Low(pair1) + Low(pair2)) >> 1, (High(pair1) + High(pair2)) >> 1);
+}
+inline uint32_t SaturatePairToInt8(uint32_t pair) {
+    if constexpr (kAssembly) {
+        asm("ssat16 %0, #8, %0" : "+r"(pair));
+        return pair;
+    }
+    return Pair(SaturateToInt8(Low(pair)), SaturateToInt8(High(pair)));
+}
+inline uint32_t SubtractPairs(uint32_t pair1, uint32_t pair2) {
+    if constexpr (kAssembly) {
+        uint32_t difference;
+        asm("ssub16 %0, %1, %2" : "=r"(difference) : "r"(pair1), "r"(pair2));
+        return difference;
+    }
+    return Pair(Low(pair1) - Low(pair2), High(pair1) - High(pair2));
+}
+
 // The byte of a word four times.
 inline uint32_t Repeat(int32_t byte) {
     return static_cast<uint32_t>(byte & 0xff) * 0x01010101u;

@@ -196,26 +196,28 @@ constexpr int32_t fully_connected_hybrid_scratch_bytes(const FullyConnectedFloat
 // LiteRT's EvalHybridDense in tensorflow/lite/kernels/fully_connected.cc with asymmetric_quantize_inputs.
 inline void fully_connected_hybrid(const FullyConnectedFloat32Params& p, const float* input, const int8_t* filter,
                                    const float* bias, const float* scales, uint8_t* scratch, float* output) {
-    internal::FullyConnectedHybrid(p, input, filter, bias, scales, scratch, output, QuantizeAsymmetric);
+    internal::FullyConnectedHybrid(p, input, filter, bias, scales, scratch, output, QuantizeRow<Asymmetric>);
 }
 
 // The same without asymmetric_quantize_inputs.
 inline void fully_connected_hybrid_symmetric(const FullyConnectedFloat32Params& p, const float* input,
                                              const int8_t* filter, const float* bias, const float* scales,
                                              uint8_t* scratch, float* output) {
-    internal::FullyConnectedHybrid(p, input, filter, bias, scales, scratch, output, QuantizeSymmetric);
+    internal::FullyConnectedHybrid(p, input, filter, bias, scales, scratch, output, QuantizeRow<Symmetric>);
 }
 
 // The hybrid kernels with weights of 4 bits: Int4Weights.
 inline void fully_connected_hybrid_int4(const FullyConnectedFloat32Params& p, const float* input, const uint8_t* filter,
                                         const float* bias, const float* scales, uint8_t* scratch, float* output) {
-    internal::FullyConnectedHybrid(p, input, Int4Weights(filter), bias, scales, scratch, output, QuantizeAsymmetric);
+    internal::FullyConnectedHybrid(p, input, Int4Weights(filter), bias, scales, scratch, output,
+                                   QuantizeRow<Asymmetric>);
 }
 
 inline void fully_connected_hybrid_symmetric_int4(const FullyConnectedFloat32Params& p, const float* input,
                                                   const uint8_t* filter, const float* bias, const float* scales,
                                                   uint8_t* scratch, float* output) {
-    internal::FullyConnectedHybrid(p, input, Int4Weights(filter), bias, scales, scratch, output, QuantizeSymmetric);
+    internal::FullyConnectedHybrid(p, input, Int4Weights(filter), bias, scales, scratch, output,
+                                   QuantizeRow<Symmetric>);
 }
 
 }  // namespace kerf

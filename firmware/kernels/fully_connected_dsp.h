@@ -16,7 +16,7 @@ namespace kerf {
 namespace dsp {
 
 inline constexpr int32_t kDenseUnit = 4;     // pairs that are read at once: the input is padded to a multiple
-inline constexpr int32_t kDenseChunk = 256;  // pairs whose second sum always fits in 24 bits
+inline constexpr int32_t kDenseChunk = 256;  // pairs of int8 whose second sum always fits in 24 bits
 
 constexpr int32_t DensePairs(int32_t input_depth) {
     return (input_depth + 2 * kDenseUnit - 1) / (2 * kDenseUnit) * kDenseUnit;
@@ -59,7 +59,7 @@ inline void Widen(uint32_t* pairs, const int8_t* elements, int32_t length) {
 }
 
 struct DenseShape {
-    int32_t first_chunk, pairs;  // both in pairs; after the first chunk, kDenseChunk at a time
+    int32_t first_chunk, pairs;  // both in pairs; after the first chunk, kChunk at a time
 };
 
 //   pairs   [shape.pairs]
@@ -68,7 +68,7 @@ struct DenseShape {
 template <typename Output>
 using DenseBlock = void (*)(const uint32_t* pairs, const int32_t* packed, Output* output, const DenseShape& shape);
 
-template <typename Output, bool kNegatives>
+template <typename Output, bool kNegatives, int32_t kChunk>
 inline void DenseBlockTwin(const uint32_t* pairs, const int32_t* packed, Output* output, const DenseShape& shape) {
     for (bool more = true; more;) {
         uint32_t first = static_cast<uint32_t>(*packed++), both = first, second = 0;
@@ -77,7 +77,7 @@ inline void DenseBlockTwin(const uint32_t* pairs, const int32_t* packed, Output*
             if (i == chunk_end) {
                 second += static_cast<uint32_t>(static_cast<int32_t>(both - first) >> 8);
                 both = first;
-                chunk_end += kDenseChunk;
+                chunk_end += kChunk;
             }
             const uint32_t weights = static_cast<uint32_t>(*packed++);
             both = AddProducts(both, weights, pairs[i]);
@@ -99,7 +99,7 @@ inline void DenseBlockTwin(const uint32_t* pairs, const int32_t* packed, Output*
 }
 
 // r0 pairs, r1 packed, r2 end of the chunk, r3-r6 pairs, r7-r10 weights, r11 first, r12 both, lr second.
-template <typename Output, bool kNegatives>
+template <typename Output, bool kNegatives, int32_t kChunk>
 [[gnu::naked, gnu::noinline]] void DenseBlockAssembly(const uint32_t*, const int32_t*, Output*, const DenseShape&) {
     asm volatile(R"(
         .macro  kerf_products pair, weights
@@ -143,7 +143,7 @@ template <typename Output, bool kNegatives>
         cmp     r0, r3
         beq     5f
         mov     r12, r11
-        add     r2, r2, #1024
+        add     r2, r2, #%c[chunk_bytes]
         b       3b
 
     5:  ldr     r8, [sp, #16]
@@ -175,18 +175,18 @@ template <typename Output, bool kNegatives>
         pop     {r4-r11, pc}
         .purgem kerf_products
     )" ::[negatives] "i"(kNegatives),
-                 [sums] "i"(kIsSame<Output, int32_t>)
+                 [sums] "i"(kIsSame<Output, int32_t>), [chunk_bytes] "i"(4 * kChunk)
                  : "memory");
 }
 
-template <typename Output, bool kNegatives = true>
+template <typename Output, bool kNegatives = true, int32_t kChunk = kDenseChunk>
 inline constexpr DenseBlock<Output> kDenseBlock =
-    kAssembly ? DenseBlockAssembly<Output, kNegatives> : DenseBlockTwin<Output, kNegatives>;
+    kAssembly ? DenseBlockAssembly<Output, kNegatives, kChunk> : DenseBlockTwin<Output, kNegatives, kChunk>;
 
 // For rows of this many elements.
-constexpr DenseShape DenseShapeOf(int32_t input_depth) {
+constexpr DenseShape DenseShapeOf(int32_t input_depth, int32_t chunk = kDenseChunk) {
     const int32_t pairs = DensePairs(input_depth);
-    return {(pairs - 1) % kDenseChunk + 1, pairs};
+    return {(pairs - 1) % chunk + 1, pairs};
 }
 
 inline void FullyConnectedInt8(const FullyConnectedInt8Params& p, DenseBlock<int8_t> block, const int8_t* input,

@@ -26,6 +26,7 @@
 #include "kernels/depthwise_conv_2d_int16_dsp.h"
 #include "kernels/fully_connected.h"
 #include "kernels/fully_connected_dsp.h"
+#include "kernels/fully_connected_hybrid_dsp.h"
 #include "kernels/fully_connected_int16_dsp.h"
 #include "kernels/fully_connected_streamed_dsp.h"
 #include "kernels/max_pool_2d.h"
@@ -230,7 +231,7 @@ bool Mean(const Layer& layer) {
         [&](const int8_t* input, uint32_t*, int8_t* output) { mean_positions_int8_dsp(p, input, output); });
 }
 
-// An int16 layer's arrays hold wider or narrower numbers than their types say.
+// The arrays of an int16 or hybrid layer hold other numbers than their types say.
 template <typename T>
 const T* Of(const int8_t* bytes) {
     return reinterpret_cast<const T*>(bytes);
@@ -254,6 +255,24 @@ bool FullyConnectedStreamed(const Layer& layer) {
         },
         [&](const int8_t* input, uint32_t*, int8_t* output) {
             dsp::FullyConnectedStreamedInt8(p, block, input, layer.packed, output);
+        });
+}
+
+template <typename Scheme>
+bool FullyConnectedHybrid(const Layer& layer) {
+    const auto p = layer.As<FullyConnectedFloat32Params>();
+    const auto reference = kIsSame<Scheme, Symmetric> ? fully_connected_hybrid_symmetric : fully_connected_hybrid;
+    const Array<uint8_t> row(fully_connected_hybrid_scratch_bytes(p));
+    return Equal(
+        layer, 4 * p.batches * p.output_depth, dsp::DensePairs(p.input_depth),
+        p.batches == 1 || p.output_depth <= p.input_depth,
+        [&](int8_t* output) {
+            reference(p, Of<float>(layer.input), layer.weights, Of<float>(layer.bias), Of<float>(layer.multipliers),
+                      row, Of<float>(output));
+        },
+        [&](const int8_t* input, uint32_t* scratch, int8_t* output) {
+            dsp::FullyConnectedHybrid<Scheme>(p, dsp::ToFloatsTwin, Of<float>(input), layer.packed, scratch,
+                                              Of<float>(output));
         });
 }
 
@@ -352,6 +371,8 @@ constexpr bool (*kLayers[])(const Layer&) = {
     DepthwiseConv2DOfInt16<blocked::DepthwiseBlock>,
     LeanConv2D,
     FullyConnectedStreamed,
+    FullyConnectedHybrid<Asymmetric>,
+    FullyConnectedHybrid<Symmetric>,
 };
 
 }  // namespace

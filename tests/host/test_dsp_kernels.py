@@ -16,7 +16,7 @@ from against_tflm import CXX_FLAGS, ROOT
 from tools.graph.ops import _packed_blocked as blocked
 from tools.graph.ops import _packed_dsp as packed
 from tools.graph.ops._macs import int16_multipliers
-from tools.graph.ops._quantized import quantize_multiplier
+from tools.graph.ops._quantized import float32_activation_range, quantize_multiplier
 
 SHORT, LONG = 2_000, 2_000  # layers in all, layers of each kind
 Rng = np.random.Generator
@@ -117,6 +117,32 @@ def fully_connected(rng: Rng) -> Generated:
     batches = int(rng.choice([1, 1, 3]))
     params = [batches, depth, len(layer.weights), -layer.input_zero_point, 0, zero, *activation(rng, zero)]
     return Generated(params, batches * depth, layer.weights, layer, packed.pack_fully_connected(layer))
+
+
+def fully_connected_hybrid(rng: Rng) -> Generated:
+    """Its layer has floats where others have integers: bias, and scales as multipliers."""
+    made = fully_connected(rng)
+    channels = len(made.weights)
+    low, high = FLOAT_ACTIVATIONS[rng.integers(len(FLOAT_ACTIVATIONS))]
+    bias, scales = rng.normal(0, 3, channels), rng.uniform(1e-4, 0.05, channels) * rng.choice([1, 1, 1e-12, 1e12])
+    words = packed.pack_fully_connected_hybrid(made.weights, scales, bias)
+    layer = packed.Layer(made.weights, *map(float_bits, (bias, scales, ())), 0, 0)
+    params = [*made.params[:3], *float_bits((low, high)).tolist()]
+    return Generated(params, made.inputs, made.weights, layer, words, np.float32)
+
+
+def float_bits(values: Any) -> np.ndarray:
+    """float32 numbers as int32 words."""
+    return np.asarray(values, np.float32).view(np.int32)
+
+
+def floats(rng: Rng, count: int) -> np.ndarray:
+    """Inputs of a hybrid layer: of any size and sign, with zeros and ties."""
+    values = rng.normal(rng.choice([0, 0, 3, -3]), 1, count) * 10.0 ** rng.choice(
+        [0, 0, 0, 1, -6, 6, 30, -30, -37, -42]
+    )
+    values[rng.random(count) < rng.choice([0, 0, 0.3, 1], p=[0.5, 0.2, 0.25, 0.05])] = rng.choice([0.0, -0.0])
+    return np.round(values * 2) / 2 if rng.random() < 0.2 else values
 
 
 def fully_connected_streamed(rng: Rng) -> Generated:
@@ -228,6 +254,7 @@ def blocked_depthwise_int16(rng: Rng) -> Generated:
 
 
 WIDE_ACTIVATIONS = [(-32768, 32767), (0, 32767), (0, 20_000)]
+FLOAT_ACTIVATIONS = [float32_activation_range(name) for name in ("NONE", "RELU", "RELU6", "RELU_N1_TO_1")]
 KINDS: list[Callable[[Rng], Generated]] = [
     conv_2d,
     lambda rng: depthwise(rng, of_3x3=False),
@@ -246,6 +273,8 @@ KINDS: list[Callable[[Rng], Generated]] = [
     blocked_depthwise_int16,
     conv_2d,
     fully_connected_streamed,
+    fully_connected_hybrid,
+    fully_connected_hybrid,
 ]
 
 
@@ -259,10 +288,13 @@ def stream(rng: Rng, layers: int) -> Iterator[bytes]:
     for number in range(layers):
         kind = number % len(KINDS)
         made = KINDS[kind](rng)
-        limits = np.iinfo(made.dtype)
-        inputs = rng.integers(limits.min, limits.max + 1, made.inputs)
-        if rng.random() < 0.2:
-            inputs[:] = rng.choice([limits.min, limits.max])
+        if made.dtype is np.float32:
+            inputs = floats(rng, made.inputs)
+        else:
+            limits = np.iinfo(made.dtype)
+            inputs = rng.integers(limits.min, limits.max + 1, made.inputs)
+            if rng.random() < 0.2:
+                inputs[:] = rng.choice([limits.min, limits.max])
         yield np.int32(kind).tobytes() + array(made.params, np.int32) + np.int32(rng.choice([0, 300])).tobytes()
         yield array(made.weights, np.int8)
         layer = made.layer

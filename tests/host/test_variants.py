@@ -94,7 +94,10 @@ def fully_connected(rng: Rng) -> Case:
     depth, rows = one_of(rng, int(rng.integers(1, 40)), int(rng.integers(1, 300))), one_of(rng, 1, 1, 1, 2, 3)
     scales = {"weight_scale": one_of(rng, None, float(rng.uniform(1e-3, 5e-2)))}
     shape = {"shape": (rows, depth), "depth": depth, "channels": int(rng.integers(1, 20))}
-    return in_some_form(rng, dense, **shape, **scales, **common(rng))
+    drawn = shape | scales | common(rng)
+    if rng.random() < 0.3:
+        return dense(int(rng.integers(1 << 30)), "dynamic", **drawn)
+    return in_some_form(rng, dense, **drawn)
 
 
 def add_(rng: Rng) -> Case:

@@ -216,11 +216,29 @@ def _fully_connected_int16(op: Op, graph: Graph, plain: KernelCall) -> Kernel:
     return Kernel("fully_connected_int16", f"fully_connected_int16{width}", words, plain.writes[0], scratch)
 
 
+def _fully_connected_hybrid(op: Op, graph: Graph, plain: KernelCall) -> Kernel:
+    """kernels/fully_connected_hybrid_dsp.h."""
+    weights, bias = graph.input(op, 1), graph.optional_input(op, 2)
+    assert weights.data is not None
+    channels = len(weights.data)
+    words = packed.pack_fully_connected_hybrid(
+        weights.data,
+        macs.channel_scales(weights, channels),
+        np.zeros(channels, np.float32) if bias is None or bias.data is None else bias.data.ravel(),
+    )
+    scratch = 4 * packed.dense_pairs(plain.fields["input_depth"])
+    return Kernel("fully_connected_hybrid", plain.function, words, plain.writes[0], scratch)
+
+
 CONV_2D: Mapping[DType, Maker] = {DType.INT8: _conv_2d, DType.INT16: _conv_2d_int16}
 DEPTHWISE_CONV_2D: Mapping[DType, Maker] = {DType.INT8: _depthwise_conv_2d, DType.INT16: _depthwise_conv_2d_int16}
 LEAN_CONV_2D: Mapping[DType, Maker] = {DType.INT8: _conv_2d_lean}
 LEAN_FULLY_CONNECTED: Mapping[DType, Maker] = {DType.INT8: _fully_connected_streamed}
-FULLY_CONNECTED: Mapping[DType, Maker] = {DType.INT8: _fully_connected, DType.INT16: _fully_connected_int16}
+FULLY_CONNECTED: Mapping[DType, Maker] = {
+    DType.INT8: _fully_connected,
+    DType.INT16: _fully_connected_int16,
+    DType.FLOAT32: _fully_connected_hybrid,
+}
 
 
 def reach(p: Mapping[str, int], axis: str) -> int:

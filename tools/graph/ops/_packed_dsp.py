@@ -120,17 +120,27 @@ def pack_fully_connected_streamed(layer: Layer) -> Array:
 
 
 def pack_dense_sums(weights: Array, bias: Array) -> Array:
-    """int32 words for DenseBlock's sums in fully_connected_dsp.h; weights are [channels][depth], an even number of
-    channels.
+    """int32 words for DenseBlock's sums in fully_connected_dsp.h; weights are [channels][depth]. If the number of
+    channels is odd, the last one is stored twice, in a block of its own.
 
     Raises ValueError for a weight that is -128.
     """
     pairs, flat = _dense_pairs_of_run(weights.shape[1]), weights.astype(np.int32)
     words: list[int] = []
     for first in range(0, len(flat), 2):
-        both = _combined(flat, first, first + 1, pairs)
-        words += [int(bias[first]), *both, int(first + 2 < len(flat)), int(bias[first + 1])]
+        second = min(first + 1, len(flat) - 1)
+        both = _combined(flat, first, second, pairs)
+        words += [int(bias[first]), *both, int(first + 3 < len(flat)), int(bias[second])]
     return np.array(words, np.int32)
+
+
+def pack_fully_connected_hybrid(weights: Array, scales: Array, bias: Array) -> Array:
+    """int32 words for fully_connected_hybrid_dsp(); weights are [channels][depth], scales and bias are floats.
+
+    Raises ValueError for a weight that is -128.
+    """
+    sums = pack_dense_sums(weights, np.zeros(len(weights), np.int32))
+    return np.concatenate([sums, np.column_stack([scales, bias]).astype(np.float32).view(np.int32).ravel()])
 
 
 def dense_pairs(depth: int) -> int:
