@@ -2,13 +2,18 @@
 
 import ctypes
 import os
+import pickle
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
+from .errors import KerfError
+
+_CALL, _RESULT = "call.pickle", "result.pickle"
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 _LIBC = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
 
@@ -79,8 +84,33 @@ def follow(module: str, *arguments: str, log: IO[str], tell: Callable[[str], Non
             child.kill()
 
 
+def call(function: Callable[..., Any], *arguments: Any) -> Any:
+    """What a module's function returns when it is called in a process of its own, where nothing else runs or ran.
+
+    Raises KerfError if the process ends without a result: a library crashed, or the function raised an exception.
+    """
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / _CALL).write_bytes(pickle.dumps((function, arguments)))
+        done = run(f"{__package__}.child", name, temporary=folder)
+        if done.returncode == 0:
+            return pickle.loads((folder / _RESULT).read_bytes())
+    how = signal.Signals(-done.returncode).name if done.returncode < 0 else f"exit code {done.returncode}"
+    words = done.stderr.strip().splitlines()[-1:]
+    raise KerfError(f"its process ended without a result ({': '.join([how, *words])})")
+
+
+def _answer(folder: Path) -> None:
+    function, arguments = pickle.loads((folder / _CALL).read_bytes())
+    (folder / _RESULT).write_bytes(pickle.dumps(function(*arguments)))
+
+
 def _environment(temporary: Path | None) -> dict[str, str]:
     own = str(Path(__file__).resolve().parents[1])
     search_path = os.pathsep.join([own, *filter(None, [os.environ.get("PYTHONPATH")])])
     own_folder = {"TMPDIR": str(temporary.resolve())} if temporary else {}
     return {**os.environ, **own_folder, "PYTHONPATH": search_path, "TF_CPP_MIN_LOG_LEVEL": "3"}
+
+
+if __name__ == "__main__":
+    _answer(Path(sys.argv[1]))

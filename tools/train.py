@@ -33,9 +33,10 @@ def train(
     """Trains a model of tools/models, or gives it random weights, and saves it as ``directory/<model>.keras``.
 
     ``data`` replaces the model's own; the network is built for its shape and number of classes. The same seed gives the
-    same file on the same machine. An existing file is reused if it was made from the same model source, recipe, data,
-    seed, epochs and TensorFlow. With ``keep``, seed and epochs are taken from the existing file, so that later stages
-    use what the user trained. An interrupt leaves no partial files.
+    same file on the same machine with the same number of cores, provided that no other thread of this process draws
+    from Python's global random numbers. An existing file is reused if it was made from the same model source, recipe,
+    data, seed, epochs and TensorFlow. With ``keep``, seed and epochs are taken from the existing file, so that later
+    stages use what the user trained. An interrupt leaves no partial files.
 
     Raises UnknownName; TrainError when the data cannot be used, when the result is below the model's accuracy floor
     (only a warning if ``epochs`` is given, as for a quick try; there is no floor for data with other classes), or when

@@ -1,9 +1,11 @@
 """Training: repeatable, reused, stopped without a trace, and honest about its floor."""
 
 import os
+import random
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -15,7 +17,8 @@ from PIL import Image
 
 from tools import files, models, pipeline, train
 from tools.errors import TrainError, UnknownName
-from tools.pipeline import origin, places
+from tools.pipeline import jobs, origin, places
+from tools.pipeline.jobs import Done
 from tools.progress import Progress, Step
 from tools.values import Request
 
@@ -42,6 +45,35 @@ def test_same_seed_same_bytes_and_another_seed_others(tmp_path: Path, capfd: pyt
     contents = [trained.path.read_bytes() for trained in made]
     assert contents[0] == contents[1] != contents[2]
     assert capfd.readouterr() == ("", ""), "TensorFlow's noise belongs into the log"
+
+
+@contextmanager
+def drawing() -> Iterator[None]:
+    """Another thread draws from Python's global random numbers all the time, as Dask's do now and then."""
+    stop = threading.Event()
+
+    def draw() -> None:
+        while not stop.wait(0.001):
+            random.random()
+
+    thread = threading.Thread(target=draw)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+
+
+def test_a_worker_trains_the_same_model_whatever_else_it_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(places, "BUILD", tmp_path)
+    alone = pipeline.train(Request("sine"), Progress(), epochs=1).path
+    expected = alone.read_bytes()
+    alone.unlink()
+    with drawing():
+        done = jobs._prepare(Request("sine"), Done(), True)
+    assert done.value is None and len(done.warnings) == 1 and "below its floor" in done.warnings[0]
+    assert alone.read_bytes() == expected
 
 
 def test_result_is_reused_until_something_changes(tmp_path: Path) -> None:

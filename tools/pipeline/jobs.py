@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from .. import bench, cluster, crash, files, ports
+from .. import bench, child, cluster, crash, files, ports
 from ..cluster import Cluster, Future
 from ..errors import KerfError, TransportError, of_system
 from ..progress import Progress
@@ -238,6 +238,19 @@ def _job(ask: Request, after: Done, work: Callable[[Progress], Any], carried: It
 
 
 def _prepare(ask: Request, after: Done, is_here: bool) -> Done:
+    """Trains in a process of its own, so that the model is the same as that of `inv train`, byte for byte.
+
+    Keras takes its seeds from Python's global random numbers, which the threads of Dask also draw from.
+    """
+    try:
+        done: Done = child.call(_prepare_alone, places.BUILD, ask, after, is_here)
+    except KerfError as error:
+        return Done(Failure(ask, KerfError(f"{ask.model} cannot be trained: {error}; try `inv train` alone")))
+    return done
+
+
+def _prepare_alone(build: Path, ask: Request, after: Done, is_here: bool) -> Done:
+    places.BUILD = build
     return _job(ask, after, lambda progress: prepare(ask, progress), () if is_here else [folder(ask)])
 
 
