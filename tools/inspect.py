@@ -4,7 +4,7 @@ A pure function from (Graph, Plan) to plain data, which `inv inspect` prints as 
 every model that can be read can be shown, along with the operators that each runtime cannot run.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -44,11 +44,12 @@ def inspect(
 
     ``original`` is the float model this one was quantized from, which has the weights' real values. ``refusals`` says
     for each runtime what it cannot run. A layer lists the reasons that concern it, by runtime; the model lists all,
-    including those about operators that were folded away.
+    including those about operators that were folded away. The layers of a loop or branch follow its operator, with an
+    index such as "3.1.0": the first of the second block of operator 3. Their tensors are not listed.
     """
     floats = {} if original is None else _floats(graph, original)
     refusals = refusals or {}
-    layers = [_layer(graph, op, refusals) for op in graph.ops]
+    layers = list(_layers(graph, refusals))
     tensors = [_tensor(tensor, plan, floats.get(tensor.index)) for tensor in graph.tensors]
     return {
         "model": graph.name,
@@ -57,13 +58,31 @@ def inspect(
         "inputs": [tensors[i]["name"] for i in graph.inputs],
         "outputs": [tensors[i]["name"] for i in graph.outputs],
         "parameters": sum(layer["parameters"] for layer in layers),
-        "macs": sum(layer["macs"] for layer in layers),
-        "constant_bytes": sum(t.bytes for t in graph.tensors if t.data is not None),
+        "macs": sum(macs(graph, op) for op in graph.ops),
+        "constant_bytes": _constant_bytes(graph),
         "arena_bytes": plan.arena_bytes if plan else None,
         "unsupported": {name: [each.reason for each in refused] for name, refused in refusals.items()},
         "layers": layers,
         "tensors": tensors,
     }
+
+
+def _constant_bytes(graph: Graph) -> int:
+    inner = sum(_constant_bytes(block) for op in graph.ops for block in op.blocks)
+    return inner + sum(t.bytes for t in graph.tensors if t.data is not None)
+
+
+def _layers(
+    graph: Graph, refusals: Mapping[str, Sequence[Refusal]], path: tuple[int, ...] = ()
+) -> Iterator[dict[str, Any]]:
+    """The layers of a graph, and of its blocks."""
+    for op in graph.ops:
+        layer = _layer(graph, op, {} if path else refusals)
+        if path:
+            layer |= {"index": ".".join(map(str, (*path, op.index))), "inputs": [], "outputs": []}
+        yield layer
+        for number, block in enumerate(op.blocks):
+            yield from _layers(block, refusals, (*path, op.index, number))
 
 
 def _has_weights(op: Op) -> bool:

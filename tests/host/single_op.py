@@ -44,6 +44,15 @@ class TensorSpec:
 
 
 @dataclass(frozen=True, eq=False)
+class GraphSpec:
+    """A subgraph. The option of an operator that has it as value gets its number."""
+
+    ops: Sequence["OpSpec"]
+    inputs: Sequence[TensorSpec]
+    outputs: Sequence[TensorSpec]
+
+
+@dataclass(frozen=True, eq=False)
 class OpSpec:
     """One operator: TFLite's name, tensors (None = absent optional input) and options by the schema's field names."""
 
@@ -81,27 +90,18 @@ def build(
         inputs = [t for t in used if t.is_computed and not _contains(made, t)]
     if outputs is None:
         outputs = [t for t in made if not _contains(used, t)]
-    tensors = _unique([*inputs, *used, *made, *outputs])
-    index = {id(tensor): i for i, tensor in enumerate(tensors)}
+    graphs = _graphs(GraphSpec(ops, inputs, outputs))
+    tensors = [_tensors(graph) for graph in graphs]
+    constants = [t for each in tensors for t in each if t.data is not None]
+    kinds = list(dict.fromkeys(op.kind for graph in graphs for op in graph.ops))
 
     b = flatbuffers.Builder(1024)
-    buffers = [b""] + [_bytes(t) for t in tensors if t.data is not None]
-    buffer_of = {id(t): i + 1 for i, t in enumerate(t for t in tensors if t.data is not None)}
-    buffer_offsets = [_buffer(b, data) for data in buffers]
-    tensor_offsets = [_tensor(b, t, i, buffer_of.get(id(t), 0)) for i, t in enumerate(tensors)]
-    kinds = list(dict.fromkeys(op.kind for op in ops))
-    op_offsets = [_operator(b, op, kinds.index(op.kind), index) for op in ops]
-
-    tensors_vector = _offsets(b, tensor_offsets)
-    ops_vector = _offsets(b, op_offsets)
-    inputs_vector = b.CreateNumpyVector(np.array([index[id(t)] for t in inputs], np.int32))
-    outputs_vector = b.CreateNumpyVector(np.array([index[id(t)] for t in outputs], np.int32))
-    tflite.SubGraphStart(b)
-    tflite.SubGraphAddTensors(b, tensors_vector)
-    tflite.SubGraphAddInputs(b, inputs_vector)
-    tflite.SubGraphAddOutputs(b, outputs_vector)
-    tflite.SubGraphAddOperators(b, ops_vector)
-    subgraphs = _offsets(b, [tflite.SubGraphEnd(b)])
+    buffer_of = {id(t): i + 1 for i, t in enumerate(constants)}
+    buffer_offsets = [_buffer(b, data) for data in (b"", *map(_bytes, constants))]
+    subgraphs = _offsets(
+        b,
+        [_subgraph(b, graph, each, buffer_of, kinds, graphs) for graph, each in zip(graphs, tensors, strict=True)],
+    )
     codes = _offsets(b, [_operator_code(b, kind) for kind in kinds])
     buffers_vector = _offsets(b, buffer_offsets)
     tflite.ModelStart(b)
@@ -111,6 +111,41 @@ def build(
     tflite.ModelAddBuffers(b, buffers_vector)
     b.Finish(tflite.ModelEnd(b), file_identifier=b"TFL3")
     return bytes(b.Output())
+
+
+def _graphs(main: GraphSpec) -> list[GraphSpec]:
+    """A graph and all that its operators run, each once."""
+    found = [main]
+    for graph in found:  # which grows
+        inner = [value for op in graph.ops for value in op.options.values() if isinstance(value, GraphSpec)]
+        found += [each for i, each in enumerate(inner) if each not in found and each not in inner[:i]]
+    return found
+
+
+def _tensors(graph: GraphSpec) -> list[TensorSpec]:
+    used = [t for op in graph.ops for t in op.inputs if t is not None]
+    return _unique([*graph.inputs, *used, *(t for op in graph.ops for t in op.outputs), *graph.outputs])
+
+
+def _subgraph(
+    b: Any,
+    graph: GraphSpec,
+    tensors: Sequence[TensorSpec],
+    buffer_of: Mapping[int, int],
+    kinds: Sequence[str],
+    graphs: Sequence[GraphSpec],
+) -> int:
+    index = {id(tensor): i for i, tensor in enumerate(tensors)}
+    tensors_vector = _offsets(b, [_tensor(b, t, i, buffer_of.get(id(t), 0)) for i, t in enumerate(tensors)])
+    ops_vector = _offsets(b, [_operator(b, op, kinds.index(op.kind), index, graphs) for op in graph.ops])
+    inputs_vector = b.CreateNumpyVector(np.array([index[id(t)] for t in graph.inputs], np.int32))
+    outputs_vector = b.CreateNumpyVector(np.array([index[id(t)] for t in graph.outputs], np.int32))
+    tflite.SubGraphStart(b)
+    tflite.SubGraphAddTensors(b, tensors_vector)
+    tflite.SubGraphAddInputs(b, inputs_vector)
+    tflite.SubGraphAddOutputs(b, outputs_vector)
+    tflite.SubGraphAddOperators(b, ops_vector)
+    return int(tflite.SubGraphEnd(b))
 
 
 def _contains(tensors: Sequence[TensorSpec], tensor: TensorSpec) -> bool:
@@ -190,19 +225,25 @@ def _operator_code(b: Any, kind: str) -> int:
     return tflite.OperatorCodeEnd(b)
 
 
-def _options(b: Any, table: str, fields: Mapping[str, Any]) -> int:
-    values = {
-        name: b.CreateNumpyVector(np.array(value, np.int32)) if isinstance(value, (list, tuple)) else value
-        for name, value in fields.items()
-    }
+def _options(b: Any, table: str, fields: Mapping[str, Any], graphs: Sequence[GraphSpec]) -> int:
+    values = {name: _stored(b, value, graphs) for name, value in fields.items()}
     getattr(tflite, f"{table}Start")(b)
     for name, value in values.items():
         getattr(tflite, f"{table}Add{name}")(b, value)
     return getattr(tflite, f"{table}End")(b)
 
 
-def _operator(b: Any, op: OpSpec, opcode: int, index: Mapping[int, int]) -> int:
-    options = None if op.options_table is None else _options(b, op.options_table, op.options)
+def _stored(b: Any, value: Any, graphs: Sequence[GraphSpec]) -> Any:
+    """A field's number, or the offset of its list or text."""
+    if isinstance(value, GraphSpec):
+        return graphs.index(value)
+    if isinstance(value, (list, tuple)):
+        return b.CreateNumpyVector(np.array(value, np.int32))
+    return b.CreateString(value) if isinstance(value, str) else value
+
+
+def _operator(b: Any, op: OpSpec, opcode: int, index: Mapping[int, int], graphs: Sequence[GraphSpec]) -> int:
+    options = None if op.options_table is None else _options(b, op.options_table, op.options, graphs)
     custom = b.CreateByteVector(bytes(flexbuffers.Dumps(dict(op.options)))) if op.kind.startswith(CUSTOM) else None
     inputs = b.CreateNumpyVector(np.array([-1 if t is None else index[id(t)] for t in op.inputs], np.int32))
     outputs = b.CreateNumpyVector(np.array([index[id(t)] for t in op.outputs], np.int32))

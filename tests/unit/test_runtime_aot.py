@@ -48,8 +48,8 @@ def refusal(target: str, runtime: str, *kinds: str, monkeypatch: pytest.MonkeyPa
     ("kinds", "taken"),
     [
         (["HARD_SWISH"], True),
-        (["HARD_SWISH", "WHILE"], False),
-        (["WHILE"], False),
+        (["HARD_SWISH", "UNIQUE"], False),
+        (["UNIQUE"], False),
         (["FLOOR"], False),  # of float32 alone, and this one is int8
         (["ABS", "SQUARED_DIFFERENCE"], False),  # which all libraries have, and with one input the interpreter refuses
     ],

@@ -62,3 +62,14 @@ def check_op(op: Op, graph: Graph) -> None:
         )
     operator.check(op, graph)
     specification.check(op, graph)
+    check_blocks(op, check_op)
+
+
+def check_blocks(op: Op, check_op: Callable[[Op, Graph], None]) -> None:
+    """Checks the operators of an operator's blocks; the errors name the operator, too."""
+    for block in op.blocks:
+        for inner in block.ops:
+            try:
+                check_op(inner, block)
+            except ModelError as error:
+                raise type(error)(f"in {op.kind} {op.name!r}, {error}") from error

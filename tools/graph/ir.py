@@ -4,7 +4,7 @@ Everything here is frozen. ``read.py`` makes a Graph, ``passes/`` rewrite it, ``
 ``plan.py`` assigns arena offsets to their tensors, and ``runtimes/`` print them.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
@@ -110,7 +110,7 @@ class Op:
 
     ``kind`` is TFLite's name (``CONV_2D``), ``name`` the layer name that a user recognizes, ``attributes`` the frozen
     dataclass that ops/<kind>.py parsed from the file. ``position`` is its position in the file, which no pass changes;
-    -1 for an operator that is not from a file.
+    -1 for an operator that is not from a file. ``blocks`` are the graphs that it runs: a loop's condition and body.
     """
 
     index: int
@@ -120,6 +120,7 @@ class Op:
     outputs: tuple[int, ...]
     attributes: Any = None
     position: int = -1
+    blocks: tuple["Graph", ...] = ()
 
     @property
     def where(self) -> str:
@@ -145,6 +146,14 @@ class Graph:
     def states(self) -> tuple[Tensor, ...]:
         """The tensors that keep their value from one inference to the next."""
         return tuple(tensor for tensor in self.tensors if tensor.initial is not None)
+
+    @property
+    def nested(self) -> Iterator[tuple[Op, "Graph"]]:
+        """All operators in order, those of blocks after the operator that runs them, each with its graph."""
+        for op in self.ops:
+            yield op, self
+            for block in op.blocks:
+                yield from block.nested
 
     def input(self, op: Op, position: int) -> Tensor:
         """The tensor at an input position that must be present."""
@@ -223,13 +232,29 @@ class Scratch:
 Argument = Read | Write | Constant | Scratch
 
 
+@dataclass(frozen=True, eq=False)
+class Block:
+    """A graph that a kernel calls as a function.
+
+    ``inputs`` and ``outputs`` are the tensors of the graph around it that its own inputs and outputs stand for. A block
+    without ``outputs`` returns its only output, a bool.
+    """
+
+    name: str
+    graph: Graph
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...] = ()
+
+
 @dataclass(frozen=True)
 class KernelCall:
     """``function<template…>(params…, arguments…)`` from firmware/kernels/<header>.
 
     With ``constexpr_params``, the params are the first template arguments instead, so that the C++ compiler can unroll
     the kernel's loops. ``by_rows``: with params for fewer output rows, the kernel computes only those, top to bottom.
-    ``headers`` are the headers of other kernels that it calls.
+    ``headers`` are the headers of other kernels that it calls. ``blocks`` are functions that it calls, its last
+    template arguments; ``copies`` are made before it runs: (to, from). ``unseen`` is what blocks and copies read and
+    write, and the blocks' memory, none of which are arguments of the kernel.
     """
 
     header: str
@@ -240,6 +265,9 @@ class KernelCall:
     constexpr_params: bool = False
     by_rows: bool = False
     headers: tuple[str, ...] = ()
+    blocks: tuple[Block, ...] = ()
+    copies: tuple[tuple[int, int], ...] = ()
+    unseen: tuple[Argument, ...] = ()
 
     @property
     def fields(self) -> Mapping[str, Any]:
@@ -249,25 +277,45 @@ class KernelCall:
     @property
     def reads(self) -> tuple[int, ...]:
         """The tensors that the kernel reads."""
-        return tuple(a.tensor for a in self.arguments if isinstance(a, Read) and a.tensor is not None)
+        return tuple(a.tensor for a in (*self.arguments, *self.unseen) if isinstance(a, Read) and a.tensor is not None)
 
     @property
     def writes(self) -> tuple[Write, ...]:
         """The tensors that the kernel writes."""
-        return tuple(a for a in self.arguments if isinstance(a, Write))
+        return tuple(a for a in (*self.arguments, *self.unseen) if isinstance(a, Write))
 
     @property
     def scratch(self) -> tuple[Scratch, ...]:
-        return tuple(a for a in self.arguments if isinstance(a, Scratch))
+        return tuple(a for a in (*self.arguments, *self.unseen) if isinstance(a, Scratch))
+
+
+@dataclass(frozen=True, eq=False)
+class Inner:
+    """A block's steps and its memory plan, which lies in the last Scratch of the step that runs it.
+
+    ``shared`` are its inputs that need no memory, as they only exist in the graph around: (own, around). ``entering``
+    are copied before it runs: (own, around), ``leaving`` after it ran: (around, own).
+    """
+
+    block: Block
+    schedule: "Schedule"
+    plan: "Plan"
+    shared: Mapping[int, int]
+    entering: tuple[tuple[int, int], ...]
+    leaving: tuple[tuple[int, int], ...]
 
 
 @dataclass(frozen=True, eq=False)
 class Step:
-    """One kernel call and the operators that it computes, in execution order. ``variant`` names the chosen kernel."""
+    """One kernel call and the operators that it computes, in execution order. ``variant`` names the chosen kernel.
+
+    ``inner`` are the blocks that the kernel runs.
+    """
 
     ops: tuple[Op, ...]
     call: KernelCall
     variant: str
+    inner: tuple[Inner, ...] = ()
 
     @property
     def name(self) -> str:
@@ -303,7 +351,15 @@ class Schedule:
     @property
     def variants(self) -> tuple[str, ...]:
         """The chosen kernels, each once, sorted."""
-        return tuple(sorted({step.variant for step in self.steps}))
+        return tuple(sorted({step.variant for each in self.nested for step in each.steps if not step.inner}))
+
+    @property
+    def nested(self) -> Iterator["Schedule"]:
+        """This schedule, and those of all blocks."""
+        yield self
+        for step in self.steps:
+            for inner in step.inner:
+                yield from inner.schedule.nested
 
 
 # --- memory -----------------------------------------------------------------------------------------------------------

@@ -111,6 +111,10 @@ def _no_scratch(op: Op, graph: Graph, core: Core) -> int:
     return 0
 
 
+def _no_blocks(attributes: Any) -> tuple[int, ...]:
+    return ()
+
+
 def _not_known(op: Op, tensors: Sequence[Tensor]) -> None:
     return None
 
@@ -144,6 +148,7 @@ class Operator:
     copies_state    the input, a state tensor, that is copied to its output, None for operators without any
     updates_output  its output is a variable in the file, whose earlier value it reads
     whole_sequence  it computes several steps of a sequence in one inference, so that a sample is a whole sequence
+    blocks          the numbers of the subgraphs that it runs, given its options; () for operators that run none
     own_state       the state that it keeps without a tensor in the file, zeros at first; passes/own_states.py makes it
                     the last input
     """
@@ -173,6 +178,7 @@ class Operator:
     updates_output: bool = False
     whole_sequence: Callable[[Op, Graph], bool] = _never
     own_state: OwnState | None = None
+    blocks: Callable[[Any], tuple[int, ...]] = _no_blocks
 
     def variant(self, op: Op, graph: Graph, core: Core) -> Variant:
         """The first variant that accepts the operator on this core and is not lean; requires check()."""

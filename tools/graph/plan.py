@@ -8,7 +8,7 @@ If the kernel allows it, an output may overlap the input that it is computed fro
 input, so that writes trail reads (`Write.trails`), or at the same offset (`Write.in_place`).
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
 
@@ -41,14 +41,15 @@ _Trails = Mapping[tuple[Key, Key], tuple[int, int]]
 _ANY = 1 << 62
 
 
-def plan(schedule: Schedule) -> Plan:
+def plan(schedule: Schedule, outside: Collection[int] = ()) -> Plan:
     """Assigns an offset to every computed tensor, input, state and Scratch argument of the steps.
 
     Times are step numbers; -1 is before the first step, when the inputs are filled, and ``len(steps)`` after the last,
     when the outputs are read. State is always live. Offsets and ``arena_bytes`` are multiples of ALIGNMENT. Two buffers
-    that are live at the same time never overlap, except an output and an input whose last use is that step.
+    that are live at the same time never overlap, except an output and an input whose last use is that step. Inputs that
+    are ``outside`` get no place: they are somewhere else already.
     """
-    buffers = _lifetimes(schedule)
+    buffers = _lifetimes(schedule, outside)
     trails = _trails(schedule, buffers)
     bound = max(_needed(buffers, trails).values(), default=0)
     orders = _orders(list(buffers.values()))
@@ -81,7 +82,7 @@ def needed(schedule: Schedule) -> list[int]:
 # --- lifetimes --------------------------------------------------------------------------------------------------------
 
 
-def _lifetimes(schedule: Schedule) -> dict[Key, _Buffer]:
+def _lifetimes(schedule: Schedule, outside: Collection[int] = ()) -> dict[Key, _Buffer]:
     graph, steps = schedule.graph, schedule.steps
     end = len(steps)
     first: dict[int, int] = {}
@@ -89,7 +90,7 @@ def _lifetimes(schedule: Schedule) -> dict[Key, _Buffer]:
 
     def live(tensor: int, time: int) -> None:
         storage = schedule.storage_of(tensor)
-        if graph.tensors[storage].data is None:
+        if graph.tensors[storage].data is None and storage not in outside:
             first[storage] = min(first.get(storage, time), time)
             last[storage] = max(last.get(storage, time), time)
 
@@ -123,6 +124,8 @@ def _trails(schedule: Schedule, buffers: Mapping[Key, _Buffer]) -> dict[tuple[Ke
             for tensor, (least, most) in allowed.items():
                 source = schedule.storage_of(tensor)
                 others = [i for i in step.call.reads if schedule.storage_of(i) == source and i not in allowed]
+                if source not in buffers:
+                    continue
                 ends, begins = buffers[source].last == time, buffers[output].first == time
                 if source != output and ends and begins and not others:
                     low, high = found.get((source, output), (0, _ANY))

@@ -8,8 +8,8 @@ from dataclasses import replace
 from ..cores import Core
 from . import ops
 from .chain import chain
-from .ir import Graph, Op, Schedule, Step, Tensor
-from .plan import needed
+from .ir import Block, Graph, Inner, Op, Schedule, Scratch, Step, Tensor
+from .plan import needed, plan
 
 # What to minimize: time, flash or RAM. The first is the default.
 GOALS = ("speed", "size", "ram")
@@ -25,12 +25,12 @@ def schedule(graph: Graph, core: Core, goal: str = GOALS[0]) -> Schedule:
     ``ram`` chains neighbouring steps if that lowers the peak, then uses these kernels where they do not raise it.
     """
     if goal == "speed":
-        return _leaner(_chosen(graph, core), core)
-    small = _chosen(graph, replace(core, dsp=False, mve=False, blocks=False))
-    return small if goal == "size" else _faster(_chained(small), _chosen(graph, core))
+        return _leaner(_chosen(graph, core, goal), core)
+    small = _chosen(graph, replace(core, dsp=False, mve=False, blocks=False), goal)
+    return small if goal == "size" else _faster(_chained(small), _chosen(graph, core, goal))
 
 
-def _chosen(graph: Graph, core: Core) -> Schedule:
+def _chosen(graph: Graph, core: Core, goal: str) -> Schedule:
     """One step per operator; operators that only change a shape join an adjacent step."""
     views = _views(graph)
     steps: list[Step] = []
@@ -47,11 +47,36 @@ def _chosen(graph: Graph, core: Core) -> Schedule:
             continue
         variant = ops.find(op.kind).variant(op, graph, core)
         made_by.update((output, len(steps)) for output in op.outputs)
-        steps.append(Step((*waiting, op), variant.call(op, graph), variant.name))
+        steps.append(_with_inner(Step((*waiting, op), variant.call(op, graph), variant.name), core, goal))
         waiting = []
     if waiting and steps:
         steps[-1] = replace(steps[-1], ops=(*steps[-1].ops, *waiting))
     return Schedule(graph, tuple(steps), views)
+
+
+def _with_inner(step: Step, core: Core, goal: str) -> Step:
+    """The step with the schedules of its blocks. As only one runs at a time, they use the same memory."""
+    if not step.call.blocks:
+        return step
+    inner = tuple(_inner(block, core, goal) for block in step.call.blocks)
+    memory = Scratch(max(each.plan.arena_bytes for each in inner))
+    return replace(step, call=replace(step.call, unseen=(*step.call.unseen, memory)), inner=inner)
+
+
+def _inner(block: Block, core: Core, goal: str) -> Inner:
+    """A block's schedule and plan. It uses its inputs where they are, except those that it returns as another output:
+    these could be overwritten before they are copied."""
+    found = schedule(block.graph, core, goal)
+    around = dict(zip(block.graph.inputs, block.inputs, strict=True))
+    returned = [
+        (target, own, around.get(found.storage_of(own)))
+        for target, own in zip(block.outputs, block.graph.outputs, strict=False)
+    ]
+    leaving = tuple((target, own) for target, own, source in returned if source != target)
+    moved = {found.storage_of(own) for target, own, source in returned if source != target and source in block.outputs}
+    shared = {own: outer for own, outer in around.items() if own not in moved}
+    entering = tuple((own, outer) for own, outer in around.items() if own in moved)
+    return Inner(block, found, plan(found, shared), shared, entering, leaving)
 
 
 def _views(graph: Graph) -> dict[int, int]:

@@ -52,4 +52,6 @@ def left_out_by_tflm(op: Op, graph: Graph) -> str | None:
 def is_defined_by_litert(op: Op, graph: Graph) -> bool:
     """Whether LiteRT's reference kernel, rather than TFLM's, defines an operator's integers."""
     operator = ops.lookup(op.kind)
+    if any(is_defined_by_litert(inner, block) for block in op.blocks for inner in block.ops):
+        return True
     return (operator is not None and operator.litert_alone) or left_out_by_tflm(op, graph) is not None

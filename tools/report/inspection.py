@@ -31,7 +31,7 @@ def show_inspection(inspection: Mapping[str, Any], as_json: bool, console: Conso
         "tensors", "#", "name", "type", "bytes", "scale", "zero", "at byte, from … to layer", "weights", numbers=(3,)
     )
     for tensor in inspection["tensors"]:
-        tensors.add_row(*_tensor_cells(tensor, len(inspection["layers"])))
+        tensors.add_row(*_tensor_cells(tensor, sum(isinstance(each["index"], int) for each in inspection["layers"])))
     facts = terminal.table(None)
     facts.show_header = False
     for key in ("model", "model_sha256", "model_bytes", "parameters", "macs", "constant_bytes", "arena_bytes"):

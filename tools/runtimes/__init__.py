@@ -50,14 +50,17 @@ class Program:
     @property
     def constants_bytes(self) -> int:
         """Flash for constants: those that the kernels read, as packed; without a schedule, all of the graph's."""
-        tensors = self.graph.tensors
         if self.schedule is None:
-            return sum(tensor.bytes for tensor in tensors if tensor.data is not None)
-        calls = [step.call for step in self.schedule.steps]
-        named = {i for call in calls for i in call.reads if tensors[i].data is not None}
-        computed = sum(int(a.data.nbytes) for call in calls for a in call.arguments if isinstance(a, Constant))
+            return sum(tensor.bytes for tensor in self.graph.tensors if tensor.data is not None)
         state = sum(tensor.bytes for tensor in self.graph.states)
-        return computed + state + sum(tensors[i].bytes for i in named)
+        return state + sum(_constants_bytes(each) for each in self.schedule.nested)
+
+
+def _constants_bytes(schedule: Schedule) -> int:
+    tensors, calls = schedule.graph.tensors, [step.call for step in schedule.steps]
+    named = {i for call in calls for i in call.reads if tensors[i].data is not None}
+    computed = sum(int(a.data.nbytes) for call in calls for a in call.arguments if isinstance(a, Constant))
+    return computed + sum(tensors[i].bytes for i in named)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from ..cores import Core
 from ..errors import ModelError
 from ..graph import check, ops, passes, read
 from ..graph.check import Refusal
-from ..graph.ir import Argument, Constant, Graph, Plan, Read, Scratch, Step, Tensor
+from ..graph.ir import Argument, Constant, Graph, Placement, Plan, Read, Schedule, Scratch, Step, Tensor
 from ..graph.plan import plan
 from ..graph.schedule import GOALS, schedule
 from ..render import render
@@ -85,8 +85,9 @@ def files(program: Program, *, mode: str, symbols: Symbols = OWN_SYMBOLS) -> Map
     """
     graph, memory, scheduled = program.graph, program.plan, program.schedule
     assert memory is not None and scheduled is not None
-    printer = _Printer(graph, memory, symbols)
+    printer = _Printer(scheduled, memory, symbols)
     steps = [printer.step(number, step) for number, step in enumerate(scheduled.steps)]
+    everything = [step for each in scheduled.nested for step in each.steps]
     states = [printer.state(tensor) for tensor in graph.states]
     text = render(
         "aot/model.cpp.j2",
@@ -99,8 +100,10 @@ def files(program: Program, *, mode: str, symbols: Symbols = OWN_SYMBOLS) -> Map
             op_count=len(scheduled.steps),
         ),
         symbols=symbols,
-        headers=sorted({header for step in scheduled.steps for header in (step.call.header, *step.call.headers)}),
+        headers=sorted({header for step in everything for header in (step.call.header, *step.call.headers)}),
+        copies_memory=bool(graph.states) or any(step.inner for step in everything),
         constants=printer.constants,
+        functions=printer.functions,
         steps=steps,
         states=states,
         arena_bytes=memory.arena_bytes,
@@ -111,27 +114,54 @@ def files(program: Program, *, mode: str, symbols: Symbols = OWN_SYMBOLS) -> Map
 
 
 class _Printer:
-    """Turns steps into template values and collects the constants that they use."""
+    """Turns steps into template values and collects the constants that they use.
 
-    def __init__(self, graph: Graph, plan: Plan, symbols: Symbols) -> None:
-        self.graph, self.plan, self.symbols = graph, plan, symbols
-        self.constants: list[dict[str, Any]] = []
+    The printer of a block adds to the constants and functions of ``around``, the printer of the graph that runs it.
+    ``path`` are the numbers of the step and of the block around it, and so on outwards, with which names of functions
+    start. Its tensors lie ``start`` bytes after the arena's start, and ``shared`` inputs are tensors of ``around``.
+    """
+
+    def __init__(
+        self,
+        schedule: Schedule,
+        plan: Plan,
+        symbols: Symbols,
+        around: "_Printer | None" = None,
+        path: tuple[int, ...] = (),
+        start: int = 0,
+        shared: Mapping[int, int] | None = None,
+    ) -> None:
+        self.schedule, self.graph, self.plan, self.symbols = schedule, schedule.graph, plan, symbols
+        self.around, self.path, self.start, self.shared = around, path, start, shared or {}
+        self.constants: list[dict[str, Any]] = around.constants if around else []
+        self.functions: list[dict[str, Any]] = around.functions if around else []
+        self.taken: set[str] = around.taken if around else set()
         self.names: dict[int, str] = {}  # tensor → its constant
-        self.taken: set[str] = set()
 
     def step(self, number: int, step: Step) -> dict[str, Any]:
-        """A step's function: its params, the checks of its scratch sizes, and the kernel call."""
-        function = f"step{number}_{cpp_text.identifier(step.ops[0].name)}"
+        """A step's function: its params, the checks of its scratch sizes, and the kernel call. It is added to the
+        functions, after those of its blocks."""
+        found = self._step(number, step)
+        self.functions.append(found)
+        return found
+
+    def _step(self, number: int, step: Step) -> dict[str, Any]:
+        function = self._function(number, step)
         call, output = step.call, self.graph.tensors[step.output]
+        place = ".".join(map(str, (*self.path, number)))
+        blocks = [self._block(number, step, i) for i in range(len(step.inner))]
         params = [f"{function}_params{i + 1 if i else ''}" for i in range(len(call.params))]
         template = [*(params if call.constexpr_params else ()), *map(str, call.template)]
+        template += [block["function"] for block in blocks]
         bracket = f"<{', '.join(template)}>" if template else ""
         passed = [] if call.constexpr_params else params
         scratch = iter(range(len(call.scratch)))
         return {
             "index": number,
-            "title": f"{number} {step.kind} {cpp_text.comment(step.name)} -> {_type_text(output)}",
+            "title": f"{place} {step.kind} {cpp_text.comment(step.name)} -> {_type_text(output)}",
             "function": function,
+            "blocks": blocks,
+            "copies": [self._copied(function, self, target, self, source) for target, source in call.copies],
             "kernel": call.function + bracket,
             "params": [
                 {
@@ -148,6 +178,30 @@ class _Printer:
             "output": self._arena(output, cast=False),
             "output_bytes": output.bytes,
         }
+
+    def _function(self, number: int, step: Step) -> str:
+        return _named((*self.path, number), step.ops[0].name)
+
+    def _block(self, number: int, step: Step, position: int) -> dict[str, Any]:
+        """A block's function: what is copied before and after its steps, and the condition that it returns, if any."""
+        inner, memory = step.inner[position], self.plan.scratch[number, len(step.call.scratch) - 1]
+        path, start = (*self.path, number, position), self.start + memory.offset
+        printer = _Printer(inner.schedule, inner.plan, self.symbols, self, path, start, inner.shared)
+        steps = [printer.step(i, each)["function"] for i, each in enumerate(inner.schedule.steps)]
+        name = _named(path, inner.block.name)
+        condition = None if inner.block.outputs else inner.schedule.graph.outputs[0]
+        return {
+            "function": name,
+            "entering": [printer._copied(name, printer, own, self, around) for own, around in inner.entering],
+            "steps": steps,
+            "leaving": [printer._copied(name, self, around, printer, own) for around, own in inner.leaving],
+            "condition": None if condition is None else printer._pointer(condition, f"{name}_condition", const=True),
+        }
+
+    def _copied(self, name: str, to: "_Printer", target: int, origin: "_Printer", source: int) -> tuple[str, str, int]:
+        """The pointers and the number of bytes of a copy between two graphs."""
+        size = to.graph.tensors[target].bytes
+        return to._pointer(target, name), origin._pointer(source, f"{name}_value", const=True), size
 
     def state(self, tensor: Tensor) -> dict[str, Any]:
         """A state tensor: its address and its initial value, which is None if it is all zeros."""
@@ -172,22 +226,30 @@ class _Printer:
         }
 
     def _argument(self, number: int, step: Step, argument: Argument, scratch: Iterator[int]) -> str:
-        function = f"step{number}_{cpp_text.identifier(step.ops[0].name)}"
+        function = self._function(number, step)
         if isinstance(argument, Scratch):
             placement = self.plan.scratch[number, next(scratch)]
-            return f"{self.symbols.prefix}_arena + {placement.offset}" if placement.bytes else "nullptr"
+            return self._address(placement) if placement.bytes else "nullptr"
         if isinstance(argument, Constant):
             what = f"{argument.suffix} of {step.kind} {cpp_text.comment(step.name)}"
             return self._constant(self._unused(f"{function}_{argument.suffix}"), argument.data, what)
         if argument.tensor is None:
             return "nullptr"
         tensor = self.graph.tensors[argument.tensor]
-        if tensor.data is None:
-            return self._arena(tensor, const=isinstance(argument, Read))
-        if tensor.index not in self.names:
-            name = self._unused(f"{function}_{_role(step, tensor)}")
-            self.names[tensor.index] = self._constant(name, tensor.data, cpp_text.comment(tensor.name))
-        return self.names[tensor.index]
+        role = _role(step, tensor) if tensor.data is not None else ""
+        return self._pointer(tensor.index, f"{function}_{role}", const=isinstance(argument, Read))
+
+    def _pointer(self, index: int, name: str, *, const: bool = False) -> str:
+        """A pointer to a tensor's elements; ``name`` is for a constant that no step has named yet."""
+        tensor = self.graph.tensors[index]
+        if tensor.data is not None:
+            if index not in self.names:
+                self.names[index] = self._constant(self._unused(name), tensor.data, cpp_text.comment(tensor.name))
+            return self.names[index]
+        storage = self.schedule.storage_of(index)
+        if self.around is not None and storage in self.shared:
+            return self.around._pointer(self.shared[storage], name, const=const)
+        return self._arena(tensor, const=const)
 
     def _unused(self, name: str) -> str:
         """The name as an identifier, numbered if a step has several constants of one role."""
@@ -219,11 +281,18 @@ class _Printer:
 
     def _arena(self, tensor: Tensor, *, const: bool = False, cast: bool = True) -> str:
         """A pointer to a tensor in the arena; with ``cast``, of the tensor's element type."""
-        placement = self.plan.tensors[tensor.index]
-        address = f"{self.symbols.prefix}_arena + {placement.offset}"
+        address = self._address(self.plan.tensors[tensor.index])
         if not cast:
             return address
         return f"reinterpret_cast<{'const ' if const else ''}{cpp_text.cpp_type(tensor.dtype.value)}*>({address})"
+
+    def _address(self, placement: Placement) -> str:
+        return f"{self.symbols.prefix}_arena + {self.start + placement.offset}"
+
+
+def _named(path: tuple[int, ...], name: str) -> str:
+    """A function's name, which only that of the same path can be, as identifiers do not start with a digit."""
+    return f"step{'_'.join(map(str, path))}_{cpp_text.identifier(name)}"
 
 
 def _role(step: Step, tensor: Tensor) -> str:

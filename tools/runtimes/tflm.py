@@ -10,7 +10,7 @@ from .. import cpp_text, ports
 from ..arena import Arena
 from ..errors import ModelError, UnsupportedModel
 from ..graph import ops, read, specification
-from ..graph.check import Refusal, refusals
+from ..graph.check import Refusal, check_blocks, refusals
 from ..graph.ir import DType, Graph, Op, Tensor
 from ..graph.passes.variables import resolve
 from ..graph.state import variables
@@ -83,9 +83,11 @@ def why_not(graph: Graph, target: Target) -> tuple[Refusal, ...]:
 def _check_kernel(op: Op, graph: Graph, title: str, chosen: Library) -> None:
     _check_type(op, graph, chosen, title)
     _check_scales(op, graph, chosen, title)
+    check_blocks(op, lambda each, block: _check_kernel(each, block, title, chosen))
 
 
 def _check_numbers(op: Op, graph: Graph) -> None:
+    check_blocks(op, _check_numbers)
     specification.check(op, graph)
     left_out = specification.left_out_by_tflm(op, graph)
     if left_out is not None:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from ..check import check
 from ..ir import Graph
+from .blocks import blocks
 from .fold import fold
 from .own_states import own_states
 from .prune import prune
@@ -13,7 +14,7 @@ from .variables import resolve
 Pass = Callable[[Graph], Graph]
 
 # Some run before the kernel check, since they remove operators without kernels; others after it, since they rely on it.
-BEFORE_CHECK: tuple[Pass, ...] = (fold, resolve, own_states, rename)
+BEFORE_CHECK: tuple[Pass, ...] = (fold, blocks, resolve, own_states, rename)
 AFTER_CHECK: tuple[Pass, ...] = (prune,)
 
 
