@@ -125,8 +125,9 @@ class _Variables:
 
 
 def _zero(value: Tensor) -> npt.NDArray[Any]:
-    """The initial value of a variable that has none in the file: zeros."""
-    return np.zeros(value.shape, value.dtype.numpy)
+    """The initial value of a variable that has none in the file: TFLM fills it with bytes of the zero point
+    (MicroResourceVariables::Allocate)."""
+    return np.full(value.bytes, value.zero_point & 0xFF, np.uint8).view(value.dtype.numpy).reshape(value.shape)
 
 
 def _without_copies(kept: list[Op], tensors: tuple[Tensor, ...], outputs: tuple[int, ...]) -> Iterator[Op]:
