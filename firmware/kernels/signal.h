@@ -240,16 +240,27 @@ inline void signal_framer(const SignalFramerParams& p, const int16_t* input, int
     *valid = true;
 }
 
+namespace internal {
+
+inline int16_t Overlap(int16_t a, int16_t b) {
+    return Saturate<int16_t>(static_cast<int32_t>(a) + b);
+}
+inline float Overlap(float a, float b) {
+    return a + b;
+}
+
+}  // namespace internal
+
 // OverlapAdd in overlap_add.cc: the reverse. `state` has the sums of each row, zeros at first.
-inline void signal_overlap_add(const SignalOverlapAddParams& p, const int16_t* input, int16_t* output, int16_t* state) {
-    const auto step_bytes = static_cast<uint32_t>(p.step) * sizeof(int16_t);
+template <typename T>
+inline void signal_overlap_add(const SignalOverlapAddParams& p, const T* input, T* output, T* state) {
+    const auto step_bytes = static_cast<uint32_t>(p.step) * sizeof(T);
     const int32_t kept = p.size - p.step;
     for (int32_t row = 0; row < p.rows; ++row, state += p.size) {
         for (int32_t frame = 0; frame < p.frames; ++frame, input += p.size, output += p.step) {
-            for (int32_t i = 0; i < p.size; ++i)
-                state[i] = Saturate<int16_t>(static_cast<int32_t>(input[i]) + state[i]);
+            for (int32_t i = 0; i < p.size; ++i) state[i] = internal::Overlap(state[i], input[i]);
             memcpy(output, state, step_bytes);
-            memmove(state, state + p.step, static_cast<uint32_t>(kept) * sizeof(int16_t));
+            memmove(state, state + p.step, static_cast<uint32_t>(kept) * sizeof(T));
             memset(state + kept, 0, step_bytes);
         }
     }

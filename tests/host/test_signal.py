@@ -127,9 +127,9 @@ def framer(shape: tuple[int, ...], size: int, step: int) -> list[OpSpec]:
     return [custom("SignalFramer", [t(shape, "int16")], outputs, frame_size=size, frame_step=step, prefill=True)]
 
 
-def overlap_add(shape: tuple[int, ...], step: int) -> list[OpSpec]:
-    output = t((*shape[:-2], shape[-2] * step), "int16")
-    return [custom("SignalOverlapAdd", [t(shape, "int16")], [output], T=7, frame_step=step)]
+def overlap_add(shape: tuple[int, ...], step: int, dtype: str = "int16") -> list[OpSpec]:
+    output, kind = t((*shape[:-2], shape[-2] * step), dtype), {"int16": 7, "float32": 0}[dtype]
+    return [custom("SignalOverlapAdd", [t(shape, dtype)], [output], T=kind, frame_step=step)]
 
 
 LENGTHS = (4, 8, 16, 32, 64, 128, 256, 512, 1024)
@@ -174,6 +174,7 @@ CASES: dict[str, list[OpSpec]] = {
         for size in (step, step + 1, 4 * step + 3)
     },
     **{f"overlap add {s} {step}": overlap_add(s, step) for s in ((1, 6), (4, 6), (2, 3, 6)) for step in (1, 4, 6)},
+    **{f"overlap add float32 {step}": overlap_add((2, 3, 6), step, "float32") for step in (1, 4, 6)},
     **{f"log {s} {b} {k}": log(s, b, k) for s in (1, 40, 99) for b in (0, 3, 7) for k in (1, 64, 1600, 65536)},
 }
 

@@ -51,7 +51,7 @@ class Signal:
     """One operator: the types of its inputs and outputs, and which of the inputs must be ``constants``.
 
     ``fields`` gives the kernel's params, ``sizes`` the outputs' shapes, ``tables`` additional constants. ``own_state``
-    is a tensor that the kernel gets as its last argument.
+    is a tensor that the kernel gets as its last argument. ``instead`` are types that all its tensors may have instead.
     """
 
     summary: str
@@ -63,12 +63,13 @@ class Signal:
     own_state: OwnState | None = None
     tables: Callable[[Op, Graph], tuple[Argument, ...]] = lambda op, graph: ()
     check: Callable[[Op, Graph], None] = lambda op, graph: None
+    instead: tuple[DType, ...] = ()
 
     def operator(self) -> Operator:
         """The Operator, with the kernel in kernels/signal.h that has its name."""
         return Operator(
             summary=self.summary,
-            types=(self.inputs[0].value,),
+            types=tuple(dtype.value for dtype in (self.inputs[0], *self.instead)),
             check=self._check,
             variants=portable(self._call),
             parse=parse,
@@ -82,7 +83,8 @@ class Signal:
         sources = [graph.input(op, i) for i in range(len(self.inputs))]
         outputs = [graph.output(op, i) for i in range(len(self.outputs))]
         for tensor, dtype in zip((*sources, *outputs), (*self.inputs, *self.outputs), strict=True):
-            check_types(op, tensor, allowed=(dtype,))
+            other = sources[0].dtype if sources[0].dtype in self.instead else dtype
+            check_types(op, tensor, allowed=(other,))
             check_not_empty(op, tensor)
         for position in self.constants:
             if sources[position].data is None:
@@ -113,11 +115,11 @@ def count(op: Op, graph: Graph) -> Fields:
     return {"count": graph.input(op, 0).elements}
 
 
-def kept(op: Op, rows: int, size: int) -> tuple[tuple[int, ...], DType]:
-    """State of ``size`` int16 for each row. Raises ModelError if no microcontroller has that much memory."""
+def kept(op: Op, rows: int, size: int, dtype: DType = DType.INT16) -> tuple[tuple[int, ...], DType]:
+    """State of ``size`` elements for each row. Raises ModelError if no microcontroller has that much memory."""
     if rows * size > MAX_KEPT:
         raise ModelError(f"{op.where} keeps {rows * size:,} elements; convert the model again with smaller frames")
-    return (rows, max(size, 1)), DType.INT16
+    return (rows, max(size, 1)), dtype
 
 
 def rows(shape: tuple[int, ...], dimensions: int) -> int:

@@ -32,7 +32,8 @@ def sizes(op: Op, graph: Graph) -> Sequence[tuple[int, ...]]:
 def own_state(op: Op, graph: Graph) -> tuple[tuple[int, ...], DType]:
     """The sums of each row so far."""
     known = fields(op, graph)
-    return kept(op, known["rows"], known["size"])
+    source = graph.optional_input(op, 0)
+    return kept(op, known["rows"], known["size"], source.dtype if source is not None else DType.INT16)
 
 
 OPERATOR = Signal(
@@ -43,4 +44,5 @@ OPERATOR = Signal(
     sizes,
     own_state=own_state,
     check=check,
+    instead=(DType.FLOAT32,),
 ).operator()
