@@ -149,13 +149,15 @@ def _is_same(original: Loaded, rebuilt: Loaded, sample: Sequence[samples.Array],
     found = oracle.run(oracle.LITERT, tflite, given, original.name, period=0).outputs
     return all(
         ours.size >= theirs.size
-        and np.allclose(ours.ravel()[-theirs.size :], theirs.ravel(), rtol=SAME, atol=SAME * _largest(theirs))
+        and np.allclose(
+            ours.ravel()[-theirs.size :], theirs.ravel(), rtol=SAME, atol=SAME * _largest(theirs), equal_nan=True
+        )
         for ours, theirs in zip(found, wanted, strict=True)
     )
 
 
 def _largest(array: samples.Array) -> float:
-    return float(np.abs(array).max(initial=0))
+    return float(np.abs(array[np.isfinite(array)]).max(initial=0))
 
 
 def _outputs(loaded: Loaded, arrays: tuple[samples.Array, ...], log: Path) -> list[samples.Array]:
