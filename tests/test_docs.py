@@ -1,5 +1,6 @@
 """The documentation is correct: what exists is mentioned where a reader looks, and what is linked exists."""
 
+import csv
 import importlib.util
 import re
 from pathlib import Path
@@ -71,3 +72,16 @@ def test_commands_have_the_options_that_are_shown(page: Path) -> None:
         task, *words = command.split()
         known = {f"--{name}" for argument in TASKS[task].get_arguments() for name in argument.names} | {"--help"}
         assert [word for word in words if word.startswith("--") and word.rstrip(",") not in known] == [], command
+
+
+def test_no_operator_is_slower_than_with_tflm() -> None:
+    """docs/operators.md has the instructions of docs/plots/operators.csv."""
+    page = (ROOT / "docs" / "operators.md").read_text(encoding="utf-8")
+    with (ROOT / "docs" / "plots" / "operators.csv").open(newline="") as stream:
+        taken = {
+            (row["runtime"], row["type"], row["operator"]): int(row["instructions"]) for row in csv.DictReader(stream)
+        }
+    tflm = {key: number for key, number in taken.items() if key[0] == "tflm"}
+    assert len(tflm) > 90
+    assert [key for key, number in tflm.items() if taken["aot", key[1], key[2]] > number] == []
+    assert [key for key, instructions in taken.items() if f" {instructions:,} |" not in page] == []

@@ -38,10 +38,11 @@ inline void average_pool_2d_uint8(const Pool2DUint8Params& p, const uint8_t* inp
     internal::AveragePool2DInteger(p, input, output);
 }
 
-inline void average_pool_2d_float32(const Pool2DFloat32Params& p, const float* input, float* output) {
+template <const Pool2DFloat32Params& p>
+inline void average_pool_2d_float32(const float* input, float* output) {
     internal::Pool2D(
         p, input, output, 0.0f, [](float sum, float element) { return sum + element; },
-        [&](float sum, int32_t count) {
+        [](float sum, int32_t count) {
             return Clamp(sum / static_cast<float>(count), p.activation_min, p.activation_max);
         });
 }

@@ -4,6 +4,7 @@
 // same names in tensorflow/lite/kernels/internal/common.cc and gemmlowp/fixedpoint/fixedpoint.h.
 #pragma once
 
+#include <float.h>
 #include <stdint.h>
 
 #include "kernels/basics.h"
@@ -15,8 +16,11 @@ inline int32_t Clamp(int32_t value, int32_t lowest, int32_t highest) {
     return value < lowest ? lowest : (value > highest ? highest : value);
 }
 
-// The same for floats, in the order of comparisons that lets a NaN through as TFLM does.
+// The same for floats, in the order of comparisons that lets a NaN through as TFLM does. Without limits (none is
+// narrower than all floats), that only concerns infinities: where the compiler knows this, it compares once.
 inline float Clamp(float value, float lowest, float highest) {
+    const bool unlimited = lowest == -FLT_MAX && highest == FLT_MAX;
+    if (__builtin_constant_p(unlimited) && unlimited && __builtin_expect(!__builtin_isinf(value), 1)) return value;
     value = value < lowest ? lowest : value;
     return highest < value ? highest : value;
 }

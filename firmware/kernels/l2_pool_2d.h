@@ -10,10 +10,11 @@
 
 namespace kerf {
 
-inline void l2_pool_2d_float32(const Pool2DFloat32Params& p, const float* input, float* output) {
+template <const Pool2DFloat32Params& p>
+inline void l2_pool_2d_float32(const float* input, float* output) {
     internal::Pool2D(
         p, input, output, 0.0f, [](float sum, float element) { return sum + element * element; },
-        [&](float sum, int32_t count) {
+        [](float sum, int32_t count) {
             return Clamp(sqrtf(sum / static_cast<float>(count)), p.activation_min, p.activation_max);
         });
 }

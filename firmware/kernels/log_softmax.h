@@ -103,12 +103,14 @@ struct LogSoftmaxFloat32Params {
 inline void log_softmax_float32(const LogSoftmaxFloat32Params& params, const float* input, float* output) {
     for (int32_t row = 0; row < params.rows; ++row) {
         float max = Limits<float>::kLowest;
+#pragma GCC unroll 8
         for (int32_t i = 0; i < params.depth; ++i) {
             if (max < input[i]) max = input[i];
         }
         float sum = 0.0f;
         for (int32_t i = 0; i < params.depth; ++i) sum += expf(input[i] - max);
         const float log_of_sum = logf(sum);
+#pragma GCC unroll 8
         for (int32_t i = 0; i < params.depth; ++i) output[i] = input[i] - max - log_of_sum;
         input += params.depth;
         output += params.depth;

@@ -34,11 +34,12 @@ inline void max_pool_2d_uint8(const Pool2DUint8Params& p, const uint8_t* input, 
     internal::MaxPool2DInteger(p, input, output);
 }
 
-inline void max_pool_2d_float32(const Pool2DFloat32Params& p, const float* input, float* output) {
+template <const Pool2DFloat32Params& p>
+inline void max_pool_2d_float32(const float* input, float* output) {
     internal::Pool2D(
         p, input, output, Limits<float>::kLowest,
         [](float largest, float element) { return largest < element ? element : largest; },
-        [&](float largest, int32_t) { return Clamp(largest, p.activation_min, p.activation_max); });
+        [](float largest, int32_t) { return Clamp(largest, p.activation_min, p.activation_max); });
 }
 
 }  // namespace kerf

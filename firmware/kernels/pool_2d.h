@@ -26,6 +26,7 @@ struct Pool2DInt8Params {
 using Pool2DInt16Params = Pool2DInt8Params;
 using Pool2DUint8Params = Pool2DInt8Params;
 
+// The kernels take them as template arguments, so that the compiler unrolls the loops over small windows.
 struct Pool2DFloat32Params {
     int32_t batches;
     int32_t input_height, input_width, depth;

@@ -125,6 +125,13 @@ inline void SumsOfWindow(const int8_t* window, WindowTaps taps, int32_t channels
     }
 }
 
+// Not inlined, because it calls memcpy(), which takes registers that the loop over whole words needs.
+template <typename Element>
+[[gnu::noinline]] void SumsOfSome(const Element* window, WindowTaps taps, int32_t channels,
+                                  int32_t (&sums)[kInWord<Element>]) {
+    SumsOfWindow<false>(window, taps, channels, sums);
+}
+
 // Calls some(window, taps, channels, output) for every window and every word of channels; the last call may have fewer.
 template <typename Element, typename Some>
 inline void PoolChannels(const Pool2DInt8Params& p, const Element* input, Element* output, Some some) {
@@ -159,7 +166,7 @@ inline void AveragePool2D(const Pool2DInt8Params& p, const Element* input, Eleme
         if (channels == kInWord<Element>) {
             SumsOfWindow<true>(window, taps, channels, sums);
         } else {
-            SumsOfWindow<false>(window, taps, channels, sums);
+            SumsOfSome(window, taps, channels, sums);
         }
         const int32_t count = taps.rows * taps.columns, half = count / 2;
         for (int32_t i = 0; i < channels; ++i) {

@@ -79,7 +79,8 @@ def call(kernel: str, op: Op, graph: Graph) -> KernelCall:
     if source.dtype is DType.FLOAT32:
         low, high = q.float32_activation_range(attributes.activation)
         fields |= {"activation_min": low, "activation_max": high}
-        return KernelCall(f"{kernel}.h", f"{kernel}_float32", (Params("Pool2DFloat32Params", fields),), arguments)
+        params = Params("Pool2DFloat32Params", fields)
+        return KernelCall(f"{kernel}.h", f"{kernel}_float32", (params,), arguments, constexpr_params=True)
     minimum, maximum = q.integer_activation_range(op, output, attributes.activation)
     fields |= {"activation_min": minimum, "activation_max": maximum}
     integer = source.dtype.value
