@@ -211,7 +211,7 @@ def monitor(ask: Any) -> None:
     pipeline.monitor(ask)
 
 
-@kerf_task(FIRMWARE + " emulator port any_firmware samples")
+@kerf_task(FIRMWARE + " emulator port any_firmware power samples")
 def run(ask: Any, json: bool) -> None:
     """Build if needed, start the emulator or open the serial port, send the test set, compare and measure."""
     from tools import pipeline, report
@@ -235,7 +235,7 @@ def emulate(ask: Any, listen: int, json: bool) -> None:
 
 
 @kerf_task(
-    "emulator port any_firmware data skip_bad pixels calibration strip stateful samples json",
+    "emulator port any_firmware power data skip_bad pixels calibration strip stateful samples json",
     models=("digits", "comma-separated names or paths"),
     modes=("", "comma-separated modes, or all (default: int8; a .tflite has its own)"),
     runtimes=("aot", "comma-separated runtimes"),

@@ -26,7 +26,7 @@ STAGES: dict[str, tuple[str, tuple[str, str]]] = {
     ),
     "firmware": ("build scons elf footprint ports", ("Image", "the linked ELF, and how much flash and RAM it takes")),
     "run": (
-        "bench clock link protocol faults diagnosis sizing transports boards boards.flash boards.monitor",
+        "bench clock link protocol faults diagnosis sizing transports boards boards.flash boards.monitor power",
         ("DeviceRun", "the device's outputs and ticks"),
     ),
     "record": ("quantities cycles kinds report", ("Measurement", "a line of build/measurements.jsonl, and a report")),
@@ -41,6 +41,7 @@ BESIDE = {
 # The rows of the table, and the files that a row may name with a placeholder.
 ADDED = [
     *("operator", "variant", "pass", "core", "board", "port", "runtime", "emulator", "package", "measured quantity"),
+    "instrument",
     "model",
 ]
 WIDTH = 84

@@ -150,6 +150,7 @@ MAY_IMPORT = {
     "boards.monitor": {"boards", "transports"},
     "doctor": {"installed", "ports", "transports"},
     "kinds": set(),
+    "power": {"registry"},
     "footprint": {"elf"},
     "cycles": {"cores", "installed"},
     "quantities": {"kinds", "registry", "runtimes", "graph.ops", "cores", "cycles"},
@@ -300,6 +301,7 @@ def test_nothing_imports_tasks() -> None:
 MAY_INCLUDE = {
     "model": set(),
     "port": set(),
+    "power": {"power", "port", "ports"},
     "kernels": {"kernels"},
     "tflm": {"tflm", "model", "tensorflow"},
     "bench": {"bench", "model", "port"},
@@ -394,6 +396,7 @@ REGISTERED = {
     "port": registry.names("ports"),
     "package": registry.names("packages"),
     "measured quantity": registry.names("quantities"),
+    "instrument": registry.names("power"),
     "model": registry.names("models"),
 }
 

@@ -12,6 +12,7 @@
     ├── PlanError               memory planning
     │   └── DoesNotFit          the model is larger than the target
     ├── BuildError              rendering, PlatformIO, the compiler
+    ├── PowerError              an instrument that did not see the inferences
     ├── TransportError          a serial port or emulator that cannot be found or opened, or is lost
     ├── ProtocolError           the other side answers, but violates the protocol
     │   └── DeviceError         the firmware sent an error or fault record
@@ -80,6 +81,10 @@ class DoesNotFit(PlanError):
 
 class BuildError(KerfError):
     """Rendering or compiling a project failed."""
+
+
+class PowerError(KerfError):
+    """An instrument recorded something from which the energy of an inference cannot be computed."""
 
 
 class TransportError(KerfError):

@@ -40,6 +40,7 @@ REQUEST: dict[str, tuple[Any, str]] = {
     "emulator": ("", "which of the target's emulators to use (default: its first; `inv targets` lists them)"),
     "port": ("", "a real board: its serial port, a pyserial URL, or auto to find it by its USB id"),
     "any_firmware": (False, "measure whatever firmware is on the board at --port, without building or flashing"),
+    "power": ("", "measure the board's energy with this instrument: ppk2 (ppk2:1.8 for another voltage) or joulescope"),
     "data": ("", "a folder with one subfolder of images per class; for your own model also an .npz with x and y"),
     "skip_bad": (False, "skip files that are damaged, of the wrong size or not images, and report how many"),
     "pixels": ("", "range of pixel values: 0..1, 0..255 or -1..1 (default: inferred from the model's first layers)"),

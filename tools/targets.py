@@ -102,6 +102,7 @@ class _Section:
             tflm=self.tflm(),
             usb_ids=self.usb_ids(),
             flash_hint=self.items.get("custom_flash_hint", "").strip(),
+            power_pin=self.power_pin(),
         )
 
     def wrong(self, key: str, reason: str) -> UsageError:
@@ -146,6 +147,16 @@ class _Section:
             if not re.fullmatch(r"[0-9a-f]{4}:[0-9a-f]{4}", each):
                 raise self.wrong("custom_usb_ids", f"{each!r} is not VID:PID in lower-case hexadecimal (2341:805a)")
         return ids
+
+    def power_pin(self) -> tuple[str, ...]:
+        words = self.words("custom_power_pin")
+        if not words:
+            return ()
+        drivers = sorted(path.stem for path in (ROOT / "firmware" / "power").glob("*.cpp"))
+        self.registered("custom_power_pin", words[0], "driver", drivers)
+        if len(words) != 2 or not re.fullmatch(r"\w+", words[1], re.ASCII):
+            raise self.wrong("custom_power_pin", "is not a driver and its word for a pin, as in `arduino 2`")
+        return words
 
     def emulator(self, name: str) -> Emulator:
         self.registered("custom_emulators", name, "emulator", transports.emulators())

@@ -38,6 +38,7 @@ class Request:
     per_tensor_dense: bool = False  # one scale for all weights of a dense layer, even if the runtime supports more
     optimize: str | None = None  # one of the runtime's goals; None: the first with which the model fits
     any_firmware: bool = False  # measure whatever firmware is on the board
+    power: str | None = None  # the instrument that measures the board's current: ppk2, or ppk2:1.8 with its voltage
 
 
 @dataclass(frozen=True)
@@ -174,6 +175,8 @@ class Target:
     ``tflm`` has the settings of the runtime of that name: its library (lib), the target that sizes arenas (sized_on).
     ``usb_ids`` are the VID:PID that identify a real board, empty if there is no board; ``flash_hint`` says what the
     user can do when an upload fails.
+    ``power_pin`` is the driver of the pin that an instrument sees, a file of firmware/power, and the driver's word for
+    the pin; () if there is none.
     """
 
     name: str
@@ -191,6 +194,7 @@ class Target:
     tflm: Mapping[str, str] = field(default_factory=dict)
     usb_ids: tuple[str, ...] = ()
     flash_hint: str = ""
+    power_pin: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -268,6 +272,22 @@ class Clock:
 
     unit: str
     hz: int | None
+
+
+@dataclass(frozen=True)
+class Energy:
+    """The energy of one inference, the mean of ``inferences`` that an ``instrument`` saw completely.
+
+    ``uj`` is in µJ, without what the board would have needed while idle: ``idle_ma`` at ``volts``. ``ma`` is the mean
+    current during inferences, idle current included.
+    """
+
+    uj: float
+    ma: float
+    idle_ma: float
+    volts: float
+    inferences: int
+    instrument: str
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,6 +4,7 @@
 #include "bench/text.h"
 #include "bench/wire.h"
 #include "model/model.h"
+#include "port/busy.h"
 #include "port/port.h"
 
 namespace kerf::bench {
@@ -52,6 +53,7 @@ uint32_t outputs_crc32() {
 }
 
 void start() {
+    port::set_busy(false);
     port::start_ticks();
     setup_result.status = model::setup();
     setup_result.ticks = port::ticks();

@@ -9,6 +9,7 @@
 #include "bench/state.h"
 #include "bench/wire.h"
 #include "model/model.h"
+#include "port/busy.h"
 #include "port/port.h"
 
 namespace kerf::bench::native {
@@ -205,10 +206,13 @@ void invoke(const Frame& request) {
         mlperf::drop_input();
         ops_timed = 0;
     }
+    port::set_busy(!profile);  // a profiled inference takes longer, and would need more energy
     start_clock();
     op_started = 0;
     const model::Status status = model::invoke(profile ? after_op : nullptr);
-    send_done(request.seq, status, port::ticks());
+    const uint64_t ticks = port::ticks();
+    port::set_busy(false);
+    send_done(request.seq, status, ticks);
 }
 
 // Sets the operator after which to pause next. From here on, another request may overwrite `request`.

@@ -1,5 +1,6 @@
 """What is rendered for the boards that cannot be built on every machine: the file list and all that is not copied."""
 
+import difflib
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -42,7 +43,20 @@ def test_five_boards_that_are_not_in_the_table(golden: Callable[[str, bytes], No
     golden("flatten_aot_arduino.txt", ("\n".join([*parts, "=== files", *files]) + "\n").encode())
 
 
-def rendered(target: Target) -> Project:
+@pytest.mark.parametrize("name", ["stm32f4", "nano33ble", "esp32"])
+def test_what_an_instrument_adds(golden: Callable[[str, bytes], None], name: str) -> None:
+    """The driver of the pin and its flag, and nothing more."""
+    without, with_it = (rendered(targets.find(name), shows_inferences=shows) for shows in (False, True))
+    parts = []
+    for file, contents in with_it.files.items():
+        before, after = (data.decode().splitlines() for data in (without.files.get(file, b""), contents))
+        if Path(file).name not in ("manifest.json", "identity.cpp"):  # which digest the others
+            parts += difflib.unified_diff(before, after, file, file, n=1, lineterm="")
+    assert without.files.keys() <= with_it.files.keys()
+    golden(f"power-{name}.diff", ("\n".join(parts) + "\n").encode())
+
+
+def rendered(target: Target, shows_inferences: bool = False) -> Project:
     program = aot.compile(FLATTEN.read_bytes(), "flatten", target)
     sources = aot.sources(program, target, Arena(64, "planned"), mode="int8")
-    return bench.project(Model(program, sources, target, "aot", "int8", 64))
+    return bench.project(Model(program, sources, target, "aot", "int8", 64, shows_inferences))

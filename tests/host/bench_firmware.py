@@ -34,9 +34,12 @@ def build_fake(
     dtype: str = "kInt8",
     keeps_state: bool = False,
     reset: str = "kOk",
+    instead: Path | None = None,
 ) -> Path:
-    """The whole firmware for this machine, with fake_model.cpp; ``dtype`` is that of input 0."""
+    """The whole firmware for this machine, with fake_model.cpp; ``dtype`` is that of input 0. Headers in the folder
+    ``instead`` are included instead of firmware/'s."""
     defines = (
+        *([f"-iquote{instead}"] if instead else []),
         f"-DFAKE_SETUP_STATUS=Status::{status}",
         f'-DFAKE_MLPERF_ID="{mlperf_id}"',
         f"-DFAKE_DB_ENCODING=DbEncoding::{encoding}",

@@ -51,6 +51,19 @@ def test_run_over_a_clean_line(device: Transport) -> None:
     assert run.arena_bytes == 263
 
 
+def test_an_instrument_sees_each_inference_once(tmp_path: Path) -> None:
+    """Not those of the profile, which take longer; and the pin is low before the first one."""
+    log, header = tmp_path / "pin", tmp_path / "port" / "busy.h"
+    header.parent.mkdir()
+    header.write_text(
+        "#pragma once\n#include <stdio.h>\nnamespace kerf::port {\ninline void set_busy(bool busy) {\n"
+        f"    FILE* file = fopen(\"{log}\", \"a\");\n    fputc(busy ? '1' : '0', file);\n    fclose(file);\n}}\n}}\n"
+    )
+    with host.open(build_fake(tmp_path, instead=tmp_path)) as device:
+        bench.run(device, make_vectors(4), SHA256, 2, profile_runs=2)
+    assert log.read_text() == "0" + "10" * 4 + "00" * 2
+
+
 @pytest.mark.parametrize("kind", ["drop", "garble", "duplicate", "delay", "banner"])
 def test_run_over_a_spoiled_line(device: Transport, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tools.link.FIRST_WAIT_SECONDS", 0.03)

@@ -71,3 +71,42 @@ def test_arduino_api(tmp_path: Path, clock: str, per_us: int, early: int) -> Non
         "write 2",
         "restart",
     ]
+
+
+@pytest.mark.parametrize(
+    ("driver", "header", "api", "calls"),
+    [
+        (
+            "arduino",
+            "Arduino.h",
+            "enum { LOW, HIGH, OUTPUT };\n"
+            'inline void digitalWrite(int pin, int level) { printf("%d is %d\\n", pin, level); }\n'
+            'inline void pinMode(int pin, int mode) { printf("%d is an output: %d\\n", pin, mode == OUTPUT); }\n',
+            ["4 is 1", "4 is an output: 1", "4 is 0", "4 is an output: 1"],
+        ),
+        (
+            "espidf",
+            "driver/gpio.h",
+            "enum gpio_num_t { GPIO_NUM_NC = -1, GPIO_NUM_4 = 4 };\nenum gpio_mode_t { GPIO_MODE_OUTPUT = 2 };\n"
+            'inline int gpio_set_level(gpio_num_t pin, uint32_t level) { return printf("%d is %u\\n", pin, level); }\n'
+            "inline int gpio_set_direction(gpio_num_t pin, gpio_mode_t mode) {\n"
+            '    return printf("%d is an output: %d\\n", pin, mode == GPIO_MODE_OUTPUT);\n}\n',
+            ["4 is 1", "4 is an output: 1", "4 is 0", "4 is an output: 1"],
+        ),
+    ],
+    ids=["arduino", "espidf"],
+)
+def test_power_pin(tmp_path: Path, driver: str, header: str, api: str, calls: list[str]) -> None:
+    """The level comes before the direction, so that the pin is never high by chance."""
+    stand_in = tmp_path / header
+    stand_in.parent.mkdir(exist_ok=True)
+    stand_in.write_text("#pragma once\n#include <stdint.h>\n#include <stdio.h>\n" + api)
+    (tmp_path / "main.cpp").write_text(
+        f'#include "{FIRMWARE}/power/{driver}.cpp"\n'
+        "int main() {\n    kerf::port::set_busy(true);\n    kerf::port::set_busy(false);\n}\n"
+    )
+    instead = tmp_path / "instead" / "port"
+    instead.mkdir(parents=True)
+    shutil.copy(FIRMWARE / "power" / "busy.h", instead)
+    include = [f"-iquote{instead.parent}", f"-I{tmp_path}", "-DKERF_POWER_PIN=4"]
+    assert run(str(tmp_path / "main.cpp"), tmp_path, *include) == calls

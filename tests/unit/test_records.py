@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tools import quantities
 from tools.errors import KerfError
 from tools.report import records
 from tools.values import Clock, Measurement, SecondOpinion, Timing
@@ -82,6 +83,18 @@ def test_a_quantity_is_a_field_where_it_applies() -> None:
     assert records.to_json(SEQUENCE) == records.to_json(RECORD) | IN_SEQUENCE
     with pytest.raises(ValueError, match=r"sequence_length is -1, not a whole number of at least 0"):
         records.from_json(records.to_json(RECORD) | {"sequence_length": -1})
+
+
+def test_energy_may_be_below_zero_but_is_a_number() -> None:
+    found = {"uj": -0.5, "ma": 5.0, "idle_ma": 5.1, "volts": 3.3, "inferences": 360, "instrument": "ppk2"}
+    record = records.to_json(replace(BOARD, quantities={"energy": found}))
+    assert record["energy"] == found
+    assert records.from_json(record).quantities == {"energy": found}
+    assert quantities.shown({"energy": found}) == [
+        ("energy", "-0.5 µJ above idle; 5 mA, idle 5.1 mA at 3.3 V (ppk2, mean of 360 inferences)")
+    ]
+    with pytest.raises(ValueError, match=r"energy\.uj is NaN, not a finite number"):
+        records.from_json(record | {"energy": found | {"uj": float("nan")}})
 
 
 def complain(text: str) -> None:
@@ -264,7 +277,7 @@ def test_a_line_with_values_of_other_types_is_left_out(tmp_path: Path, changes: 
 
 
 def test_what_another_version_adds_is_passed_over() -> None:
-    added = {"energy": {"uj": 3, "idle_ma": None, "instrument": "x"}, "temperature": 7}
+    added = {"weather": {"wind": 3, "rain": None, "station": "x"}, "temperature": 7}
     record = records.to_json(RECORD)
     record["clock"] = {**record["clock"], "source": "DWT"}
     assert records.from_json(record | added) == RECORD

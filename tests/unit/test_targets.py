@@ -89,6 +89,12 @@ def test_a_target_need_not_have_an_emulator(tmp_path: Path) -> None:
         ({"custom_qemu_icount_shift": "fast"}, "custom_qemu_icount_shift: 'fast' is not a whole number"),
         ({"custom_usb_ids": "2341"}, "custom_usb_ids: '2341' is not VID:PID in lower-case hexadecimal"),
         ({"custom_usb_ids": "10c4:EA60"}, "custom_usb_ids: '10c4:EA60' is not VID:PID"),
+        ({"custom_power_pin": "stm32"}, "custom_power_pin: unknown driver 'stm32'; known: arduino, espidf, stm32f4"),
+        (
+            {"custom_power_pin": "arduino"},
+            "custom_power_pin: is not a driver and its word for a pin, as in `arduino 2`",
+        ),
+        ({"custom_power_pin": "arduino -1"}, "custom_power_pin: is not a driver and its word for a pin"),
         ({"board": "none"}, "board: none.json does not state its RAM and flash sizes"),
         ({"platform": "vendor"}, "custom_ram_bytes: is missing"),
     ],

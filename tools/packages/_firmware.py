@@ -25,6 +25,13 @@ def port(name: str) -> dict[str, bytes]:
     return {**copies("port", "src/port"), **own, **_reached(own.values())}
 
 
+def power_pin(driver: str) -> dict[str, bytes]:
+    """What raises a pin during inferences, in place of the port/busy.h that does nothing."""
+    own = copies("power", "src/power")
+    driven = {name: own[name] for name in own if PurePosixPath(name).stem == driver}
+    return {**driven, "src/port/busy.h": own["src/power/busy.h"]}
+
+
 def copies(folder: str, destination: str) -> dict[str, bytes]:
     """All files in a folder of firmware/, except hidden files and caches."""
     root = FIRMWARE / folder

@@ -13,7 +13,10 @@ MANIFEST = "manifest.json"
 
 @dataclass(frozen=True, eq=False)
 class Model:
-    """A model compiled for ``runtime``, and its sources for ``target``."""
+    """A model compiled for ``runtime``, and its sources for ``target``.
+
+    ``shows_inferences``: the bench's firmware raises the target's pin during each, for an instrument.
+    """
 
     program: Program
     sources: Sources
@@ -21,6 +24,7 @@ class Model:
     runtime: str
     mode: str
     arena_bytes: int
+    shows_inferences: bool = False
 
     def manifest(self) -> dict[str, Any]:
         """The part of manifest.json that all packages share; each adds its own fields."""

@@ -16,17 +16,24 @@ IDENTITY = "src/bench/identity.cpp"
 def project(model: Model) -> Project:
     """Everything that the firmware is built from.
 
-    Only those files of firmware/kernels, tflm and baremetal that the sources include are copied, and only the target's
-    port. The firmware's identity covers all files except the one that states it and the manifest.
+    Only those files of firmware/kernels, tflm and baremetal that the sources include are copied, only the target's
+    port, and the driver of its pin only if an instrument is to see it. The firmware's identity covers all files except
+    the one that states it and the manifest.
     """
     target = model.target
     contents = _firmware.model(model.sources)
     contents.update(_firmware.port(target.port))
     contents.update(_firmware.copies("bench", "src/bench"))
     contents.update(_platformio.platform(target))
+    options = dict(model.sources.options)
+    if model.shows_inferences:
+        driver, pin = target.power_pin
+        contents.update(_firmware.power_pin(driver))
+        own = options.get("build_src_flags", "").splitlines()
+        options["build_src_flags"] = "\n".join([*own, f"-D KERF_POWER_PIN={pin}"])
     compiled = (name.removeprefix("src/") for name in (*contents, IDENTITY) if name.endswith((".c", ".cpp")))
     contents.update(ports.find(target.port).project_files(sorted(compiled)))
-    contents["platformio.ini"] = _platformio.ini(target, model.sources.options).encode()
+    contents["platformio.ini"] = _platformio.ini(target, options).encode()
     build = _build_id(contents, target)
     contents[IDENTITY] = _identity(target, build).encode()
     manifest = {

@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from .. import boards, ports, runtimes, targets, transports
+from .. import boards, ports, power, runtimes, targets, transports
 from ..errors import UnknownName, UsageError
 from ..runtimes import Runtime
 from ..transports import Transport, host
@@ -133,6 +133,8 @@ def choose_line(choice: Choice) -> Line | Interpreter:
     Raises MissingTool if the emulator is not installed.
     """
     ask, target = choice.ask, choice.target
+    if ask.power:
+        _require_instrument(ask, target)
     if ask.any_firmware and not ask.port:
         raise UsageError("--any-firmware needs --port: emulators and the host always run the firmware just built")
     if ask.port and choice.interprets:
@@ -156,6 +158,20 @@ def choose_line(choice: Choice) -> Line | Interpreter:
     emulation = transports.find(emulator.name)
     transports.tool(emulator).require()  # fail before training or building anything
     return Line(emulator.name, lambda elf: emulation.open(elf, emulator), transports.caution(emulator.name))
+
+
+def _require_instrument(ask: Request, target: Target) -> None:
+    assert ask.power is not None
+    power.require(ask.power)
+    if not ask.port:
+        raise UsageError("--power measures a real board: add --port auto, or the board's serial port")
+    if ask.any_firmware:
+        raise UsageError("--power needs a firmware that raises a pin, so it must be built: omit --any-firmware")
+    if not target.power_pin:
+        raise UsageError(
+            f"{target.name} has no pin for --power: add custom_power_pin to its section of platformio.ini "
+            "(docs/energy.md)"
+        )
 
 
 def board_line(port: str, target: Target) -> Line:

@@ -199,7 +199,7 @@ def model_of(
         )
     platformio.check_fits(arena.bytes, program.constants_bytes, target)
     sources = runtime.sources(program, target, arena, mode=mode, symbols=symbols)
-    return Model(program, sources, target, ask.runtime, mode, arena.bytes)
+    return Model(program, sources, target, ask.runtime, mode, arena.bytes, shows_inferences=bool(ask.power))
 
 
 def render_to_disk(

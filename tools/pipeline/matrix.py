@@ -46,6 +46,8 @@ def bench_all(
     runtimes, targets = split("runtimes", runtime), split("targets", target)
     if ask.any_firmware and len(runtimes) * len(targets) > 1:
         raise UsageError("--any-firmware measures a single firmware: give one runtime and one target")
+    if ask.power and jobs > 1:
+        raise UsageError("--power measures one board at a time: omit --jobs")
     asks = [
         replace(ask, model=a, mode=b, runtime=c, target=d, optimize=e)
         for a in split("models", model)

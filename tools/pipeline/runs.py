@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .. import __version__, bench, files, oracle, quantities
+from .. import __version__, bench, files, oracle, power, quantities
 from .. import classify as classifier
 from .. import compare as comparison
 from ..compare import Comparison
@@ -19,7 +19,7 @@ from ..graph.ir import Tensor
 from ..oracle import interpreter
 from ..progress import Progress
 from ..report import baseline, details, kept, page, records, sections, wording
-from ..values import DeviceRun, Measurement, Request
+from ..values import DeviceRun, Energy, Measurement, Request
 from . import places, traces
 from .choices import Choice, Interpreter, choose
 from .firmware import Built, Compiled, compile_choice, ready
@@ -66,17 +66,29 @@ def run_choice(
         records.check(places.records())
     if choice.interprets:
         return _interpret(choice, progress, keep)
-    with ready(choice, progress) as firmware:
+    with ExitStack() as stack:
+        # The board is powered through the instrument, so that comes first.
+        recorder = stack.enter_context(power.connected(choice.ask.power)) if choice.ask.power else None
+        firmware = stack.enter_context(ready(choice, progress))
         compiled = firmware.compiled
         quantized, ops = compiled.quantized, len(compiled.program.labels)
         with firmware.open() as transport:
+            if recorder:
+                recorder.start()
             device = bench.run(transport, quantized.vectors, quantized.sha256, ops, progress, wanted=firmware.wanted)
+        energy = _energy(choice, recorder.stop(), device) if recorder else None
         for note in device.notes:
             progress.warn(note)
         subject = _of_firmware(firmware.built, device)
         executed = traces.executed(firmware, progress) if counts else None
-        emulator, known = firmware.line.emulator, {"bench_code_bytes": bench_code_bytes, "executed": executed}
+        emulator = firmware.line.emulator
+        known = {"bench_code_bytes": bench_code_bytes, "executed": executed, "energy": energy}
         return _outcome(compiled, firmware.built, subject, device, emulator, progress, keep, known)
+
+
+def _energy(choice: Choice, samples: power.Samples, device: DeviceRun) -> Energy:
+    instrument = (choice.ask.power or "").partition(":")[0]
+    return power.energy(samples, device.invoke.n, instrument)
 
 
 def compare(ask: Request, progress: Progress, samples: int = 1) -> Comparison:

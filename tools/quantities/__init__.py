@@ -11,7 +11,7 @@ from .. import registry
 from ..cycles import Executed
 from ..kinds import Optional
 from ..runtimes import Program
-from ..values import DeviceRun, Image, Quantized
+from ..values import DeviceRun, Energy, Image, Quantized
 
 
 @dataclass(frozen=True, eq=False)
@@ -19,7 +19,7 @@ class Run:
     """A model's run over its test set. ``image`` is None for a firmware that kerf did not build.
 
     ``bench_code_bytes`` is the code that the firmware has whatever its model, ``executed`` what one inference executed;
-    None if they are unknown.
+    None if they are unknown. ``energy`` is None without an instrument.
     """
 
     quantized: Quantized
@@ -28,6 +28,7 @@ class Run:
     device: DeviceRun
     bench_code_bytes: int | None = None
     executed: Executed | None = None
+    energy: Energy | None = None
 
 
 class Quantity(Protocol):
