@@ -1,4 +1,7 @@
-"""From nothing to a measurement in QEMU, as in `./kerf demo`, and what happens if the emulator is missing."""
+"""From nothing to a measurement in QEMU, as in `./kerf demo`, and what happens if the emulator is missing.
+
+What needs a trained model is here too, because training takes half a minute: `inv compare`, and `inv inspect --html`.
+"""
 
 import json
 import os
@@ -16,6 +19,7 @@ from command_line import command_line
 
 pytestmark = [pytest.mark.tf, pytest.mark.emulator]
 
+LAYERS = ["conv1", "pool1", "conv2", "pool2", "flatten", "scores", "softmax"]
 FIELDS = [
     *("model", "mode", "model_sha256", "model_bytes", "runtime", "target", "emulator", "kernels"),
     *("flash_bytes", "ram_bytes", "clock", "invoke", "setup", "per_op", "samples", "mismatches", "tolerance"),
@@ -68,7 +72,7 @@ def test_a_second_run_gives_the_same_instructions_and_compiles_nothing(demo, ker
 
 def test_records_and_report_are_kept(demo, checkout: Path, kerf) -> None:
     lines = (checkout / "build" / "measurements.jsonl").read_text().splitlines()
-    assert list(map(json.loads, lines)).count(demo) == 1  # other tests record in this checkout, too
+    assert demo in map(json.loads, lines)  # other tests record in this checkout, too, and a second run the same
     page = (checkout / "build" / "report.html").read_text()
     assert "digits" in page and f"{demo['invoke']['median']:,}" in page and "Not compared yet" not in page
     assert kerf("report", "--out", str(checkout / "other.html")).returncode == 0
@@ -82,6 +86,48 @@ def test_modes_are_converted_one_after_the_other(demo, kerf) -> None:
         ("int8", True),
     ]
     assert all(row["accuracy"]["drop"] == 0 for row in rows)
+
+
+def test_every_layer_is_compared_and_the_report_shows_it(demo, checkout: Path, kerf) -> None:
+    done = kerf("compare", "--samples", "2", "--json")
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert [layer["name"] for layer in told["layers"]] == LAYERS
+    assert (told["device_samples"], told["layer"]) == (2, None)
+    for layer in told["layers"]:
+        assert layer["device"] == {"share": 0.0, "largest": 0.0}, layer["name"]
+        assert 25 < layer["sqnr_db"] < 100, layer["name"]
+
+    assert kerf("report").returncode == 0
+    page = (checkout / "build" / "report.html").read_text(encoding="utf-8")
+    for part in ("Layer by layer", told["finding"].replace("'", "&#39;"), "Memory plan", "Sections of the firmware"):
+        assert part in page
+    assert page.count("data:image/png;base64,") >= 10
+    assert "calibrated with 500 of" in page
+
+
+@pytest.mark.soak
+def test_bad_calibration_is_the_cause_that_is_named(demo, kerf) -> None:
+    """One sample does not show the whole range of digits."""
+    told = json.loads(kerf("compare", "--calibration", "1", "--json").stdout)
+    assert told["layer"] in LAYERS
+    assert "Usual cause: calibration data" in told["finding"]
+
+
+def test_an_interpreter_has_no_layers_of_its_own(kerf) -> None:
+    done = kerf("compare", "--runtime", "tflm", "--target", "host")
+    assert done.returncode == 2 and "choose a --target with firmware" in done.stderr
+    done = kerf("compare", "--samples", "0")
+    assert done.returncode == 2 and "at least one sample" in done.stderr
+
+
+def test_inspection_as_a_page_has_the_keras_models_weights(demo, checkout: Path, kerf) -> None:
+    file = checkout / "inside.html"
+    done = kerf("inspect", "--html", str(file))
+    assert done.returncode == 0 and done.stdout.strip() == str(file)
+    page = file.read_text(encoding="utf-8")
+    assert page.count("of the Keras model") == 3  # the weights of two convolutions and a dense layer
+    assert page.count("<svg") == 6
 
 
 def without_program(folder: Path, name: str) -> str:
