@@ -34,7 +34,7 @@ from tools.values import FLOAT_TOLERANCE
 
 pytestmark = [pytest.mark.emulator, pytest.mark.sampled, pytest.mark.timeout(3600)]
 
-MOST = 6  # of each table, the suite runs at most MOST cases on each core
+MOST = 4  # of each table, the suite runs at most MOST cases on each core
 
 HOST = Path(__file__).parents[1] / "host"
 # Every operator's own table, found by its file name, and those that several operators share.

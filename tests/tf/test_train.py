@@ -179,12 +179,12 @@ def test_unknown_model_and_no_epochs(tmp_path: Path) -> None:
 def test_interrupt_in_the_middle_leaves_no_model(tmp_path: Path, sig: signal.Signals) -> None:
     code = (
         "import sys; from pathlib import Path; from tools import train; from tools.progress import TerminalProgress;"
-        "train.train('digits', Path(sys.argv[1]), TerminalProgress(), epochs=20)"
+        "train.train('digits', Path(sys.argv[1]), TerminalProgress(), epochs=4)"
     )
     command = [sys.executable, "-c", code, str(tmp_path)]
     with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True, env={**os.environ}) as child:
         assert child.stderr is not None
-        while "/20 " not in child.stderr.readline():
+        while "/4 " not in child.stderr.readline():
             assert child.poll() is None
         child.send_signal(sig)
         child.stderr.read()
