@@ -3,21 +3,23 @@ libraries (power_libraries.py); test_power_libraries.py has the libraries themse
 
 import sys
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from power_libraries import Joulescope, Ppk2, joulescope_module, ppk2_module
 
-from tools import power, registry, targets
+from tools import pipeline, power, registry, targets
 from tools.errors import MissingTool, PowerError, TransportError, UnknownName, UsageError
 from tools.packages import _firmware
-from tools.pipeline import bench_all
+from tools.pipeline import bench_all, firmware, places
 from tools.pipeline.choices import choose, choose_line
 from tools.power import Samples, energy
 from tools.progress import Progress
 from tools.values import Request
 
+FLATTEN = Path(__file__).with_name("flatten.tflite")
 HZ = 100_000
 IDLE, BUSY, VOLTS = 0.004, 0.012, 3.0
 
@@ -254,6 +256,12 @@ def test_one_board_at_a_time() -> None:
 
 
 # The pin
+
+
+def test_an_arena_is_sized_on_a_target_without_a_pin(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(places, "BUILD", tmp_path)
+    compiled = pipeline.compile(Request(str(FLATTEN), target="microbit", power="ppk2"), Progress())
+    assert not [name for name in firmware.render(compiled, Progress()).project.files if "/power/" in name]
 
 
 def test_each_driver_of_a_pin_is_that_of_a_target() -> None:

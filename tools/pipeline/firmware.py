@@ -199,7 +199,8 @@ def model_of(
         )
     platformio.check_fits(arena.bytes, program.constants_bytes, target)
     sources = runtime.sources(program, target, arena, mode=mode, symbols=symbols)
-    return Model(program, sources, target, ask.runtime, mode, arena.bytes, shows_inferences=bool(ask.power))
+    shows = bool(ask.power and target.power_pin)  # the target on which an arena is sized may have no pin
+    return Model(program, sources, target, ask.runtime, mode, arena.bytes, shows)
 
 
 def render_to_disk(
