@@ -3,6 +3,7 @@
 import ast
 import re
 from collections import Counter
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -195,6 +196,7 @@ def layer(module: str) -> str:
     return module
 
 
+@cache
 def imports(path: Path) -> set[str]:
     """Absolute names of everything a file imports; tools' own as 'tools.…'."""
     package = ["tools", *path.relative_to(TOOLS).parent.parts]
@@ -209,6 +211,13 @@ def imports(path: Path) -> set[str]:
     return found
 
 
+@cache
+def constants(path: Path) -> set[object]:
+    """The values of all literals in a file."""
+    return {node.value for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Constant)}
+
+
+@cache
 def own_layers(path: Path) -> set[str]:
     """The layers of tools/ that a file imports."""
     found = set()
@@ -374,8 +383,7 @@ def test_operators_are_known_by_their_modules_alone(path: Path) -> None:
     module = module_name(path)
     if module in NAMES_OPERATORS or layer(module) in NAMES_OPERATORS:
         return
-    named = {node.value for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Constant)}
-    assert named & OPERATORS == ALSO_NAMES.get(module, set())
+    assert constants(path) & OPERATORS == ALSO_NAMES.get(module, set())
 
 
 # Where runtimes, emulators, ports and packages may be called by name, besides their own modules: what the demo takes by
@@ -407,5 +415,4 @@ def test_what_is_found_by_its_file_name_is_named_nowhere_else(path: Path) -> Non
     module = module_name(path)
     may = NAMES_REGISTERED.get(module, set()) | {module.rpartition(".")[2], "host"}
     found = {name for kind in ("runtime", "emulator", "port", "package") for name in REGISTERED[kind]}
-    constants = {node.value for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Constant)}
-    assert constants & found <= may
+    assert constants(path) & found <= may
