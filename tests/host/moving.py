@@ -9,6 +9,7 @@ from single_op import OpSpec, TensorSpec
 
 SHAPES = 30  # for each operator and type
 Generator = np.random.Generator
+Shapes = tuple[tuple[int, ...] | None, ...]
 # Makes a random case of a type; None if the random numbers do not give a valid one.
 Make = Callable[[Generator, str], list[OpSpec] | None]
 
@@ -31,14 +32,24 @@ def sizes(rng: Generator, low: int, high: int, largest: int = 5) -> list[int]:
 
 
 def generated(makers: Mapping[str, tuple[Make, Iterable[str]]], count: int = SHAPES) -> dict[str, list[OpSpec]]:
-    """Name → case, ``count`` of each type. ``makers``: operator → the function that makes a case, and its types."""
+    """Name → case, ``count`` of each type, whose shapes all differ. ``makers``: operator → the function that makes a
+    case, and its types."""
     cases: dict[str, list[OpSpec]] = {}
     for kind, (make, dtypes) in makers.items():
         for dtype in dtypes:
-            rng, number = np.random.default_rng(5), 0
-            while number < count:
+            rng = np.random.default_rng(5)
+            seen: set[tuple[Shapes, ...]] = set()
+            while len(seen) < count:
                 case = make(rng, dtype)
-                if case is not None and all(math.prod(t.shape) for op in case for t in op.outputs):
-                    cases[f"{kind} {dtype} {number}"] = case
-                    number += 1
+                if case is None or not all(math.prod(t.shape) for op in case for t in op.outputs):
+                    continue
+                shapes = tuple(map(shapes_of, case))
+                if shapes not in seen:
+                    cases[f"{kind} {dtype} {len(seen)}"] = case
+                    seen.add(shapes)
     return cases
+
+
+def shapes_of(op: OpSpec) -> Shapes:
+    """The shapes of all inputs and outputs; None for an absent input."""
+    return tuple(None if t is None else tuple(t.shape) for t in (*op.inputs, *op.outputs))

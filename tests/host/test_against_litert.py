@@ -89,7 +89,7 @@ def every_float16() -> list[OpSpec]:
     return [OpSpec("FULLY_CONNECTED", [x, w], [y], "FullyConnectedOptions", {})]
 
 
-CASES = {
+LITERT_CASES = {
     **{f"dynamic {name}": case for name, case in DYNAMIC.items()},
     **{f"float16 {name}": with_float16_widened(case[0]) for name, case in FLOAT16.items()},
     "float16 every number": with_float16_widened(every_float16()[0]),
@@ -98,9 +98,9 @@ CASES = {
 
 @pytest.fixture(scope="module")
 def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Result]:
-    return run_cases(CASES, tmp_path_factory.mktemp("litert"), oracle=run_litert)
+    return run_cases(LITERT_CASES, tmp_path_factory.mktemp("litert"), oracle=run_litert)
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", LITERT_CASES)
 def test_equals_litert(results: dict[str, Result], name: str) -> None:
     results[name].check()

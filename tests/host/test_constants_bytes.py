@@ -12,7 +12,7 @@ from tools import targets
 from tools.arena import Arena
 from tools.runtimes import aot
 
-CASES = {
+LAYERS = {
     "dense": conv(1, depth=16, channels=32),
     "sparse": thin(conv(1, depth=16, channels=32), 0.9),
     "int4": narrow(conv(1, depth=16, channels=32)),
@@ -20,9 +20,9 @@ CASES = {
 }
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", LAYERS)
 def test_is_what_is_rendered(name: str) -> None:
-    op: OpSpec = CASES[name][0]
+    op: OpSpec = LAYERS[name][0]
     file = single_op(op.kind, op.inputs, op.outputs, op.options_table, **op.options)
     target = targets.find("host")
     program = aot.compile(file, "m", target)

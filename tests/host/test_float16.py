@@ -23,6 +23,7 @@ CONVOLUTIONS = {
     "one of large ones": (conv(4, "float16", size=(2, 2), depth=32, channels=3), 1),
     "batch of two": (conv(5, "float16", size=(9, 9), depth=16, channels=8, batches=2), 4),
 }
+LITERT_CASES = {name: with_float16_widened(case[0]) for name, (case, _) in CONVOLUTIONS.items()}
 
 SIGNATURE = "const Conv2DFloat32Params&, const float*, const uint16_t*, const uint16_t*, uint8_t*, float*"
 
@@ -40,20 +41,19 @@ def test_every_finite_number_is_widened_exactly(tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Result]:
-    cases = {name: with_float16_widened(case[0]) for name, (case, _) in CONVOLUTIONS.items()}
-    return run_cases(cases, tmp_path_factory.mktemp("float16"), oracle=run_litert)
+    return run_cases(LITERT_CASES, tmp_path_factory.mktemp("float16"), oracle=run_litert)
 
 
 @pytest.mark.compiler
-@pytest.mark.parametrize("name", CONVOLUTIONS)
+@pytest.mark.parametrize("name", LITERT_CASES)
 def test_equals_litert(results: dict[str, Result], name: str) -> None:
     results[name].check()
 
 
 @pytest.mark.parametrize("name", CONVOLUTIONS)
 def test_so_many_filters_are_widened_at_once(name: str) -> None:
-    case, at_once = CONVOLUTIONS[name]
-    ops: list[OpSpec] = with_float16_widened(case[0])
+    _, at_once = CONVOLUTIONS[name]
+    ops: list[OpSpec] = LITERT_CASES[name]
     graph = passes.run(read.read(build(ops), "m"))
     (call,) = (step.call for step in schedule(graph, HOST).steps)
     (room,) = [a for a in call.arguments if isinstance(a, Scratch)]

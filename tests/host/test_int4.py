@@ -48,7 +48,7 @@ CASES = {
     **narrowed("conv", convs(40, "int8")),
     **narrowed("dense", per_tensor(denses(30, "int8"))),
 }
-HYBRID = {
+LITERT_CASES = {
     "conv": narrow(conv(1, "dynamic", depth=4)),
     "conv, one weight scale": narrow(conv(2, "dynamic", depth=3, weight_scale=0.01)),
     "conv, odd filters": narrow(conv(3, "dynamic", depth=3, channels=9)),
@@ -66,7 +66,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Result]:
 
 @pytest.fixture(scope="module")
 def hybrid(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Result]:
-    return run_cases(HYBRID, tmp_path_factory.mktemp("hybrid"), oracle=run_litert)
+    return run_cases(LITERT_CASES, tmp_path_factory.mktemp("hybrid"), oracle=run_litert)
 
 
 @pytest.mark.compiler
@@ -76,7 +76,7 @@ def test_equals_tflm(results: dict[str, Result], name: str) -> None:
 
 
 @pytest.mark.compiler
-@pytest.mark.parametrize("name", HYBRID)
+@pytest.mark.parametrize("name", LITERT_CASES)
 def test_hybrid_equals_litert(hybrid: dict[str, Result], name: str) -> None:
     hybrid[name].check()
 

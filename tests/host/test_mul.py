@@ -82,14 +82,15 @@ def generated(count: int, dtype: str) -> dict[str, list[OpSpec]]:
     return cases
 
 
-FLOATS = {
+LITERT_CASES = {
     **{f"float32 {name}": mul(*shapes, "float32") for name, shapes in SHAPES.items()},
     **{f"float32 {name}": mul((2, 40), (2, 40), "float32", fused=name) for name in ACTIVATIONS},
     **generated(30, "float32"),
     "one operand twice, float32": squared("float32"),
     "batch normalization, float32": normalized("float32"),
 }
-INTEGERS = {
+CASES = {
+    **LITERT_CASES,
     **{f"{dtype} {name}": mul(*shapes, dtype) for name, shapes in SHAPES.items() for dtype in ("int8", "int16")},
     **{f"int16 {name}": mul((2, 40), (2, 40), "int16", fused=name) for name in ACTIVATIONS},
     **{
@@ -121,19 +122,19 @@ INTEGERS = {
 
 @pytest.fixture(scope="module")
 def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Result]:
-    return run_cases({**INTEGERS, **FLOATS}, tmp_path_factory.mktemp("mul"))
+    return run_cases(CASES, tmp_path_factory.mktemp("mul"))
 
 
-@pytest.mark.parametrize("name", [*INTEGERS, *FLOATS])
+@pytest.mark.parametrize("name", CASES)
 def test_equals_tflm(results: dict[str, Result], name: str) -> None:
     results[name].check()
 
 
 @pytest.fixture(scope="module")
 def floats(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Result]:
-    return run_cases(FLOATS, tmp_path_factory.mktemp("mul_litert"), oracle=run_litert)
+    return run_cases(LITERT_CASES, tmp_path_factory.mktemp("mul_litert"), oracle=run_litert)
 
 
-@pytest.mark.parametrize("name", FLOATS)
+@pytest.mark.parametrize("name", LITERT_CASES)
 def test_float32_equals_litert(floats: dict[str, Result], name: str) -> None:
     floats[name].check()

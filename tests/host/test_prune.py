@@ -122,7 +122,7 @@ def chain(dtype: str, **options: Any) -> Layers:
 
 
 # name: the layers, and how many constants they lose
-CASES: dict[str, tuple[Layers, int]] = {
+NETWORKS: dict[str, tuple[Layers, int]] = {
     "zeros into a padded convolution": (chain("int8", biases=ZERO).conv(4), 2 * 27 + 2 + 2 * 36),
     "numbers into an unpadded one": (chain("int8", biases=SOME).conv(4, padding="VALID"), 2 * 27 + 2 + 2 * 36),
     "numbers into a pointwise one": (chain("int8", biases=SOME).conv(4, size=1), 2 * 27 + 2 + 2 * 4),
@@ -157,9 +157,9 @@ def constants(graph: Graph) -> int:
     return sum(t.elements for t in graph.tensors if t.data is not None)
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", NETWORKS)
 def test_constants_that_go(name: str) -> None:
-    layers, lost = CASES[name]
+    layers, lost = NETWORKS[name]
     whole = passes.simplify(read.read(layers.file(), "m"))
     pruned = prune(whole)
     assert constants(whole) - constants(pruned) == lost
@@ -177,9 +177,9 @@ def test_a_tensor_knows_what_is_left_of_it() -> None:
 
 
 @pytest.mark.compiler
-@pytest.mark.parametrize("name", [name for name, (_, lost) in CASES.items() if lost])
+@pytest.mark.parametrize("name", [name for name, (_, lost) in NETWORKS.items() if lost])
 def test_outputs_stay(name: str, tmp_path: Any) -> None:
-    layers, _ = CASES[name]
+    layers, _ = NETWORKS[name]
     data = layers.file()
     oracle: Oracle = run_litert if layers.dtype in ("float32", "dynamic") else run_tflm
     fed, rng = layers.made, np.random.default_rng(3)

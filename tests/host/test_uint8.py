@@ -9,6 +9,7 @@ import pytest
 from against_tflm import Result, collected, run_cases, run_litert
 from cases import TIES, activation, summing_to
 from single_op import OpSpec, TensorSpec
+from test_against_litert import biased
 from test_conv_2d import generated as convs
 from test_depthwise_conv_2d import generated as depthwises
 from test_fully_connected import generated as denses
@@ -81,8 +82,16 @@ def tie(scale1: float, scale2: float, scale: float, result: int, dense: bool) ->
     return [OpSpec("CONV_2D", [x, w, bias], [output], "Conv2DOptions", {"StrideW": 1, "StrideH": 1})]
 
 
-LAYERS = {**convs(35, "int8"), **depthwises(35, "int8"), **denses(60, "int8")}
-POOLS = {**pools("MAX_POOL_2D", "int8", 30), **pools("AVERAGE_POOL_2D", "int8", 35)}
+LAYERS = {
+    f"{kind} {name}": case
+    for kind, cases in (
+        ("conv", biased(convs(50, "int8"))),
+        ("depthwise", depthwises(35, "int8")),
+        ("dense", denses(60, "int8")),
+        ("pool", {**pools("MAX_POOL_2D", "int8", 30), **pools("AVERAGE_POOL_2D", "int8", 35)}),
+    )
+    for name, case in cases.items()
+}
 BROADCAST = (
     ((7,), (7,)),
     ((2, 3, 5), (2, 3, 5)),
@@ -93,7 +102,7 @@ BROADCAST = (
 )
 SUMS = (((0.05, 0.05, 0.1), (128, 128, 128)), ((0.02, 0.3, 0.25), (0, 255, 3)), ((1.0, 0.004, 0.9), (17, 90, 0)))
 LITERT_CASES: dict[str, list[OpSpec]] = {
-    **{f"uint8 {name}": as_uint8(case, i) for i, (name, case) in enumerate({**LAYERS, **POOLS}.items())},
+    **{f"uint8 {name}": as_uint8(case, i) for i, (name, case) in enumerate(LAYERS.items())},
     **{f"tie of {each}, dense {dense}": tie(*each, dense) for each in TIES for dense in (False, True)},
     **{
         f"SOFTMAX {shape} {scale}": unary("SOFTMAX", shape, scale, 9, "SoftmaxOptions", Beta=1.0)

@@ -175,8 +175,6 @@ CASES = {
         for what, values in (("specials", SPECIAL), ("wide", WIDE))
     },
     **{f"{kind} float {s}": fed(kind, s, "float32") for kind, _, _ in FLOAT32.values() for s in FLOAT_SHAPES},
-}
-FUNCTIONS = {
     **{
         f"{kind} {what}": floats(kind, None, {}, values)
         for kind in C_LIBRARY
@@ -193,10 +191,10 @@ LITERT_CASES = {
 
 @pytest.fixture(scope="module")
 def results(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Result]:
-    return run_cases(collected(request, {**CASES, **FUNCTIONS}), tmp_path_factory.mktemp("unary"))
+    return run_cases(collected(request, CASES), tmp_path_factory.mktemp("unary"))
 
 
-@pytest.mark.parametrize("name", [*CASES, *FUNCTIONS])
+@pytest.mark.parametrize("name", CASES)
 def test_equals_tflm(results: dict[str, Result], name: str) -> None:
     results[name].check()
 
