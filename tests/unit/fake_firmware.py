@@ -28,6 +28,7 @@ class FakeFirmware:
     setup: tuple[int, int] = (0, 0)
     version: int = protocol.VERSION
     identity: Identity = IDENTITY
+    sha256: bytes = SHA256
     state_reset: tuple[int, int] = (0, 0)
     corrupt_outputs: int = 0
     ignored: int = 0  # requests not answered
@@ -76,7 +77,7 @@ class FakeFirmware:
             if self.version != request.version:
                 return [protocol.Refusal(protocol.BAD_VERSION, self.version, b"other protocol version")]
             self.session, self.paused = True, None
-            about = (self.version, self.capabilities, request.nonce, SHA256, 0, 64_000_000, 1, 1, 2, *self.setup)
+            about = (self.version, self.capabilities, request.nonce, self.sha256, 0, 64_000_000, 1, 1, 2, *self.setup)
             return [protocol.Welcome(*about)]
         if not self.session:
             return [protocol.Refusal(protocol.NO_SESSION, 0, b"say hello first")]

@@ -6,7 +6,7 @@ from itertools import product
 from typing import Any
 
 from .. import cluster, footprint
-from ..errors import KerfError, Mismatch, UsageError, counted
+from ..errors import KerfError, Mismatch, UsageError, counted, of_system
 from ..progress import Progress
 from ..report import records, wording
 from ..targets import load
@@ -69,6 +69,8 @@ def bench_all(
             return run_choice(choice, progress, **how)
         except KerfError as error:
             return Failure(choice.ask, error)
+        except OSError as error:
+            return Failure(choice.ask, of_system(error))
 
     if jobs == 1:
         return tuple(map(attempt, same, settings))
