@@ -211,7 +211,7 @@ def monitor(ask: Any) -> None:
     pipeline.monitor(ask)
 
 
-@kerf_task(FIRMWARE + " emulator port any_firmware power samples")
+@kerf_task(FIRMWARE + " emulator port any_firmware check_arena power samples")
 def run(ask: Any, json: bool) -> None:
     """Build if needed, start the emulator or open the serial port, send the test set, compare and measure."""
     from tools import pipeline, report

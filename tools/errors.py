@@ -15,7 +15,8 @@
     ├── PowerError              an instrument that did not see the inferences
     ├── TransportError          a serial port or emulator that cannot be found or opened, or is lost
     ├── ProtocolError           the other side answers, but violates the protocol
-    │   └── DeviceError         the firmware sent an error or fault record
+    │   └── DeviceError         the firmware sent an error
+    │       └── Crashed         … or a fault record
     └── Mismatch                the device's outputs differ from the oracle's
 
 A full disk, a read-only folder or a name that is too long can hit any stage: the command line turns an OSError into a
@@ -25,6 +26,7 @@ file (crash.py).
 
 import errno
 from collections.abc import Iterable
+from typing import Any
 
 
 class KerfError(Exception):
@@ -97,6 +99,14 @@ class ProtocolError(KerfError):
 
 class DeviceError(ProtocolError):
     """The firmware reported an error or a fault."""
+
+
+class Crashed(DeviceError):
+    """The firmware reported a fault; ``fault`` is its record (protocol.Fault)."""
+
+    def __init__(self, sentence: str, fault: Any) -> None:
+        super().__init__(sentence)
+        self.fault = fault
 
 
 class Mismatch(KerfError):

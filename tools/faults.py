@@ -2,6 +2,7 @@
 
 from .protocol import Fault
 
+OUTSIDE = 8  # with --check-arena: psr is the operator, pc the arena's byte that it changed, address the line
 _FAULT_KINDS = {
     1: "HardFault",
     2: "MemManage fault",
@@ -10,6 +11,7 @@ _FAULT_KINDS = {
     5: "stack overflow",
     6: "assertion failed",
     7: "unexpected exception",
+    OUTSIDE: "write outside a tensor",
 }
 # Bits of CFSR and HFSR in words: ARMv7-M Architecture Reference Manual B3.2.15 and B3.2.16.
 _CFSR_BITS = {
@@ -41,6 +43,8 @@ _VECTOR_TABLE = 1 << 1  # in HFSR
 def describe_fault(fault: Fault) -> str:
     """A fault record in words: ``HardFault at pc 0x08000123: bus fault at address 0x60000000``."""
     what = _FAULT_KINDS.get(fault.kind, f"fault {fault.kind}")
+    if fault.kind == OUTSIDE:
+        return f"{what}: operator {fault.psr}, called in line {fault.address}, changed byte {fault.pc:,} of the arena"
     if fault.kind == 7:
         what += f" {fault.psr & 0x1FF}"
     where = f" at pc 0x{fault.pc:08x} (called from 0x{fault.lr:08x}, sp 0x{fault.sp:08x})"

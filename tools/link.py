@@ -11,7 +11,7 @@ from typing import Any, TypeVar, overload
 
 from . import diagnosis, faults, protocol
 from .diagnosis import Heard
-from .errors import DeviceError, KerfError, TransportError
+from .errors import Crashed, DeviceError, KerfError, TransportError
 from .protocol import Boot, Decoder, Fault, Frame, Hello, Invoke, Message, Refusal, Started, Welcome
 from .transports import Transport
 
@@ -146,7 +146,7 @@ class Link:
             frame = self._pending.popleft()
             message = protocol.parse(frame)
             if isinstance(message, Fault):
-                raise DeviceError(f"the firmware crashed: {faults.describe_fault(message)}")
+                raise Crashed(f"the firmware crashed: {faults.describe_fault(message)}", message)
             if isinstance(message, Boot):
                 self.boots += 1
                 if self._in_session:

@@ -48,6 +48,10 @@ REQUEST: dict[str, tuple[Any, str]] = {
     "strip": (False, "remove names and metadata from the .tflite"),
     "stateful": (False, "one step of a recurrent model per inference, its state kept; --samples then counts sequences"),
     "optimize": ("", "what aot optimizes for: speed, size or ram (default: the first with which the model fits)"),
+    "check_arena": (
+        False,
+        "a debug build (aot) that stops with the layer's name if an operator writes outside its tensors; not recorded",
+    ),
     "samples": (Whole(0), "number of test samples to send to the device, evenly spaced (default: all)"),
 }
 # Options that are not part of a Request.

@@ -39,6 +39,7 @@ class Request:
     optimize: str | None = None  # one of the runtime's goals; None: the first with which the model fits
     any_firmware: bool = False  # measure whatever firmware is on the board
     power: str | None = None  # the instrument that measures the board's current: ppk2, or ppk2:1.8 with its voltage
+    check_arena: bool = False  # a debug build: guards between the tensors show whether an operator writes beside them
 
 
 @dataclass(frozen=True)

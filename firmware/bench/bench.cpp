@@ -103,3 +103,12 @@ void report_fault(const Fault& fault) {
 }
 
 }  // namespace kerf::bench
+
+void kerf::model::report_damage(uint32_t op, uint32_t offset, uint32_t line) {
+    bench::Fault fault{};
+    fault.kind = bench::kOutside;
+    fault.pc = offset;
+    fault.psr = op;
+    fault.address = line;
+    bench::report_fault(fault);
+}

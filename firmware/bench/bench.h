@@ -21,8 +21,9 @@ enum FaultKind : uint32_t {
     kBusFault = 3,
     kUsageFault = 4,
     kStackOverflow = 5,
-    kAssert = 6,  // address = the line, if known
-    kOther = 7,   // an unexpected exception; the low 9 bits of psr are its number
+    kAssert = 6,   // address = the line, if known
+    kOther = 7,    // an unexpected exception; the low 9 bits of psr are its number
+    kOutside = 8,  // a write outside a tensor; psr = the operator, pc = the arena's byte, address = the line
 };
 
 // The registers at the time of the exception; 0 where the core has no such register (Cortex-M0 has no CFSR).

@@ -83,4 +83,8 @@ using AfterOp = void (*)(uint32_t op, const void* output, uint32_t bytes);
 // One inference. With after_op == nullptr, only the operators run.
 Status invoke(AfterOp after_op);
 
+// Implemented by the bench, for a model rendered with --check-arena: operator `op`, called in `line` of its source,
+// changed the byte `offset` of the arena, which is in none of its tensors. invoke() then ends with kInvokeFailed.
+void report_damage(uint32_t op, uint32_t offset, uint32_t line);
+
 }  // namespace kerf::model

@@ -90,10 +90,16 @@ def overlap(a: Placement, b: Placement) -> bool:
     return max(a.offset, b.offset) < min(a.offset + a.bytes, b.offset + b.bytes)
 
 
+def near(a: Placement, b: Placement, distance: int) -> bool:
+    """Whether less than this many bytes are between two buffers that do not overlap."""
+    gap = max(a.offset, b.offset) - min(a.offset + a.bytes, b.offset + b.bytes)
+    return bool(a.bytes and b.bytes) and gap < distance
+
+
 @settings(max_examples=400, deadline=None)
-@given(schedules())
-def test_nothing_that_is_live_is_overwritten(schedule: Schedule) -> None:
-    result, times = plan(schedule), live_times(schedule)
+@given(schedules(), st.sampled_from((0, 0, 16, 32)))
+def test_nothing_that_is_live_is_overwritten(schedule: Schedule, guard_bytes: int) -> None:
+    result, times = plan(schedule, guard_bytes=guard_bytes), live_times(schedule)
     assert result.tensors.keys() == times.keys()
     for index, place in result.tensors.items():
         size = schedule.graph.tensors[index].bytes
@@ -106,13 +112,21 @@ def test_nothing_that_is_live_is_overwritten(schedule: Schedule) -> None:
     everything = [*result.tensors.items(), *result.scratch.items()]
     for place in (place for _, place in everything):
         assert place.offset % ALIGNMENT == 0
-        assert 0 <= place.offset <= place.offset + place.bytes <= result.arena_bytes
+        assert guard_bytes <= place.offset <= place.offset + place.bytes <= result.arena_bytes - guard_bytes
     for number, (key, place) in enumerate(everything):
         for other_key, other in everything[:number]:
             if overlap(place, other) and place.first <= other.last and other.first <= place.last:
                 assert isinstance(key, int) and isinstance(other_key, int)
                 source, output = sorted((key, other_key), key=lambda tensor: min(times[tensor]))
                 assert_trails(schedule, times, source, output, result.tensors)
+            elif near(place, other, guard_bytes) and place.first <= other.last and other.first <= place.last:
+                assert isinstance(key, int) and isinstance(other_key, int)
+                assert guard_bytes and any(
+                    {key, other_key} == {write.tensor, source}
+                    for step in schedule.steps
+                    for write in step.call.writes
+                    for source in write.trails
+                ), "only an output that begins a distance before its input may be closer to it"
     assert result.lower_bound <= result.arena_bytes
     assert result.arena_bytes % ALIGNMENT == 0
 

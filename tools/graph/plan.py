@@ -9,7 +9,7 @@ input, so that writes trail reads (`Write.trails`), or at the same offset (`Writ
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 
 from .ir import Placement, Plan, Schedule
@@ -41,15 +41,20 @@ _Trails = Mapping[tuple[Key, Key], tuple[int, int]]
 _ANY = 1 << 62
 
 
-def plan(schedule: Schedule, outside: Collection[int] = ()) -> Plan:
+def plan(schedule: Schedule, outside: Collection[int] = (), guard_bytes: int = 0) -> Plan:
     """Assigns an offset to every computed tensor, input, state and Scratch argument of the steps.
 
     Times are step numbers; -1 is before the first step, when the inputs are filled, and ``len(steps)`` after the last,
     when the outputs are read. State is always live. Offsets and ``arena_bytes`` are multiples of ALIGNMENT. Two buffers
     that are live at the same time never overlap, except an output and an input whose last use is that step. Inputs that
     are ``outside`` get no place: they are somewhere else already.
+
+    At least ``guard_bytes``, a multiple of ALIGNMENT, separate buffers that do not overlap; as many are free at both
+    ends of the arena. An output that must begin some distance before its input may be closer to it.
     """
-    buffers = _lifetimes(schedule, outside)
+    own = buffers = _lifetimes(schedule, outside)
+    if guard_bytes:
+        buffers = {key: replace(b, bytes=b.bytes + guard_bytes) if b.bytes else b for key, b in own.items()}
     trails = _trails(schedule, buffers)
     bound = max(_needed(buffers, trails).values(), default=0)
     orders = _orders(list(buffers.values()))
@@ -70,7 +75,8 @@ def plan(schedule: Schedule, outside: Collection[int] = ()) -> Plan:
     for allowed in (trails, {}):
         if _size(best, buffers) > bound:
             best = min(best, _climb(buffers, allowed, bound, orders), key=lambda offsets: _size(offsets, buffers))
-    return _as_plan(schedule, buffers, best, bound)
+    placed = {key: offset + guard_bytes for key, offset in best.items()}
+    return _as_plan(schedule, own, placed, guard_bytes + _size(best, buffers), guard_bytes + bound)
 
 
 def needed(schedule: Schedule) -> list[int]:
@@ -270,12 +276,13 @@ def _place(
     return offsets
 
 
-def _as_plan(schedule: Schedule, buffers: Mapping[Key, _Buffer], offsets: _Offsets, bound: int) -> Plan:
+def _as_plan(
+    schedule: Schedule, buffers: Mapping[Key, _Buffer], offsets: _Offsets, arena_bytes: int, bound: int
+) -> Plan:
     placements = {key: Placement(offsets[key], b.bytes, b.first, b.last) for key, b in buffers.items()}
     tensors = {key: each for key, each in placements.items() if isinstance(key, int)}
     tensors |= {view: tensors[source] for view, source in schedule.views.items() if source in tensors}
     scratch = {key: each for key, each in placements.items() if isinstance(key, tuple)}
-    arena_bytes = _aligned(max((each.offset + each.bytes for each in placements.values()), default=0))
     return Plan(arena_bytes, dict(sorted(tensors.items())), dict(sorted(scratch.items())), bound)
 
 

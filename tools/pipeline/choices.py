@@ -108,7 +108,23 @@ def choose(ask: Request, known: Mapping[str, Target] | None = None) -> Choice:
         raise UsageError(
             f"{target.name} does not support --runtime {ask.runtime}; it supports: {', '.join(target.runtimes)}"
         )
+    if ask.check_arena:
+        _check_guards(ask)
     return Choice(ask, RUNTIMES[ask.runtime], target, known, _goals(ask.optimize, ask.runtime))
+
+
+def _check_guards(ask: Request) -> None:
+    """Raises UsageError if no guards can be placed between the tensors."""
+    can = [name for name, runtime in RUNTIMES.items() if hasattr(runtime, "compile_guarded")]
+    if ask.runtime not in can:
+        raise UsageError(
+            f"--check-arena needs a runtime whose tensors kerf places: use --runtime {' or '.join(can)}, because the "
+            f"library of {ask.runtime} places them on the device"
+        )
+    if ask.any_firmware:
+        raise UsageError(
+            "--check-arena is a build of its own, and --any-firmware builds nothing: give only one of them"
+        )
 
 
 def choose_goals(option: str, text: str, runtime: str) -> Sequence[str | None]:

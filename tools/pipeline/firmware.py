@@ -2,20 +2,29 @@
 
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from .. import __version__, boards, cache, files, oracle, ports, scons, sizing, targets, write
+from .. import __version__, boards, cache, faults, files, oracle, ports, scons, sizing, targets, write
 from .. import build as platformio
 from .. import inspect as inspector
 from ..arena import STEP_BYTES, Arena
 from ..boards import flash as flasher
 from ..boards import monitor as terminal
-from ..errors import BuildError, KerfError, MissingTool, ModelError, TransportError, UnsupportedModel, UsageError
-from ..graph import passes, read
+from ..errors import (
+    BuildError,
+    Crashed,
+    KerfError,
+    MissingTool,
+    ModelError,
+    TransportError,
+    UnsupportedModel,
+    UsageError,
+)
+from ..graph import guards, passes, read
 from ..graph.ir import Graph, Plan
 from ..oracle import interpreter
 from ..packages import Model, bench
@@ -84,9 +93,28 @@ class Ready:
         """The identity that the firmware must report; None if any firmware is accepted."""
         return self.built.image.project.identity if self.built else None
 
-    def open(self) -> AbstractContextManager[Transport]:
-        """Opens the line to the firmware. Firmware that was already on the device needs no ELF."""
-        return self.line.open(self.built.image.elf if self.built else Path())
+    @contextmanager
+    def open(self) -> Iterator[Transport]:
+        """Opens the line to the firmware. Firmware that was already on the device needs no ELF.
+
+        A write outside a tensor that the firmware reports meanwhile is raised with the names of layer and tensor.
+        """
+        try:
+            with self.line.open(self.built.image.elf if self.built else Path()) as transport:
+                yield transport
+        except Crashed as crash:
+            raise Crashed(self._named(crash), crash.fault) from crash
+
+    def _named(self, crash: Crashed) -> str:
+        fault, program = crash.fault, self.compiled.program
+        schedule, plan = program.schedule, program.plan
+        is_known = program.is_guarded and schedule is not None and fault.psr < len(schedule.steps)
+        if fault.kind != faults.OUTSIDE or not is_known or self.built is None:
+            return str(crash)
+        assert schedule is not None and plan is not None
+        wrote = guards.describe(schedule, plan, fault.psr, fault.pc)
+        caller = f"line {fault.address} of {self.built.rendered.directory}/src/model.cpp"
+        return f"{wrote}; it is called in {caller}: please report this, with the model"
 
 
 def compile(ask: Request, progress: Progress) -> Compiled:
@@ -116,8 +144,9 @@ def _compile(choice: Choice, progress: Progress) -> Compiled:
 def _program(choice: Choice, tflite: bytes, name: str) -> Program:
     """Compiles for the first goal with which the model fits the target, or for the first goal if it never fits."""
     tried = []
+    compiler = "compile_guarded" if choice.ask.check_arena else "compile"
     for goal in choice.goals:
-        program = choice.runtime.compile(tflite, name, choice.target, goal)
+        program: Program = getattr(choice.runtime, compiler)(tflite, name, choice.target, goal)
         if program.plan is None or platformio.fits(program.plan.arena_bytes, program.constants_bytes, choice.target):
             return program
         tried.append(program)
@@ -220,7 +249,8 @@ def _placed(
     """The rendered project and the folder to write it to."""
     rendered = render(compiled, progress, arena)
     goal, default = compiled.program.goal, next(iter(compiled.choice.runtime.goals()), None)
-    parts = (rendered.project.runtime, environment(rendered.target.name), goal if goal != default else None)
+    guarded = "check-arena" if compiled.program.is_guarded else None
+    parts = (rendered.project.runtime, environment(rendered.target.name), goal if goal != default else None, guarded)
     name = "-".join(filter(None, parts))
     return rendered, out or rendered.compiled.quantized.path.parent / name
 

@@ -61,7 +61,11 @@ def run_choice(
     bench_code_bytes: int | None = None,
     counts: bool = False,
 ) -> Outcome:
-    """`run` for a Choice. ``bench_code_bytes`` is the field of `quantities.Run`; ``counts`` adds its ``executed``."""
+    """`run` for a Choice. ``bench_code_bytes`` is the field of `quantities.Run`; ``counts`` adds its ``executed``.
+
+    A debug build with guards is not recorded, since they take time and memory.
+    """
+    keep = keep and not choice.ask.check_arena
     if keep:
         records.check(places.records())
     if choice.interprets:
@@ -79,6 +83,8 @@ def run_choice(
         energy = _energy(choice, recorder.stop(), device) if recorder else None
         for note in device.notes:
             progress.warn(note)
+        if choice.ask.check_arena:
+            progress.say("no operator wrote outside its tensors; with --check-arena, nothing is recorded")
         subject = _of_firmware(firmware.built, device)
         executed = traces.executed(firmware, progress) if counts else None
         emulator = firmware.line.emulator

@@ -32,7 +32,7 @@ class Program:
 
     ``reported`` are its units in execution order. ``plan`` is None if the runtime plans its memory on the device; the
     arena size is then found by trial. ``schedule`` is None for an interpreter, which reads ``tflite`` itself. ``goal``
-    is the optimization goal, None for a runtime without goals.
+    is the optimization goal, None for a runtime without goals. If it ``is_guarded``, it reports writes beside tensors.
     """
 
     tflite: bytes
@@ -41,6 +41,7 @@ class Program:
     schedule: Schedule | None = None
     plan: Plan | None = None
     goal: str | None = None
+    is_guarded: bool = False
 
     @property
     def labels(self) -> tuple[tuple[str, str], ...]:
@@ -131,6 +132,8 @@ class Runtime(Protocol):
 
         Raises UnsupportedModel, with the layer and a remedy, for a model that cannot run on the target.
         """
+
+    # def compile_guarded(…) -> Program: as `compile`, but the program is guarded; without it, none can be.
 
     def why_not(self, graph: Graph, target: Target) -> tuple[Refusal, ...]:
         """Every reason why a file's graph, before any pass, cannot run on the target; () if `compile` accepts it."""

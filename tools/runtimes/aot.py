@@ -7,7 +7,7 @@ from .. import cpp_text
 from ..arena import Arena
 from ..cores import Core
 from ..errors import ModelError
-from ..graph import check, ops, passes, read
+from ..graph import check, guards, ops, passes, read
 from ..graph.check import Refusal
 from ..graph.ir import Argument, Constant, Graph, Placement, Plan, Read, Schedule, Scratch, Step, Tensor
 from ..graph.plan import plan
@@ -36,12 +36,18 @@ def compile(tflite: bytes, name: str, target: Target, goal: str | None = None) -
     return lower(tflite, name, target.core, goal or GOALS[0])
 
 
-def lower(tflite: bytes, name: str, core: Core, goal: str = GOALS[0]) -> Program:
-    """The whole compiler: the bytes of a .tflite → kernel calls and a memory plan."""
+def compile_guarded(tflite: bytes, name: str, target: Target, goal: str | None = None) -> Program:
+    """As `compile`; in the firmware, guards around the tensors show whether a step writes outside of its own."""
+    return lower(tflite, name, target.core, goal or GOALS[0], guard_bytes=guards.BYTES)
+
+
+def lower(tflite: bytes, name: str, core: Core, goal: str = GOALS[0], guard_bytes: int = 0) -> Program:
+    """The whole compiler: the bytes of a .tflite → kernel calls and a memory plan, which leaves ``guard_bytes`` free
+    around every tensor."""
     graph = passes.run(read.read(tflite, name))
     scheduled = schedule(graph, core, goal)
     reported = tuple(Reported(step.name, step.kind, graph.tensors[step.output]) for step in scheduled.steps)
-    return Program(tflite, graph, reported, scheduled, plan(scheduled), goal)
+    return Program(tflite, graph, reported, scheduled, plan(scheduled, guard_bytes=guard_bytes), goal, guard_bytes > 0)
 
 
 def why_not(graph: Graph, target: Target) -> tuple[Refusal, ...]:
@@ -102,6 +108,7 @@ def files(program: Program, *, mode: str, symbols: Symbols = OWN_SYMBOLS) -> Map
         symbols=symbols,
         headers=sorted({header for step in everything for header in (step.call.header, *step.call.headers)}),
         copies_memory=bool(graph.states) or any(step.inner for step in everything),
+        guards=[guards.of(memory, number) for number in range(len(steps))] if program.is_guarded else [],
         constants=printer.constants,
         functions=printer.functions,
         steps=steps,
