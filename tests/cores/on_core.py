@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from tools import cores
+from tools.graph import guards
 from tools.runtimes import aot
 
 ROOT = Path(__file__).parents[2]
@@ -97,10 +98,15 @@ def run(
     folder: Path,
     goal: str = "speed",
     optimization: str = "-O2",
+    guard_bytes: int = 0,
 ) -> tuple[np.ndarray, ...]:
-    """What a model computes on a core of BOARDS: for each output an array of all samples."""
+    """What a model computes on a core of BOARDS: for each output an array of all samples.
+
+    With ``guard_bytes`` around the tensors, a kernel that writes outside of its own fails the test.
+    """
     board = BOARDS[name]
-    program = aot.lower(data, "cases", cores.find(board.core), goal)
+    program = aot.lower(data, "cases", cores.find(board.core), goal, guard_bytes)
+    assert program.schedule is not None and program.plan is not None
     folder.mkdir(parents=True, exist_ok=True)
     source, elf = folder / "model.cpp", folder / "model.elf"
     source.write_bytes(aot.files(program, mode="file")["src/model.cpp"])
@@ -130,6 +136,9 @@ def run(
         capture_output=True,
         text=True,
     )
+    if (folder / "damage").exists():
+        op, offset = np.fromfile(folder / "damage", np.uint32).tolist()
+        pytest.fail(f"{name}: {guards.describe(program.schedule, program.plan, op, offset)}")
     assert child.returncode == 0, f"{name}: setup, an inference or the core failed: {child.stderr[-2000:]}"
     tensors = [program.graph.tensors[i] for i in program.graph.outputs]
     layout = np.dtype([(f"{i}", t.dtype.value, t.shape) for i, t in enumerate(tensors)])
