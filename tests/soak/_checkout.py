@@ -5,6 +5,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -65,6 +66,14 @@ def alive(mark: str) -> list[str]:
             if f"{MARK}={mark}".encode() in (folder / "environ").read_bytes().split(b"\0"):
                 found.append((folder / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")[:200])
     return found
+
+
+def assert_ended(mark: str, seconds: float = 60.0) -> None:
+    """Checks that no process with this mark is left, or will be left soon."""
+    deadline = time.monotonic() + seconds
+    while (left := alive(mark)) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert not left, f"still running: {left}"
 
 
 def assert_clean(checkout: Path) -> None:

@@ -91,10 +91,7 @@ def outcome(checkout: Path, kept: Path, mark: str, more: dict[str, str]) -> tupl
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGINT)
             code = process.wait(60)
-    deadline = time.monotonic() + 10
-    while (left := _checkout.alive(mark)) and time.monotonic() < deadline:
-        time.sleep(0.1)
-    assert not left, f"still running: {left}"
+    _checkout.assert_ended(mark, 10)
     return code, (kept / "said.txt").read_text(errors="replace")
 
 
