@@ -19,7 +19,7 @@ from tables import tables
 from tools.graph import guards
 from tools.values import FLOAT_TOLERANCE
 
-pytestmark = [pytest.mark.emulator, pytest.mark.sampled, pytest.mark.timeout(3600)]
+pytestmark = [pytest.mark.emulator, pytest.mark.sampled, pytest.mark.timeout(14400)]
 
 MOST = 4  # of each table, the suite runs at most MOST cases on each core
 
