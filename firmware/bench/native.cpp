@@ -183,7 +183,9 @@ bool has_inputs(const Frame& request, uint64_t wanted_crc) {
     return crc == wanted_crc;
 }
 
+// An inference is over, which took so many ticks.
 void send_done(uint8_t seq, model::Status status, uint64_t ticks) {
+    port::set_busy(false);
     Payload payload(wire);
     payload.u8(static_cast<uint8_t>(status));
     payload.u32(status == model::Status::kOk ? 0 : model::detail());
@@ -210,9 +212,7 @@ void invoke(const Frame& request) {
     start_clock();
     op_started = 0;
     const model::Status status = model::invoke(profile ? after_op : nullptr);
-    const uint64_t ticks = port::ticks();
-    port::set_busy(false);
-    send_done(request.seq, status, ticks);
+    send_done(request.seq, status, port::ticks());
 }
 
 // Sets the operator after which to pause next. From here on, another request may overwrite `request`.
