@@ -10,7 +10,8 @@ from .errors import UsageError
 ROOT = Path(__file__).resolve().parent.parent
 # Whole files, because a file's tests share builds, in the order set by tests/conftest.py.
 NO_TESTS = 5  # pytest's exit code when no test was selected
-IN_PARALLEL = ("-n", "2", "--dist", "loadfile", "--no-loadscope-reorder")
+# One process more than the two cores that the suite is meant for, because tests wait for emulators and child processes.
+IN_PARALLEL = ("-n", "3", "--dist", "loadfile", "--no-loadscope-reorder")
 
 
 def test(only: str, port: str, target: str) -> int:
