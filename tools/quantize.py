@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -17,7 +18,7 @@ from .data.samples import Samples
 from .errors import ModelError, QuantizeError, UsageError, counted
 from .graph import ops, read
 from .graph.state import runs_in_sequence
-from .model_files import check_path
+from .model_files import KERAS, architecture, check_path
 from .models import Data
 from .oracle import opinion, signature
 from .oracle.signature import Signature
@@ -86,7 +87,7 @@ def quantize(
     cache.forget(record)
     provided = samples.from_arrays(data, classes) if isinstance(data, Data) else None
     if isinstance(data, Path):
-        provided = samples.read_npz(data, classes)
+        provided = samples.read_npz(data, classes, _input_names(source.path))
     ranges, floats = None, None
     steps = samples.steps(provided) if stateful else 0
     if source.path.suffix == ".tflite":
@@ -145,6 +146,14 @@ def _made(source: Trained, path: Path, tflite: bytes, vectors: Vectors, record: 
         record["data_sha256"],
         None if record["second_opinion"] is None else SecondOpinion(**record["second_opinion"]),
     )
+
+
+def _input_names(path: Path) -> tuple[str, ...]:
+    """The names of a model's inputs, without what TensorFlow's converter adds; () for a SavedModel."""
+    if path.suffix == ".tflite":
+        specs = signature.read(path.read_bytes(), path.name).inputs
+        return tuple(re.sub(r"^serving_default_|:\d+$", "", spec.name) for spec in specs)
+    return architecture.input_names(path) if path.suffix in KERAS else ()
 
 
 def _digest(data: Data | Path | None) -> str | None:

@@ -73,11 +73,21 @@ def test_several_inputs_go_by_number_not_by_name(tmp_path: Path) -> None:
     assert [int(a[0, 0]) for a in data.test] == [2, 9, 10]
 
 
+def test_several_inputs_go_by_the_models_names(tmp_path: Path) -> None:
+    path = save(tmp_path / "d.npz", image=np.full((2, 1), 1), y=np.full((2, 1), 2), classes=["a", "b"])
+    named = samples.read_npz(path, (), ("y", "image"))
+    assert [int(a[0, 0]) for a in named.test] == [2, 1] and named.labels is None and named.classes == ("a", "b")
+    with pytest.raises(QuantizeError, match=r"no array x, nor one for each input of the model: image, meta; it has"):
+        samples.read_npz(path, (), ("image", "meta"))
+    by_number = samples.read_npz(save(tmp_path / "x.npz", x=np.zeros((2, 1)), image=np.ones((2, 1))), (), ("image",))
+    assert [int(a[0, 0]) for a in by_number.test] == [0]
+
+
 @pytest.mark.parametrize(
     ("arrays", "message"),
     [
-        ({"images": np.ones((2, 4))}, "has no array x, only images"),
-        ({}, "has no array x, only nothing"),
+        ({"images": np.ones((2, 4))}, "has no array x; it has images$"),
+        ({}, "has no array x; it has none$"),
         ({"x": np.ones((0, 4))}, "at least one"),
         ({"x": np.float32(1)}, "at least one"),
         ({"x0": np.ones((2, 4)), "x1": np.ones((3, 4))}, "same number of samples"),

@@ -51,8 +51,9 @@ def from_arrays(data: Data, classes: Sequence[str]) -> Samples:
     return Samples((data.train_x,), strata, (data.test_x,), labels, tuple(classes))
 
 
-def read_npz(path: Path, classes: Sequence[str]) -> Samples:
-    """A user's .npz: x (or x0, x1 … for several inputs), optional y (class indices) and classes (their names).
+def read_npz(path: Path, classes: Sequence[str], inputs_of_model: Sequence[str] = ()) -> Samples:
+    """A user's .npz: x (or x0, x1 …, or the names of the model's inputs), optional y (class indices) and classes (their
+    names).
 
     All samples are used for both calibration and testing. Raises QuantizeError.
     """
@@ -68,8 +69,11 @@ def read_npz(path: Path, classes: Sequence[str]) -> Samples:
         why = _why_unreadable(start, error)
         raise QuantizeError(f"cannot read {path} as .npz: {why}; write it with numpy.savez(FILE, x=…, y=…)") from None
     names = ["x"] if "x" in arrays else sorted((n for n in arrays if n[:1] == "x" and n[1:].isdecimal()), key=_number)
+    if not names and inputs_of_model and all(name in arrays for name in inputs_of_model):
+        names = list(inputs_of_model)
     if not names:
-        raise QuantizeError(f"{path} has no array x, only {', '.join(sorted(arrays)) or 'nothing'}")
+        named = f", nor one for each input of the model: {', '.join(inputs_of_model)}" if inputs_of_model else ""
+        raise QuantizeError(f"{path} has no array x{named}; it has {', '.join(sorted(arrays)) or 'none'}")
     inputs = tuple(arrays[name] for name in names)
     counts = {array.shape[0] if array.ndim else 0 for array in inputs}
     if len(counts) != 1 or 0 in counts:
@@ -77,9 +81,10 @@ def read_npz(path: Path, classes: Sequence[str]) -> Samples:
     for name, array in zip(names, inputs, strict=True):
         if array.dtype.kind not in "fiub" or not np.isfinite(array).all():
             raise QuantizeError(f"{path}: {name} must contain only finite numbers")
-    labels = _labels(arrays["y"], len(inputs[0]), path) if "y" in arrays else None
-    named = tuple(str(name) for name in arrays["classes"].ravel()) if "classes" in arrays else tuple(classes)
-    return Samples(inputs, labels, inputs, labels, named)
+    rest = {name: array for name, array in arrays.items() if name not in names}
+    labels = _labels(rest["y"], len(inputs[0]), path) if "y" in rest else None
+    titles = tuple(str(title) for title in rest["classes"].ravel()) if "classes" in rest else tuple(classes)
+    return Samples(inputs, labels, inputs, labels, titles)
 
 
 def _why_unreadable(start: bytes, error: BaseException) -> str:

@@ -53,6 +53,29 @@ def read(path: Path) -> Architecture:
     return Architecture(config, not version.startswith("3"))
 
 
+def input_names(path: Path) -> tuple[str, ...]:
+    """The names of a model's inputs, in the order in which it takes them. Raises QuantizeError."""
+    found = read(path).config.get("config")
+    if not isinstance(found, dict):
+        return ()
+    inputs = found.get("input_layers") or [each for each in found.get("layers") or [] if isinstance(each, dict)][:1]
+    return tuple(dict.fromkeys(_names(inputs)))
+
+
+def _names(inputs: Any) -> Iterator[str]:
+    """The layers' names in a structure of [name, node, tensor], dictionaries and lists, or of Sequential's layers."""
+    if isinstance(inputs, list) and inputs and isinstance(inputs[0], str):
+        yield inputs[0]
+    elif isinstance(inputs, list):
+        for each in inputs:
+            yield from _names(each)
+    elif isinstance(inputs, dict) and isinstance(inputs.get("config"), dict):
+        yield str(inputs["config"].get("name", ""))
+    elif isinstance(inputs, dict):  # Keras takes the inputs of a dictionary in the order of their keys
+        for key in sorted(inputs, key=str):
+            yield from _names(inputs[key])
+
+
 def _in_archive(path: Path) -> tuple[Any, str]:
     with zipfile.ZipFile(path) as archive:
         config = _json(archive, CONFIG)
