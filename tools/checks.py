@@ -8,9 +8,9 @@ from pathlib import Path
 from .errors import UsageError
 
 ROOT = Path(__file__).resolve().parent.parent
-# Whole files, because a file's tests share builds, in the order set by tests/conftest.py.
 NO_TESTS = 5  # pytest's exit code when no test was selected
 # One process more than the two cores that the suite is meant for, because tests wait for emulators and child processes.
+# Whole files, because a file's tests share builds, in the order set by tests/conftest.py.
 IN_PARALLEL = ("-n", "3", "--dist", "loadfile", "--no-loadscope-reorder")
 
 
