@@ -5,6 +5,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from port_project import require
 from run_cmake import NEEDED, cmake, configure
 
 pytestmark = NEEDED
@@ -49,6 +50,7 @@ macro(zephyr_include_directories)
 endmacro()
 set(CONFIG_FLATTEN_MODEL y)
 set(CONFIG_STREAM_MODEL y)
+set(CONFIG_ONE_MODEL y)
 add_subdirectory({folder}/zephyr module)
 add_executable(check {folder}/samples/check/src/main.c)
 target_link_libraries(check {model})
@@ -56,22 +58,54 @@ target_link_libraries(check {model})
 }
 
 
+# Compiler → options for it, of cores that both SDKs support.
+COMPILERS = {
+    "arm-none-eabi": "-mcpu=cortex-m4 -mthumb -mfloat-abi=hard -mfpu=fpv4-sp-d16",
+    "riscv64-unknown-elf": "-march=rv32imac -mabi=ilp32 -specs=picolibc.specs",
+}
+
+
+def project(folder: Path, sdk: str, export: Path, model: str, first: str = "") -> Path:
+    """A CMake project in ``folder`` that builds an export with the stand-ins of an SDK, after what ``first`` says."""
+    main = folder / "main.c"
+    main.write_text("void app_main(void);\nint main(void) { app_main(); return 0; }\n")
+    stand_ins = STAND_INS[sdk].format(folder=export, folder_name=export.name, main=main, model=model)
+    (folder / "CMakeLists.txt").write_text(
+        "cmake_minimum_required(VERSION 3.16)\nproject(stand_in C CXX)\nset(CMAKE_CXX_STANDARD 17)\n"
+        f"{first}include_directories({VENDOR})\n{stand_ins}"
+    )
+    return folder
+
+
+def said(folder: Path) -> str:
+    """What the project's program prints."""
+    configure(folder, folder / "build")
+    cmake("--build", folder / "build")
+    program = next(path for path in (folder / "build").rglob("check") if path.is_file())
+    return subprocess.run([program], capture_output=True, text=True, check=True).stdout
+
+
 @pytest.mark.parametrize("model", ["flatten", "stream"])
 @pytest.mark.parametrize("sdk", STAND_INS)
 def test_the_check_passes(export, tmp_path: Path, sdk: str, model: str) -> None:
-    folder = export(model, sdk)
-    main = tmp_path / "main.c"
-    main.write_text("void app_main(void);\nint main(void) { app_main(); return 0; }\n")
-    stand_ins = STAND_INS[sdk].format(folder=folder, folder_name=folder.name, main=main, model=model)
-    (tmp_path / "CMakeLists.txt").write_text(
-        "cmake_minimum_required(VERSION 3.16)\nproject(stand_in C CXX)\n"
-        f"set(CMAKE_CXX_STANDARD 17)\ninclude_directories({VENDOR})\n{stand_ins}"
-    )
-    configure(tmp_path, tmp_path / "build")
-    cmake("--build", tmp_path / "build")
-    program = next(path for path in (tmp_path / "build").rglob("check") if path.is_file())
-    said = subprocess.run([program], capture_output=True, text=True, check=True).stdout
-    assert said == f"PASS: {model}, 10 samples, 50 us each\n"
+    assert said(project(tmp_path, sdk, export(model, sdk), model)) == f"PASS: {model}, 10 samples, 50 us each\n"
+
+
+@pytest.mark.parametrize("compiler", COMPILERS)
+@pytest.mark.parametrize("sdk", STAND_INS)
+def test_it_compiles_for_a_microcontroller(export, tmp_path: Path, sdk: str, compiler: str) -> None:
+    require(f"{compiler}-g++")
+    options = {
+        "SYSTEM_NAME": "Generic",
+        "TRY_COMPILE_TARGET_TYPE": "STATIC_LIBRARY",
+        "C_COMPILER": f"{compiler}-gcc",
+        "CXX_COMPILER": f"{compiler}-g++",
+    }
+    first = f"add_compile_options({COMPILERS[compiler]} $<$<COMPILE_LANGUAGE:CXX>:-fno-rtti>)\n"
+    project(tmp_path, sdk, export("flatten", sdk), "flatten", first)
+    configure(tmp_path, tmp_path / "build", *(f"-DCMAKE_{name}={value}" for name, value in options.items()))
+    cmake("--build", tmp_path / "build", "--target", "component" if sdk == "espidf" else "flatten")
+    assert next((tmp_path / "build").rglob("*.a")).stat().st_size > 0
 
 
 def test_the_manifest_of_the_component(export) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import test_export_components
 import tflm
 from port_project import require
 from run_cmake import CMAKE, NEEDED, cmake, configure, ctest
@@ -266,6 +267,24 @@ def test_a_manifest_names_the_library_as_others_find_it(tmp_path: Path, monkeypa
         monkeypatch.setenv(targets.TFLM_LIB, spec)
         found = runtime.library(targets.find("stm32f4"))
         assert found is not None and found.manifest == manifest
+
+
+class TestSDKs:
+    """ESP-IDF and Zephyr, with stand-ins for them and for the library, which they add as the export's manifest says."""
+
+    pytestmark = NEEDED
+
+    @pytest.mark.parametrize(("sdk", "target"), [("espidf", "esp32"), ("zephyr", "stm32f4")])
+    def test_the_check_passes(
+        self, registry: None, made: Export, reshape: Path, tmp_path: Path, sdk: str, target: str
+    ) -> None:
+        library = tflm.stand_in(tmp_path / "tflm")
+        first = (
+            f"add_library(tflm STATIC {' '.join(map(str, tflm.sources(library)))})\n"
+            f"target_include_directories(tflm PUBLIC {library}/src)\nlink_libraries(tflm)\n"
+        )
+        folder = test_export_components.project(tmp_path, sdk, made(reshape, sdk, "one", target), "one", first)
+        assert test_export_components.said(folder) == "PASS: one, 10 samples, 50 us each\n"
 
 
 def test_the_component_manager_accepts_the_component(registry: None, made: Export, reshape: Path) -> None:
