@@ -26,9 +26,9 @@ uint32_t call(Call number, const void* block) {
     register uint32_t a0 asm("a0") = number;
     register const void* a1 asm("a1") = block;
     asm volatile(
+        "   .balign 16\n"  // while RVC is on: without it, too few bytes are left for the linker to align them again
         "   .option push\n"
         "   .option norvc\n"
-        "   .balign 16\n"
         "   slli x0, x0, 0x1f\n"
         "   ebreak\n"
         "   srai x0, x0, 7\n"
