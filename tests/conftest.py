@@ -5,6 +5,7 @@ import signal
 from collections import Counter
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 # A shell starts its background jobs deaf to Ctrl-C, nohup to the end of the terminal, and so their children; what is
 # interrupted here must hear both.
@@ -12,6 +13,10 @@ if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) == signal.SIG_IGN:
     signal.signal(signal.SIGHUP, lambda *_: None)  # children get the default again; the tests themselves continue
+
+# A busy machine is slow.
+settings.register_profile("kerf", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("kerf")
 
 os.environ["KERF_TRACEBACK"] = "1"  # show the traceback of a bug in kerf, also in kerf's children
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # else each of them, and SCons, would compile itself anew

@@ -136,7 +136,7 @@ def test_page_shows_run_and_history() -> None:
 
 
 def test_page_says_where_litert_stood_in_for_tflm() -> None:
-    found = {**kept_details(), wording.STEPS: 2.0}
+    found = {**kept_details(), "oracle": "ai-edge-litert 2.3.0", wording.STEPS: 2.0}
     text = page.html([replace(RECORD, mismatches=3)], found)
     assert "3 of 360 samples differ from LiteRT&#39;s, by at most 2 steps" in text and "bit for bit" not in text
 
