@@ -21,7 +21,7 @@ from tools.values import FLOAT_TOLERANCE
 
 pytestmark = [pytest.mark.emulator, pytest.mark.sampled, pytest.mark.timeout(14400)]
 
-MOST = 4  # of each table, the suite runs at most MOST cases on each core
+MOST = 3  # of each table, the suite runs at most MOST cases on each core
 
 ORACLES = {"tflm": against_tflm.run_tflm, "litert": against_tflm.run_litert}
 # Their float32 kernels call the C library, and the device's rounds differently from this machine's.

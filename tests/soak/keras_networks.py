@@ -25,7 +25,7 @@ from ._faults import Attack
 from ._programs import NAME, compiled, equals, samples
 
 TITLE = "random Keras networks in four modes, on the host"
-SHORT = 2
+SHORT = 1
 CASE_SECONDS = 900.0
 MEMORY_BYTES = 6 << 30  # TensorFlow never gives back what it took for a model
 NEEDS = "" if importlib.util.find_spec("tensorflow") else "tensorflow is not installed"
