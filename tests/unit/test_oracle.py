@@ -12,7 +12,7 @@ from raw_tflite import RawModel, RawOp, RawTensor
 from tools import oracle
 from tools.errors import MissingTool, ModelError
 from tools.graph import read
-from tools.oracle import parts
+from tools.oracle import layers, parts
 
 RELU = RawModel().data()  # int8 (1, 4), scale 0.5, zero point 0 on both sides
 FLOAT = {"type": tflite.TensorType.FLOAT32, "scales": (), "zero_points": ()}
@@ -55,10 +55,27 @@ def test_each_interpreter_defines_its_operators_of_a_model_of_integers_and_float
     tensors += [RawTensor(name, **FLOAT) for name in ("float", "rounded")] + [RawTensor("out"), RawTensor("last")]
     kinds = ("RELU", "DEQUANTIZE", "FLOOR", "QUANTIZE", "RELU6")
     ops = [RawOp((i,), (i + 1,), kind) for i, kind in enumerate(kinds)]
-    found = oracle.expected(RawModel(tensors, ops, outputs=(5,)).data(), [X])
+    model = RawModel(tensors, ops, outputs=(5,)).data()
+    found = oracle.expected(model, [X])
     assert re.fullmatch(r"tflite-micro \S+, ai-edge-litert \S+ for FLOOR", found.oracle)
     assert not found.exact and found.note is None
     np.testing.assert_array_equal(found.outputs[0], np.minimum(np.maximum(X, 0) // 2 * 2, 12))
+    rows = layers.outputs(oracle.TFLM, model, read.read(model, "m"), [X], "m")
+    assert [None if row is None else row.dtype.name for row in rows] == ["int8", "float32", "float32", "int8", "int8"]
+    np.testing.assert_array_equal(rows[-1].reshape(X.shape), found.outputs[0])
+
+
+def test_whose_integers_are_defined_by_tflm() -> None:
+    floats = RawModel([RawTensor("in", **FLOAT), RawTensor("out", **FLOAT)]).data()
+    assert oracle.is_defined_by_tflm(RELU, "m") and not oracle.is_defined_by_tflm(floats, "m")
+
+
+@needs_tflm
+def test_every_layer_of_a_float_model_is_computed_by_whom_it_is_asked_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = RawModel([RawTensor("in", **FLOAT), RawTensor("out", **FLOAT)]).data()
+    monkeypatch.setattr(oracle, "defined", lambda *_: pytest.fail("LiteRT defines floats, so this is LiteRT's result"))
+    (row,) = layers.outputs(oracle.TFLM, model, read.read(model, "m"), [X.astype(np.float32)], "m")
+    np.testing.assert_array_equal(row.reshape(X.shape), np.maximum(X, 0).astype(np.float32))
 
 
 def test_without_tflm_the_difference_is_said(monkeypatch: pytest.MonkeyPatch) -> None:

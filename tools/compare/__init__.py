@@ -78,7 +78,8 @@ def examine(
     if not parties:
         raise ModelError("; ".join(refusals) or f"no interpreter to compare {name} with: pip install {oracle.LITERT}")
     # Integer results are defined by TFLM, float and hybrid ones by LiteRT.
-    defines = oracle.TFLM if signature.read(quantized.tflite, name).is_integer else oracle.LITERT
+    defines = oracle.TFLM if oracle.is_defined_by_tflm(quantized.tflite, name) else oracle.LITERT
+    is_exact = defines == oracle.LITERT or signature.read(quantized.tflite, name).is_integer
     chosen = defines if defines in parties else next(iter(parties))
     floats, weights = (None, None) if original is None else _originals(graph, quantized, original, count)
     on_device = None if device is None else _by_operator(program, device)
@@ -91,7 +92,7 @@ def examine(
     )
     reference = [values for values in parties[chosen] if values is not None]
     rows = layers.compare(graph, reference, floats=real, litert=others, device=measured)
-    layer, finding = causes.find(graph, rows, real, chosen, kernels, exact=chosen == defines)
+    layer, finding = causes.find(graph, rows, real, chosen, kernels, exact=chosen == defines and is_exact)
     return Comparison(
         model=quantized.model,
         mode=quantized.mode,

@@ -41,6 +41,7 @@ __all__ = [
     "defined",
     "defined_by_litert",
     "expected",
+    "is_defined_by_tflm",
     "is_installed",
     "outputs",
     "run",
@@ -107,8 +108,8 @@ def expected(
     """
     model = signature.read(tflite, name)
     fitted = [_fit(array, spec, name) for array, spec in zip(inputs, model.inputs, strict=True)]
-    by_tflm = model.is_integer or _is_mixed(tflite, name)
-    candidates = [package for package in ((TFLM, LITERT) if by_tflm else (LITERT,)) if is_installed(package)]
+    preferred = (TFLM, LITERT) if is_defined_by_tflm(tflite, name) else (LITERT,)
+    candidates = [package for package in preferred if is_installed(package)]
     if not candidates:
         raise MissingTool(f"no interpreter to compare {name} with: pip install {LITERT} (or, on Linux x86-64, {TFLM})")
     refusals = []
@@ -130,8 +131,18 @@ def expected(
     raise ModelError("; ".join(refusals))
 
 
+def is_defined_by_tflm(tflite: bytes, name: str) -> bool:
+    """Whether TFLM defines the integer operators of a model, of which there must be some, as far as LiteRT does not."""
+    if signature.read(tflite, name).is_integer:
+        return True
+    try:
+        return parts.is_mixed(read.read(tflite, name))
+    except ModelError:  # no runtime accepts it
+        return False
+
+
 def defined_by_litert(tflite: bytes, name: str) -> list[str]:
-    """The kinds of operators in a model of integers that LiteRT defines instead of TFLM, sorted; usually []."""
+    """The kinds of operators that LiteRT defines in a model whose integers TFLM defines, sorted; usually []."""
     try:
         graph = read.read(tflite, name)
     except UnsupportedModel:  # no runtime accepts it, so TFLM defines it alone
@@ -208,13 +219,6 @@ def is_installed(package: str) -> bool:
     """Whether an interpreter's package is installed; does not import it."""
     modules = {TFLM: "tflite_micro", LITERT: "ai_edge_litert", OPTIMIZED: "ai_edge_litert"}
     return importlib.util.find_spec(modules[package]) is not None
-
-
-def _is_mixed(tflite: bytes, name: str) -> bool:
-    try:
-        return parts.is_mixed(read.read(tflite, name))
-    except ModelError:  # no runtime accepts it
-        return False
 
 
 def _note(model: Signature, package: str, refusals: list[str]) -> str | None:

@@ -31,7 +31,7 @@ def outputs(
     """
     twins = in_file(graph, read.read(model, name))
     tensors = [twin.outputs[0] for twin in twins if twin is not None]
-    if package == oracle.TFLM and oracle.defined_by_litert(model, name):
+    if package == oracle.TFLM and oracle.is_defined_by_tflm(model, name) and oracle.defined_by_litert(model, name):
         found = iter(oracle.defined(model, inputs, name, tensors))
     else:
         found = iter(oracle.outputs(package, expose(model, tensors), inputs, name))
