@@ -35,7 +35,7 @@ STAGES: dict[str, tuple[str, tuple[str, str]]] = {
 BESIDE = {
     "oracle": "oracle oracle.signature oracle.parts oracle.opinion oracle.interpreter oracle.layers compare inspect",
     "target": "targets catalog cores arena installed doctor",
-    "helpers": "registry command_line options files temporary cache locks cluster child quiet crash checks",
+    "helpers": "registry command_line interrupts options files temporary cache locks cluster child quiet crash checks",
     "everyone": " ".join(sorted(EVERYONE)),
 }
 # The rows of the table, and the files that a row may name with a placeholder.

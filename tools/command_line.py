@@ -4,25 +4,24 @@ Imports of kerf's stages are inside functions, so that `inv --list` is quick.
 """
 
 import os
-import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from inspect import Parameter, Signature, signature
 from itertools import islice
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from invoke.context import Context
 from invoke.exceptions import Exit, ParseError
 from invoke.main import program
 from invoke.tasks import task
 
+from . import interrupts
 from .options import OTHER, REQUEST, Share, Whole
 from .visible import visible
 
 BUILD = Path(__file__).resolve().parents[1] / "build"
-_received: list[int] = []  # signals that are to end kerf
 
 
 class Stop(Exit):
@@ -46,13 +45,10 @@ def kerf_task(options: str = "", **own: tuple[Any, str]) -> Callable[[Callable[.
             from . import temporary
             from .values import Request
 
-            for name in ("SIGINT", "SIGTERM", "SIGHUP"):  # Windows has no SIGHUP, and nohup ignores it
-                number = getattr(signal, name, None)
-                if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
-                    signal.signal(number, _interrupt)
+            interrupts.take("SIGINT", "SIGTERM", "SIGHUP")
             for stream in filter(None, (sys.stdout, sys.stderr)):  # escape what the terminal's encoding lacks
                 stream.reconfigure(errors="backslashreplace")
-            with endings(), _interrupts_stay(), temporary.own_folder():
+            with endings(), interrupts.kept(), temporary.own_folder():
                 values = {name: convert(name, value, table[name][0]) for name, value in values.items()}
                 asked = {name: values.pop(name) for name in REQUEST if name in values and name not in wanted}
                 function(Request(**{name: value for name, value in asked.items() if value != ""}), **values)
@@ -68,23 +64,6 @@ def kerf_task(options: str = "", **own: tuple[Any, str]) -> Callable[[Callable[.
         return task(auto_shortflags=False, iterable=lists, help=texts)(body)
 
     return decorate
-
-
-def _interrupt(number: int, frame: object) -> NoReturn:
-    """Every signal that ends kerf ends it like Ctrl-C, so that all is cleaned up."""
-    _received.append(number)
-    raise KeyboardInterrupt
-
-
-@contextmanager
-def _interrupts_stay() -> Iterator[None]:
-    """After a signal, any exception counts as KeyboardInterrupt: libraries turn it into others (Keras: TypeError)."""
-    try:
-        yield
-    except Exception as error:
-        if _received:
-            raise KeyboardInterrupt from error
-        raise
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from .. import crash, files
+from .. import crash, files, interrupts
 from ..errors import KerfError, ModelError, of_system
 from ..graph import read
 from ..progress import Progress
@@ -59,14 +59,15 @@ def steps(ask: Request, progress: Progress) -> Iterator[Mapping[str, Any]]:
 
 def main(asked: str, timeout_s: str, result: str) -> None:
     """Writes the fields to the file ``result`` after each stage. Exits with TIMED_OUT after ``timeout_s`` seconds."""
+    interrupts.take("SIGALRM")  # kerf then ends what it has started
     if hasattr(signal, "alarm"):
-        signal.signal(signal.SIGALRM, signal.default_int_handler)  # kerf then ends what it has started, as after Ctrl-C
         signal.alarm(int(timeout_s))
     found: dict[str, Any] = {}
     try:
-        for more in steps(Request(**json.loads(asked)), Progress()):
-            found = {**more, **found}  # the first reason is the one that counts
-            files.write(Path(result), json.dumps(found).encode())
+        with interrupts.kept():
+            for more in steps(Request(**json.loads(asked)), Progress()):
+                found = {**more, **found}  # the first reason is the one that counts
+                files.write(Path(result), json.dumps(found).encode())
         return
     except KeyboardInterrupt:
         sys.exit(TIMED_OUT)
