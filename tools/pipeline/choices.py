@@ -115,7 +115,7 @@ def choose(ask: Request, known: Mapping[str, Target] | None = None) -> Choice:
 
 def _check_guards(ask: Request) -> None:
     """Raises UsageError if no guards can be placed between the tensors."""
-    can = [name for name, runtime in RUNTIMES.items() if hasattr(runtime, "compile_guarded")]
+    can = [name for name, runtime in RUNTIMES.items() if runtime.PLACES_TENSORS]
     if ask.runtime not in can:
         raise UsageError(
             f"--check-arena needs a runtime whose tensors kerf places: use --runtime {' or '.join(can)}, because the "

@@ -144,9 +144,9 @@ def _compile(choice: Choice, progress: Progress) -> Compiled:
 def _program(choice: Choice, tflite: bytes, name: str) -> Program:
     """Compiles for the first goal with which the model fits the target, or for the first goal if it never fits."""
     tried = []
-    compiler = "compile_guarded" if choice.ask.check_arena else "compile"
+    guarded = {"guarded": True} if choice.ask.check_arena else {}
     for goal in choice.goals:
-        program: Program = getattr(choice.runtime, compiler)(tflite, name, choice.target, goal)
+        program = choice.runtime.compile(tflite, name, choice.target, goal, **guarded)
         if program.plan is None or platformio.fits(program.plan.arena_bytes, program.constants_bytes, choice.target):
             return program
         tried.append(program)

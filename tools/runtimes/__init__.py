@@ -127,13 +127,18 @@ class Runtime(Protocol):
     def goals(self) -> Sequence[str]:
         """The goals it can optimize for, the default first; empty if its library determines the kernels."""
 
-    def compile(self, tflite: bytes, name: str, target: Target, goal: str | None = None) -> Program:
-        """Compiles a model; ``goal`` is one of goals(), None for the default.
+    PLACES_TENSORS: bool
+    """Whether kerf plans the arena, so that `compile` can leave guards between the tensors."""
+
+    def compile(
+        self, tflite: bytes, name: str, target: Target, goal: str | None = None, guarded: bool = False
+    ) -> Program:
+        """Compiles a model; ``goal`` is one of goals(), None for the default. ``guarded``, which only a runtime that
+        PLACES_TENSORS takes, is for `inv run --check-arena`: guards around the tensors show whether a step writes
+        outside of its own.
 
         Raises UnsupportedModel, with the layer and a remedy, for a model that cannot run on the target.
         """
-
-    # def compile_guarded(…) -> Program: as `compile`, but the program is guarded; without it, none can be.
 
     def why_not(self, graph: Graph, target: Target) -> tuple[Refusal, ...]:
         """Every reason why a file's graph, before any pass, cannot run on the target; () if `compile` accepts it."""

@@ -17,6 +17,7 @@ from ..values import Target
 from . import OWN_SYMBOLS, Dependency, Program, Reported, Sources, Symbols, _descriptor
 
 SUMMARY = "the model compiled ahead of time to plain C++: no interpreter, no library, no heap"
+PLACES_TENSORS = True
 
 
 def types() -> Mapping[str, tuple[str, ...]]:
@@ -28,17 +29,12 @@ def goals() -> Sequence[str]:
     return GOALS
 
 
-def compile(tflite: bytes, name: str, target: Target, goal: str | None = None) -> Program:
+def compile(tflite: bytes, name: str, target: Target, goal: str | None = None, guarded: bool = False) -> Program:
     """The graph, the kernels chosen for the target's core and the goal, and the memory plan.
 
     Raises UnsupportedModel with the layer, the reason and a remedy.
     """
-    return lower(tflite, name, target.core, goal or GOALS[0])
-
-
-def compile_guarded(tflite: bytes, name: str, target: Target, goal: str | None = None) -> Program:
-    """As `compile`; in the firmware, guards around the tensors show whether a step writes outside of its own."""
-    return lower(tflite, name, target.core, goal or GOALS[0], guard_bytes=guards.BYTES)
+    return lower(tflite, name, target.core, goal or GOALS[0], guards.BYTES if guarded else 0)
 
 
 def lower(tflite: bytes, name: str, core: Core, goal: str = GOALS[0], guard_bytes: int = 0) -> Program:

@@ -20,6 +20,7 @@ from . import OWN_SYMBOLS, Dependency, Program, Reported, Sources, Symbols, _des
 from ._tflm_support import INTERPRETER, LIBRARIES, Library, adder, kernel, table
 
 SUMMARY = "TFLite Micro's interpreter with the vendor's kernels, from a published library"
+PLACES_TENSORS = False
 # Functions that only the vendor's kernels define; firmware without any of them runs TFLM's reference kernels.
 KERNEL_SYMBOLS = {
     **{f"arm_{what}": "CMSIS-NN" for what in ("convolve_", "depthwise_", "fully_connected_", "elementwise_", "nn_")},
