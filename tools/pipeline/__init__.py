@@ -27,6 +27,7 @@ from ..oracle.operators import of_tflm as tflm_operators
 from .budgets import check as check_budgets
 from .budgets import require as require_budgets
 from .choices import RUNTIMES, Choice, Interpreter, Line, choose
+from .contents import inspect, view
 from .emulate import Emulated, emulate
 from .export import Exported, export
 from .firmware import (
@@ -36,10 +37,8 @@ from .firmware import (
     build,
     compile,
     flash,
-    inspect,
     monitor,
     render_to_disk,
-    view,
 )
 from .grid import Axes
 from .jobs import Failure, LeftOut, Limits

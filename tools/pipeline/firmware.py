@@ -6,11 +6,9 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from .. import __version__, boards, cache, faults, files, oracle, ports, scons, sizing, targets, write
 from .. import build as platformio
-from .. import inspect as inspector
 from ..arena import STEP_BYTES, Arena
 from ..boards import flash as flasher
 from ..boards import monitor as terminal
@@ -19,23 +17,21 @@ from ..errors import (
     Crashed,
     KerfError,
     MissingTool,
-    ModelError,
     TransportError,
     UnsupportedModel,
     UsageError,
 )
-from ..graph import guards, passes, read
+from ..graph import guards
 from ..graph.ir import Graph, Plan
 from ..oracle import interpreter
 from ..packages import Model, bench
 from ..progress import Progress
-from ..report import viewer
 from ..runtimes import OWN_SYMBOLS, Program, Symbols
 from ..transports import Transport
 from ..values import Identity, Image, Project, Quantized, Request, Target, environment
 from . import places
-from .choices import RUNTIMES, Choice, Line, board_line, choose
-from .origin import brings_mode, in_float32, is_tflite, quantize, tflite_of
+from .choices import Choice, Line, board_line, choose
+from .origin import quantize
 
 ARENAS = "arenas"
 ARENA_SOURCES = ("sizing.py", "arena.py", "runtimes")  # kerf's sources that affect the arena size found
@@ -138,10 +134,10 @@ def compile_choice(choice: Choice, progress: Progress) -> Compiled:
 
 def _compile(choice: Choice, progress: Progress) -> Compiled:
     quantized = choice.quantized or quantize(choice.conversion, progress)
-    return Compiled(choice, quantized, _program(choice, quantized.tflite, quantized.model))
+    return Compiled(choice, quantized, program_of(choice, quantized.tflite, quantized.model))
 
 
-def _program(choice: Choice, tflite: bytes, name: str) -> Program:
+def program_of(choice: Choice, tflite: bytes, name: str) -> Program:
     """Compiles for the first goal with which the model fits the target, or for the first goal if it never fits."""
     tried = []
     guarded = {"guarded": True} if choice.ask.check_arena else {}
@@ -164,38 +160,6 @@ def _takes(choice: Choice) -> bool:
     except KerfError:
         return False
     return True
-
-
-def inspect(ask: Request, progress: Progress, with_original: bool = False) -> Mapping[str, Any]:
-    """Describes a model's contents; ``with_original`` also converts it to float32 for the real values of its weights.
-
-    A .tflite is only read. Operators that a runtime of the target cannot run are marked; for a model that has to be
-    converted, only the requested runtime is checked. If that runtime cannot run the model, there is no memory plan.
-    """
-    choice = choose(ask)
-    target, (tflite, name) = choice.target, tflite_of(choice.conversion, progress)
-    in_file = read.read(tflite, name)
-    runtimes = target.runtimes if brings_mode(ask.model) else (ask.runtime,)
-    refusals = {each: RUNTIMES[each].why_not(in_file, target) for each in runtimes}
-    original = in_float32(ask, progress) if with_original else None
-    floats = passes.simplify(read.read(original.tflite, original.model)) if original else None
-    if refusals[ask.runtime]:
-        return inspector.inspect(_simplified(in_file), None, floats, refusals)
-    program = _program(choice, tflite, name)
-    return inspector.inspect(program.graph, program.plan, floats, refusals)
-
-
-def _simplified(graph: Graph) -> Graph:
-    """The graph with known values folded; unchanged if the file is inconsistent."""
-    try:
-        return passes.simplify(graph)
-    except ModelError:
-        return graph
-
-
-def view(ask: Request, progress: Progress) -> None:
-    """Opens the .tflite in Netron, until Ctrl-C."""
-    viewer.open(Path(ask.model) if is_tflite(ask) and not ask.strip else quantize(ask, progress).path)
 
 
 def _require_firmware(choice: Choice) -> None:
