@@ -15,8 +15,8 @@ STAGES: dict[str, tuple[str, tuple[str, str]]] = {
         ("Quantized", "the .tflite, its inputs, and the outputs that the oracle expects"),
     ),
     "compiler": (
-        "graph graph.read graph.layer_names graph.passes graph.edit graph.check graph.specification graph.schedule "
-        "graph.chain graph.plan graph.guards graph.state graph.ops graph.operator graph.ir",
+        "graph graph.read graph.blocks graph.layer_names graph.passes graph.edit graph.check graph.specification "
+        "graph.schedule graph.chain graph.plan graph.guards graph.state graph.ops graph.operator graph.ir",
         ("Program", "kernel calls in order, and where each tensor lies in memory"),
     ),
     "sources": ("runtimes render cpp_text", ("Sources", "the model as C++ behind firmware/model/model.h")),

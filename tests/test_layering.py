@@ -85,7 +85,8 @@ MAY_IMPORT = {
     "graph.edit": {"graph.ir"},
     "graph.state": {"graph.ir", "graph.ops", "graph.operator"},
     "graph.layer_names": {"graph.ir", "graph.ops"},
-    "graph.read": {"graph.ir", "graph.ops", "graph.layer_names"},
+    "graph.blocks": {"graph.ir", "graph.ops"},
+    "graph.read": {"graph.ir", "graph.ops", "graph.layer_names", "graph.blocks"},
     "graph.check": {"graph.ir", "graph.ops", "graph.specification"},
     "graph.passes": {
         "graph.ir",

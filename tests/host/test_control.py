@@ -9,7 +9,7 @@ from moving import Generator, constant, generated, sizes, tensor
 from single_op import GraphSpec, OpSpec, TensorSpec, build
 
 from tools.errors import ModelError, UnsupportedModel
-from tools.graph import passes, read
+from tools.graph import blocks, passes, read
 
 DTYPES = ("int8", "int16", "float32", "int32")
 TURNS = 4  # of a loop, at most
@@ -253,7 +253,7 @@ def test_wrong_numbers_of_subgraphs_are_refused(number: int, why: str) -> None:
 
 def test_loops_that_are_too_deep_in_each_other_are_refused() -> None:
     body = adding(two())
-    for _ in range(read.MAX_NESTING + 1):
+    for _ in range(blocks.MAX_NESTING + 1):
         own = two()
         (op,) = counted(own, body, constant([1]))
         body = GraphSpec([op], own, op.outputs[2:])
@@ -263,7 +263,7 @@ def test_loops_that_are_too_deep_in_each_other_are_refused() -> None:
 def test_loops_that_become_too_many_operators_are_refused() -> None:
     """Each graph runs the next one twice: 2^16 times the last."""
     body = adding(two())
-    for _ in range(read.MAX_NESTING - 1):
+    for _ in range(blocks.MAX_NESTING - 1):
         own, flag = two(), TensorSpec((1,), "bool", data=np.array([True]))
         first = branch(flag, own, body, body)
         body = GraphSpec([first], own, first.outputs)

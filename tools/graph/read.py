@@ -17,7 +17,7 @@ import numpy.typing as npt
 import tflite
 
 from ..errors import ModelError, UnsupportedModel
-from . import ops
+from . import blocks, ops
 from .ir import DType, Graph, Op, Quantization, Tensor
 from .layer_names import layer_names, telling_names
 
@@ -26,11 +26,9 @@ MAX_RANK = 8  # no TFLite kernel supports more
 MAX_TENSOR_BYTES = 1 << 31
 MAX_COMPUTED_BYTES = 1 << 28  # of a tensor that is not a constant: far more RAM than a microcontroller has
 MAX_NAME_LETTERS = 200  # the rest would only fill the terminal
-MAX_OPS = 0xFFFF  # the model facade counts operators in 16 bits …
-MAX_INPUTS = 0xFF  # … and inputs and outputs in 8 bits
+MAX_INPUTS = 0xFF  # the model facade counts inputs and outputs in 8 bits
 CUSTOM = 32  # BuiltinOperator of every operator that is not built in
 MAX_SUBGRAPHS = 1000
-MAX_NESTING = 16  # of loops and branches in each other
 
 _DTYPES = {number: DType[name] for name, number in vars(tflite.TensorType).items() if name in DType.__members__}
 _QUANTIZED = tuple(dtype for dtype in DType if np.issubdtype(dtype.numpy, np.integer))
@@ -69,7 +67,7 @@ def read(data: bytes, name: str) -> Graph:
         graphs = [_graph(raw, i == 0, buffers, codes, data, name) for i, raw in enumerate(subgraphs)]
     for graph in graphs:
         _check_order(graph)
-    main, *others = _with_blocks(graphs)
+    main, *others = blocks.attached(graphs)
     return replace(main, subgraphs=tuple(others))
 
 
@@ -79,8 +77,8 @@ def _graph(raw: Any, is_main: bool, buffers: Sequence[Any], codes: Sequence[Any]
     raw_ops = _items(raw.Operators, raw.OperatorsLength(), data, name)
     inputs = _indices(raw.InputsLength, raw.InputsAsNumpy, data, name)
     outputs = _indices(raw.OutputsLength, raw.OutputsAsNumpy, data, name)
-    if len(raw_ops) > MAX_OPS:
-        raise UnsupportedModel(f"model {name!r} has {len(raw_ops)} operators; kerf supports at most {MAX_OPS}")
+    if len(raw_ops) > blocks.MAX_OPS:
+        raise UnsupportedModel(f"model {name!r} has {len(raw_ops)} operators; kerf supports at most {blocks.MAX_OPS}")
     _check_inputs_and_outputs(raw_tensors, inputs, outputs, name, is_main)
     tensors = tuple(_tensor(i, tensor, buffers) for i, tensor in enumerate(raw_tensors))
     graph_ops = _operators(raw_ops, codes, tensors, data)
@@ -341,51 +339,6 @@ def _attributes(op: Op, raw: Any) -> Any:
         raise ModelError(f"{op.where}: {error}") from error
     except _DAMAGE as damage:
         raise ModelError(f"{op.where}: its options are damaged; convert the model again") from damage
-
-
-def _with_blocks(graphs: Sequence[Graph]) -> list[Graph]:
-    """The graphs, in which operators have the graphs that they run as blocks."""
-    done: dict[int, Graph] = {}
-    sizes: dict[int, int] = {}  # operators, with those of blocks
-    depths: dict[int, int] = {}  # of blocks in each other
-
-    def complete(number: int, callers: tuple[int, ...]) -> Graph:
-        if number not in done:
-            found = [with_blocks(op, (*callers, number)) for op in graphs[number].ops]
-            inner = [called for op in found for called in _called(op)]
-            sizes[number] = len(found) + sum(sizes[called] for called in inner)
-            depths[number] = max((depths[called] + 1 for called in inner), default=0)
-            if sizes[number] > MAX_OPS:
-                raise UnsupportedModel(
-                    f"model {graphs[0].name!r} has more than {MAX_OPS} operators, counting those of loops and branches "
-                    "each time they occur; make the model smaller"
-                )
-            done[number] = replace(graphs[number], ops=tuple(found))
-        return done[number]
-
-    def with_blocks(op: Op, callers: tuple[int, ...]) -> Op:
-        blocks = []
-        for called in _called(op):
-            if not 0 < called < len(graphs):
-                raise ModelError(f"{op.where} runs subgraph {called} of {len(graphs)}; the file is damaged")
-            if called in callers:
-                raise ModelError(f"{op.where} runs subgraph {called}, which runs it in turn; the file is damaged")
-            if len(callers) <= MAX_NESTING:
-                blocks.append(complete(called, callers))
-            if len(callers) + depths.get(called, 0) > MAX_NESTING:
-                raise UnsupportedModel(
-                    f"{op.where}: loops and branches are more than {MAX_NESTING} levels deep in each other; make the "
-                    "model simpler"
-                )
-        return replace(op, blocks=tuple(blocks))
-
-    return [complete(number, ()) for number in range(len(graphs))]
-
-
-def _called(op: Op) -> tuple[int, ...]:
-    """The subgraphs that an operator runs."""
-    operator = ops.lookup(op.kind)
-    return operator.blocks(op.attributes) if operator is not None else ()
 
 
 def _check_order(graph: Graph) -> None:
