@@ -75,7 +75,7 @@ def convert(
         return result.read_bytes(), ranges, files.unpack_arrays(floats.read_bytes())["0"] if floats.is_file() else None
 
 
-def _serve(path: Path, mode: str, folder: Path, log: Path, per_tensor_dense: bool, steps: int = 0) -> None:
+def serve(path: Path, mode: str, folder: Path, log: Path, per_tensor_dense: bool, steps: int = 0) -> None:
     """The child process: a Keras file and folder/calibration.npz → folder/model.tflite, or the reason in refusal.txt.
 
     It also writes the Keras model's own output for folder/test.npz to folder/floats.npz.
@@ -231,4 +231,4 @@ def _batches(calibration: Sequence[samples.Array]) -> Iterator[list[samples.Arra
 
 
 if __name__ == "__main__":
-    _serve(Path(sys.argv[1]), sys.argv[2], Path(sys.argv[3]), Path(sys.argv[4]), sys.argv[5] == "1", int(sys.argv[6]))
+    serve(Path(sys.argv[1]), sys.argv[2], Path(sys.argv[3]), Path(sys.argv[4]), sys.argv[5] == "1", int(sys.argv[6]))

@@ -74,7 +74,7 @@ def converted(kept: Path, mode: str) -> bytes:
     folder = kept / mode
     folder.mkdir()
     (folder / "calibration.npz").write_bytes((kept / "calibration.npz").read_bytes())
-    convert._serve(kept / "network.keras", mode, folder, folder / "log", False)
+    convert.serve(kept / "network.keras", mode, folder, folder / "log", False)
     if (folder / "refusal.txt").is_file():
         raise QuantizeError((folder / "refusal.txt").read_text(encoding="utf-8"))
     return (folder / "model.tflite").read_bytes()

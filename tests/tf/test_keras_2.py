@@ -153,7 +153,7 @@ def test_computes_what_it_did_in_keras_2(keras_2: Any, tmp_path: Path, build: Bu
         if weights.dtype == "float32":  # normalization that does nothing would prove nothing
             weights.assign(weights + 0.1 * random.random(weights.shape, np.float32))
     path = save(model, tmp_path / f"m{suffix}")
-    convert._serve(path, "float32", tmp_path, tmp_path / "log", per_tensor_dense=False)
+    convert.serve(path, "float32", tmp_path, tmp_path / "log", per_tensor_dense=False)
     assert not (tmp_path / "refusal.txt").exists(), (tmp_path / "refusal.txt").read_text()
     x = random.random((3, *model.input_shape[1:]), np.float32) * (255 if build in (divided, swapped) else 1)
     np.testing.assert_allclose(run(tmp_path / "model.tflite", x), model.predict(x, verbose=0), rtol=1e-4, atol=1e-5)

@@ -161,7 +161,7 @@ def test_modules_compute_what_they_did(tf: Any, tmp_path: Path, options: dict[st
     np.testing.assert_array_equal(
         model_files.load(path, tmp_path / "log").function(tf.constant(x))[0], expected.astype(np.float32)
     )
-    convert._serve(path, "float32", tmp_path, tmp_path / "log", per_tensor_dense=False)
+    convert.serve(path, "float32", tmp_path, tmp_path / "log", per_tensor_dense=False)
     assert not (tmp_path / "refusal.txt").exists(), (tmp_path / "refusal.txt").read_text()
 
 
