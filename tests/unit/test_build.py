@@ -44,16 +44,6 @@ PROJECT = Project(
 )
 
 
-class Steps(Progress):
-    """Remembers what was said."""
-
-    def __init__(self) -> None:
-        self.said: list[str] = []
-
-    def say(self, text: str) -> None:
-        self.said.append(text)
-
-
 @pytest.fixture
 def ready(monkeypatch: pytest.MonkeyPatch) -> None:
     """Compiler and build engine are installed."""

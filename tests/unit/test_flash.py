@@ -8,6 +8,7 @@ from pathlib import Path
 from unittest.mock import MagicMock
 
 import pytest
+from heard import Heard
 
 from tools import boards, build, pipeline, scons, targets
 from tools.boards import Board, flash
@@ -35,14 +36,6 @@ class Uploader:
             raise self.failures.pop(0)
 
 
-class Warnings(Progress):
-    def __init__(self) -> None:
-        self.said: list[str] = []
-
-    def warn(self, text: str) -> None:
-        self.said.append(text)
-
-
 @pytest.fixture
 def desk(monkeypatch: pytest.MonkeyPatch) -> list[Board]:
     """What is plugged in; a test changes it."""
@@ -60,9 +53,9 @@ def comes_back_as(*sightings: Board | None) -> Callable[[Board, float], Board | 
 def run(
     uploader: Uploader, sightings: Sequence[Board | None], port: str | None = None, target: Target = NANO
 ) -> tuple[str | None, list[str]]:
-    progress = Warnings()
+    progress = Heard()
     found = flash.flash(Path(), target, port, progress, uploader, comes_back_as(*sightings))
-    return found, progress.said
+    return found, progress.warned
 
 
 @pytest.mark.parametrize("port", [None, "auto", "/dev/ttyACM0"])
@@ -254,9 +247,8 @@ def test_a_board_that_is_not_there_is_known_before_anything_is_built(
 def test_an_emulator_that_is_missing_is_known_before_anything_is_trained(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, emulator: str, command: Callable[[Request, Progress], object]
 ) -> None:
-    for module in (firmware, runs):
-        for name in ("quantize", "in_float32"):
-            monkeypatch.setattr(module, name, stop("training"))
+    for module, name in ((firmware, "quantize"), (runs, "quantize"), (runs, "in_float32")):
+        monkeypatch.setattr(module, name, stop("training"))
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.delenv("RENODE", raising=False)
     with pytest.raises(MissingTool, match="is not installed"):

@@ -11,6 +11,7 @@ from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 
 import pytest
+from heard import Heard
 
 from tools import locks
 from tools.progress import Progress
@@ -55,14 +56,6 @@ while time.monotonic() < end:
             os.unlink(build / "inside")
     time.sleep(random.random() / 1000)
 """
-
-
-class Heard(Progress):
-    def __init__(self) -> None:
-        self.said: list[str] = []
-
-    def say(self, text: str) -> None:
-        self.said.append(text)
 
 
 @pytest.fixture(autouse=True)

@@ -5,19 +5,12 @@ from types import SimpleNamespace
 from unittest.mock import MagicMock
 
 import pytest
+from heard import Heard
 
 from tools.errors import UsageError
 from tools.pipeline import choices, matrix, runs
 from tools.progress import Progress
 from tools.values import Request
-
-
-class Warnings(Progress):
-    def __init__(self) -> None:
-        self.heard: list[str] = []
-
-    def warn(self, text: str) -> None:
-        self.heard.append(text)
 
 
 def test_a_clock_that_cannot_tell_single_instructions_apart_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -26,9 +19,9 @@ def test_a_clock_that_cannot_tell_single_instructions_apart_is_said(monkeypatch:
     monkeypatch.setattr(runs.bench, "run", lambda *_, **__: device)
     monkeypatch.setattr(runs, "_of_firmware", lambda *_: None)
     monkeypatch.setattr(runs, "_outcome", lambda *_: None)
-    progress = Warnings()
+    progress = Heard()
     runs.run(Request(), progress)
-    assert progress.heard == list(device.notes)
+    assert progress.warned == list(device.notes)
 
 
 @pytest.mark.parametrize(

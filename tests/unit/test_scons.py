@@ -10,19 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from heard import Heard
 
 from tools import scons
-from tools.progress import Progress
-
-
-class Steps(Progress):
-    """Remembers what was said."""
-
-    def __init__(self) -> None:
-        self.said: list[str] = []
-
-    def say(self, text: str) -> None:
-        self.said.append(text)
 
 
 @pytest.fixture
@@ -37,7 +27,7 @@ def never() -> bool:
 
 
 def test_the_build_engine_comes_from_pypi_once(core: Path) -> None:
-    steps = Steps()
+    steps = Heard()
     assert scons.bootstrap(steps, registry=lambda: False)
     assert len(steps.said) == 1
     assert not scons.bootstrap(steps, registry=never)
@@ -52,7 +42,7 @@ def test_the_build_engine_comes_from_pypi_once(core: Path) -> None:
 
 
 def test_with_the_registry_platformio_installs_its_own(core: Path) -> None:
-    assert not scons.bootstrap(Steps(), registry=lambda: True)
+    assert not scons.bootstrap(Heard(), registry=lambda: True)
     assert not (core / "packages" / "tool-scons").exists()
 
 
@@ -63,9 +53,9 @@ def test_an_older_engine_of_another_platformio_stays(core: Path) -> None:
     spec = {"owner": "platformio", "id": None, "name": "tool-scons", "requirements": None, "uri": None}
     piopm = {"type": "tool", "name": "tool-scons", "version": "4.40801.0", "spec": spec}
     (old / ".piopm").write_text(json.dumps(piopm))
-    assert scons.bootstrap(Steps(), registry=lambda: False)
+    assert scons.bootstrap(Heard(), registry=lambda: False)
     assert json.loads((old / ".piopm").read_text()) == piopm
-    assert not scons.bootstrap(Steps(), registry=never)
+    assert not scons.bootstrap(Heard(), registry=never)
 
 
 def test_two_bootstraps_at_once(core: Path) -> None:
@@ -93,7 +83,7 @@ def test_two_bootstraps_at_once(core: Path) -> None:
     assert first.wait() == 0
     assert failures == []
     assert os.listdir(packages) == ["tool-scons"]
-    assert not scons.bootstrap(Steps(), registry=never)
+    assert not scons.bootstrap(Heard(), registry=never)
 
 
 def test_a_registry_that_never_answers_costs_two_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
