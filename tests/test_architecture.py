@@ -5,7 +5,8 @@ import re
 import textwrap
 
 import pytest
-from test_layering import EVERYONE, MAY_IMPORT, PYTHON, REGISTERED, ROOT
+from layers import EVERYONE, MAY_IMPORT
+from test_layering import PYTHON, REGISTERED, ROOT
 
 ARCHITECTURE = ROOT / "docs" / "architecture.md"
 # The picture: stage → its layers, and the value that it passes on with what that is, in the order in which data passes.
