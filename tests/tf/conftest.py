@@ -17,7 +17,7 @@ def converted_here() -> Iterator[None]:
     def run(
         module: str, path: str, mode: str, folder: str, log: str, dense: str, steps: str, **streams: Any
     ) -> CompletedProcess[str]:
-        convert._serve(Path(path), mode, Path(folder), Path(log), dense == "1", int(steps))
+        convert.serve(Path(path), mode, Path(folder), Path(log), dense == "1", int(steps))
         return CompletedProcess([], 0)
 
     with pytest.MonkeyPatch.context() as patch:
