@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import against_tflm
 import numpy as np
 import pytest
 
@@ -89,6 +90,20 @@ def require(name: str) -> None:
     for program in (board.compiler, board.emulator[0]):
         if shutil.which(program) is None:
             pytest.skip(f"{program} is not installed")
+
+
+def take_over(
+    patch: pytest.MonkeyPatch, name: str, optimization: str = "-O2", guard_bytes: int = 0, cases_per_model: int = 40
+) -> None:
+    """From here on, against_tflm.run_cases() runs its models on a core of BOARDS instead of on this machine."""
+
+    def on_it(
+        data: bytes, samples: Sequence[np.ndarray], folder: Path, goal: str = "speed", _: cores.Core | None = None
+    ) -> tuple[np.ndarray, ...]:
+        return run(name, data, samples, folder, goal, optimization, guard_bytes)
+
+    patch.setattr(against_tflm, "run_kerf", on_it)
+    patch.setattr(against_tflm, "CASES_PER_MODEL", cases_per_model)
 
 
 def run(

@@ -32,9 +32,7 @@ def cases() -> dict[str, list[OpSpec]]:
 @pytest.mark.parametrize("core", ["M0", "M3"])
 def test_every_layer_equals_tflm(core: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     on_core.require(core)
-    on_it = lambda data, samples, folder, *_: on_core.run(core, data, samples, folder)  # noqa: E731
-    monkeypatch.setattr(against_tflm, "run_kerf", on_it)
-    monkeypatch.setattr(against_tflm, "CASES_PER_MODEL", 40)
+    on_core.take_over(monkeypatch, core)
     results = against_tflm.run_cases(cases(), tmp_path)
     assert len(results) > 80
     for result in results.values():

@@ -52,11 +52,7 @@ def test_equals_the_oracle(
     pytestconfig: pytest.Config,
 ) -> None:
     on_core.require(core)
-    on_it = lambda data, samples, folder, goal, _: on_core.run(  # noqa: E731
-        core, data, samples, folder, goal, optimization, guards.BYTES
-    )
-    monkeypatch.setattr(against_tflm, "run_kerf", on_it)
-    monkeypatch.setattr(against_tflm, "CASES_PER_MODEL", 40)
+    on_core.take_over(monkeypatch, core, optimization, guards.BYTES)
     cases = chosen(oracle, core, pytestconfig.getoption("--every-case"))
     results = against_tflm.run_cases(cases, tmp_path, oracle=ORACLES[oracle], goal="speed")
     assert len(results) == len(cases) > 10
@@ -80,9 +76,6 @@ def equal(case: Sequence[OpSpec], result: against_tflm.Result) -> bool:
 def test_int4_at_os_on_an_m55(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """GCC 12 then drops a comparison, unless it is written as in kernels/weights.h."""
     on_core.require("M55")
-    on_it = lambda data, samples, folder, *_: on_core.run(  # noqa: E731
-        "M55", data, samples, folder, "speed", "-Os", guards.BYTES
-    )
-    monkeypatch.setattr(against_tflm, "run_kerf", on_it)
+    on_core.take_over(monkeypatch, "M55", "-Os", guards.BYTES)
     name = "dense, even depth"
     against_tflm.run_cases({name: test_int4.CASES[name]}, tmp_path)[name].check()

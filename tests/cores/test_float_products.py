@@ -28,8 +28,7 @@ SPECIAL = np.array([np.inf, -np.inf, np.nan, 3e38, -3e38, 1e-42, -1e-42, -0.0], 
 
 def test_every_layer_equals_tflm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     on_core.require("M4")
-    on_m4 = lambda data, samples, folder, *_: on_core.run("M4", data, samples, folder)  # noqa: E731
-    monkeypatch.setattr(against_tflm, "run_kerf", on_m4)
+    on_core.take_over(monkeypatch, "M4")
     results = against_tflm.run_cases(CASES, tmp_path)
     assert len(results) > 80
     for result in results.values():

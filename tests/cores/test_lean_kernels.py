@@ -30,10 +30,8 @@ def test_every_layer_equals_tflm(
         chosen.append(found)
         return found or first(operator, *layer)
 
-    on_it = lambda data, samples, folder, *_: on_core.run(CORE, data, samples, folder)  # noqa: E731
     monkeypatch.setattr(Operator, "variant", lean)
-    monkeypatch.setattr(against_tflm, "run_kerf", on_it)
-    monkeypatch.setattr(against_tflm, "CASES_PER_MODEL", 40)
+    on_core.take_over(monkeypatch, CORE)
     for result in against_tflm.run_cases(dict([*table.CASES.items()][::stride]), tmp_path).values():
         result.check()
     assert sum(each is not None for each in chosen) > 40 / stride
