@@ -167,9 +167,9 @@ def _histogram(tensor: Tensor) -> dict[str, Any] | None:
 
 
 def _counted(array: Array) -> dict[str, Any] | None:
-    values = array.astype(np.float64).ravel()
-    if not np.isfinite(values).all():
+    if not np.isfinite(array).all():  # before the cast, which warns about signalling NaNs
         return None
+    values = array.astype(np.float64).ravel()
     low, high = float(values.min()), float(values.max())
     if low == high:
         return {"min": low, "max": high, "counts": [values.size]}

@@ -8,7 +8,8 @@ from single_op import OpSpec, TensorSpec, build
 
 from tools import oracle
 from tools.cores import find
-from tools.graph import read
+from tools.errors import ModelError
+from tools.graph import passes, read
 from tools.graph.state import runs_in_sequence
 
 pytestmark = pytest.mark.compiler
@@ -136,3 +137,11 @@ def test_a_sample_of_several_steps_is_a_sequence_of_its_own(package: str, steps:
     (found,) = oracle.outputs(package, data, [x], "lstm")
     assert np.array_equal(found[0], found[1]) == (steps > 1)
     assert runs_in_sequence(read.read(data, "lstm")) == (steps == 1)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("clip", [float("nan"), float("inf")])
+def test_clip_that_is_no_number_is_refused(dtype: str, clip: float) -> None:
+    graph = read.read(build(lstm(dtype, clip=clip)), "lstm")
+    with pytest.raises(ModelError, match="must be finite"):
+        passes.run(graph)

@@ -15,7 +15,7 @@ from . import OPTIMIZED, REFUSED, TFLM, Array, signature
 
 
 class _Tflm:
-    """TFLM's interpreter, with the methods that `_serve` needs."""
+    """TFLM's interpreter, with the methods that `serve` needs."""
 
     def __init__(self, tflite: bytes, arena_bytes: int) -> None:
         from tflite_micro.python.tflite_micro import runtime
@@ -79,7 +79,7 @@ def _smallest(tflite: bytes, most: int) -> int:
     return smallest(works, STEP_BYTES, most)
 
 
-def _serve(package: str, folder: Path, arena_bytes: int, least: bool, period: int) -> int:
+def serve(package: str, folder: Path, arena_bytes: int, least: bool, period: int) -> int:
     """folder/model.tflite and inputs.npz → outputs.npz and measured.json. Returns 0, or REFUSED after printing why.
 
     With ``least``, TFLM's arena has the smallest size that works instead of ``arena_bytes``. The model's state is reset
@@ -120,4 +120,4 @@ def _first_sentence(error: Exception) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(_serve(sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]), sys.argv[4] == "least", int(sys.argv[5])))
+    sys.exit(serve(sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]), sys.argv[4] == "least", int(sys.argv[5])))

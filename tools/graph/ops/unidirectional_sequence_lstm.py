@@ -62,6 +62,9 @@ def check(op: Op, graph: Graph) -> None:
         raise UnsupportedModel(
             f"{op.where}: the activation {op.attributes.candidate} has no kernel; use tanh in the Keras layer"
         )
+    clip = op.attributes.cell_clip
+    if not math.isfinite(clip):
+        raise ModelError(f"{op.where}: its cell_clip is {clip}, but must be finite; convert the model again")
     source, hidden, cell, output = (*(graph.input(op, i) for i in (INPUT, HIDDEN, CELL)), graph.output(op))
     dtype = q.check_types(op, source, hidden, output)
     is_float = dtype is DType.FLOAT32
