@@ -17,13 +17,14 @@ from tools.inspect import macs
 from tools.oracle.signature import read as read_signature
 from tools.runtimes import Program, aot
 
+from . import _interpreters
 from ._faults import Attack
 from ._mutations import mutated
 from ._networks import networks
 from ._programs import NAME, compiled, equals
 
 TITLE = "damaged .tflite files that are accepted, on the host"
-SHORT = 1
+SHORT = 4
 CASE_SECONDS = 600.0
 MEMORY_BYTES = 2 << 30
 
@@ -34,7 +35,8 @@ MAX_CONSTANT_BYTES, MAX_ARENA_BYTES, MAX_MACS = 20_000, 1 << 20, 10_000_000  # s
 @contextmanager
 def attacks(folder: Path) -> Iterator[Attack]:
     networks()
-    yield attack
+    with _interpreters.ready():
+        yield attack
 
 
 def attack(seed: int, kept: Path) -> int:

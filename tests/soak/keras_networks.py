@@ -20,12 +20,12 @@ from tools.oracle.signature import read as read_signature
 from tools.quiet import without_warnings
 from tools.runtimes import Program, aot
 
-from . import _random_keras
+from . import _interpreters, _random_keras
 from ._faults import Attack
 from ._programs import NAME, compiled, equals, samples
 
 TITLE = "random Keras networks in four modes, on the host"
-SHORT = 1
+SHORT = 15
 CASE_SECONDS = 900.0
 MEMORY_BYTES = 6 << 30  # TensorFlow never gives back what it took for a model
 NEEDS = "" if importlib.util.find_spec("tensorflow") else "tensorflow is not installed"
@@ -66,7 +66,8 @@ def attacks(folder: Path) -> Iterator[Attack]:
                 right += 1
         return right
 
-    yield attack
+    with _interpreters.ready():
+        yield attack
 
 
 def converted(kept: Path, mode: str) -> bytes:
