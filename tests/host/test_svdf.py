@@ -1,12 +1,16 @@
 """SVDF: the kernels equal TFLM's over a sequence of samples."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 from against_tflm import Result, collected, run_cases
 from cases import ACTIVATIONS, TIES, activation, summing_to
-from single_op import OpSpec, TensorSpec
+from single_op import OpSpec, TensorSpec, build
+
+from tools.errors import UnsupportedModel
+from tools.graph import passes, read
 
 pytestmark = pytest.mark.compiler
 
@@ -111,3 +115,13 @@ def results(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 @pytest.mark.parametrize("name", CASES)
 def test_equals_tflm(results: dict[str, Result], name: str) -> None:
     results[name].check()
+
+
+def test_bias_of_several_scales_is_refused() -> None:
+    (layer,) = svdf(units=2)
+    bias = layer.inputs[3]
+    assert bias is not None
+    layer = replace(layer, inputs=[*layer.inputs[:3], replace(bias, scale=[1e-4, 2e-4]), layer.inputs[4]])
+    graph = read.read(build([layer]), "svdf")
+    with pytest.raises(UnsupportedModel, match="quantized per channel"):
+        passes.run(graph)

@@ -80,7 +80,7 @@ def moves(
         if len(sources) != 1 + len(named) or any(tensor.data is None for tensor in sources):
             return None
         moved = view(op, sources[data].data, *(sources[i].data for i in sorted(named)))
-        value: Array = np.array(moved, order="C").astype(output.dtype.numpy)
+        value: Array = np.array(moved, order="C")
         return value if value.ndim == len(output.shape) else value.reshape(output.shape)
 
     return Operator(

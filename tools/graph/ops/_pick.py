@@ -56,12 +56,12 @@ def picks(
         return KernelCall("pick.h", "pick", (params,), arguments, (unit(run),))
 
     def evaluate(op: Op, tensors: Sequence[Tensor]) -> Array | None:
-        *sources, output = tensors
+        *sources, _ = tensors
         if len(sources) != 1 + len(constants) or any(tensor.data is None for tensor in sources):
             return None
         found = places(op, sources[0].shape, *(sources[i].data for i in sorted(constants)))
         assert sources[0].data is not None
-        return sources[0].data.ravel()[sum(np.ix_(*found))].astype(output.dtype.numpy)
+        return sources[0].data.ravel()[sum(np.ix_(*found))]
 
     return Operator(
         summary=summary,

@@ -46,11 +46,11 @@ def call(op: Op, graph: Graph) -> KernelCall:
 
 def evaluate(op: Op, tensors: Sequence[Tensor]) -> npt.NDArray[Any] | None:
     """The concatenation if all inputs are constants, else None."""
-    *sources, output = tensors
+    *sources, _ = tensors
     values = [tensor.data for tensor in sources if tensor.data is not None]
     if len(values) != len(sources) or op.attributes.activation != "NONE":
         return None
-    return np.concatenate(values, op.attributes.axis).astype(output.dtype.numpy)
+    return np.concatenate(values, op.attributes.axis)
 
 
 def _axis(op: Op, output: Tensor) -> int:

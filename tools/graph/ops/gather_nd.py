@@ -41,10 +41,10 @@ def call(op: Op, graph: Graph) -> KernelCall:
 
 def evaluate(op: Op, tensors: Sequence[Tensor]) -> npt.NDArray[Any] | None:
     """The result for constants whose positions are all inside, else None."""
-    source, positions, output = tensors
+    source, positions, _ = tensors
     if source.data is None or positions.data is None or (positions.data < 0).any():
         return None
-    return source.data[tuple(positions.data.T)].astype(output.dtype.numpy) if positions.data.ndim == 2 else None
+    return source.data[tuple(positions.data.T)] if positions.data.ndim == 2 else None
 
 
 OPERATOR = Operator(

@@ -40,9 +40,9 @@ def call(op: Op, graph: Graph) -> KernelCall:
 
 def evaluate(op: Op, tensors: Sequence[Tensor]) -> npt.NDArray[Any] | None:
     """The stacked inputs if all are constants, else None."""
-    *sources, output = tensors
+    *sources, _ = tensors
     values = [tensor.data for tensor in sources if tensor.data is not None]
-    return np.stack(values, op.attributes.axis).astype(output.dtype.numpy) if len(values) == len(sources) else None
+    return np.stack(values, op.attributes.axis) if len(values) == len(sources) else None
 
 
 def _axis(op: Op, output: Tensor) -> int:

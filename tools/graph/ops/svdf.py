@@ -82,9 +82,11 @@ def check(op: Op, graph: Graph) -> None:
 
 
 def _check_bias_scale(op: Op, bias: Tensor | None, expected: float) -> None:
-    """Raises ModelError unless the bias has the scale of the sums that it is added to."""
+    """Raises ModelError unless the bias has the scale of the sums that it is added to; UnsupportedModel if it has
+    several."""
     if bias is None or bias.quantization is None:
         return
+    q.check_per_tensor(op, bias)
     if abs(bias.scale - expected) >= LARGEST_BIAS_DIFFERENCE:
         raise ModelError(
             f"{op.where}: bias {q.describe(bias)} has the scale {bias.scale:.3g}, but the scale of the state times "

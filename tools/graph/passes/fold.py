@@ -19,8 +19,8 @@ from ..ir import DType, Graph, Op, Tensor
 def fold(graph: Graph) -> Graph:
     """The same model without operators whose values are known, and without unused operators and tensors.
 
-    Operators and tensors are renumbered. Raises ModelError if a folded value's shape differs from its tensor's in the
-    file.
+    Operators and tensors are renumbered. Raises ModelError if a folded value's shape or type differs from its tensor's
+    in the file.
     """
     tensors = list(graph.tensors)
     narrow: dict[int, int] = {}  # float32 tensor → the float16 constant that it was converted from
@@ -34,6 +34,11 @@ def fold(graph: Graph) -> Graph:
         if value.shape != output.shape:
             raise ModelError(
                 f"{op.where} has an output of shape {value.shape}, but {output.shape} in the file; convert it again"
+            )
+        if value.dtype != output.dtype.numpy:
+            raise ModelError(
+                f"{op.where} gives an output of type {value.dtype}, but in the file it is {output.dtype.value}; "
+                "convert it again"
             )
         if op.inputs[0] is not None and tensors[op.inputs[0]].dtype is DType.FLOAT16:
             narrow[output.index] = op.inputs[0]
