@@ -20,6 +20,11 @@ PARTS = ("tasks.py", "platformio.ini", "tools", "templates", "firmware")
 MODEL = "small.tflite"
 TOOLS = ("arm-none-eabi-gcc", "qemu-system-arm")
 NEEDS = ", ".join(f"{tool} is not installed" for tool in TOOLS if shutil.which(tool) is None)
+MAKE_KERAS = (
+    "import keras, numpy; from keras import layers as l;"
+    "keras.Sequential([keras.Input((4,)), l.Dense(3, activation='softmax')]).save('dense.keras');"
+    "numpy.savez('dense.npz', x=numpy.eye(60, 4, dtype='float32'), y=numpy.arange(60) % 3)"
+)
 MARK = "KERF_SOAK"  # a variable that all processes of an attack have
 
 
@@ -33,6 +38,12 @@ def copied(folder: Path) -> Path:
     (checkout / MODEL).write_bytes(networks()[0]())
     (checkout / "tmp").mkdir(exist_ok=True)
     return checkout
+
+
+def make_inputs(checkout: Path, *tasks: str) -> None:
+    """Makes dense.keras and dense.npz, if a task reads them and they are not there yet."""
+    if {"quantize", "compress"}.intersection(tasks) and not (checkout / "dense.npz").exists():
+        subprocess.run([sys.executable, "-c", MAKE_KERAS], cwd=checkout, check=True, capture_output=True)
 
 
 def clean(checkout: Path) -> None:

@@ -26,7 +26,6 @@ SHORT = 1
 CASE_SECONDS = 900.0
 MEMORY_BYTES = 1 << 30
 
-CHOSEN = ("run", "build", "report")
 FIRST_GUESS_WRITES = 100
 
 
@@ -41,9 +40,10 @@ def attacks(folder: Path) -> Iterator[Attack]:
 
 def attack(checkout: Path, library: Path, seed: int, kept: Path) -> int:
     rng = random.Random(seed)
-    task = rng.choice(CHOSEN)
+    task = rng.choice(list(TASKS))
     if task == "report" and not (checkout / "build" / "measurements.jsonl").exists():
         task = "run"  # there is nothing to report yet
+    _checkout.make_inputs(checkout, task)
     known = checkout / "known.json"  # task → how often it writes, its result
     facts = json.loads(known.read_text()) if known.exists() else {}
     writes, wanted = facts.get(task, (FIRST_GUESS_WRITES, None))

@@ -8,7 +8,6 @@ import os
 import random
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -52,11 +51,6 @@ TASKS = {
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL)
 FIRST_GUESS_SECONDS = 10.0
 END_SECONDS = 60.0  # from the signal to the end of the last process
-MAKE_KERAS = (
-    "import keras, numpy; from keras import layers as l;"
-    "keras.Sequential([keras.Input((4,)), l.Dense(3, activation='softmax')]).save('dense.keras');"
-    "numpy.savez('dense.npz', x=numpy.eye(60, 4, dtype='float32'), y=numpy.arange(60) % 3)"
-)
 
 
 @contextmanager
@@ -69,8 +63,7 @@ def attack(checkout: Path, seed: int, kept: Path) -> int:
     task, number = rng.choice(list(TASKS)), rng.choice(SIGNALS)
     if task == "report" and not (checkout / "build" / "measurements.jsonl").exists():
         task = "run"  # there is nothing to report yet
-    if task in ("quantize", "compress") and not (checkout / "dense.npz").exists():
-        subprocess.run([sys.executable, "-c", MAKE_KERAS], cwd=checkout, check=True, capture_output=True)
+    _checkout.make_inputs(checkout, task)
     known = checkout / "known.json"  # task → seconds that it takes, its result
     facts = json.loads(known.read_text()) if known.exists() else {}
     seconds, wanted = facts.get(task, (FIRST_GUESS_SECONDS, None))

@@ -19,14 +19,14 @@ SHORT = 1
 CASE_SECONDS = 900.0
 MEMORY_BYTES = 1 << 30
 
-ON_SMALL = {name: TASKS[name] for name in ("build", "run", "report", "sweep")} | {
+TOGETHER = TASKS | {
     "render": ("render", "--model", _checkout.MODEL, "--json"),
     "export": ("export", "--model", _checkout.MODEL, "--format", "cmake", "--json"),
     "check-arena": ("run", "--model", _checkout.MODEL, "--samples", "4", "--check-arena", "--json"),
     "inspect": ("inspect", "--model", _checkout.MODEL, "--json"),
     "clean": ("clean",),
 }
-PAIRS = list(combinations_with_replacement(ON_SMALL, 2))
+PAIRS = list(combinations_with_replacement(TOGETHER, 2))
 NOTHING_YET = "kerf: there is nothing to report yet: measure something with `inv run`"
 LATEST_SECONDS = 3.0  # between the two starts
 
@@ -39,13 +39,14 @@ def attacks(folder: Path) -> Iterator[Attack]:
 def attack(checkout: Path, seed: int, kept: Path) -> int:
     rng = random.Random(seed)
     pair = PAIRS[seed % len(PAIRS)]
+    _checkout.make_inputs(checkout, *pair)
     if rng.random() < 0.5:
         _checkout.clean(checkout)
     mark = f"{seed}-{os.getpid()}-{time.monotonic_ns()}"
     started = []
     for number, task in enumerate(rng.sample(pair, 2)):
         with (kept / f"{number}.txt").open("wb") as said:
-            started.append((task, _checkout.start(checkout, ON_SMALL[task], mark, said)))
+            started.append((task, _checkout.start(checkout, TOGETHER[task], mark, said)))
         if not number:
             time.sleep(rng.random() * LATEST_SECONDS)
     for number, (task, process) in enumerate(started):
