@@ -136,8 +136,8 @@ def _without_loops(
 
 def _is_same(original: Loaded, rebuilt: Loaded, sample: Sequence[samples.Array], log: Path) -> bool:
     """Whether a rebuilt model, converted to float32, has no loop and the original Keras model's outputs; those of the
-    last steps, if it computes one at a time."""
-    with quiet(log):
+    last steps, if it computes one at a time. Raises QuantizeError if TensorFlow cannot convert it."""
+    with failures_as(QuantizeError, f"TensorFlow cannot convert {original.name}", log):
         tflite = bytes(_converter(rebuilt, "float32", (), False, log).convert())
     try:
         if not rebuilt.is_stateful and read.read(tflite, original.name).subgraphs:  # of a WHILE

@@ -94,3 +94,15 @@ def test_an_open_sequence_length_is_refused(tmp_path: Path) -> None:
         model.save(tmp_path / "open.keras")
     with pytest.raises(QuantizeError, match=r"has no fixed sequence length.*Input\(\(LENGTH, 3\)\)"):
         model_files.load(tmp_path / "open.keras", tmp_path / "log")
+
+
+def test_what_tensorflow_cannot_convert_is_refused_in_one_sentence(tmp_path: Path) -> None:
+    """TensorFlow 2.21 gives up on the sum of a recurrent layer of one unit and its input."""
+    keras = pytest.importorskip("keras")
+    x = keras.Input((6, 1))
+    model = keras.Model(x, keras.layers.Add()([keras.layers.GRU(1, return_sequences=True)(x), x]))
+    with without_warnings():
+        model.save(tmp_path / "sum.keras")
+    with pytest.raises(QuantizeError) as caught:
+        quantize.quantize(Trained("sum", tmp_path / "sum.keras", None), "float32", None, tmp_path / "float32")
+    assert str(caught.value).startswith("TensorFlow cannot convert sum.keras: ") and "\n" not in str(caught.value)
