@@ -26,7 +26,8 @@ def network(keras: Any, rng: random.Random) -> Any:
     model = keras.Model(inputs, (used + extra)[:3])
     numbers = np.random.default_rng(rng.randrange(1 << 32))
     for layer in model.layers:
-        layer.set_weights([weights(rng, numbers, array.shape) for array in layer.get_weights()])
+        drawn = [(weight.name, weights(rng, numbers, weight.shape)) for weight in layer.weights]
+        layer.set_weights([np.abs(array) if "variance" in name else array for name, array in drawn])
     return model
 
 
@@ -46,7 +47,7 @@ def weights(rng: random.Random, numbers: np.random.Generator, size: Sequence[int
         array = array * rng.choice((1e-4, 1e-2, 20.0))
     elif kind < 0.3 and array.ndim > 1:
         array = array * numbers.choice([0.0, 1e-3, 1.0, 1.0, 8.0], size[-1])
-    return np.abs(array) if array.ndim == 1 and kind > 0.7 else array  # a variance must not be negative
+    return array
 
 
 def grown(keras: Any, rng: random.Random, x: Any, made: Sequence[Any]) -> Any:
