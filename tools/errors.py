@@ -133,6 +133,11 @@ _REMEDIES = {
 }
 
 
+def is_full(error: OSError) -> bool:
+    """Whether there was no room on a disk."""
+    return _REMEDIES.get(error.errno or 0) == _FULL
+
+
 def of_system(error: OSError) -> KerfError:
     """An error of the operating system as a sentence for the user."""
     named = str(error.filename2 or error.filename or "")

@@ -1,5 +1,6 @@
 """Crafted files of Keras: nothing is imported by an alias, and nothing is read from other files."""
 
+import errno
 import json
 import zipfile
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 
 from tools import model_files
 from tools.errors import QuantizeError
+from tools.model_files import containers
 from tools.quiet import quiet, without_warnings
 
 pytestmark = pytest.mark.tf
@@ -222,6 +224,17 @@ def test_an_archive_with_damaged_contents(keras_3: Any, tmp_path: Path, packing:
     data[begin + 60 : begin + 90] = bytes(range(200, 230))
     path.write_bytes(data)
     assert refused(path).startswith("is damaged or truncated (")
+
+
+def test_a_full_disk_is_no_damage(keras_3: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keras gets a copy of the file's parts, for which there may be no room."""
+    path = small(keras_3, tmp_path / "m.keras")
+
+    def full(*_: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(containers.shutil, "copyfileobj", full)
+    assert refused(path).startswith("No space left on device; free some space on that disk")
 
 
 def test_weights_that_unpack_without_end(keras_3: Any, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from lzma import LZMAError
 from pathlib import Path
 from typing import Any
 
-from ..errors import QuantizeError
+from ..errors import QuantizeError, is_full, of_system
 
 UNREADABLE = (
     OSError,
@@ -34,6 +34,13 @@ class Architecture:
     is_keras_2: bool
 
 
+def damaged(path: Path, error: Exception) -> QuantizeError:
+    """What to raise for one of UNREADABLE: a full disk, where parts of the file are copied to, is no damage."""
+    if isinstance(error, OSError) and is_full(error):
+        return QuantizeError(str(of_system(error)))
+    return QuantizeError(f"{path} is damaged or truncated ({error}): save it again")
+
+
 def read(path: Path) -> Architecture:
     """The layers described in a .keras or .h5; nothing is loaded. Raises QuantizeError."""
     try:
@@ -44,7 +51,7 @@ def read(path: Path) -> Architecture:
     except RecursionError:  # json's
         depth = _MAX_DEPTH + 1
     except UNREADABLE as error:
-        raise QuantizeError(f"{path} is damaged or truncated ({error}): save it again") from None
+        raise damaged(path, error) from None
     if depth > _MAX_DEPTH:
         raise QuantizeError(f"{path} is nested over {_MAX_DEPTH} levels deep, which no network is: save it again")
     if not isinstance(config, dict):

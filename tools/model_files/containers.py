@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import QuantizeError
-from .architecture import CONFIG, MAX_JSON_BYTES, METADATA, UNREADABLE
+from .architecture import CONFIG, MAX_JSON_BYTES, METADATA, UNREADABLE, damaged
 
 _WEIGHTS = "model.weights.h5"
 _MAX_BYTES = 1 << 31  # of all weights; VGG16 with its optimizer's state has 1.7e9
@@ -37,7 +37,7 @@ def unpack(path: Path, folder: Path) -> tuple[Path, Path]:
                     shutil.copyfileobj(source, target)
                 kept.write(folder / name, name)
     except (KeyError, *UNREADABLE) as error:
-        raise QuantizeError(f"{path} is damaged or truncated ({error}): save it again") from None
+        raise damaged(path, error) from None
     return copy, weights
 
 
@@ -65,7 +65,7 @@ def check(path: Path, weights: Path) -> None:
         with h5py.File(weights, "r") as file:
             found = file.visititems_links(as_link) or file.visititems(as_data)
     except UNREADABLE as error:
-        raise QuantizeError(f"{path} is damaged or truncated ({error}): save it again") from None
+        raise damaged(path, error) from None
     if found is not None:
         raise QuantizeError(f"{path} reads {found} from another file: save the model again as a single file")
     if total > _MAX_BYTES:
