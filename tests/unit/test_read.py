@@ -258,3 +258,8 @@ def test_the_suffix_that_exporting_adds_is_dropped() -> None:
     assert layer_names(layers) == ["conv", "bn", "softmax"]
     layers[1] = ("RELU", ["net_1/act_2/Relu"])
     assert layer_names(layers) == ["conv_1", "act_2", "softmax"]
+
+
+def test_an_input_that_the_file_calls_a_variable_is_fed_and_no_state() -> None:
+    graph = read(RawModel((RawTensor("in", variable=True), OUT)).data(), "net")
+    assert graph.states == ()

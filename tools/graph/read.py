@@ -80,7 +80,7 @@ def _graph(raw: Any, is_main: bool, buffers: Sequence[Any], codes: Sequence[Any]
     if len(raw_ops) > blocks.MAX_OPS:
         raise UnsupportedModel(f"model {name!r} has {len(raw_ops)} operators; kerf supports at most {blocks.MAX_OPS}")
     _check_inputs_and_outputs(raw_tensors, inputs, outputs, name, is_main)
-    tensors = tuple(_tensor(i, tensor, buffers) for i, tensor in enumerate(raw_tensors))
+    tensors = tuple(_tensor(i, tensor, buffers, i in inputs) for i, tensor in enumerate(raw_tensors))
     graph_ops = _operators(raw_ops, codes, tensors, data)
     return Graph(name, hashlib.sha256(data).hexdigest(), len(data), tensors, graph_ops, inputs, outputs)
 
@@ -148,7 +148,8 @@ def _shape(raw: Any, where: str) -> tuple[int, ...]:
     return tuple(shape)
 
 
-def _tensor(index: int, raw: Any, buffers: Sequence[Any]) -> Tensor:
+def _tensor(index: int, raw: Any, buffers: Sequence[Any], is_fed: bool) -> Tensor:
+    """A tensor; one that is fed before each inference has no state, whatever the file says."""
     name = _text(raw)
     where = f"tensor {index} {name!r}"
     dtype = _DTYPES.get(raw.Type())
@@ -170,7 +171,8 @@ def _tensor(index: int, raw: Any, buffers: Sequence[Any]) -> Tensor:
     if dtype is DType.INT4 and contents is None:
         raise UnsupportedModel(f"{where} is computed in int4, which only constants may have; try --mode int8")
     quantization = _quantization(raw, shape, dtype, where)
-    return Tensor(index, name, shape, dtype, quantization, contents, _initial(raw, shape, dtype, quantization))
+    initial = None if is_fed else _initial(raw, shape, dtype, quantization)
+    return Tensor(index, name, shape, dtype, quantization, contents, initial)
 
 
 def _initial(
