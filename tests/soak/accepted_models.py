@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import interpreters
 import numpy as np
 
 from tools.cores import HOST
@@ -17,7 +18,6 @@ from tools.inspect import macs
 from tools.oracle.signature import read as read_signature
 from tools.runtimes import Program, aot
 
-from . import _interpreters
 from ._faults import Attack
 from ._mutations import mutated
 from ._networks import networks
@@ -35,7 +35,7 @@ MAX_CONSTANT_BYTES, MAX_ARENA_BYTES, MAX_MACS = 20_000, 1 << 20, 10_000_000  # s
 @contextmanager
 def attacks(folder: Path) -> Iterator[Attack]:
     networks()
-    with _interpreters.ready():
+    with interpreters.forked():
         yield attack
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import interpreters
 import numpy as np
 
 from tools import convert, files
@@ -20,7 +21,7 @@ from tools.oracle.signature import read as read_signature
 from tools.quiet import without_warnings
 from tools.runtimes import Program, aot
 
-from . import _interpreters, _random_keras
+from . import _random_keras
 from ._faults import Attack
 from ._programs import NAME, compiled, equals, samples
 
@@ -66,7 +67,7 @@ def attacks(folder: Path) -> Iterator[Attack]:
                 right += 1
         return right
 
-    with _interpreters.ready():
+    with interpreters.forked():
         yield attack
 
 

@@ -1,17 +1,25 @@
-"""Models are converted in the test's own process: it has already imported TensorFlow, which takes a child seconds."""
+"""Models are converted in the test's own process: it has already imported TensorFlow, which takes a child seconds. The
+oracle's interpreters run in forks of a process that has loaded them."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from subprocess import CompletedProcess
 from typing import Any
 
+import interpreters
 import pytest
 
 from tools import child, convert, model_files
 
 
+@pytest.fixture(scope="session")
+def oracle_in_a_fork() -> Iterator[Callable[..., interpreters.Ended]]:
+    with interpreters.forks() as run:
+        yield run
+
+
 @pytest.fixture(scope="module", autouse=True)
-def converted_here() -> Iterator[None]:
+def converted_here(oracle_in_a_fork: Callable[..., interpreters.Ended]) -> Iterator[None]:
     """Calls the child's function instead of starting a child."""
 
     def run(
@@ -22,6 +30,7 @@ def converted_here() -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(convert, "run", run)
+        patch.setattr(child, "run", oracle_in_a_fork)
         yield
 
 

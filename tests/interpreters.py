@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -17,13 +17,15 @@ from tools import child, oracle
 from tools.oracle.__main__ import serve
 
 Ended = subprocess.CompletedProcess[str]
+ROOT = Path(__file__).parents[1]
 
 
 @contextmanager
-def ready() -> Iterator[None]:
-    """Inside, every run of the oracle is a fork."""
+def forks() -> Iterator[Callable[..., Ended]]:
+    """Yields a function to put in the place of tools.child.run: it runs the oracle in a fork, all else as usual."""
     with subprocess.Popen(
-        [sys.executable, "-m", __name__],
+        [sys.executable, __file__],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -41,7 +43,14 @@ def ready() -> Iterator[None]:
                 raise subprocess.TimeoutExpired(module, timeout_s or 0.0)
             return Ended([module, *arguments], code, stdout, stderr)
 
-        child.run = run
+        yield run
+
+
+@contextmanager
+def forked() -> Iterator[None]:
+    """Inside, every run of the oracle is a fork."""
+    usual = child.run
+    with forks() as child.run:  # type: ignore[assignment]
         try:
             yield
         finally:
