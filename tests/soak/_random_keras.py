@@ -23,7 +23,27 @@ def network(keras: Any, rng: random.Random) -> Any:
     used: list[Any] = [made[-1]]
     used += [joined(layers, rng, made[-1], inputs[1])] if len(inputs) > 1 else []
     extra = [x for x in made[len(inputs) : -1] if rng.random() < 0.15]
-    model = keras.Model(inputs, (used + extra)[:3])
+    return weighted(keras.Model(inputs, (used + extra)[:3]), rng)
+
+
+def stateful(keras: Any, rng: random.Random) -> Any:
+    """A model of a sequence that can be computed step by step: each layer reads one step at a time."""
+    layers = keras.layers
+    x = first = keras.Input((rng.randint(2, 6), rng.randint(1, 8)))
+    kinds = [rng.choice(("LSTM", "GRU", "SimpleRNN", "Dense", "LayerNormalization")) for _ in range(rng.randint(0, 2))]
+    kinds.insert(rng.randint(0, len(kinds)), rng.choice(("LSTM", "GRU", "SimpleRNN")))
+    for kind in kinds:
+        if kind == "Dense":
+            x = layers.Dense(rng.randint(1, 9), activation(rng))(x)
+        elif kind == "LayerNormalization":
+            x = layers.LayerNormalization()(x)
+        else:
+            x = getattr(layers, kind)(rng.randint(1, 8), return_sequences=True)(x)
+    return weighted(keras.Model(first, x), rng)
+
+
+def weighted(model: Any, rng: random.Random) -> Any:
+    """The model with weights of its own."""
     numbers = np.random.default_rng(rng.randrange(1 << 32))
     for layer in model.layers:
         drawn = [(weight.name, weights(rng, numbers, weight.shape)) for weight in layer.weights]

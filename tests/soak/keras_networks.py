@@ -1,6 +1,7 @@
 """Random Keras networks in four modes: converted, compiled with sanitizers, and their outputs equal the oracle's.
 
-The modes of a network become one program. In integer modes LiteRT must agree with the oracle as well, but for rounding.
+One network in ten keeps its state and computes one step of a sequence per inference. The modes of a network become one
+program. In integer modes LiteRT must agree with the oracle as well, but for rounding.
 """
 
 import importlib.util
@@ -42,7 +43,9 @@ def attacks(folder: Path) -> Iterator[Attack]:
     def attack(seed: int, kept: Path) -> int:
         rng, numbers = random.Random(seed), np.random.default_rng(seed)
         keras.backend.clear_session()
-        model = _random_keras.network(keras, rng)
+        is_stateful = rng.random() < 0.1
+        model = (_random_keras.stateful if is_stateful else _random_keras.network)(keras, rng)
+        length = model.inputs[0].shape[1] if is_stateful else 0
         with without_warnings():
             model.save(kept / "network.keras")
         scale = rng.choice((0.01, 1.0, 1.0, 1.0, 30.0))
@@ -53,7 +56,7 @@ def attacks(folder: Path) -> Iterator[Attack]:
         refusals = []
         for mode in MODES:
             try:
-                data = converted(kept, mode)
+                data = converted(kept, mode, length)
                 accepted.append((data, aot.lower(data, NAME, HOST, rng.choice(GOALS))))
             except KerfError as error:
                 refusals.append(error)
@@ -71,12 +74,13 @@ def attacks(folder: Path) -> Iterator[Attack]:
         yield attack
 
 
-def converted(kept: Path, mode: str) -> bytes:
-    """The network in a mode, converted in this process: TensorFlow takes seconds to start."""
+def converted(kept: Path, mode: str, length: int) -> bytes:
+    """The network in a mode, converted in this process: TensorFlow takes seconds to start. It keeps its state if
+    sequences have a ``length``."""
     folder = kept / mode
     folder.mkdir()
     (folder / "calibration.npz").write_bytes((kept / "calibration.npz").read_bytes())
-    convert.serve(kept / "network.keras", mode, folder, folder / "log", False)
+    convert.serve(kept / "network.keras", mode, folder, folder / "log", False, length)
     if (folder / "refusal.txt").is_file():
         raise QuantizeError((folder / "refusal.txt").read_text(encoding="utf-8"))
     return (folder / "model.tflite").read_bytes()
