@@ -148,6 +148,8 @@ class Operator:
     copies_state    the input, a state tensor, that is copied to its output, None for operators without any
     updates_output  its output is a variable in the file, whose earlier value it reads
     whole_sequence  it computes several steps of a sequence in one inference, so that a sample is a whole sequence
+    row_count       the output that counts the defined rows (dimension 1) of the others; kerf sets the rest to 0, where
+                    interpreters leave what was in memory (graph/rows.py)
     blocks          the numbers of the subgraphs that it runs, given its options; () for operators that run none
     own_state       the state that it keeps without a tensor in the file, zeros at first; passes/own_states.py makes it
                     the last input
@@ -178,6 +180,7 @@ class Operator:
     updates_output: bool = False
     whole_sequence: Callable[[Op, Graph], bool] = _never
     own_state: OwnState | None = None
+    row_count: int | None = None
     blocks: Callable[[Any], tuple[int, ...]] = _no_blocks
 
     def variant(self, op: Op, graph: Graph, core: Core) -> Variant:

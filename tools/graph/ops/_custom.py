@@ -3,10 +3,12 @@
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from flatbuffers import flexbuffers
 
 from ...errors import ModelError
 from ..ir import Op
+from ._quantized import FLOAT32_MAX
 
 DAMAGE = (ValueError, TypeError, IndexError, KeyError, AttributeError, OverflowError, NotImplementedError)
 
@@ -23,6 +25,22 @@ class Options:
         if not isinstance(value, int) or not low <= value <= high:
             stated = "missing" if value is None else str(value)
             raise ModelError(f"{op.where}: its option {name} is {stated}, not {low} … {high}; convert the model again")
+        return value
+
+    def real(self, op: Op, name: str) -> float:
+        """A number of float32. Raises ModelError if it is missing or not finite."""
+        value = dict(self.numbers).get(name)
+        if value is None or not abs(value) <= FLOAT32_MAX:
+            stated = "missing" if value is None else str(value)
+            raise ModelError(f"{op.where}: its option {name} is {stated}, not a number; convert the model again")
+        return float(np.float32(value))
+
+    def positive(self, op: Op, name: str, high: float = FLOAT32_MAX) -> float:
+        """A number of float32 above 0. Raises ModelError if it is not, or above ``high``."""
+        value = self.real(op, name)
+        if not 0 < value <= high:
+            limit = f"between 0 and {high:g}" if high < FLOAT32_MAX else "above 0"
+            raise ModelError(f"{op.where}: its option {name} is {value:g}, not {limit}; convert the model again")
         return value
 
 
