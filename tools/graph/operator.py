@@ -137,6 +137,7 @@ class Operator:
     channels        how it treats individual channels
     evaluate        the value of its only output if it follows from the inputs' values (or shapes), else None; raises
                     ValueError or IndexError if these contradict each other
+    evaluate_all    the values of all its outputs instead, for an operator that may have several
     leaves          last components of TensorFlow's tensor names that identify it, in lower case; () for its own name
     view            its output is input 0 with another shape or name: the same bytes in the same order
     vendor_scratch  the most bytes of scratch memory that TFLM's optimized kernels may request on a core
@@ -168,6 +169,7 @@ class Operator:
     fixed_range: bool = False
     channels: Channels = field(default_factory=NoChannels)
     evaluate: Callable[[Op, Sequence[Tensor]], npt.NDArray[Any] | None] = _not_known
+    evaluate_all: Callable[[Op, Sequence[Tensor]], tuple[npt.NDArray[Any], ...] | None] | None = None
     leaves: tuple[str, ...] = ()
     view: bool = False
     vendor_scratch: Callable[[Op, Graph, Core], int] = _no_scratch
