@@ -17,7 +17,7 @@ STAGES: dict[str, tuple[str, tuple[str, str]]] = {
     ),
     "compiler": (
         "graph graph.read graph.blocks graph.layer_names graph.passes graph.edit graph.check graph.specification "
-        "graph.schedule graph.chain graph.plan graph.guards graph.state graph.ops graph.operator graph.ir",
+        "graph.schedule graph.chain graph.plan graph.guards graph.state graph.rows graph.ops graph.operator graph.ir",
         ("Program", "kernel calls in order, and where each tensor lies in memory"),
     ),
     "sources": ("runtimes render cpp_text", ("Sources", "the model as C++ behind firmware/model/model.h")),

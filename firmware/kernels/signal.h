@@ -218,6 +218,29 @@ inline void signal_delay(const SignalDelayParams& p, const int16_t* input, int16
     }
 }
 
+struct SignalStackerParams {
+    int32_t channels, before;
+};
+
+// StackerEval in micro/kernels/stacker.cc, without right context and in steps of one frame: the input, a frame of
+// `channels` elements, behind the `before` frames before it. Copies of the first frame stand for those before it.
+// state[0] says whether there was a frame; the frames follow.
+inline void signal_stacker(const SignalStackerParams& p, const int16_t* input, int16_t* output, bool* valid,
+                           int16_t* state) {
+    const int32_t kept = p.before * p.channels;
+    const auto frame_bytes = static_cast<uint32_t>(p.channels) * sizeof(int16_t);
+    const auto kept_bytes = static_cast<uint32_t>(kept) * sizeof(int16_t);
+    int16_t* frames = state + 1;
+    if (state[0] == 0) {
+        for (int32_t i = 0; i < p.before; ++i) memcpy(frames + i * p.channels, input, frame_bytes);
+        state[0] = 1;
+    }
+    memcpy(output, frames, kept_bytes);
+    memcpy(output + kept, input, frame_bytes);
+    memcpy(frames, output + p.channels, kept_bytes);
+    *valid = true;
+}
+
 // `size` is at least `step`.
 struct SignalFramerParams {
     int32_t rows, frames, size, step;

@@ -39,6 +39,7 @@ from test_signal import (
     overlap_add,
     pcan,
     rfft,
+    stacker,
     subtraction,
     window,
 )
@@ -305,6 +306,7 @@ AUDIO: dict[str, tuple[Make, tuple[str, ...]]] = {
     "SIGNAL_OVERLAP_ADD": (added, ("int16", "float32")),
     "SIGNAL_PCAN": (audio(lambda rng: pcan(number(rng, 1, 99), 6)), ("uint32",)),
     "SIGNAL_RFFT": (spectrum, ("int16", "int32", "float32")),
+    "SIGNAL_STACKER": (audio(lambda rng: stacker(number(rng, 1, 9), number(rng, 0, 9))), ("int16",)),
     "SIGNAL_WINDOW": (audio(lambda rng: window(number(rng, 1, 4), number(rng, 1, 99), 12)), ("int16",)),
 }
 

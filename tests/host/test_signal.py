@@ -127,6 +127,20 @@ def framer(shape: tuple[int, ...], size: int, step: int) -> list[OpSpec]:
     return [custom("SignalFramer", [t(shape, "int16")], outputs, frame_size=size, frame_step=step, prefill=True)]
 
 
+def stacker(channels: int, before: int, after: int = 0, step: int = 1, fed: int | None = None) -> list[OpSpec]:
+    """``fed`` elements in one inference, by default those of a frame."""
+    op = custom(
+        "SignalStacker",
+        [t((fed or channels,), "int16")],
+        [t((channels * (before + 1 + after),), "int16"), t((), "bool")],
+        num_channels=channels,
+        stacker_left_context=before,
+        stacker_right_context=after,
+        stacker_step=step,
+    )
+    return [op]
+
+
 def overlap_add(shape: tuple[int, ...], step: int, dtype: str = "int16") -> list[OpSpec]:
     output, kind = t((*shape[:-2], shape[-2] * step), dtype), {"int16": 7, "float32": 0}[dtype]
     return [custom("SignalOverlapAdd", [t(shape, dtype)], [output], T=kind, frame_step=step)]
@@ -173,6 +187,7 @@ CASES: dict[str, list[OpSpec]] = {
         for s, step in (((6,), 6), ((6,), 2), ((2, 12), 4), ((2, 2, 3), 1))
         for size in (step, step + 1, 4 * step + 3)
     },
+    **{f"stacker {c} {b}": stacker(c, b) for c in (1, 7, 40) for b in (0, 1, 2, 5, 9)},
     **{f"overlap add {s} {step}": overlap_add(s, step) for s in ((1, 6), (4, 6), (2, 3, 6)) for step in (1, 4, 6)},
     **{f"overlap add float32 {step}": overlap_add((2, 3, 6), step, "float32") for step in (1, 4, 6)},
     **{f"log {s} {b} {k}": log(s, b, k) for s in (1, 40, 99) for b in (0, 3, 7) for k in (1, 64, 1600, 65536)},
@@ -219,10 +234,18 @@ def test_equals_tflm(results: dict[str, Result], name: str) -> None:
             ],
             "is no whole number of steps of 2",
         ),
+        (stacker(4, 2, after=1), "gives no output at some inferences"),
+        (stacker(4, 2, step=2), "stacker_right_context = 0 and stacker_step = 1"),
+        (stacker(4, 2, step=0), "its option stacker_step is 0, not 1 … "),
+        (stacker(1 << 12, 1 << 12), "keeps 16,777,217 elements"),
+        (stacker(4, 2, fed=5), "should be 4; convert"),
         (overlap_add((3, 4), 5), "its option frame_step is 5, not 1 … 4"),
         (delay((2, 4), 1 << 24), "keeps 33,554,432 elements"),
     ],
-    ids=["no prefill", "a broken step", "too long a step", "too much memory"],
+    ids=[
+        *("no prefill", "a broken step", "frames to come", "skipped frames", "no step", "too many frames"),
+        *("another frame", "too long a step", "too much memory"),
+    ],
 )
 def test_what_has_no_kernel_is_refused(ops: list[OpSpec], why: str) -> None:
     with pytest.raises(KerfError, match=why):

@@ -8,7 +8,7 @@ from tools.graph import ops
 
 from . import ROOT
 
-EXTRA_TABLES = ("binary", "chain", "int16", "int4", "mul", "pool_2d", "reductions", "sparse", "unary")
+EXTRA_TABLES = ("binary", "chain", "int16", "int4", "mul", "pool_2d", "reductions", "signal", "sparse", "unary")
 EACH_TABLE = 60  # the most cases of one table, evenly spaced
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from tools import targets
+from tools.oracle.operators import of_tflm
 from tools.report import describe
 from tools.values import Image, Project, Quantized, Vectors
 
@@ -23,6 +24,11 @@ def test_one_word_for_16_bit_activations() -> None:
 def test_the_count_of_operators_includes_those_without_a_kernel() -> None:
     said = describe.coverage("TFLM 1", ["ADD", "SHAPE", "SIGNAL_ZAP", "SIGNAL_ZIP"])
     assert said == "aot has 2 of the 4 operators of TFLM 1; it lacks SIGNAL_ZAP, SIGNAL_ZIP"
+    assert describe.coverage("TFLM 1", ["ADD", "SHAPE"]) == "aot has all 2 operators of TFLM 1"
+
+
+def test_aot_has_every_operator_of_tflm() -> None:
+    assert " all " in describe.coverage(*of_tflm())
 
 
 def test_sizes_are_shares_of_the_limits() -> None:

@@ -137,6 +137,7 @@ class Operator:
     channels        how it treats individual channels
     evaluate        the value of its only output if it follows from the inputs' values (or shapes), else None; raises
                     ValueError or IndexError if these contradict each other
+    evaluate_all    the values of all its outputs instead, for an operator that may have several
     leaves          last components of TensorFlow's tensor names that identify it, in lower case; () for its own name
     view            its output is input 0 with another shape or name: the same bytes in the same order
     vendor_scratch  the most bytes of scratch memory that TFLM's optimized kernels may request on a core
@@ -148,6 +149,8 @@ class Operator:
     copies_state    the input, a state tensor, that is copied to its output, None for operators without any
     updates_output  its output is a variable in the file, whose earlier value it reads
     whole_sequence  it computes several steps of a sequence in one inference, so that a sample is a whole sequence
+    row_count       the output that counts the defined rows (dimension 1) of the others; kerf sets the rest to 0, where
+                    interpreters leave what was in memory (graph/rows.py)
     blocks          the numbers of the subgraphs that it runs, given its options; () for operators that run none
     own_state       the state that it keeps without a tensor in the file, zeros at first; passes/own_states.py makes it
                     the last input
@@ -166,6 +169,7 @@ class Operator:
     fixed_range: bool = False
     channels: Channels = field(default_factory=NoChannels)
     evaluate: Callable[[Op, Sequence[Tensor]], npt.NDArray[Any] | None] = _not_known
+    evaluate_all: Callable[[Op, Sequence[Tensor]], tuple[npt.NDArray[Any], ...] | None] | None = None
     leaves: tuple[str, ...] = ()
     view: bool = False
     vendor_scratch: Callable[[Op, Graph, Core], int] = _no_scratch
@@ -178,6 +182,7 @@ class Operator:
     updates_output: bool = False
     whole_sequence: Callable[[Op, Graph], bool] = _never
     own_state: OwnState | None = None
+    row_count: int | None = None
     blocks: Callable[[Any], tuple[int, ...]] = _no_blocks
 
     def variant(self, op: Op, graph: Graph, core: Core) -> Variant:

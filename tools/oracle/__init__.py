@@ -26,7 +26,8 @@ import numpy.typing as npt
 
 from .. import child, files
 from ..errors import MissingTool, ModelError, UnsupportedModel
-from ..graph import read
+from ..graph import read, rows
+from ..graph.ir import Graph
 from ..graph.state import runs_in_sequence
 from . import parts, signature
 from .parts import LITERT, TFLM
@@ -248,9 +249,11 @@ def _run(
     least_arena: bool = False,
     period: int | None = None,
 ) -> Run:
+    counted = _counted(tflite, name)
+    served = tflite if counted is None else parts.expose(tflite, counted.tensors)
     with tempfile.TemporaryDirectory(prefix="kerf-oracle-") as directory:
         folder = Path(directory)
-        (folder / "model.tflite").write_bytes(tflite)
+        (folder / "model.tflite").write_bytes(served)
         (folder / "inputs.npz").write_bytes(files.pack_arrays({f"{i}": a for i, a in enumerate(inputs)}))
         # The interpreter allocates everything in its arena. All tensors without overlap, their 64-bit data structures
         # and scratch buffers fit in this size.
@@ -274,10 +277,31 @@ def _run(
         with np.load(folder / "outputs.npz", allow_pickle=False) as arrays:
             outputs = tuple(
                 arrays[str(i)].reshape(-1, *spec.sample_shape)
-                for i, spec in enumerate(model.outputs)
+                for i, spec in enumerate(signature.read(served, name).outputs)
                 if str(i) in arrays
             )
+    if counted is not None and outputs:
+        outputs = rows.cleared(outputs, counted.tensors, counted.graph)[: len(model.outputs)]
     return Run(outputs, tuple(measured["invoke_us"]), measured["setup_us"], measured["arena_bytes"])
+
+
+@dataclass(frozen=True, eq=False)
+class _Counted:
+    """A model with undefined rows in its outputs; ``tensors`` are the outputs and what else counts their rows."""
+
+    graph: Graph
+    tensors: tuple[int, ...]
+
+
+def _counted(tflite: bytes, name: str) -> _Counted | None:
+    """None if all rows of the model's outputs are defined."""
+    try:
+        graph = read.read(tflite, name)
+    except ModelError:  # no runtime accepts it
+        return None
+    counts = rows.counts(graph)
+    needed = {counts[i] for i in graph.outputs if i in counts}
+    return _Counted(graph, (*graph.outputs, *sorted(needed - set(graph.outputs)))) if needed else None
 
 
 def _resets(tflite: bytes, name: str) -> bool:

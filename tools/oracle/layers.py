@@ -6,17 +6,10 @@ an output of the model. Nothing else in the file changes, so the same kernels co
 
 from collections.abc import Sequence
 
-import numpy as np
-import numpy.typing as npt
-import tflite
-from flatbuffers.number_types import UOffsetTFlags
-
 from .. import oracle
 from ..graph import ops, read
 from ..graph.ir import Graph, Op, Tensor
-from . import signature
-
-_OUTPUTS_FIELD = 8  # of the table SubGraph: 4 + 2 * the field's number in the schema
+from . import parts
 
 
 def outputs(
@@ -34,7 +27,7 @@ def outputs(
     if package == oracle.TFLM and oracle.is_defined_by_tflm(model, name) and oracle.defined_by_litert(model, name):
         found = iter(oracle.defined(model, inputs, name, tensors))
     else:
-        found = iter(oracle.outputs(package, expose(model, tensors), inputs, name))
+        found = iter(oracle.outputs(package, parts.expose(model, tensors), inputs, name))
     return tuple(
         None if twin is None else _as_in(next(found), graph.output(op))
         for op, twin in zip(graph.ops, twins, strict=True)
@@ -73,21 +66,3 @@ def pairs(graph: Graph, other: Graph) -> tuple[Op | None, ...]:
 
 def _shape(graph: Graph, op: Op) -> tuple[int, ...] | None:
     return graph.output(op).shape if op.outputs else None
-
-
-def expose(model: bytes, tensors: Sequence[int]) -> bytes:
-    """The .tflite with ``tensors`` (indices in its main subgraph) as its outputs.
-
-    The new list is appended to the file, and the subgraph's offset is redirected to it. Offsets in a flatbuffer point
-    forward from their own position, so nothing else has to move (FlatBuffers, "Internals").
-    """
-    with signature.damage("the model"):
-        table = tflite.Model.GetRootAs(model, 0).Subgraphs(0)._tab
-        field = table.Pos + table.Offset(_OUTPUTS_FIELD)
-        if field == table.Pos:
-            raise ValueError("a subgraph without outputs")
-    grown = bytearray(model)
-    grown += bytes(-len(grown) % UOffsetTFlags.bytewidth)
-    grown[field : field + UOffsetTFlags.bytewidth] = np.array(len(grown) - field, "<u4").tobytes()
-    values: npt.NDArray[np.int32] = np.array([len(tensors), *tensors], "<i4")
-    return bytes(grown) + values.tobytes()

@@ -11,12 +11,17 @@ from itertools import groupby
 from typing import Any
 
 import flatbuffers
+import numpy as np
+import numpy.typing as npt
+import tflite
+from flatbuffers.number_types import UOffsetTFlags
 
 from ..graph import ops, specification
 from ..graph.ir import Graph, Op
 from . import signature
 
 TFLM, LITERT = "tflite-micro", "ai-edge-litert"
+_OUTPUTS_FIELD = 8  # of the table SubGraph: 4 + 2 * the field's number in the schema
 
 
 @dataclass(frozen=True)
@@ -118,6 +123,24 @@ def _computed(graph: Graph, ops: Iterable[Op]) -> set[int]:
     """The tensors that operators read, except constants and state: each part has its own copy of these."""
     read_by = {tensor for op in ops for tensor in op.inputs if tensor is not None}
     return {i for i in read_by if graph.tensors[i].data is None and graph.tensors[i].initial is None}
+
+
+def expose(model: bytes, tensors: Sequence[int]) -> bytes:
+    """The .tflite with ``tensors`` (indices in its main subgraph) as its outputs.
+
+    The new list is appended to the file, and the subgraph's offset is redirected to it. Offsets in a flatbuffer point
+    forward from their own position, so nothing else has to move (FlatBuffers, "Internals").
+    """
+    with signature.damage("the model"):
+        table = tflite.Model.GetRootAs(model, 0).Subgraphs(0)._tab
+        field = table.Pos + table.Offset(_OUTPUTS_FIELD)
+        if field == table.Pos:
+            raise ValueError("a subgraph without outputs")
+    grown = bytearray(model)
+    grown += bytes(-len(grown) % UOffsetTFlags.bytewidth)
+    grown[field : field + UOffsetTFlags.bytewidth] = np.array(len(grown) - field, "<u4").tobytes()
+    values: npt.NDArray[np.int32] = np.array([len(tensors), *tensors], "<i4")
+    return bytes(grown) + values.tobytes()
 
 
 def unpacked(tflite: bytes) -> Any:

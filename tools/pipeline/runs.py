@@ -15,6 +15,7 @@ from .. import classify as classifier
 from .. import compare as comparison
 from ..compare import Comparison
 from ..errors import Mismatch, UsageError, counted
+from ..graph import rows
 from ..graph.ir import Tensor
 from ..oracle import interpreter
 from ..progress import Progress
@@ -117,7 +118,7 @@ def compare(ask: Request, progress: Progress, samples: int = 1) -> Comparison:
                 progress.warn(f"comparing only the {vectors.steps} steps of the first sequence")
             samples = min(samples, vectors.steps or samples)
             inputs = tuple(array[:samples] for array in vectors.inputs)
-            rows, identity = bench.capture(
+            captured, identity = bench.capture(
                 transport,
                 inputs,
                 like,
@@ -127,7 +128,7 @@ def compare(ask: Request, progress: Progress, samples: int = 1) -> Comparison:
                 sequences=replace(vectors, inputs=inputs).sequences,
             )
     progress.say("running the model layer by layer on this machine")
-    found = comparison.examine(quantized, program, original, rows, identity, firmware.line.emulator)
+    found = comparison.examine(quantized, program, original, captured, identity, firmware.line.emulator)
     kept.write(places.details(), kept.COMPARISON, found, found.to_json())
     return found
 
@@ -235,7 +236,8 @@ def _outcome(
 
     ``known`` are the optional fields of `quantities.Run`.
     """
-    quantized, vectors = compiled.quantized, compiled.quantized.vectors
+    quantized, vectors, graph = compiled.quantized, compiled.quantized.vectors, compiled.program.graph
+    device = replace(device, outputs=rows.cleared(device.outputs, graph.outputs, graph))
     on_device, on_host = (bench.accuracy(vectors, outputs) for outputs in (device.outputs, vectors.expected))
     per_op = None
     if device.per_op is not None:

@@ -72,8 +72,10 @@ def all_ops(runtimes: Mapping[str, Mapping[str, Sequence[str]]]) -> list[Row]:
 def coverage(version: str, operators: Collection[str]) -> str:
     """How many of an interpreter's operators the compiler has, those included that need no kernel, as a sentence."""
     lacking = sorted(name for name in operators if name not in ops.known() and not ops.custom(name))
-    names = f"; it lacks {', '.join(lacking)}" if lacking else ""
-    return f"aot has {len(operators) - len(lacking)} of the {len(operators)} operators of {version}{names}"
+    if not lacking:
+        return f"aot has all {len(operators)} operators of {version}"
+    had = len(operators) - len(lacking)
+    return f"aot has {had} of the {len(operators)} operators of {version}; it lacks {', '.join(lacking)}"
 
 
 def trained(value: Trained) -> Row:

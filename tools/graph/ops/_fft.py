@@ -9,8 +9,8 @@ import numpy.typing as npt
 from ...errors import UnsupportedModel
 from ..ir import Argument, Constant, DType, Graph, KernelCall, Op, Scratch, Tensor
 from ..operator import Operator, portable
+from ._custom import parse
 from ._quantized import check_arity, check_not_empty, check_not_scalar, check_present, check_types
-from ._signal import parse
 
 CPP_TYPES = {DType.INT16: "int16_t", DType.INT32: "int32_t", DType.FLOAT32: "float"}
 TYPES = tuple(CPP_TYPES)

@@ -3,47 +3,15 @@
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
-
-from flatbuffers import flexbuffers
 
 from ...errors import ModelError
 from ..ir import Argument, DType, Graph, KernelCall, Op, Params, Read, Write
 from ..operator import Operator, OwnState, portable
+from ._custom import parse
 from ._quantized import check_arity, check_not_empty, check_present, check_shape, check_types, describe
 
 Fields = Mapping[str, int | bool]
 MAX_KEPT = 1 << 24
-
-
-@dataclass(frozen=True)
-class Options:
-    """The numbers among an operator's options, by their names in the file."""
-
-    numbers: tuple[tuple[str, int], ...]
-
-    def number(self, op: Op, name: str, low: int = 0, high: int = (1 << 31) - 1) -> int:
-        """An option. Raises ModelError if it is missing or outside ``low`` … ``high``."""
-        value = dict(self.numbers).get(name)
-        if value is None or not low <= value <= high:
-            stated = "missing" if value is None else str(value)
-            raise ModelError(f"{op.where}: its option {name} is {stated}, not {low} … {high}; convert the model again")
-        return value
-
-
-def parse(operator: Any) -> Options:
-    """The options; raises ModelError if they are damaged."""
-    if not operator.CustomOptionsLength():
-        return Options(())
-    try:
-        found = flexbuffers.Loads(operator.CustomOptionsAsNumpy().tobytes())
-        numbers = ((str(name), int(value)) for name, value in found.items() if isinstance(value, int | bool))
-        return Options(tuple(sorted(numbers)))
-    except (RecursionError, *DAMAGE) as damage:
-        raise ModelError("its options are damaged; convert the model again") from damage
-
-
-DAMAGE = (ValueError, TypeError, IndexError, KeyError, AttributeError, OverflowError, NotImplementedError)
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from ...errors import ModelError, UnsupportedModel
 from ..ir import DType, Graph, KernelCall, Op, Params, Read, Write
 from ..operator import Operator, portable
 from . import _quantized as q
-from ._signal import parse
+from ._custom import parse
 
 CYCLES = "cycles_max"
 # TFLM: without the option, buffers of these sizes give an output at every inference, all others at every second one.
@@ -25,7 +25,7 @@ def check(op: Op, graph: Graph) -> None:
     q.check_shape(op, output, (1, slots, width, depth))
     if output.initial is None:
         raise ModelError(f"{op.where}: its output {q.describe(output)} is not a variable; convert the model again")
-    cycles = dict(op.attributes.numbers).get(CYCLES, 0)
+    cycles = op.attributes.number(op, CYCLES, low=-(1 << 31), default=0)
     if cycles <= 0:
         cycles = 1 if slots in EVERY_INFERENCE else 2
     if cycles > 1:

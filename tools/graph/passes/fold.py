@@ -1,8 +1,8 @@
 """Graph → Graph without the operators whose result is known at compile time.
 
 With an open batch dimension, Keras' Flatten adds SHAPE, STRIDED_SLICE and PACK, which compute the constant shape of a
-RESHAPE. They are evaluated here, so that no runtime needs kernels for them. So is DEQUANTIZE of float16 constants,
-except where a kernel can read the float16 weights directly, which take half the flash.
+RESHAPE. They are evaluated here, so that no runtime needs kernels for them. So are operators that decode constants, and
+DEQUANTIZE of float16 constants, except where a kernel can read the float16 weights directly, which take half the flash.
 """
 
 from dataclasses import replace
@@ -26,37 +26,42 @@ def fold(graph: Graph) -> Graph:
     narrow: dict[int, int] = {}  # float32 tensor → the float16 constant that it was converted from
     kept = []
     for op in graph.ops:
-        value = None if set(op.outputs) & set(graph.outputs) else _evaluate(op, tensors)  # model outputs stay computed
-        if value is None:
+        values = None if set(op.outputs) & set(graph.outputs) else _evaluate(op, tensors)  # model outputs stay computed
+        if values is None:
             kept.append(_with_narrow_weights(op, narrow))
             continue
-        output = tensors[op.outputs[0]]
-        if value.shape != output.shape:
-            raise ModelError(
-                f"{op.where} has an output of shape {value.shape}, but {output.shape} in the file; convert it again"
-            )
-        if value.dtype != output.dtype.numpy:
-            raise ModelError(
-                f"{op.where} gives an output of type {value.dtype}, but in the file it is {output.dtype.value}; "
-                "convert it again"
-            )
-        if op.inputs[0] is not None and tensors[op.inputs[0]].dtype is DType.FLOAT16:
-            narrow[output.index] = op.inputs[0]
-        tensors[output.index] = replace(output, data=value)
+        for index, value in zip(op.outputs, values, strict=True):
+            output = tensors[index]
+            if value.shape != output.shape:
+                raise ModelError(
+                    f"{op.where} has an output of shape {value.shape}, but {output.shape} in the file; convert it again"
+                )
+            if value.dtype != output.dtype.numpy:
+                raise ModelError(
+                    f"{op.where} gives an output of type {value.dtype}, but in the file it is {output.dtype.value}; "
+                    "convert it again"
+                )
+            if op.inputs[0] is not None and tensors[op.inputs[0]].dtype is DType.FLOAT16:
+                narrow[index] = op.inputs[0]
+            tensors[index] = replace(output, data=value)
     return compact(replace(graph, tensors=tuple(tensors), ops=live(kept, graph.outputs)))
 
 
-def _evaluate(op: Op, tensors: list[Tensor]) -> npt.NDArray[Any] | None:
-    """The value of the operator's only output if it is known, else None."""
+def _evaluate(op: Op, tensors: list[Tensor]) -> tuple[npt.NDArray[Any], ...] | None:
+    """The values of the operator's outputs if they are known, else None."""
     operator = ops.lookup(op.kind)
-    if operator is None or len(op.outputs) != 1 or not op.inputs or any(i is None for i in op.inputs):
+    if operator is None or not op.outputs or not op.inputs or any(i is None for i in op.inputs):
         return None
     if tensors[op.outputs[0]].dtype is DType.RESOURCE:  # a handle has no value
         return None
+    known = [tensors[i] for i in (*op.inputs, *op.outputs) if i is not None]
     try:
-        return operator.evaluate(op, [tensors[i] for i in (*op.inputs, *op.outputs) if i is not None])
+        if operator.evaluate_all is not None:
+            return operator.evaluate_all(op, known)
+        value = operator.evaluate(op, known) if len(op.outputs) == 1 else None
     except (ValueError, TypeError, IndexError, OverflowError, MemoryError) as error:
         raise ModelError(f"{op.where} contradicts itself ({error}); convert the model again") from error
+    return None if value is None else (value,)
 
 
 def _with_narrow_weights(op: Op, narrow: dict[int, int]) -> Op:
