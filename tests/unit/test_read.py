@@ -263,3 +263,8 @@ def test_the_suffix_that_exporting_adds_is_dropped() -> None:
 def test_an_input_that_the_file_calls_a_variable_is_fed_and_no_state() -> None:
     graph = read(RawModel((RawTensor("in", variable=True), OUT)).data(), "net")
     assert graph.states == ()
+
+
+def test_a_custom_operator_whose_name_has_several_lines() -> None:
+    graph = read(RawModel(ops=(RawOp(kind="CUSTOM", custom="a\n\x1b[2Jb"),)).data(), "net")
+    assert graph.ops[0].kind == r"CUSTOM:a\n\x1b[2Jb"

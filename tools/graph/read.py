@@ -323,7 +323,7 @@ def _kind(raw: Any, codes: Sequence[Any], index: int) -> str:
     number = max(code.BuiltinCode(), code.DeprecatedBuiltinCode())
     if number == CUSTOM:
         name = _shown(code.CustomCode())
-        return ops.custom(name) or f"CUSTOM:{name}"
+        return ops.custom(name) or f"CUSTOM:{repr(name)[1:-1]}"  # one line, whatever the file has in it
     kind: str | None = tflite.BUILTIN_OPCODE2NAME.get(number)
     if kind is None:
         raise UnsupportedModel(f"operator {index} is of unknown kind {number}; convert with TensorFlow 2.21")
