@@ -20,6 +20,7 @@ pytestmark = pytest.mark.emulator
 
 MODEL = Path(__file__).parent.parent / "host" / "fake_model.cpp"
 SOON_SECONDS = 60
+INTERRUPT_BYTES = 64  # at most: 32 to 40 that the core saves, and the handler's own
 SHA256 = "deadbeef00010203" + "00" * 24
 DEFINES = b"""#define FAKE_SETUP_STATUS Status::kOk
 #define FAKE_MLPERF_ID "fake01"
@@ -68,7 +69,8 @@ def test_two_runs_give_the_same_numbers(board: tuple[Target, Image]) -> None:
     assert runs[0].invoke == runs[1].invoke
     assert runs[0].per_op == runs[1].per_op
     assert runs[0].setup == runs[1].setup
-    assert runs[0].stack_bytes == runs[1].stack_bytes > 0
+    # The interrupt of a received byte takes its stack wherever the bench is; it comes when the host sends.
+    assert abs(runs[0].stack_bytes - runs[1].stack_bytes) <= INTERRUPT_BYTES < runs[0].stack_bytes
 
 
 def test_a_spoiled_line_changes_nothing(board: tuple[Target, Image], monkeypatch: pytest.MonkeyPatch) -> None:
