@@ -3,6 +3,7 @@
 The interpreter's Python interface has no unsigned types, so these are converted from and to int32."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -120,6 +121,12 @@ def log(size: int, bits: int, scale: int) -> list[OpSpec]:
 
 def delay(shape: tuple[int, ...], length: int) -> list[OpSpec]:
     return [custom("SignalDelay", [t(shape, "int16")], [t(shape, "int16")], delay_length=length)]
+
+
+def without_input(ops: list[OpSpec]) -> list[OpSpec]:
+    """The model's input is read by another operator."""
+    x = t((4,), "float32")
+    return [replace(ops[0], inputs=[]), OpSpec("RELU", [x], [t((4,), "float32")])]
 
 
 def framer(shape: tuple[int, ...], size: int, step: int) -> list[OpSpec]:
@@ -241,10 +248,11 @@ def test_equals_tflm(results: dict[str, Result], name: str) -> None:
         (stacker(4, 2, fed=5), "should be 4; convert"),
         (overlap_add((3, 4), 5), "its option frame_step is 5, not 1 … 4"),
         (delay((2, 4), 1 << 24), "keeps 33,554,432 elements"),
+        (without_input(delay((2, 4), 3)), "has 0 inputs, but needs 1"),
     ],
     ids=[
         *("no prefill", "a broken step", "frames to come", "skipped frames", "no step", "too many frames"),
-        *("another frame", "too long a step", "too much memory"),
+        *("another frame", "too long a step", "too much memory", "no input"),
     ],
 )
 def test_what_has_no_kernel_is_refused(ops: list[OpSpec], why: str) -> None:

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ...errors import ModelError
 from ..ir import Argument, DType, Graph, KernelCall, Op, Params, Read, Write
@@ -45,8 +45,10 @@ class Signal:
         )
 
     def _check(self, op: Op, graph: Graph) -> None:
-        count = len(self.inputs) + (self.own_state is not None)
-        check_arity(op, (count, len(self.inputs)), outputs=len(self.outputs))
+        last = graph.optional_input(op, len(op.inputs) - 1) if op.inputs else None
+        has_state = self.own_state is not None and last is not None and last.initial is not None  # from own_states.py
+        in_file = replace(op, inputs=op.inputs[:-1]) if has_state else op
+        check_arity(in_file, (len(self.inputs),), outputs=len(self.outputs))
         check_present(op, *range(len(self.inputs)))
         sources = [graph.input(op, i) for i in range(len(self.inputs))]
         outputs = [graph.output(op, i) for i in range(len(self.outputs))]
