@@ -62,7 +62,7 @@ MAY_IMPORT = {
         "files",
         "child",
     },
-    "oracle.parts": {"oracle.signature", "graph.ir", "graph.ops", "graph.specification"},
+    "oracle.parts": {"oracle.signature", "graph.ir", "graph.ops", "graph.rows", "graph.specification"},
     "oracle.opinion": {"oracle", "oracle.parts", "oracle.signature", "graph.read"},
     "arena": set(),
     "child": set(),
@@ -134,7 +134,7 @@ MAY_IMPORT = {
     "bench": {"clock", "protocol", "faults", "link", "transports"},
     "sizing": {"protocol", "elf", "faults", "link", "transports", "arena", "cache", "files"},
     "oracle.interpreter": {"bench", "cores", "graph.ir", "graph.ops", "oracle", "arena"},
-    "oracle.layers": {"graph.ir", "graph.ops", "graph.read", "oracle", "oracle.parts"},
+    "oracle.layers": {"graph.rows", "graph.ir", "graph.ops", "graph.read", "oracle", "oracle.parts"},
     "compare": {
         "oracle.layers",
         "graph.ir",

@@ -1,7 +1,7 @@
 // TFLITE_DETECTION_POST_PROCESS of TFLM, a custom operator: the objects among the boxes of a detector, without the
 // boxes that overlap a better one of the same class (non-maximum suppression). Must equal DetectionPostProcessEval in
 // tensorflow/lite/micro/kernels/detection_postprocess.cc, which leaves rows behind the last detection undefined in one
-// case; here they are 0 in all cases. Where TFLM's inference fails, because a box has no area, nothing is detected.
+// case; here they are 0 in all cases. Where TFLM's inference fails, because a box has no area, the results are LiteRT's.
 //
 //   encodings  [boxes][coordinates]: y and x of the center and logarithms of height and width, relative to the anchor
 //   scores     [boxes][background + classes]
@@ -22,7 +22,7 @@ namespace kerf {
 
 // Sizes are at least 1, thresholds and scales are numbers.
 struct DetectionPostProcessParams {
-    int32_t boxes, coordinates;   // coordinates: at least 4, of which the others are not used
+    int32_t boxes, coordinates;   // coordinates: at least 4, the rest are not used
     int32_t classes, background;  // background: 1 if the first score is that of the background, else 0
     int32_t detections;           // the most in all
     int32_t per_class;            // the most of one class
@@ -37,8 +37,8 @@ struct DetectionBox {
     float ymin, xmin, ymax, xmax;
 };
 
-// DecodeCenterSizeBoxes and ValidateBoxes: whether every box has an area.
-inline bool DecodeBoxes(const DetectionPostProcessParams& p, const float* encodings, const float* anchors,
+// DecodeCenterSizeBoxes
+inline void DecodeBoxes(const DetectionPostProcessParams& p, const float* encodings, const float* anchors,
                         DetectionBox* boxes) {
     const auto center = [](float encoding, float scale, float size, float middle) {
         return static_cast<float>(static_cast<double>(encoding) / static_cast<double>(scale) *
@@ -49,16 +49,13 @@ inline bool DecodeBoxes(const DetectionPostProcessParams& p, const float* encodi
         const double factor = exp(static_cast<double>(encoding) / static_cast<double>(scale));
         return static_cast<float>(0.5 * factor * static_cast<double>(size));
     };
-    bool valid = true;
     for (int32_t i = 0; i < p.boxes; ++i, encodings += p.coordinates, anchors += 4) {
         const float y = center(encodings[0], p.y_scale, anchors[2], anchors[0]);
         const float x = center(encodings[1], p.x_scale, anchors[3], anchors[1]);
         const float height = half(encodings[2], p.height_scale, anchors[2]);
         const float width = half(encodings[3], p.width_scale, anchors[3]);
         boxes[i] = {y - height, x - width, y + height, x + width};
-        if (boxes[i].ymin >= boxes[i].ymax || boxes[i].xmin >= boxes[i].xmax) valid = false;
     }
-    return valid;
 }
 
 // ComputeIntersectionOverUnion
@@ -128,7 +125,7 @@ inline void detection_post_process_fast(const DetectionPostProcessParams& p, con
         return found;
     };
     internal::ClearDetections(p, detected, classes, best, count);
-    if (!internal::DecodeBoxes(p, encodings, anchors, boxes)) return;
+    internal::DecodeBoxes(p, encodings, anchors, boxes);
     for (int32_t i = 0; i < p.boxes; ++i) highest[i] = scores[i * stride + p.background + best_class(i)];
     int32_t found = 0;
     internal::SelectBoxes(p, boxes, highest, 1, p.detections, candidates, [&](int32_t box) {
@@ -149,7 +146,7 @@ inline void detection_post_process_regular(const DetectionPostProcessParams& p, 
     auto* const candidates = reinterpret_cast<uint8_t*>(boxes + p.boxes);
     const int32_t stride = p.background + p.classes;
     internal::ClearDetections(p, detected, classes, best, count);
-    if (!internal::DecodeBoxes(p, encodings, anchors, boxes)) return;
+    internal::DecodeBoxes(p, encodings, anchors, boxes);
     int32_t found = 0;
     for (int32_t c = 0; c < p.classes; ++c) {
         const float* own = scores + p.background + c;

@@ -151,11 +151,34 @@ def test_an_output_without_the_count_beside_it_has_zeros_too(tmp_path: Path) -> 
     np.testing.assert_array_equal(ours.reshape(theirs.shape), theirs)
 
 
-def test_boxes_without_an_area_give_no_detections(tmp_path: Path) -> None:
-    """TFLM's inference fails for them."""
-    op = detector(5, 2, 4, flat=True)
-    for output in run_kerf(build([op]), samples(op), tmp_path):
-        assert not output.any()
+@pytest.mark.parametrize("regular", [False, True])
+def test_boxes_without_an_area(tmp_path: Path, regular: bool) -> None:
+    """TFLM's inference fails for them, so LiteRT defines the results."""
+    op = detector(5, 2, 4, regular, flat=True)
+    model, inputs = build([op]), samples(op)
+    theirs = oracle.run(oracle.LITERT, model, inputs, "detector").outputs
+    assert theirs[3].any()
+    for kerf, other in zip(run_kerf(model, inputs, tmp_path), theirs, strict=True):
+        np.testing.assert_array_equal(kerf.reshape(other.shape), other)
+
+
+@pytest.mark.parametrize("wanted", ["what follows", "all"])
+def test_operators_behind_it_read_zeros(tmp_path: Path, wanted: str) -> None:
+    """The oracle runs them apart, since its interpreters would give them what was in memory."""
+    op = detector(9, 3, 12)
+    (boxes, classes, *_), floats = op.outputs, TensorSpec((1, 12), "float32")
+    flat, larger = TensorSpec((12, 4), "float32"), TensorSpec((1, 12), "float32")
+    one = TensorSpec((1,), "float32", data=np.ones(1, np.float32))
+    more = [
+        OpSpec("RESHAPE", [boxes, TensorSpec((2,), "int32", data=np.array([12, 4], np.int32))], [flat]),
+        OpSpec("EXP", [classes], [floats]),
+        OpSpec("ADD", [floats, one], [larger], "AddOptions"),
+    ]
+    outputs = [flat, larger] + (list(op.outputs) if wanted == "all" else [])
+    model, inputs = build([op, *more], outputs=outputs), samples(op)
+    found = oracle.expected(model, inputs, "detector")
+    for kerf, other in zip(run_kerf(model, inputs, tmp_path), found.outputs, strict=True):
+        np.testing.assert_array_equal(kerf.reshape(other.shape), other)
 
 
 def of_type(op: OpSpec, position: int, dtype: str) -> OpSpec:
@@ -179,15 +202,15 @@ GOOD = detector(5, 3, 4)
 @pytest.mark.parametrize(
     ("op", "why"),
     [
-        (of_type(GOOD, 0, "uint8"), "is not float32, which TFLM takes alone"),
-        (of_type(GOOD, 1, "int8"), "is not float32, which TFLM takes alone"),
+        (of_type(GOOD, 0, "uint8"), "is not float32, the only type that TFLM takes"),
+        (of_type(GOOD, 1, "int8"), "is not float32, the only type that TFLM takes"),
         (OpSpec(KIND, GOOD.inputs[:2], GOOD.outputs, None, GOOD.options), "has 2 inputs, but needs 3"),
         (OpSpec(KIND, GOOD.inputs, GOOD.outputs[:3], None, GOOD.options), "has 3 outputs, but needs 4"),
         (OpSpec(KIND, [GOOD.inputs[0], None, GOOD.inputs[2]], GOOD.outputs, None, GOOD.options), "input 1 is absent"),
         (resized(GOOD, i0=(5, 4)), "has 2 dimensions, but the kernel takes 3"),
         (resized(GOOD, i0=(1, 0, 4)), "has no elements"),
         (resized(GOOD, i0=(1, 5, 3)), "are not the 4 coordinates"),
-        (resized(GOOD, i1=(1, 5, 5)), "and the scores of 3 classes, with or without a background"),
+        (resized(GOOD, i1=(1, 5, 5)), "and the scores for num_classes = 3, with or without a background"),
         (resized(GOOD, i1=(1, 6, 4)), "should be 1x5x4"),
         (resized(GOOD, i2=(4, 4)), "should be 5x4"),
         (resized(GOOD, o0=(1, 5, 4)), "should be 1x4x4"),
@@ -195,11 +218,15 @@ GOOD = detector(5, 3, 4)
         (detector(5, 3, 4, num_classes=0), "its option num_classes is 0, not 1 … "),
         (detector(5, 3, 4, max_detections=None), "its option max_detections is missing"),
         (detector(5, 3, 4, max_detections=1 << 40), "its option max_detections is 1099511627776"),
-        (detector(5, 3, 4, max_detections="ten"), "its option max_detections is missing"),
+        (detector(5, 3, 4, max_detections="ten"), "its option max_detections is text or a list"),
         (detector(5, 3, 4, True, detections_per_class=0), "its option detections_per_class is 0"),
+        (detector(5, 3, 4, use_regular_nms="1"), "its option use_regular_nms is text or a list, not 0 … 1"),
         (detector(5, 3, 4, use_regular_nms=2), "its option use_regular_nms is 2, not 0 … 1"),
-        (detector(5, 3, 4, nms_score_threshold=float("nan")), "its option nms_score_threshold is nan, not a number"),
-        (detector(5, 3, 4, nms_iou_threshold=float("inf")), "its option nms_iou_threshold is inf, not a number"),
+        (
+            detector(5, 3, 4, nms_score_threshold=float("nan")),
+            "nms_score_threshold is nan, not a finite number",
+        ),
+        (detector(5, 3, 4, nms_iou_threshold=float("inf")), "its option nms_iou_threshold is inf, not a finite number"),
         (detector(5, 3, 4, nms_iou_threshold=0.0), "its option nms_iou_threshold is 0, not between 0 and 1"),
         (detector(5, 3, 4, nms_iou_threshold=1.5), "its option nms_iou_threshold is 1.5, not between 0 and 1"),
         (detector(5, 3, 4, y_scale=-1.0), "its option y_scale is -1, not above 0"),

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from . import ops
-from .ir import Graph
+from .ir import Graph, Op
 
 
 def counts(graph: Graph) -> Mapping[int, int]:
@@ -26,6 +26,25 @@ def counts(graph: Graph) -> Mapping[int, int]:
         others = [tensor for tensor in op.outputs if tensor != op.outputs[position]]
         found |= {i: op.outputs[position] for i in others if len(graph.tensors[i].shape) > 1}
     return found
+
+
+def other_counts(graph: Graph, tensors: Sequence[int]) -> tuple[int, ...]:
+    """The tensors outside ``tensors`` that count rows of some of them."""
+    found = counts(graph)
+    return tuple(sorted({found[i] for i in tensors if i in found} - set(tensors)))
+
+
+def are_read(graph: Graph) -> bool:
+    """Whether an operator reads rows that another one leaves undefined, in a model that can be cut between them: one
+    without state and subgraphs."""
+    undefined = counts(graph).keys()
+    return not (graph.states or graph.subgraphs) and any(not undefined.isdisjoint(op.inputs) for op in graph.ops)
+
+
+def is_partial(op: Op) -> bool:
+    """Whether an operator may leave rows of its outputs undefined."""
+    operator = ops.lookup(op.kind)
+    return operator is not None and operator.row_count is not None
 
 
 def cleared(arrays: Sequence[npt.NDArray[Any]], tensors: Sequence[int], graph: Graph) -> tuple[npt.NDArray[Any], ...]:

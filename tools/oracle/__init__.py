@@ -113,15 +113,17 @@ def expected(
     candidates = [package for package in preferred if is_installed(package)]
     if not candidates:
         raise MissingTool(f"no interpreter to compare {name} with: pip install {LITERT} (or, on Linux x86-64, {TFLM})")
-    refusals = []
+    refusals, graph = [], _graph(tflite, name)
     for package in candidates:
         oracle = f"{package} {version(LITERT if package == OPTIMIZED else package)}"
         try:
-            if package == TFLM and (others := defined_by_litert(tflite, name)):
+            others = defined_by_litert(tflite, name) if package == TFLM else []
+            if others or (graph is not None and rows.are_read(graph)):
                 found = defined(tflite, fitted, name, timeout_s=timeout_s, period=period)
-                oracle += f", {LITERT} {version(LITERT)} for {' and '.join(others)}"
             else:
                 found = _run(package, tflite, fitted, model, name, timeout_s, period=period).outputs
+            if others:
+                oracle += f", {LITERT} {version(LITERT)} for {' and '.join(others)}"
         except ModelError as error:
             refusals.append(str(error))
             if package == LITERT and isinstance(error, NoKernel):
@@ -249,8 +251,12 @@ def _run(
     least_arena: bool = False,
     period: int | None = None,
 ) -> Run:
-    counted = _counted(tflite, name)
-    served = tflite if counted is None else parts.expose(tflite, counted.tensors)
+    served, graph = tflite, _graph(tflite, name)
+    counts = () if graph is None or least_arena else rows.other_counts(graph, graph.outputs)  # not in the arena's size
+    if graph is not None and package != TFLM:
+        served = parts.decoded(served, graph, name)
+    if graph is not None and counts:
+        served = parts.expose(served, (*graph.outputs, *counts))
     with tempfile.TemporaryDirectory(prefix="kerf-oracle-") as directory:
         folder = Path(directory)
         (folder / "model.tflite").write_bytes(served)
@@ -280,37 +286,23 @@ def _run(
                 for i, spec in enumerate(signature.read(served, name).outputs)
                 if str(i) in arrays
             )
-    if counted is not None and outputs:
-        outputs = rows.cleared(outputs, counted.tensors, counted.graph)[: len(model.outputs)]
+    if graph is not None and outputs:
+        outputs = rows.cleared(outputs, (*graph.outputs, *counts), graph)[: len(model.outputs)]
     return Run(outputs, tuple(measured["invoke_us"]), measured["setup_us"], measured["arena_bytes"])
 
 
-@dataclass(frozen=True, eq=False)
-class _Counted:
-    """A model with undefined rows in its outputs; ``tensors`` are the outputs and what else counts their rows."""
-
-    graph: Graph
-    tensors: tuple[int, ...]
-
-
-def _counted(tflite: bytes, name: str) -> _Counted | None:
-    """None if all rows of the model's outputs are defined."""
+def _graph(tflite: bytes, name: str) -> Graph | None:
+    """The model as kerf reads it; None if no runtime accepts it."""
     try:
-        graph = read.read(tflite, name)
-    except ModelError:  # no runtime accepts it
+        return read.read(tflite, name)
+    except ModelError:
         return None
-    counts = rows.counts(graph)
-    needed = {counts[i] for i in graph.outputs if i in counts}
-    return _Counted(graph, (*graph.outputs, *sorted(needed - set(graph.outputs)))) if needed else None
 
 
 def _resets(tflite: bytes, name: str) -> bool:
     """Whether a model's state is reset before each sample, because the samples are independent."""
-    try:
-        graph = read.read(tflite, name)
-    except ModelError:  # no runtime accepts it
-        return False
-    return bool(graph.states) and not runs_in_sequence(graph)
+    graph = _graph(tflite, name)
+    return graph is not None and bool(graph.states) and not runs_in_sequence(graph)
 
 
 def _operator(kind: str | None, version: str | None, custom: str | None) -> str:

@@ -7,7 +7,7 @@ an output of the model. Nothing else in the file changes, so the same kernels co
 from collections.abc import Sequence
 
 from .. import oracle
-from ..graph import ops, read
+from ..graph import ops, read, rows
 from ..graph.ir import Graph, Op, Tensor
 from . import parts
 
@@ -24,7 +24,8 @@ def outputs(
     """
     twins = in_file(graph, read.read(model, name))
     tensors = [twin.outputs[0] for twin in twins if twin is not None]
-    if package == oracle.TFLM and oracle.is_defined_by_tflm(model, name) and oracle.defined_by_litert(model, name):
+    is_mixed = oracle.is_defined_by_tflm(model, name) and oracle.defined_by_litert(model, name)
+    if rows.are_read(graph) or (package == oracle.TFLM and is_mixed):
         found = iter(oracle.defined(model, inputs, name, tensors))
     else:
         found = iter(oracle.outputs(package, parts.expose(model, tensors), inputs, name))

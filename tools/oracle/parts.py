@@ -7,7 +7,6 @@ become its inputs.
 import copy
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import groupby
 from typing import Any
 
 import flatbuffers
@@ -16,7 +15,7 @@ import numpy.typing as npt
 import tflite
 from flatbuffers.number_types import UOffsetTFlags
 
-from ..graph import ops, specification
+from ..graph import ops, rows, specification
 from ..graph.ir import Graph, Op
 from . import signature
 
@@ -42,17 +41,19 @@ class Piece:
 
 
 def split(graph: Graph) -> tuple[Part, ...]:
-    """Splits a model by the interpreter that defines its operators; usually into a single part.
+    """Splits a model by the interpreter that defines its operators; usually into a single part. An operator that may
+    leave rows undefined ends its part, so that the next one reads them as 0.
 
     ``graph`` is the file's, before any pass.
     """
-    found = [
-        (LITERT if computes_floats(op, graph) or specification.is_defined_by_litert(op, graph) else TFLM, op.index)
-        for op in graph.ops
-    ]
-    return tuple(
-        Part(package, tuple(i for _, i in group)) for package, group in groupby(found, key=lambda entry: entry[0])
-    )
+    found: list[tuple[str, list[int]]] = []
+    for op, before in zip(graph.ops, (None, *graph.ops), strict=False):
+        is_float = computes_floats(op, graph) or specification.is_defined_by_litert(op, graph)
+        package = LITERT if is_float else TFLM
+        if before is None or package != found[-1][0] or rows.is_partial(before):
+            found.append((package, []))
+        found[-1][1].append(op.index)
+    return tuple(Part(package, tuple(indices)) for package, indices in found)
 
 
 def computes_floats(op: Op, graph: Graph) -> bool:
@@ -141,6 +142,32 @@ def expose(model: bytes, tensors: Sequence[int]) -> bytes:
     grown[field : field + UOffsetTFlags.bytewidth] = np.array(len(grown) - field, "<u4").tobytes()
     values: npt.NDArray[np.int32] = np.array([len(tensors), *tensors], "<i4")
     return bytes(grown) + values.tobytes()
+
+
+def decoded(tflite: bytes, graph: Graph, name: str) -> bytes:
+    """The .tflite with the constants that operators decode (TFLM's compression), instead of these operators, which only
+    TFLM has; the file itself if there are none. ``graph`` was read from ``tflite``, before any pass."""
+    decoders = [op for op in graph.ops if (known := ops.lookup(op.kind)) is not None and known.evaluate_all is not None]
+    if not decoders:
+        return tflite
+    with signature.damage(name):
+        model = unpacked(tflite)
+        subgraph = model.subgraphs[0]
+        done = set()
+        for op in decoders:
+            used = [graph.tensors[i] for i in (*op.inputs, *op.outputs) if i is not None]
+            decode = ops.find(op.kind).evaluate_all
+            values = decode(op, used) if decode is not None else None
+            if values is None:  # no runtime accepts it
+                continue
+            done.add(op.index)
+            for tensor, value in zip(op.outputs, values, strict=True):
+                buffer = copy.copy(model.buffers[0])
+                buffer.data = np.frombuffer(value.tobytes(), np.uint8)
+                subgraph.tensors[tensor].buffer = len(model.buffers)
+                model.buffers.append(buffer)
+        subgraph.operators = [op for i, op in enumerate(subgraph.operators) if i not in done]
+        return packed(model)
 
 
 def unpacked(tflite: bytes) -> Any:

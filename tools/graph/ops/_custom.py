@@ -1,5 +1,6 @@
 """The options of custom operators, which are in a flexbuffer: names and numbers."""
 
+import struct
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,29 +11,39 @@ from ...errors import ModelError
 from ..ir import Op
 from ._quantized import FLOAT32_MAX
 
-DAMAGE = (ValueError, TypeError, IndexError, KeyError, AttributeError, OverflowError, NotImplementedError)
+DAMAGE = (
+    *(ValueError, TypeError, IndexError, KeyError, AttributeError, OverflowError, NotImplementedError, AssertionError),
+    struct.error,
+)
 
 
 @dataclass(frozen=True)
 class Options:
-    """The numbers among an operator's options, by their names in the file."""
+    """The numbers among an operator's options, by their names in the file, and the names of the other options."""
 
     numbers: tuple[tuple[str, int | float], ...]
+    others: tuple[str, ...]
 
     def number(self, op: Op, name: str, low: int = 0, high: int = (1 << 31) - 1, default: int | None = None) -> int:
-        """An integer or flag; ``default`` if it is missing. Raises ModelError if it is not ``low`` … ``high``."""
-        value = dict(self.numbers).get(name, default)
+        """An integer or flag; ``default`` if it is missing. Raises ModelError if it is not ``low`` … ``high``, or a
+        number with a decimal point."""
+        value = dict(self.numbers).get(name, default if name not in self.others else None)
         if not isinstance(value, int) or not low <= value <= high:
-            stated = "missing" if value is None else str(value)
+            stated = self._stated(name, value)
             raise ModelError(f"{op.where}: its option {name} is {stated}, not {low} … {high}; convert the model again")
         return value
+
+    def _stated(self, name: str, value: float | None) -> str:
+        if value is None:
+            return "text or a list" if name in self.others else "missing"
+        return str(value)
 
     def real(self, op: Op, name: str) -> float:
         """A number of float32. Raises ModelError if it is missing or not finite."""
         value = dict(self.numbers).get(name)
         if value is None or not abs(value) <= FLOAT32_MAX:
-            stated = "missing" if value is None else str(value)
-            raise ModelError(f"{op.where}: its option {name} is {stated}, not a number; convert the model again")
+            stated = self._stated(name, value)
+            raise ModelError(f"{op.where}: its option {name} is {stated}, not a finite number; convert the model again")
         return float(np.float32(value))
 
     def positive(self, op: Op, name: str, high: float = FLOAT32_MAX) -> float:
@@ -45,12 +56,27 @@ class Options:
 
 
 def parse(operator: Any) -> Options:
-    """The options; raises ModelError if they are damaged."""
+    """The options; raises ModelError if they are damaged.
+
+    Only the map's own entries are read: a file of a hundred bytes can nest vectors that take years to unpack.
+    """
     if not operator.CustomOptionsLength():
-        return Options(())
+        return Options((), ())
+    data = operator.CustomOptionsAsNumpy().tobytes()
+    numbers: dict[str, int | float] = {}
+    others = []
     try:
-        found = flexbuffers.Loads(operator.CustomOptionsAsNumpy().tobytes())
-        values = ((str(name), value) for name, value in found.items() if isinstance(value, int | float))
-        return Options(tuple(sorted((name, int(v) if isinstance(v, bool) else v) for name, v in values)))
-    except (RecursionError, *DAMAGE) as damage:
+        entries = flexbuffers.GetRoot(data).AsMap
+        if len(entries) > len(data):
+            raise ValueError(f"{len(entries)} options in {len(data)} bytes")
+        for key, value in zip(entries.Keys, entries.Values, strict=True):
+            name = str(key.AsKey)
+            if value.IsBool or value.IsInt:
+                numbers[name] = int(value.AsInt)
+            elif value.IsFloat:
+                numbers[name] = float(value.AsFloat)
+            else:
+                others.append(name)
+    except DAMAGE as damage:
         raise ModelError("its options are damaged; convert the model again") from damage
+    return Options(tuple(sorted(numbers.items())), tuple(sorted(others)))

@@ -23,8 +23,8 @@ def check(op: Op, graph: Graph) -> None:
     for tensor in (encodings, scores, anchors, *outputs):
         if tensor.dtype is not DType.FLOAT32:
             raise UnsupportedModel(
-                f"{op.where}: {q.describe(tensor)} is not float32, which TFLM takes alone; convert the model with a "
-                "DEQUANTIZE in front of this operator"
+                f"{op.where}: {q.describe(tensor)} is not float32, the only type that TFLM takes; convert the model "
+                "with a DEQUANTIZE in front of this operator"
             )
     q.check_not_empty(op, encodings, scores, anchors, *outputs)
     for tensor, rank in ((encodings, 3), (scores, 3), (anchors, 2)):
@@ -33,8 +33,8 @@ def check(op: Op, graph: Graph) -> None:
     classes = op.attributes.number(op, CLASSES, low=1)
     if coordinates < 4 or scores.shape[2] - classes not in (0, 1):
         raise ModelError(
-            f"{op.where}: {q.describe(encodings)} and {q.describe(scores)} are not the 4 coordinates and the scores of "
-            f"{classes} classes, with or without a background; convert the model again"
+            f"{op.where}: {q.describe(encodings)} and {q.describe(scores)} are not the 4 coordinates and the scores "
+            f"for {CLASSES} = {classes}, with or without a background; convert the model again"
         )
     q.check_shape(op, encodings, (1, boxes, coordinates))
     q.check_shape(op, scores, (1, boxes, scores.shape[2]))

@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ...errors import ModelError, UnsupportedModel
+from ...errors import ModelError, UnsupportedModel, counted
 from ..ir import DType, Graph, Op, Tensor
 from ..operator import Operator
 from ._quantized import check_present, describe
 
 HEADER_BYTES = 16
+MAX_BYTES = 1 << 24  # of a decoded constant, more than a microcontroller's flash
 METHOD, VERSION, METHOD_VERSION, PARAMETERS, STRIDE = 0, 1, 4, 5, 6  # bytes of the header
 MOVED = (DType.BOOL, DType.FLOAT32, DType.INT8, DType.INT16, DType.INT32, DType.INT64)
 
@@ -72,10 +73,14 @@ def _huffman(header: bytes, encoded: bytes, table: bytes, output: Tensor) -> Arr
                 break
             at, base, width = at + width, position + (value & ((1 << shift) - 1)), ((value >> shift) & 15) + 1
         at += min(width, (value >> shift) & 15)
-        elements += [value] * (1 if at > begin else count - len(elements))
+        elements.append(value)
+        if at == begin:  # a codeword of 0 bits is the same again for all further elements
+            break
     if at > end:
         raise ValueError(f"codewords of {at} bits in {len(encoded)} bytes")
-    return np.array(elements, np.uint32).astype(f"u{output.dtype.bytes}").view(output.dtype.numpy)
+    last = np.full(count - len(elements), elements[-1], np.uint32)
+    whole = np.concatenate([np.array(elements, np.uint32), last])
+    return whole.astype(f"u{output.dtype.bytes}").view(output.dtype.numpy)
 
 
 METHODS: dict[int, tuple[Decode, tuple[DType, ...]]] = {
@@ -118,15 +123,17 @@ def _objection(encoded: Tensor, ancillary: Tensor, output: Tensor) -> str | None
     """Why an output cannot be decoded, as the end of a sentence; None if nothing but damage can prevent it."""
     for tensor in (encoded, ancillary):
         if tensor.data is None or tensor.dtype is not DType.UINT8:
-            return f"{describe(tensor)} is not a constant of uint8; compress constants alone"
+            return f"{describe(tensor)} is not a constant of type uint8; compress only constants"
     assert ancillary.data is not None
     header = ancillary.data.tobytes()[:HEADER_BYTES]
-    if len(header) < HEADER_BYTES or output.elements < 1:
-        return f"{describe(ancillary)} and {describe(output)} are too short; compress the model again"
+    if len(header) < HEADER_BYTES:
+        return f"{describe(ancillary)} has no whole header; compress the model again"
+    if not 0 < output.elements * output.dtype.bytes <= MAX_BYTES:
+        return f"{describe(output)} has {output.elements:,} elements, not a tensor of 1 to {MAX_BYTES:,} bytes"
     if header[METHOD] not in METHODS:
         return f"decode type {header[METHOD]} is not LUT, Huffman or pruning, which kerf decodes; use one of them"
     if (header[VERSION], header[METHOD_VERSION]) != (1, 1):
-        return f"{describe(ancillary)} is of another version than 1; compress the model with TFLM of 2026"
+        return f"{describe(ancillary)} is not of version 1; compress the model with TFLM of 2026"
     if output.dtype not in METHODS[header[METHOD]][1]:
         return f"{describe(output)} is of a type that TFLM does not decode; leave it uncompressed"
     quantization = output.quantization
@@ -154,8 +161,8 @@ def check(op: Op, graph: Graph) -> None:
     """Raises ModelError or UnsupportedModel, because an operator that reaches this check could not be decoded."""
     if len(op.inputs) != 2 * len(op.outputs):
         raise ModelError(
-            f"{op.where}: has {len(op.inputs)} inputs for {len(op.outputs)} outputs, but needs two for each; "
-            "compress the model again"
+            f"{op.where}: has {counted(len(op.inputs), 'input')} for {counted(len(op.outputs), 'output')}, but needs "
+            "two for each; compress the model again"
         )
     check_present(op, *range(len(op.inputs)))
     tensors = [*(graph.input(op, i) for i in range(len(op.inputs))), *(graph.tensors[i] for i in op.outputs)]
