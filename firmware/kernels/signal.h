@@ -101,14 +101,15 @@ inline T RoundedSquareRoot(T x) {
     return x > result && result != kLargest ? result + 1 : result;
 }
 
-// FilterbankSqrt in filter_bank_square_root.cc.
+// FilterbankSqrt in filter_bank_square_root.cc. Of a shift outside 0 … 31, the lowest 5 bits count, as on x86; TFLM's
+// result is undefined there.
 inline void signal_filter_bank_square_root(const SignalFilterBankSquareRootParams& p, const uint64_t* input,
                                            const int32_t* scale_bits, uint32_t* output) {
     for (int32_t i = 0; i < p.count; ++i) {
         const uint64_t x = input[i];
         const uint32_t root =
             x >> 32 == 0 ? RoundedSquareRoot(static_cast<uint32_t>(x)) : static_cast<uint32_t>(RoundedSquareRoot(x));
-        output[i] = root >> *scale_bits;
+        output[i] = root >> (*scale_bits & 31);
     }
 }
 

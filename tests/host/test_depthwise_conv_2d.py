@@ -1,13 +1,18 @@
 """DEPTHWISE_CONV_2D: kerf's kernels equal TFLM's, case by case."""
 
 from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from against_tflm import Result, run_cases
 from cases import ACTIVATIONS, PADDINGS, activation, bias, channel_scales, fitting_scales, out_size, weights
-from single_op import OpSpec, TensorSpec
+from single_op import OpSpec, TensorSpec, build
+
+from tools.errors import UnsupportedModel
+from tools.graph import passes, read
 
 pytestmark = pytest.mark.compiler
 
@@ -141,3 +146,18 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Result]:
 @pytest.mark.parametrize("name", CASES)
 def test_equals_tflm(results: dict[str, Result], name: str) -> None:
     results[name].check()
+
+
+def test_an_input_that_is_also_the_filter_is_kept_until_the_end(tmp_path: Path) -> None:
+    (layer,) = depthwise(1, filter_size=(5, 6), zero_points=(0, 3), weight_scale=0.02, scales=(0.02, None))
+    source = layer.inputs[0]
+    layer = replace(layer, inputs=[source, source, layer.inputs[2]])
+    run_cases({"square": [layer]}, tmp_path)["square"].check()
+
+
+@pytest.mark.parametrize("option", ["stride", "dilation"])
+def test_steps_of_more_than_16_bits_are_refused(option: str) -> None:
+    """TFLM keeps the lowest 16 bits, LiteRT refuses them."""
+    far: dict[str, Any] = {option: (1, 1 << 16), "filter_size": (3, 1)}
+    with pytest.raises(UnsupportedModel, match=f"{option} 1x65536 is above 32767"):
+        passes.run(read.read(build(depthwise(1, size=(5, 1), **far)), "net"))

@@ -268,3 +268,9 @@ def test_an_input_that_the_file_calls_a_variable_is_fed_and_no_state() -> None:
 def test_a_custom_operator_whose_name_has_several_lines() -> None:
     graph = read(RawModel(ops=(RawOp(kind="CUSTOM", custom="a\n\x1b[2Jb"),)).data(), "net")
     assert graph.ops[0].kind == r"CUSTOM:a\n\x1b[2Jb"
+
+
+def test_a_tensor_without_zero_points_is_not_quantized() -> None:
+    """As in TFLM, which then computes with a scale of 0; LiteRT refuses the file."""
+    graph = read(RawModel((RawTensor("in", zero_points=()), OUT)).data(), "net")
+    assert graph.tensors[0].quantization is None

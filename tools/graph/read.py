@@ -225,7 +225,8 @@ def unpack_int4(packed: npt.NDArray[np.uint8]) -> npt.NDArray[np.int8]:
 def _quantization(raw: Any, shape: tuple[int, ...], dtype: DType, where: str) -> Quantization | None:
     table = raw.Quantization()
     count = table.ScaleLength() if table is not None else 0
-    if table is None or count == 0 or dtype not in _QUANTIZED:
+    # TFLM takes a tensor without zero points as not quantized (MicroAllocator: InitializeTfLiteTensorFromFlatbuffer).
+    if table is None or count == 0 or table.ZeroPointLength() == 0 or dtype not in _QUANTIZED:
         return None
     # For a bias, which has one dimension, some converters write an invalid value here, and no interpreter reads it.
     axis = 0 if len(shape) == 1 else int(table.QuantizedDimension())
@@ -234,7 +235,7 @@ def _quantization(raw: Any, shape: tuple[int, ...], dtype: DType, where: str) ->
             f"{where} of shape {shape} has {count} quantization scales along dimension {axis}, but needs "
             f"one per tensor or one per channel; convert the model again"
         )
-    if table.ZeroPointLength() not in (0, count):
+    if table.ZeroPointLength() != count:
         raise ModelError(
             f"{where} has {count} quantization scales and {table.ZeroPointLength()} zero points; convert it again"
         )
@@ -246,7 +247,7 @@ def _quantization(raw: Any, shape: tuple[int, ...], dtype: DType, where: str) ->
             f"{where} has the quantization scale {wrong}, which must be a positive number; "
             f"check the representative data set for constant or NaN values and convert again"
         )
-    zero_points = tuple(int(z) for z in table.ZeroPointAsNumpy()) if table.ZeroPointLength() else (0,) * count
+    zero_points = tuple(int(z) for z in table.ZeroPointAsNumpy())
     limits = np.iinfo(dtype.numpy)
     for zero_point in zero_points:
         if not limits.min <= zero_point <= limits.max:

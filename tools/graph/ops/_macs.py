@@ -169,7 +169,8 @@ def call(
         else Read(weights.index),
         Read(bias.index if bias else None),
     )
-    result = Write(output.index, trails)
+    # Weights that are the input, too, are needed until the end.
+    result = Write(output.index, trails if weights.index != source.index else {})
     if kind in ("int8", "int4"):
         multipliers, shifts = q.channel_multipliers(op, source, weights, output, channels)
         low, high = q.integer_activation_range(op, output, activation)

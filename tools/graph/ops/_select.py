@@ -1,5 +1,6 @@
 """SELECT_V2 and SELECT: elements of one tensor where a condition is true, else of another."""
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -36,7 +37,7 @@ def select_operator(
         if shape is None:
             names = ", ".join(map(describe, operands))
             raise ModelError(f"{op.where}: {names} do not broadcast; convert the model again")
-        if output.elements != 1:  # TFLM allows any shape of a single element
+        if output.elements != 1 or math.prod(shape) != 1:  # TFLM allows any shape of a single element
             check_shape(op, output, shape)
         if len(broadcast_loops(*shapes(op, graph))) > LOOPS:
             raise UnsupportedModel(

@@ -9,6 +9,7 @@ from ..ir import Op, Tensor
 from ._quantized import check_not_empty, check_rank, describe, enum_name
 
 PADDINGS = ("SAME", "VALID")
+MAX_STEP = 32767  # of a stride or dilation: TFLM keeps 16 bits, LiteRT refuses more
 
 
 @dataclass(frozen=True)
@@ -79,6 +80,8 @@ def check_window(
     for what, pair in (("filter size", filter_size), ("stride", stride), ("dilation", dilation)):
         if min(pair) < 1:
             raise ModelError(f"{op.where}: {what} {pair[0]}x{pair[1]} must be at least 1x1; convert the model again")
+        if max(pair) > MAX_STEP and what != "filter size":
+            raise UnsupportedModel(f"{op.where}: {what} {pair[0]}x{pair[1]} is above {MAX_STEP}; use a smaller one")
     vertical, horizontal = window_axes(padding, source, filter_size, stride, dilation)
     if min(vertical.output, horizontal.output) < 1:
         raise ModelError(

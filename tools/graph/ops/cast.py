@@ -1,5 +1,6 @@
 """CAST: conversion of each element to another type; integers wrap around, floats saturate."""
 
+from ...errors import UnsupportedModel
 from ..ir import DType, Graph, KernelCall, Op, Params, Read, Write
 from ..operator import Operator, portable
 from ._order import elementwise
@@ -15,6 +16,8 @@ def check(op: Op, graph: Graph) -> None:
     source, output = graph.input(op, 0), graph.output(op)
     check_types(op, source, allowed=[DType(name) for name in TYPES])
     check_types(op, output, allowed=[DType(name) for name in OUTPUTS])
+    if (source.dtype, output.dtype) == (DType.FLOAT32, DType.UINT32):
+        raise UnsupportedModel(f"{op.where}: no kernel converts float32 to uint32; cast to int32 in the Keras model")
     check_shape(op, output, source.shape)
 
 

@@ -10,7 +10,7 @@ from ..ir import DType, Graph, KernelCall, Op
 from ..operator import Operator, portable
 from . import _macs as macs
 from . import _quantized as q
-from ._window import PADDINGS, Axis, padding_name, window_axis
+from ._window import MAX_STEP, PADDINGS, Axis, padding_name, window_axis
 
 TYPES = ("int8", "float32", "int16x8")
 
@@ -45,10 +45,10 @@ def check(op: Op, graph: Graph) -> None:
     for tensor in (source, weights, output):
         q.check_rank(op, tensor, 4)
     q.check_not_empty(op, source, weights, output)
-    if attributes.padding not in PADDINGS or min(attributes.stride) < 1:
+    if attributes.padding not in PADDINGS or not 1 <= min(attributes.stride) <= max(attributes.stride) <= MAX_STEP:
         raise ModelError(
             f"{op.where}: has padding {attributes.padding} and stride {attributes.stride[0]}x{attributes.stride[1]}, "
-            f"but needs SAME or VALID and at least 1x1; convert the model again"
+            f"but needs SAME or VALID and 1 … {MAX_STEP}; convert the model again"
         )
     channels, filter_height, filter_width, _ = weights.shape
     q.check_shape(op, weights, (channels, filter_height, filter_width, source.shape[3]))
