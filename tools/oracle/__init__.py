@@ -118,6 +118,8 @@ def expected(
         oracle = f"{package} {version(LITERT if package == OPTIMIZED else package)}"
         try:
             others = defined_by_litert(tflite, name) if package == TFLM else []
+            if graph is not None and (graph.states or graph.subgraphs):
+                others = []  # a model with state cannot be cut into parts, so TFLM runs all of it
             if others or (graph is not None and rows.are_read(graph)):
                 found = defined(tflite, fitted, name, timeout_s=timeout_s, period=period)
             else:

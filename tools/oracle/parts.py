@@ -65,9 +65,9 @@ def computes_floats(op: Op, graph: Graph) -> bool:
 
 
 def is_mixed(graph: Graph) -> bool:
-    """Whether some operators compute quantized integers and others floats. A model with state or subgraphs counts as
-    one of floats, because it cannot be cut into parts."""
-    if graph.states or graph.subgraphs:
+    """Whether some operators compute quantized integers and others floats. A model with loops or branches counts as
+    one of floats, because what is computed in them is not looked at."""
+    if any(op.blocks and op.outputs for op in graph.ops):  # not of initialization, which has no outputs
         return False
     floats = [computes_floats(op, graph) for op in graph.ops]
     return any(floats) and any(
