@@ -64,7 +64,7 @@ def check(path: Path, weights: Path) -> None:
     try:
         with h5py.File(weights, "r") as file:
             found = file.visititems_links(as_link) or file.visititems(as_data)
-    except UNREADABLE as error:
+    except (KeyError, *UNREADABLE) as error:
         raise damaged(path, error) from None
     if found is not None:
         raise QuantizeError(f"{path} reads {found} from another file: save the model again as a single file")

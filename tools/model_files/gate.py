@@ -22,6 +22,7 @@ _QUANTIZERS = ("AbsMaxQuantizer", "Float8QuantizationConfig", "Int4QuantizationC
 _INTERNAL = ("Functional", "TensorShape")
 _VALUES = ("tensor", "keras_tensor", "numpy", "bytes", "ellipsis", "slice", "tuple")  # between double underscores
 _PACKAGES = ("", "keras", "tf_keras")
+_LETTERS = 100  # of a name or value in a sentence
 _LAYER_MODULES = ("", "keras.layers")  # the modules of Keras' layers in a file; "": the file does not say
 _INITIALIZERS = "tensorflow.python.ops.init_ops_v2"  # used by the last layer of EfficientNetV2 in Keras 2
 # Arithmetic between layers in Keras 3: a class for each function of keras.ops, in these modules.
@@ -52,6 +53,8 @@ def refuse_code(path: Path, found: Architecture, keras: Any) -> None:
                 raise QuantizeError(_own_function(path, name, part[option]))
         if "class_name" not in part:
             continue
+        if not _are_connections(part.get("inbound_nodes")):
+            raise QuantizeError(f"{path} is damaged: the layer {_cut(name)!r} has wrong inputs; save it again")
         kind, config, module = str(part["class_name"]), part.get("config"), str(part.get("module") or "")
         if kind == "Lambda":
             raise QuantizeError(f"{path} has the Lambda layer {name!r}, which is Python code: use Keras' own layers")
@@ -80,8 +83,18 @@ def refuse_code(path: Path, found: Architecture, keras: Any) -> None:
             raise QuantizeError(_own_class(path, name, kind))
         if isinstance(config, dict) and isinstance(config.get("vocabulary"), str):
             raise QuantizeError(
-                f"{path} refers to the file {config['vocabulary']!r} in the layer {name!r}: remove the reference"
+                f"{path} refers to the file {_cut(config['vocabulary'])!r} in the layer {_cut(name)!r}: remove the "
+                "reference"
             )
+
+
+def _are_connections(nodes: Any) -> bool:
+    """Whether the inputs of a layer of Keras 2 are [layer, node, tensor, …] with numbers; for text, it never ends."""
+    if not isinstance(nodes, list):
+        return True
+    if len(nodes) > 2 and isinstance(nodes[0], str):
+        return type(nodes[1]) is int and type(nodes[2]) is int
+    return all(_are_connections(each) for each in nodes)
 
 
 def _objects(value: Any, owner: str) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -96,11 +109,17 @@ def _objects(value: Any, owner: str) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def _own_function(path: Path, layer: str, function: Any) -> str:
-    return f"{path} has the function {function!r} in the layer {layer!r}, which is Python code: use Keras' functions"
+    what = f"{path} has the function {_cut(str(function))!r} in the layer {_cut(layer)!r}"
+    return f"{what}, which is Python code: use Keras' functions"
 
 
 def _own_class(path: Path, layer: str, kind: str) -> str:
-    return f"{path} has the layer {layer!r} of the custom class {kind}: use Keras' own layers"
+    return f"{path} has the layer {_cut(layer)!r} of the custom class {_cut(kind)}: use Keras' own layers"
+
+
+def _cut(text: str) -> str:
+    """A file's text for a sentence, which must not become a page."""
+    return text if len(text) <= _LETTERS else f"{text[: _LETTERS - 1]}…"
 
 
 def _is_another(part: dict[str, Any], name: str) -> bool:

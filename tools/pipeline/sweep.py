@@ -125,7 +125,7 @@ def _work(
     workforce: Cluster, tasks: Sequence[Task], limits: Limits, found: dict[Task, Result], progress: Progress
 ) -> None:
     """Adds the result of each task to ``found``, and records what is measured."""
-    history = {jobs.key(m): m for m in records.load(places.records(), lambda _: None)}
+    history = _recorded()
     with progress.bar("sweep", len(tasks)) as step:
         foreseen = jobs.foresee(workforce, tasks) if limits.ram else {}
         early = [each for each in jobs.results(workforce, foreseen, progress) if isinstance(each[1], LeftOut)]
@@ -135,11 +135,17 @@ def _work(
             if isinstance(result, Outcome):
                 record(result, progress)
             elif isinstance(result, Known):
+                if result.key not in history:  # another kerf has recorded it meanwhile
+                    history = _recorded()
                 result = _remembered(history[result.key])
             found[task] = result
             so_far = Swept(tuple(found.values()), limits)
             progress.say(f"{len(found)}/{len(tasks)} {_told(task.ask, result, so_far)}")
             step(len(found), f"{counted(len(so_far.front), 'configuration')} on the front")
+
+
+def _recorded() -> dict[tuple[Any, ...], Measurement]:
+    return {jobs.key(m): m for m in records.load(places.records(), lambda _: None)}
 
 
 def _told(ask: Request, result: Result, so_far: Swept) -> str:
