@@ -49,7 +49,7 @@ def attack(seed: int, kept: Path) -> int:
             read_signature(data, NAME)
         except KerfError:
             continue
-        if is_small(program):
+        if is_small(program) and not has_nan(program):
             (kept / f"{len(accepted)}.tflite").write_bytes(data)
             accepted.append((data, program))
     executable = compiled([program for _, program in accepted], kept)
@@ -57,6 +57,13 @@ def attack(seed: int, kept: Path) -> int:
         equals(number, data, program, executable, np.random.default_rng(seed + number))
         for number, (data, program) in enumerate(accepted)
     )
+
+
+def has_nan(program: Program) -> bool:
+    """Whether a constant has a NaN, for which no interpreter defines the integer that it may become."""
+    constants = [tensor.data for tensor in program.graph.tensors if tensor.data is not None]
+    constants += [tensor.initial for tensor in program.graph.states if tensor.initial is not None]
+    return any(array.dtype.kind == "f" and np.isnan(array).any() for array in constants)
 
 
 def is_small(program: Program) -> bool:
