@@ -1,7 +1,8 @@
 // TFLITE_DETECTION_POST_PROCESS of TFLM, a custom operator: the objects among the boxes of a detector, without the
 // boxes that overlap a better one of the same class (non-maximum suppression). Must equal DetectionPostProcessEval in
 // tensorflow/lite/micro/kernels/detection_postprocess.cc, which leaves rows behind the last detection undefined in one
-// case; here they are 0 in all cases. Where TFLM's inference fails, because a box has no area, the results are LiteRT's.
+// case; here they are 0 in all cases. Where TFLM's inference fails, because a box has no area, the results are
+// LiteRT's.
 //
 //   encodings  [boxes][coordinates]: y and x of the center and logarithms of height and width, relative to the anchor
 //   scores     [boxes][background + classes]
