@@ -66,5 +66,6 @@ def test_one_run_in_the_interpreter_builds_nothing(calls: Counter[str], tmp_path
     outcome = pipeline.run(ask, Silent())
     assert outcome.built is None and outcome.measurement.mismatches == 0
     assert not list(tmp_path.rglob("platformio.ini"))
-    done = ("platformio.ini is parsed", "the line is chosen", "the .tflite and its vectors", "the file is read")
-    assert calls == dict.fromkeys(done, 1)
+    once = ("platformio.ini is parsed", "the line is chosen", "the .tflite and its vectors")
+    # By the runtime, and by the oracle, which runs the interpreter and needs to know which outputs are defined.
+    assert calls == dict.fromkeys(once, 1) | {"the file is read": 2}

@@ -268,7 +268,7 @@ def _run(
         most = 4 * model.tensor_bytes + 10 * len(tflite) + (4 << 20)
         size = "least" if least_arena else "most"
         if period is None:
-            period = 1 if _resets(tflite, name) else 0
+            period = 1 if graph is not None and graph.states and not runs_in_sequence(graph) else 0
         try:
             done = child.run(__name__, package, directory, str(most), size, str(period), timeout_s=timeout_s)
         except subprocess.TimeoutExpired:
@@ -299,12 +299,6 @@ def _graph(tflite: bytes, name: str) -> Graph | None:
         return read.read(tflite, name)
     except ModelError:
         return None
-
-
-def _resets(tflite: bytes, name: str) -> bool:
-    """Whether a model's state is reset before each sample, because the samples are independent."""
-    graph = _graph(tflite, name)
-    return graph is not None and bool(graph.states) and not runs_in_sequence(graph)
 
 
 def _operator(kind: str | None, version: str | None, custom: str | None) -> str:
