@@ -9,11 +9,13 @@ import numpy as np
 import pytest
 import tflite
 from single_op import OpSpec, TensorSpec, build, single_op
+from test_svdf import svdf
 
 from tools import oracle, targets
 from tools.errors import UnsupportedModel
 from tools.graph import ops, read, specification
 from tools.graph.ir import DType, Graph, Op, Quantization, Tensor
+from tools.oracle import layers
 from tools.runtimes import aot, tflm
 
 needs_tflm = pytest.mark.skipif(
@@ -182,3 +184,30 @@ def test_a_fused_activation_that_interpreters_leave_out_is_refused() -> None:
     for runtime in (aot, tflm):
         with pytest.raises(UnsupportedModel, match="the fused activation TANH has no kernel"):
             runtime.compile(model, "m", targets.find("stm32f4"))
+
+
+def with_state(*beside: OpSpec) -> tuple[bytes, list[np.ndarray]]:
+    """A layer that keeps state, with another operator beside it, and three samples of both inputs."""
+    (layer,) = svdf("int8")
+    inputs = [layer.inputs[0], beside[0].inputs[0]]
+    data = build([layer, *beside], inputs, [layer.outputs[0], beside[-1].outputs[0]])
+    return data, [np.ones((3, *tensor.shape), tensor.dtype) for tensor in inputs if tensor is not None]
+
+
+@needs_tflm
+def test_in_a_model_with_state_litert_still_defines_what_tflm_leaves_out() -> None:
+    x, y = TensorSpec((2, 3), "int8", 0.1, 3), TensorSpec((2, 3), "int8", 0.05, -9)
+    found = oracle.expected(*with_state(OpSpec("RELU6", [x], [y])), "net")
+    assert found.oracle.endswith("for RELU6") and found.exact
+
+
+@needs_tflm
+def test_tflm_runs_all_of_a_model_of_integers_and_floats_that_keeps_state() -> None:
+    x, y = TensorSpec((2, 3), "float32"), TensorSpec((2, 3), "float32")
+    data, inputs = with_state(OpSpec("EXP", [x], [y]))
+    found = oracle.expected(data, inputs, "net")
+    assert found.oracle.startswith(oracle.TFLM) and oracle.LITERT not in found.oracle
+    layers_of = layers.outputs(oracle.TFLM, data, read.read(data, "net"), inputs, "net")
+    for whole, layer in zip(found.outputs, layers_of, strict=True):
+        assert layer is not None
+        np.testing.assert_array_equal(layer.reshape(whole.shape), whole)

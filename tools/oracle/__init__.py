@@ -118,8 +118,6 @@ def expected(
         oracle = f"{package} {version(LITERT if package == OPTIMIZED else package)}"
         try:
             others = defined_by_litert(tflite, name) if package == TFLM else []
-            if graph is not None and (graph.states or graph.subgraphs):
-                others = []  # a model with state cannot be cut into parts, so TFLM runs all of it
             if others or (graph is not None and rows.are_read(graph)):
                 found = defined(tflite, fitted, name, timeout_s=timeout_s, period=period)
             else:
@@ -140,17 +138,20 @@ def is_defined_by_tflm(tflite: bytes, name: str) -> bool:
     """Whether TFLM defines the integer operators of a model, of which there must be some, as far as LiteRT does not."""
     if signature.read(tflite, name).is_integer:
         return True
-    try:
-        return parts.is_mixed(read.read(tflite, name))
-    except ModelError:  # no runtime accepts it
-        return False
+    graph = _graph(tflite, name)
+    return graph is not None and parts.is_mixed(graph)
 
 
 def defined_by_litert(tflite: bytes, name: str) -> list[str]:
-    """The kinds of operators that LiteRT defines in a model whose integers TFLM defines, sorted; usually []."""
+    """The kinds of operators that LiteRT defines in a model whose integers TFLM defines, sorted; usually [].
+
+    If such a model computes floats, too, and keeps state, the two share the state, and TFLM runs all of it.
+    """
     try:
         graph = read.read(tflite, name)
     except UnsupportedModel:  # no runtime accepts it, so TFLM defines it alone
+        return []
+    if (graph.states or graph.subgraphs) and not signature.read(tflite, name).is_integer:
         return []
     return sorted({graph.ops[i].kind for part in parts.split(graph) if part.package == LITERT for i in part.ops})
 
