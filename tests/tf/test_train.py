@@ -13,6 +13,7 @@ from itertools import product
 from pathlib import Path
 
 import pytest
+from heard import Heard
 from PIL import Image
 
 from tools import files, models, pipeline, train
@@ -24,20 +25,6 @@ from tools.values import Request
 
 pytestmark = pytest.mark.tf
 ROOT = Path(__file__).resolve().parents[2]
-
-
-class Heard(Progress):
-    """Keeps the messages."""
-
-    def __init__(self) -> None:
-        self.said: list[str] = []
-        self.warned: list[str] = []
-
-    def say(self, text: str) -> None:
-        self.said.append(text)
-
-    def warn(self, text: str) -> None:
-        self.warned.append(text)
 
 
 def test_same_seed_same_bytes_and_another_seed_others(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
