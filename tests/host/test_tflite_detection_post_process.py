@@ -12,7 +12,7 @@ from against_tflm import Result, collected, run_cases, run_kerf
 from single_op import OpSpec, TensorSpec, build
 
 from tools import oracle
-from tools.errors import KerfError
+from tools.errors import KerfError, ModelError
 from tools.graph import passes, read
 
 pytestmark = pytest.mark.compiler
@@ -179,6 +179,16 @@ def test_operators_behind_it_read_zeros(tmp_path: Path, wanted: str) -> None:
     found = oracle.expected(model, inputs, "detector")
     for kerf, other in zip(run_kerf(model, inputs, tmp_path), found.outputs, strict=True):
         np.testing.assert_array_equal(kerf.reshape(other.shape), other)
+
+
+@pytest.mark.parametrize("wanted", ["what follows", "all"])
+def test_litert_makes_the_outputs_larger_than_the_file_says(wanted: str) -> None:
+    op = detector(20, 1, 6, max_classes_per_detection=3)
+    out = TensorSpec((1, 6), "float32")
+    outputs = list(op.outputs) if wanted == "all" else [out]
+    model = build([op, OpSpec("EXP", [op.outputs[1]], [out])], outputs=outputs)
+    with pytest.raises(ModelError, match=r"gives output .* the shape \(1, 18.*\), where the file says \(1, 6"):
+        oracle.expected(model, samples(op), "detector")
 
 
 def of_type(op: OpSpec, position: int, dtype: str) -> OpSpec:

@@ -12,6 +12,7 @@ which costs about 0.4 s, so that such a model causes an error instead of killing
 
 import importlib.util
 import json
+import math
 import re
 import subprocess
 import tempfile
@@ -285,13 +286,23 @@ def _run(
         measured = json.loads((folder / "measured.json").read_text())
         with np.load(folder / "outputs.npz", allow_pickle=False) as arrays:
             outputs = tuple(
-                arrays[str(i)].reshape(-1, *spec.sample_shape)
+                _shaped(arrays[str(i)], spec, package, name)
                 for i, spec in enumerate(signature.read(served, name).outputs)
                 if str(i) in arrays
             )
     if graph is not None and outputs:
         outputs = rows.cleared(outputs, (*graph.outputs, *counts), graph)[: len(model.outputs)]
     return Run(outputs, tuple(measured["invoke_us"]), measured["setup_us"], measured["arena_bytes"])
+
+
+def _shaped(array: Array, spec: signature.TensorSpec, package: str, name: str) -> Array:
+    """An output's samples in the shape that the file states; LiteRT computes some shapes anew."""
+    if array[0].size != math.prod(spec.sample_shape):
+        raise ModelError(
+            f"{package} gives output {spec.name!r} of {name} the shape {array.shape[1:]}, where the file says "
+            f"{spec.shape}; convert the model again"
+        )
+    return array.reshape(-1, *spec.sample_shape)
 
 
 def _graph(tflite: bytes, name: str) -> Graph | None:
