@@ -1,7 +1,10 @@
 """The firmware's fault records and status codes in words, for the bench's error messages; pure."""
 
+from collections.abc import Callable
+
 from .protocol import Fault
 
+ASSERTION = 6
 OUTSIDE = 8  # with --check-arena: psr is the operator, pc the arena's byte that it changed, address the line
 _FAULT_KINDS = {
     1: "HardFault",
@@ -9,7 +12,7 @@ _FAULT_KINDS = {
     3: "BusFault",
     4: "UsageFault",
     5: "stack overflow",
-    6: "assertion failed",
+    ASSERTION: "assertion failed",
     7: "unexpected exception",
     OUTSIDE: "write outside a tensor",
 }
@@ -40,8 +43,11 @@ _XTENSA_WITH_ADDRESS = {9: "unaligned access", 28: "load", 29: "store"}
 _VECTOR_TABLE = 1 << 1  # in HFSR
 
 
-def describe_fault(fault: Fault) -> str:
-    """A fault record in words: ``HardFault at pc 0x08000123: bus fault at address 0x60000000``."""
+def describe_fault(fault: Fault, source: Callable[[int], str] = lambda _: "") -> str:
+    """A fault record in words: ``BusFault in src/kernels/add.h:31 at pc 0x08000123 (…): bus fault at address 0x…``.
+
+    ``source`` gives the file and line of an address, "" if they are not known.
+    """
     what = _FAULT_KINDS.get(fault.kind, f"fault {fault.kind}")
     if fault.kind == OUTSIDE:
         return f"{what}: operator {fault.psr}, called in line {fault.address}, changed byte {fault.pc:,} of the arena"
@@ -57,8 +63,20 @@ def describe_fault(fault: Fault) -> str:
         has_address = True
     why = f": {', '.join(reasons)}" if reasons else ""
     address = f" at address 0x{fault.address:08x}" if has_address else ""
-    line = f" in line {fault.address}" if fault.kind == 6 and fault.address else ""
+    # What returns to an address was called by the instruction before it; so was abort(), which knows no other address.
+    # Bit 0 of an address means Thumb code.
+    at = source((fault.pc & ~1) - 1 if fault.kind == ASSERTION else fault.pc)
+    caller = source((fault.lr & ~1) - 1)
+    if at:
+        line = f" in {at}" + (f", called from {caller}," if caller not in ("", at) else "")
+    else:
+        line = f" in line {fault.address}" if fault.kind == ASSERTION and fault.address else ""
     return what + line + where + why + address
+
+
+def crashed(fault: Fault, source: Callable[[int], str] = lambda _: "") -> str:
+    """The error message about a fault record; ``source`` as for describe_fault."""
+    return f"the firmware crashed: {describe_fault(fault, source)}"
 
 
 _SETUP_STATUS = {

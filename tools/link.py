@@ -146,7 +146,7 @@ class Link:
             frame = self._pending.popleft()
             message = protocol.parse(frame)
             if isinstance(message, Fault):
-                raise Crashed(f"the firmware crashed: {faults.describe_fault(message)}", message)
+                raise Crashed(faults.crashed(message), message)
             if isinstance(message, Boot):
                 self.boots += 1
                 if self._in_session:

@@ -139,6 +139,21 @@ def test_fault_in_words(fields_: dict, words: str) -> None:
     assert words in faults.describe_fault(protocol.Fault(**registers))
 
 
+@pytest.mark.parametrize(
+    ("kind", "lr", "words"),
+    [
+        (3, 0x201, "BusFault in add.h:16, called from add.h:511, at pc 0x00000010 (called from 0x00000201,"),
+        (3, 0x11, "BusFault in add.h:16, called from add.h:15, at pc 0x00000010"),
+        (3, 0, "BusFault in add.h:16 at pc 0x00000010"),
+        (6, 0, "assertion failed in add.h:15 at pc 0x00000010"),
+    ],
+)
+def test_fault_with_its_source(kind: int, lr: int, words: str) -> None:
+    fault = protocol.Fault(kind, pc=0x10, lr=lr, psr=0, cfsr=0, hfsr=0, address=77, sp=0x30)
+    said = faults.crashed(fault, lambda address: f"add.h:{address}" if address > 0 else "")
+    assert said.startswith(f"the firmware crashed: {words}")
+
+
 def test_status_in_words() -> None:
     assert faults.describe_status(1, 512) == "the arena is too small: 512 bytes are missing"
     assert faults.describe_status(77, 5) == "status 77 (detail 5)"

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from .. import __version__, boards, cache, faults, files, oracle, ports, scons, sizing, targets, write
+from .. import __version__, boards, cache, elf, faults, files, oracle, ports, scons, sizing, targets, write
 from .. import build as platformio
 from ..arena import STEP_BYTES, Arena
 from ..boards import flash as flasher
@@ -93,7 +93,8 @@ class Ready:
     def open(self) -> Iterator[Transport]:
         """Opens the line to the firmware. Firmware that was already on the device needs no ELF.
 
-        A write outside a tensor that the firmware reports meanwhile is raised with the names of layer and tensor.
+        A fault that the firmware reports meanwhile is raised with its source line, and a write outside a tensor with
+        the names of layer and tensor.
         """
         try:
             with self.line.open(self.built.image.elf if self.built else Path()) as transport:
@@ -104,8 +105,11 @@ class Ready:
     def _named(self, crash: Crashed) -> str:
         fault, program = crash.fault, self.compiled.program
         schedule, plan = program.schedule, program.plan
-        is_known = program.is_guarded and schedule is not None and fault.psr < len(schedule.steps)
-        if fault.kind != faults.OUTSIDE or not is_known or self.built is None:
+        if self.built is None:
+            return str(crash)
+        if fault.kind != faults.OUTSIDE:
+            return faults.crashed(fault, partial(elf.source, self.built.image.elf))
+        if not program.is_guarded or schedule is None or fault.psr >= len(schedule.steps):
             return str(crash)
         assert schedule is not None and plan is not None
         wrote = guards.describe(schedule, plan, fault.psr, fault.pc)
