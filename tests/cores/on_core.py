@@ -93,7 +93,7 @@ def require(name: str) -> None:
 
 
 def take_over(
-    patch: pytest.MonkeyPatch, name: str, optimization: str = "-O2", guard_bytes: int = 0, cases_per_model: int = 40
+    patch: pytest.MonkeyPatch, name: str, optimization: str = "-O2", guard_bytes: int = 0, cases_per_model: int = 30
 ) -> None:
     """From here on, against_tflm.run_cases() runs its models on a core of BOARDS instead of on this machine."""
 
