@@ -13,6 +13,7 @@ import numpy as np
 
 from tools.cores import HOST
 from tools.errors import KerfError
+from tools.graph.ir import DType
 from tools.graph.schedule import GOALS
 from tools.inspect import macs
 from tools.oracle.signature import read as read_signature
@@ -29,6 +30,7 @@ CASE_SECONDS = 600.0
 MEMORY_BYTES = 2 << 30
 
 MODELS = 10  # in one program
+SMALLEST_SCALE = 2.0**-20  # by which all numbers up to 2,048 can be divided
 MAX_CONSTANT_BYTES, MAX_ARENA_BYTES, MAX_MACS = 20_000, 1 << 20, 10_000_000  # so that an attack takes seconds
 
 
@@ -49,7 +51,7 @@ def attack(seed: int, kept: Path) -> int:
             read_signature(data, NAME)
         except KerfError:
             continue
-        if is_small(program) and not has_nan(program):
+        if is_small(program) and not has_nan(program) and not overflows(program):
             (kept / f"{len(accepted)}.tflite").write_bytes(data)
             accepted.append((data, program))
     executable = compiled([program for _, program in accepted], kept)
@@ -64,6 +66,14 @@ def has_nan(program: Program) -> bool:
     constants = [tensor.data for tensor in program.graph.tensors if tensor.data is not None]
     constants += [tensor.initial for tensor in program.graph.states if tensor.initial is not None]
     return any(array.dtype.kind == "f" and np.isnan(array).any() for array in constants)
+
+
+def overflows(program: Program) -> bool:
+    """Whether a QUANTIZE divides a float by so small a scale that interpreters may convert more than 32 bits to an
+    integer: on x86 they get the smallest one, on a Cortex-M, as in kerf, the nearest."""
+    graph = program.graph
+    made = [graph.output(op) for op in graph.ops if op.kind == "QUANTIZE" and graph.input(op, 0).dtype is DType.FLOAT32]
+    return any(output.scale < SMALLEST_SCALE for output in made)
 
 
 def is_small(program: Program) -> bool:
