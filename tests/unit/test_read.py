@@ -70,6 +70,10 @@ BAD = {
     "op output index": (RawModel(ops=(RawOp((0,), (-1,)),)).data(), "operator 0 RELU has tensor -1 as an output"),
     "op without output": (RawModel(ops=(RawOp((0,), ()),)).data(), "has no output"),
     "never computed": (RawModel(ops=()).data(), "no operator computes output 'out'"),
+    "a state as output": (
+        RawModel((IN, RawTensor("out", variable=True), RawTensor("x")), (RawOp((0,), (2,)),)).data(),
+        "no operator computes output 'out'",
+    ),
     "use before": (
         RawModel((IN, OUT, RawTensor("x")), (RawOp((2,), (1,)), RawOp((0,), (2,)))).data(),
         "operator 0 RELU 'out' reads tensor 'x' before any operator has computed it",
