@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from . import cores
-from .errors import MissingTool, UnknownName, UsageError
+from .errors import MissingTool, UnknownName, UsageError, reason
 
 PREFIX = "arduino:"
 
@@ -57,7 +57,7 @@ def describe(board: str) -> Board:
     try:
         _manager().install(platform, skip_dependencies=True)
     except (PlatformioException, OSError) as error:
-        raise MissingTool(f"PlatformIO could not install its platform {platform}: {_sentence(error)}") from error
+        raise MissingTool(f"PlatformIO could not install its platform {platform}: {reason(error)}") from error
     if found := _installed(board):
         return found
     raise UsageError(f"PlatformIO's platform {platform} does not describe the board {board!r}: update PlatformIO")
@@ -182,11 +182,7 @@ def _registered() -> list[Mapping[str, Any]]:
         found: list[Mapping[str, Any]] = _manager().get_registered_boards()
     except PlatformioException as error:
         raise MissingTool(
-            f"PlatformIO's registry, which lists its boards, does not answer ({_sentence(error)}): retry with a "
+            f"PlatformIO's registry, which lists its boards, does not answer ({reason(error)}): retry with a "
             "network connection, or install the board's platform with `pio pkg install -g -p NAME`"
         ) from error
     return found
-
-
-def _sentence(error: BaseException) -> str:
-    return " ".join(str(error).split())[:200] or type(error).__name__

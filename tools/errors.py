@@ -113,6 +113,12 @@ class Mismatch(KerfError):
     """The device's outputs differ from the oracle's."""
 
 
+def reason(error: BaseException) -> str:
+    """What another library's exception says, in one line of at most 200 letters: some quote a whole file."""
+    said = " ".join(str(error).split()) or type(error).__name__
+    return f"{said[:200]}…" if len(said) > 200 else said
+
+
 def counted(number: int, what: str) -> str:
     """A count with its noun: ``1 image``, ``2 images``."""
     return f"{number:,} {what}{'' if number == 1 else 's'}"

@@ -74,7 +74,7 @@ BOARDS = {
         stride=48,  # it runs the kernels of an M4
     ),
     "M55": Board(
-        "cortex-m55", "mps3-an547", "mps3-an547", ("-mthumb", "-mcpu=cortex-m55", "-mfloat-abi=hard"), together=20
+        "cortex-m55", "mps3-an547", "mps3-an547", ("-mthumb", "-mcpu=cortex-m55", "-mfloat-abi=hard"), together=12
     ),
     "RV32": Board(
         "rv32imac",

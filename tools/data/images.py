@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import cache, files
-from ..errors import TrainError, counted
+from ..errors import TrainError, counted, reason
 from ..models import Data
 from ..progress import Progress
 from . import pixels
@@ -245,5 +245,5 @@ def read(path: Path) -> Pixels:
     except UnidentifiedImageError:
         raise TrainError(f"{path} is not an image that kerf can read ({', '.join(FORMATS)}); {_SKIP}") from None
     except (*_UNREADABLE, Image.DecompressionBombError) as error:
-        raise TrainError(f"{path} is damaged or truncated ({error}); {_SKIP}") from None
+        raise TrainError(f"{path} is damaged or truncated ({reason(error)}); {_SKIP}") from None
     return levels.reshape(*levels.shape[:2], -1)

@@ -9,7 +9,7 @@ from lzma import LZMAError
 from pathlib import Path
 from typing import Any
 
-from ..errors import QuantizeError, is_full, of_system
+from ..errors import QuantizeError, is_full, of_system, reason
 
 UNREADABLE = (
     OSError,
@@ -38,7 +38,7 @@ def damaged(path: Path, error: Exception) -> QuantizeError:
     """What to raise for one of UNREADABLE: a full disk, where parts of the file are copied to, is no damage."""
     if isinstance(error, OSError) and is_full(error):
         return QuantizeError(str(of_system(error)))
-    return QuantizeError(f"{path} is damaged or truncated ({error}): save it again")
+    return QuantizeError(f"{path} is damaged or truncated ({reason(error)}): save it again")
 
 
 def read(path: Path) -> Architecture:
