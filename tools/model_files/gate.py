@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import QuantizeError
+from . import connections
 from .architecture import Architecture, within
 from .layers import ACTIVATIONS, LAYERS
 
@@ -53,7 +54,7 @@ def refuse_code(path: Path, found: Architecture, keras: Any) -> None:
                 raise QuantizeError(_own_function(path, name, part[option]))
         if "class_name" not in part:
             continue
-        if not _are_connections(part.get("inbound_nodes")):
+        if not connections.are_numbered(part.get("inbound_nodes")):
             raise QuantizeError(f"{path} is damaged: the layer {_cut(name)!r} has wrong inputs; save it again")
         kind, config, module = str(part["class_name"]), part.get("config"), str(part.get("module") or "")
         if kind == "Lambda":
@@ -81,20 +82,13 @@ def refuse_code(path: Path, found: Architecture, keras: Any) -> None:
                     f"{path} has the layer {name!r} ({kind}), which no microcontroller needs: remove it"
                 )
             raise QuantizeError(_own_class(path, name, kind))
+        if isinstance(config, dict) and (lonely := connections.waiting(config.get("layers"))):
+            raise QuantizeError(f"{path} is damaged: the layer {_cut(lonely)!r} never gets its inputs; save it again")
         if isinstance(config, dict) and isinstance(config.get("vocabulary"), str):
             raise QuantizeError(
                 f"{path} refers to the file {_cut(config['vocabulary'])!r} in the layer {_cut(name)!r}: remove the "
                 "reference"
             )
-
-
-def _are_connections(nodes: Any) -> bool:
-    """Whether the inputs of a layer of Keras 2 are [layer, node, tensor, …] with numbers; for text, it never ends."""
-    if not isinstance(nodes, list):
-        return True
-    if len(nodes) > 2 and isinstance(nodes[0], str):
-        return type(nodes[1]) is int and type(nodes[2]) is int
-    return all(_are_connections(each) for each in nodes)
 
 
 def _objects(value: Any, owner: str) -> Iterator[tuple[str, dict[str, Any]]]:
