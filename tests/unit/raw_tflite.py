@@ -115,7 +115,7 @@ def _tensor(b: Any, tensor: RawTensor) -> int:
     name, shape = b.CreateString(tensor.name), _ints(b, tensor.shape)
     signature = _ints(b, tensor.signature) if tensor.signature is not None else None
     quantization = None
-    if tensor.scales:
+    if tensor.scales or any(tensor.zero_points):
         scales = _numbers(b, tensor.scales, 4, b.PrependFloat32)
         zero_points = _numbers(b, tensor.zero_points, 8, b.PrependInt64)
         tflite.QuantizationParametersStart(b)

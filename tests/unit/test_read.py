@@ -278,3 +278,15 @@ def test_a_tensor_without_zero_points_is_not_quantized() -> None:
     """As in TFLM, which then computes with a scale of 0; LiteRT refuses the file."""
     graph = read(RawModel((RawTensor("in", zero_points=()), OUT)).data(), "net")
     assert graph.tensors[0].quantization is None
+
+
+@pytest.mark.parametrize(
+    ("scales", "zero_point", "first"), [((0.5,), 7, 7), ((), 7, 7), ((), 300, 44), ((), -129, 127)]
+)
+def test_a_state_begins_at_its_zero_point_with_or_without_a_scale(
+    scales: tuple[float, ...], zero_point: int, first: int
+) -> None:
+    state = RawTensor("out", scales=scales, zero_points=(zero_point,), variable=True)
+    graph = read(RawModel((IN, OUT, state)).data(), "net")
+    (found,) = (tensor.initial for tensor in graph.tensors if tensor.initial is not None)
+    assert found is not None and found.tolist() == [[first] * 4]

@@ -171,21 +171,21 @@ def _tensor(index: int, raw: Any, buffers: Sequence[Any], is_fed: bool) -> Tenso
     if dtype is DType.INT4 and contents is None:
         raise UnsupportedModel(f"{where} is computed in int4, which only constants may have; try --mode int8")
     quantization = _quantization(raw, shape, dtype, where)
-    initial = None if is_fed else _initial(raw, shape, dtype, quantization)
+    initial = None if is_fed else _initial(raw, shape, dtype)
     return Tensor(index, name, shape, dtype, quantization, contents, initial)
 
 
-def _initial(
-    raw: Any, shape: tuple[int, ...], dtype: DType, quantization: Quantization | None
-) -> npt.NDArray[Any] | None:
+def _initial(raw: Any, shape: tuple[int, ...], dtype: DType) -> npt.NDArray[Any] | None:
     """The initial value of a state tensor, which keeps its value between inferences; None for other tensors.
 
-    TFLM: MicroGraph::ResetVariableTensors fills int8 with the zero point and all other types with 0.
+    TFLM: MicroInterpreterGraph::ResetTensorData fills int8 with the lowest byte of the first zero point, whether there
+    is a scale or not, and all other types with 0.
     """
     if not raw.IsVariable():
         return None
-    zero_point = quantization.zero_points[0] if quantization is not None and dtype is DType.INT8 else 0
-    return np.full(shape, zero_point, dtype.numpy)
+    table = raw.Quantization()
+    zero_point = int(table.ZeroPoint(0)) if dtype is DType.INT8 and table and table.ZeroPointLength() else 0
+    return np.full(shape, np.array(zero_point).astype(dtype.numpy), dtype.numpy)
 
 
 def _contents(

@@ -5,6 +5,7 @@ from typing import Any
 
 import tflite
 
+from ...errors import UnsupportedModel
 from ..ir import Op
 from ._move import Array, moves
 from ._quantized import options
@@ -29,8 +30,14 @@ def parse(operator: Any) -> Attributes:
 
 
 def view(op: Op, array: Array, begin: Array, end: Array, strides: Array) -> Array:
-    """begin, end and strides have the meaning that they have in Python's slices."""
+    """begin, end and strides have the meaning that they have in Python's slices.
+
+    Of integers, TFLM ignores what an ellipsis and new axes change; TensorFlow's converter replaces them.
+    """
     a = op.attributes
+    given = (1 << len(begin.ravel())) - 1
+    if array.dtype.kind != "f" and (a.ellipsis_mask | a.new_axis_mask) & given:
+        raise UnsupportedModel(f"{op.where}: TFLM takes neither an ellipsis nor a new axis; convert the model again")
     if not len(begin.ravel()) == len(end.ravel()) == len(strides.ravel()):
         raise ValueError("begin, end and strides differ in length")
     index: list[Any] = []
