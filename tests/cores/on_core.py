@@ -33,7 +33,7 @@ class Board:
     """An emulated machine with room for many cases, and the flags its code is compiled with.
 
     ``machine`` is QEMU's; ``memory`` names the board of firmware/platform/boards that has it, and its
-    compiler. The suite runs one in ``stride`` cases. Up to ``together`` cases fit into one program.
+    compiler. The suite runs one in ``stride`` cases.
     """
 
     core: str
@@ -42,7 +42,6 @@ class Board:
     flags: tuple[str, ...]
     emulator: tuple[str, ...] = ("qemu-system-arm",)
     stride: int = 24
-    together: int = 40
 
     @property
     def described(self) -> Any:
@@ -73,9 +72,7 @@ BOARDS = {
         ("-mthumb", "-mcpu=cortex-m7", "-mfpu=fpv5-d16", "-mfloat-abi=hard"),
         stride=48,  # it runs the kernels of an M4
     ),
-    "M55": Board(
-        "cortex-m55", "mps3-an547", "mps3-an547", ("-mthumb", "-mcpu=cortex-m55", "-mfloat-abi=hard"), together=12
-    ),
+    "M55": Board("cortex-m55", "mps3-an547", "mps3-an547", ("-mthumb", "-mcpu=cortex-m55", "-mfloat-abi=hard")),
     "RV32": Board(
         "rv32imac",
         "virt",
@@ -96,7 +93,7 @@ def require(name: str) -> None:
 
 
 def take_over(
-    patch: pytest.MonkeyPatch, name: str, optimization: str = "-O2", guard_bytes: int = 0, together: int | None = None
+    patch: pytest.MonkeyPatch, name: str, optimization: str = "-O2", guard_bytes: int = 0, cases_per_model: int = 40
 ) -> None:
     """From here on, against_tflm.run_cases() runs its models on a core of BOARDS instead of on this machine."""
 
@@ -106,7 +103,7 @@ def take_over(
         return run(name, data, samples, folder, goal, optimization, guard_bytes)
 
     patch.setattr(against_tflm, "run_kerf", on_it)
-    patch.setattr(against_tflm, "CASES_PER_MODEL", together or BOARDS[name].together)
+    patch.setattr(against_tflm, "CASES_PER_MODEL", cases_per_model)
 
 
 def run(

@@ -28,7 +28,7 @@ def test_every_layer_equals_litert(name: str, tmp_path: Path, monkeypatch: pytes
     graphs = [read.read(build(case), "dense") for case in CASES.values()]
     chosen = [ops.find(op.kind).variant(op, graph, core).name for graph in graphs for op in graph.ops]
     assert chosen.count("dsp") > 30  # not those with a weight of -128
-    on_core.take_over(monkeypatch, name, together=50)
+    on_core.take_over(monkeypatch, name, cases_per_model=50)
     for result in against_tflm.run_cases(CASES, tmp_path, oracle=against_tflm.run_litert).values():
         result.check()
 

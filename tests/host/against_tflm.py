@@ -32,6 +32,7 @@ CXX_FLAGS = [
 ]
 RANDOM_SAMPLES = 3
 CASES_PER_MODEL = 100
+CONSTANT_BYTES = 300_000  # in a model of several cases, so that it fits into the flash of every core that they run on
 PORTS = 240  # the largest number of inputs or outputs of a model; the limit is 255
 
 
@@ -104,15 +105,16 @@ def run_cases(
 def _together(cases: Mapping[str, Sequence[OpSpec]]) -> list[dict[str, Sequence[OpSpec]]]:
     """The cases in groups, each of which fits into one model."""
     groups: list[dict[str, Sequence[OpSpec]]] = []
-    ports = room = 0
+    ports = room = constants = 0
     for name, case in cases.items():
-        fed = sum(t is not None and t.is_computed for op in case for t in op.inputs)
+        read = [t for op in case for t in op.inputs if t is not None]
+        fed, stored = sum(t.is_computed for t in read), sum(t.data.nbytes for t in read if t.data is not None)
         own = max(fed, sum(len(op.outputs) for op in case))
-        if not room or ports + own > PORTS:
+        if not room or ports + own > PORTS or constants + stored > CONSTANT_BYTES:
             groups.append({})
-            ports, room = 0, CASES_PER_MODEL
+            ports, room, constants = 0, CASES_PER_MODEL, 0
         groups[-1][name] = case
-        ports, room = ports + own, room - 1
+        ports, room, constants = ports + own, room - 1, constants + stored
     return groups
 
 
