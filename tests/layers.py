@@ -126,7 +126,7 @@ MAY_IMPORT = {
     "build": {"files", "elf", "child", "installed", "ports", "scons"},
     "transports": {"render", "elf", "child", "installed", "registry"},
     "protocol": set(),
-    "faults": {"protocol"},
+    "faults": {"protocol", "elf"},
     "diagnosis": set(),
     "link": {"protocol", "faults", "diagnosis", "transports"},
     "clock": {"protocol"},

@@ -1,8 +1,9 @@
 """Opens a linked firmware, and finds the source line of an address."""
 
 import posixpath
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,18 @@ from .errors import BuildError
 if TYPE_CHECKING:
     from elftools.dwarf.dwarfinfo import DWARFInfo
     from elftools.elf.elffile import ELFFile
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where an instruction comes from: the symbol of its function, and file and line as ``src/kernels/add.h:31``.
+
+    Each is "" if the firmware does not say. ``is_thumb`` if the function is Thumb code.
+    """
+
+    function: str = ""
+    line: str = ""
+    is_thumb: bool = False
 
 
 @contextmanager
@@ -27,27 +40,45 @@ def opened(path: Path) -> "Iterator[ELFFile]":
         raise BuildError(f"{path} cannot be read as an ELF file: {error}") from error
 
 
-def source(path: Path, address: int) -> str:
-    """The file and line that an instruction comes from, as ``src/kernels/add.h:31``; "" if the file does not say."""
-    from elftools.common.exceptions import DWARFError, ELFParseError
-
+def sources(path: Path, addresses: Sequence[int]) -> tuple[Source, ...]:
+    """Where each of these instructions comes from. Never raises: that is for the message about another error, and in a
+    damaged file, pyelftools may fail in any way."""
     try:
         with opened(path) as file:
-            return _source(file.get_dwarf_info(), address) if file.has_dwarf_info() else ""
-    except (BuildError, DWARFError, ELFParseError):
-        return ""
+            dwarf = file.get_dwarf_info() if file.has_dwarf_info() else None
+            return tuple(_source(file, dwarf, address) for address in addresses)
+    except Exception:
+        return (Source(),) * len(addresses)
 
 
-def _source(dwarf: "DWARFInfo", address: int) -> str:
-    for unit in dwarf.iter_CUs():
-        program = dwarf.line_program_for_CU(unit)
-        for states in _sequences(program) if program else ():
-            # What the linker left out begins at 0.
-            if not 0 < states[0].address <= address < states[-1].address:
-                continue
-            for state, following in pairwise(states):
-                if state.address <= address < following.address:
-                    return f"{_name(program.header, state.file)}:{state.line}"
+def _source(file: "ELFFile", dwarf: "DWARFInfo | None", address: int) -> Source:
+    table = file.get_section_by_name(".symtab")
+    for symbol in table.iter_symbols() if table else ():
+        if symbol["st_info"]["type"] == "STT_FUNC":
+            is_thumb = bool(symbol["st_value"] & 1 and file["e_machine"] == "EM_ARM")
+            begin = symbol["st_value"] - is_thumb
+            if begin <= address < begin + symbol["st_size"]:
+                return Source(symbol.name, _line(dwarf, address) if dwarf else "", is_thumb)
+    return Source()
+
+
+def _line(dwarf: "DWARFInfo", address: int) -> str:
+    """The table of ranges leads to the unit at once. Where units are missing in it, as in some of RISC-V's, all are
+    searched, which may take seconds."""
+    ranges = dwarf.get_aranges()
+    offset = ranges.cu_offset_at_addr(address) if ranges and ranges.entries else None
+    units = dwarf.iter_CUs() if offset is None else [dwarf.get_CU_at(offset)]
+    return next(filter(None, (_line_in(dwarf.line_program_for_CU(unit), address) for unit in units)), "")
+
+
+def _line_in(program: Any, address: int) -> str:
+    for states in _sequences(program) if program else ():
+        # The functions that the linker left out begin at 0.
+        if not 0 < states[0].address <= address < states[-1].address:
+            continue
+        for state, following in pairwise(states):
+            if state.address <= address < following.address and state.line:
+                return f"{_name(program.header, state.file)}:{state.line}"
     return ""
 
 

@@ -1,7 +1,8 @@
 """The firmware's fault records and status codes in words, for the bench's error messages; pure."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
+from .elf import Source
 from .protocol import Fault
 
 ASSERTION = 6
@@ -43,17 +44,22 @@ _XTENSA_WITH_ADDRESS = {9: "unaligned access", 28: "load", 29: "store"}
 _VECTOR_TABLE = 1 << 1  # in HFSR
 
 
-def describe_fault(fault: Fault, source: Callable[[int], str] = lambda _: "") -> str:
-    """A fault record in words: ``BusFault in src/kernels/add.h:31 at pc 0x08000123 (…): bus fault at address 0x…``.
+Sources = Callable[[Sequence[int]], Sequence[Source]]
 
-    ``source`` gives the file and line of an address, "" if they are not known.
-    """
+
+def crashed(fault: Fault, sources: Sources | None = None) -> str:
+    """The error message about a fault record. ``sources`` looks up instructions in the firmware's ELF, if it is known."""
+    return f"the firmware crashed: {describe_fault(fault, sources)}"
+
+
+def describe_fault(fault: Fault, sources: Sources | None = None) -> str:
+    """A fault record in words, such as ``BusFault in src/kernels/add.h:31, called from src/model.cpp:88: bus fault at
+    address 0x60000000; pc 0x08000123, lr 0x08000457, sp 0x2000ff00``."""
     what = _FAULT_KINDS.get(fault.kind, f"fault {fault.kind}")
     if fault.kind == OUTSIDE:
         return f"{what}: operator {fault.psr}, called in line {fault.address}, changed byte {fault.pc:,} of the arena"
     if fault.kind == 7:
         what += f" {fault.psr & 0x1FF}"
-    where = f" at pc 0x{fault.pc:08x} (called from 0x{fault.lr:08x}, sp 0x{fault.sp:08x})"
     reasons = [words for bit, words in _CFSR_BITS.items() if fault.cfsr >> bit & 1]
     if fault.hfsr & _VECTOR_TABLE:
         reasons.append("vector table could not be read")
@@ -63,20 +69,29 @@ def describe_fault(fault: Fault, source: Callable[[int], str] = lambda _: "") ->
         has_address = True
     why = f": {', '.join(reasons)}" if reasons else ""
     address = f" at address 0x{fault.address:08x}" if has_address else ""
-    # What returns to an address was called by the instruction before it; so was abort(), which knows no other address.
-    # Bit 0 of an address means Thumb code.
-    at = source((fault.pc & ~1) - 1 if fault.kind == ASSERTION else fault.pc)
-    caller = source((fault.lr & ~1) - 1)
-    if at:
-        line = f" in {at}" + (f", called from {caller}," if caller not in ("", at) else "")
-    else:
-        line = f" in line {fault.address}" if fault.kind == ASSERTION and fault.address else ""
-    return what + line + where + why + address
+    registers = [("pc", fault.pc), ("lr", fault.lr), ("sp", fault.sp)]
+    known = ", ".join(f"{name} 0x{value:08x}" for name, value in registers if value or name == "pc")
+    return f"{what}{_place(fault, sources)}{why}{address}; {known}"
 
 
-def crashed(fault: Fault, source: Callable[[int], str] = lambda _: "") -> str:
-    """The error message about a fault record; ``source`` as for describe_fault."""
-    return f"the firmware crashed: {describe_fault(fault, source)}"
+def _place(fault: Fault, sources: Sources | None) -> str:
+    """Source lines, as far as they are known.
+
+    A return address follows the call. lr has one, and so has pc after abort() and assert() of bare metal, which know no
+    lr. Once a function has called another, lr is in the function itself and says nothing about its caller. Bit 0 of an
+    address marks Thumb code.
+    """
+    is_assertion = fault.kind == ASSERTION
+    at, caller = Source(), Source()
+    if sources is not None:
+        at, caller = sources(((fault.pc & ~1) - 1 if is_assertion and not fault.lr else fault.pc, (fault.lr & ~1) - 1))
+    line = at.line
+    if is_assertion and fault.address:  # exact, where compilers merge the calls of several assertions
+        line = f"{line.rpartition(':')[0]}:{fault.address}" if line else ""
+    text = f" in {line}" if line else f" in line {fault.address}" if is_assertion and fault.address else ""
+    if caller.line and caller.function != at.function and caller.is_thumb == bool(fault.lr & 1):
+        text += f"{',' if text else ''} called from {caller.line}"
+    return text
 
 
 _SETUP_STATUS = {

@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
+from itertools import product
 from pathlib import Path
 
 from tools.errors import KerfError
@@ -22,7 +23,7 @@ SHORT = 1
 CASE_SECONDS = 900.0
 MEMORY_BYTES = 1 << 30
 
-PATIENCE_SECONDS = 300.0  # then Ctrl-C: a compiler may take as long as it wants
+PATIENCE_SECONDS = 120.0  # then Ctrl-C: a compiler may take as long as it wants
 GARBAGE = "head -c 10000 /dev/urandom"  # PlatformIO reads its tools letter by letter
 FAILURES = {
     "is missing": None,
@@ -32,6 +33,7 @@ FAILURES = {
     "succeeds with garbage": f"{GARBAGE}; exit 0",
     "is killed": "kill -KILL $$",
     "crashes": "kill -SEGV $$",
+    "is too old": "echo $0: unrecognized option $1 >&2; exit 1",
     "hangs": "sleep 600",
     "talks and hangs": "echo hello; sleep 600",
     "fails at times": '[ $(($$ % 3)) = 0 ] && exit 1\nexec {real} "$@"',
@@ -44,8 +46,10 @@ TOOLS = (
     "arm-none-eabi-ar",
     "arm-none-eabi-size",
     "qemu-system-arm",
+    "renode",
     "platformio",
 )
+COMBINATIONS = random.Random(1).sample([*product(TOOLS, FAILURES)], len(TOOLS) * len(FAILURES))
 RUN = ("run", "--model", _checkout.MODEL, "--samples", "2", "--json")
 
 
@@ -56,7 +60,7 @@ def attacks(folder: Path) -> Iterator[Attack]:
 
 def attack(checkout: Path, seed: int, kept: Path) -> int:
     rng = random.Random(seed)
-    tool, failure = rng.choice(TOOLS), rng.choice(list(FAILURES))
+    tool, failure = COMBINATIONS[seed % len(COMBINATIONS)]
     (kept / "attack.txt").write_text(f"{tool} {failure}\n")
     _checkout.clean(checkout)
     if rng.random() < 0.5 or "gcc" in tool or "g++" in tool:
@@ -69,7 +73,8 @@ def attack(checkout: Path, seed: int, kept: Path) -> int:
         more["PYTHONPATH"] = str(fake_platformio(checkout, failure))
     else:
         fake(programs / tool, failure)
-    code, said = outcome(checkout, kept, f"{seed}-{os.getpid()}-{time.monotonic_ns()}", more)
+    run = (*RUN, "--emulator", "renode") if tool == "renode" else RUN
+    code, said = outcome(checkout, run, kept, f"{seed}-{os.getpid()}-{time.monotonic_ns()}", more)
     _checkout.assert_clean(checkout)
     assert "Traceback" not in said, said[-3000:]
     assert code in (0, 1, 130), f"exit code {code}: {said[-2000:]}"
@@ -82,10 +87,10 @@ def attack(checkout: Path, seed: int, kept: Path) -> int:
     return 1
 
 
-def outcome(checkout: Path, kept: Path, mark: str, more: dict[str, str]) -> tuple[int, str]:
+def outcome(checkout: Path, run: tuple[str, ...], kept: Path, mark: str, more: dict[str, str]) -> tuple[int, str]:
     """Exit code and output of a run, interrupted if it takes too long; no process is left."""
     with (kept / "said.txt").open("wb") as file:
-        process = _checkout.start(checkout, RUN, mark, file, more)
+        process = _checkout.start(checkout, run, mark, file, more)
         try:
             code = process.wait(PATIENCE_SECONDS)
         except subprocess.TimeoutExpired:

@@ -1,14 +1,14 @@
 """Firmware that crashes, writes outside its tensors or holds another model, in QEMU: each is named with file and line.
 
-The faults are in the generated model.cpp. A run meets one of them in one inference, in one operator, because the
-sample says so.
+The faults are in the generated model.cpp. A sample selects the fault and the operator in which it happens.
 """
 
 import random
 import re
+import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
@@ -28,48 +28,71 @@ from . import ROOT, _checkout
 from ._faults import Attack
 
 TITLE = "faults in the firmware, in QEMU"
-NEEDS = _checkout.NEEDS
-SHORT = 10
+SHORT = 14
 CASE_SECONDS = 300.0
 MEMORY_BYTES = 2 << 30
 
 MODEL = ROOT / "tests" / "unit" / "flatten.tflite"
 SAMPLES = 4
-ORDER = b"\xc0\xde"  # how a sample begins that orders a fault; then come the fault's and the operator's number
+ORDER = b"\xc0\xde"  # how a sample begins that selects a fault; then come the fault's and the operator's number
 MISSING_BYTES = 1234
-CRASHED = r"the firmware crashed: {} in src/model\.cpp:{{line}}, called from src/model\.cpp:{{caller}}, at pc 0x.*"
+TOOLS = (*_checkout.TOOLS, "riscv64-unknown-elf-g++", "qemu-system-riscv32")
+NEEDS = ", ".join(f"{tool} is not installed" for tool in TOOLS if shutil.which(tool) is None)
+# Patterns of sentences: {line} is the line of the fault, {caller} that of the operator's call, {op} the operator.
+IN_LINE = r"the firmware crashed: {} in src/model\.cpp:{{line}}, called from src/model\.cpp:{{caller}}{}; pc 0x.*"
 OUTSIDE = r"{{op}} \(.*\) wrote outside its tensors, to byte 1 {} .*; it is called in line {{caller}} of .*"
+
+
+def crashed(kind: str, reason: str = "") -> str:
+    return IN_LINE.format(kind, f": {reason}" if reason else "")
 
 
 @dataclass(frozen=True)
 class Provoked:
-    """A fault: what model.cpp does, and a pattern of the sentence that the user gets; ``on_m0`` is that of a Cortex-M0,
-    which has one exception for all. ``targets`` are those that notice."""
+    """A fault: what model.cpp does, and a pattern of the sentence that the user gets; some cores and ports have another
+    one (``others``). ``targets`` are those that notice."""
 
     code: str
     sentence: str
-    on_m0: str = ""
+    others: Mapping[str, str] = field(default_factory=dict)
     targets: tuple[str, ...] = tuple(port_project.IN_QEMU)
     build: str = "plain"
 
 
-TRAP_DIVISIONS = ("stm32f4", "mps2-an385", "mps2-an500", "mps3-an547")
+# A Cortex-M0 has one exception for all faults.
+ON_M0 = {"cortex-m0": crashed("HardFault")}
+ASSERTED = r"the firmware crashed: assertion failed in src/model\.cpp:{line}; pc 0x.*"
 FAULTS: Mapping[str, Provoked] = {
     "none": Provoked("", ""),
-    "undefined instruction": Provoked("__builtin_trap();", CRASHED.format("UsageFault"), CRASHED.format("HardFault")),
-    "division by zero": Provoked("number = 1000 / number;", CRASHED.format("UsageFault"), targets=TRAP_DIVISIONS),
+    "undefined instruction": Provoked("__builtin_trap();", crashed("UsageFault", "undefined instruction"), ON_M0),
+    "division by zero": Provoked(
+        "number = 1000 / number;",
+        crashed("UsageFault", "divide by zero"),
+        targets=("stm32f4", "mps2-an385", "mps2-an500", "mps3-an547"),
+    ),
     "bad address": Provoked(
         "number = *reinterpret_cast<volatile uint32_t*>(0xE8000000);",
-        CRASHED.format("BusFault"),
-        CRASHED.format("HardFault"),
+        crashed("BusFault", "bus fault at address 0xe8000000"),
+        ON_M0,
     ),
-    "abort": Provoked(
-        "__builtin_abort();", r"the firmware crashed: assertion failed in src/model\.cpp:{line} at pc .*"
+    "bad address after a call": Provoked(  # then lr does not tell the caller
+        "number = other(step); number = *reinterpret_cast<volatile uint32_t*>(0xE8000004);",
+        r"the firmware crashed: BusFault in src/model\.cpp:{line}: bus fault at address 0xe8000004; pc 0x.*",
+        {"cortex-m0": r"the firmware crashed: HardFault in src/model\.cpp:{line}; pc 0x.*"},
     ),
-    "assertion": Provoked(
-        "assert(number == 1);", r"the firmware crashed: assertion failed in src/model\.cpp:{line} at pc .*"
+    "jump to a bad address": Provoked(  # a tail call keeps lr
+        "reinterpret_cast<void (*)()>(0xE8000001)();",
+        r"the firmware crashed: (BusFault|MemManage fault) called from src/model\.cpp:({line}|{caller}): .*; pc 0x.*",
+        {"cortex-m0": r"the firmware crashed: HardFault called from src/model\.cpp:({line}|{caller}); pc 0x.*"},
     ),
-    "stack overflow": Provoked("number = overflow(0);", r"the firmware crashed: stack overflow.*"),
+    "abort": Provoked("__builtin_abort();", ASSERTED),
+    "assertion": Provoked("assert(number == 1);", ASSERTED),
+    "another assertion": Provoked("assert(number == 2);", ASSERTED),
+    "stack overflow": Provoked(
+        "number = overflow(0);",
+        r"the firmware crashed: stack overflow(: [^;]*)?; pc 0x00000000, sp 0x.*",
+        {"riscv": r"the firmware crashed: stack overflow in src/model\.cpp:{overflow}; pc 0x.*"},
+    ),
     "write before a tensor": Provoked("kerf_arena[kBefore[step]] ^= 1;", OUTSIDE.format("before"), build="guarded"),
     "write behind a tensor": Provoked("kerf_arena[kBehind[step]] ^= 1;", OUTSIDE.format("after"), build="guarded"),
     "arena too small": Provoked(
@@ -91,6 +114,10 @@ static volatile uint32_t endless = 0xFFFFFFFF;
     block[depth % 16] = depth;
     if (depth == endless) return 0;
     return overflow(depth + 1) + block[3];
+}}
+
+[[gnu::noinline]] static uint32_t other(uint32_t n) {{
+    return number + n;
 }}
 
 [[gnu::noinline]] static void provoke(uint32_t step) {{
@@ -166,8 +193,11 @@ def case(fault: Provoked) -> str:
 
 def attack(ready: Callable[[str, str], firmware.Ready], seed: int, kept: Path) -> int:
     rng, fault = random.Random(seed), FAULTS[part(seed)]
-    target = targets.find(fault.targets[seed // len(FAULTS) % len(fault.targets)])
-    device = ready(target.name, fault.build)
+    target = targets.find(rng.choice(fault.targets))
+    try:
+        device = ready(target.name, fault.build)
+    except KerfError as error:
+        raise AssertionError(f"the firmware could not be built: {error}") from error
     program, quantized = device.compiled.program, device.compiled.quantized
     assert program.schedule is not None
     step = rng.randrange(len(program.schedule.steps))
@@ -202,6 +232,7 @@ def sentence(fault: Provoked, target: Target, device: firmware.Ready, step: int)
     def line(begin: str) -> int:
         return next((number for number, line in enumerate(lines, 1) if line.strip().startswith(begin)), 0)
 
-    found = fault.on_m0 if fault.on_m0 and target.core.name == "cortex-m0" else fault.sentence
+    others = [words for name, words in fault.others.items() if name in (target.core.name, target.port)]
     caller = line(f"if (!stays_inside(step{step}_" if fault.build == "guarded" else f"provoke({step});")
-    return found.format(line=line(case(fault)), caller=caller, op=re.escape(schedule.steps[step].name))
+    places = {"line": line(case(fault)), "caller": caller, "overflow": r"\d+"}
+    return (others or [fault.sentence])[0].format(**places, op=re.escape(schedule.steps[step].name))

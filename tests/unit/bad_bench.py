@@ -46,7 +46,7 @@ TROUBLES: Mapping[str, str] = {
     "other firmware": f"the firmware says it is {ELSEWHERE} (cortex-m7), runtime aot, where {{target}} (",
     "other model": "the board runs another model (SHA-256 00000000",
     "silent": "the device sent nothing",
-    "crash": "the firmware crashed: BusFault at pc 0x00001234",
+    "crash": "the firmware crashed: BusFault: bus fault at address 0x60000000; pc 0x00001234",
     "wrong": "",  # it is measured, with every sample wrong
 }
 Run = tuple[str, str]  # model and target

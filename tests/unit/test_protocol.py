@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tools import faults, protocol
+from tools.elf import Source
 from tools.errors import ProtocolError
 from tools.protocol import Decoder, Frame, Message
 
@@ -116,22 +117,22 @@ def test_unknown_type_and_wrong_length_are_named() -> None:
     [
         (
             dict(kind=4, cfsr=1 << 25),
-            "UsageFault at pc 0x00000010 (called from 0x00000020, sp 0x00000030): divide by zero",
+            "UsageFault: divide by zero; pc 0x00000010, lr 0x00000020, sp 0x00000030",
         ),
         (dict(kind=3, cfsr=0x8200, address=0x60000000), ": bus fault at address 0x60000000"),
         (dict(kind=3, cfsr=0x0200, address=0x60000000), ": bus fault"),
         (dict(kind=2, cfsr=0x82, address=4), ": data access violation at address 0x00000004"),
-        (dict(kind=1, hfsr=2), "HardFault at pc 0x00000010 (called from 0x00000020, sp 0x00000030): vector table"),
-        (dict(kind=5), "stack overflow at pc"),
-        (dict(kind=6, address=77), "assertion failed in line 77 at pc"),
-        (dict(kind=7, psr=0x21000016), "unexpected exception 22 at pc"),
+        (dict(kind=1, hfsr=2), "HardFault: vector table could not be read; pc 0x00000010"),
+        (dict(kind=5), "stack overflow; pc 0x00000010"),
+        (dict(kind=6, address=77), "assertion failed in line 77; pc 0x00000010"),
+        (dict(kind=7, psr=0x21000016), "unexpected exception 22; pc 0x"),
         (dict(kind=7, psr=9, address=0x3FFB0001), ": unaligned access at address 0x3ffb0001"),
         (
             dict(kind=7, psr=28, address=0),
-            "exception 28 at pc 0x00000010 (called from 0x00000020, sp 0x00000030): load at",
+            "exception 28: load at address 0x00000000; pc 0x00000010",
         ),
         (dict(kind=7, psr=29, address=0x60000000), ": store at address 0x60000000"),
-        (dict(kind=99), "fault 99 at pc"),
+        (dict(kind=99), "fault 99; pc 0x00000010"),
     ],
 )
 def test_fault_in_words(fields_: dict, words: str) -> None:
@@ -139,18 +140,36 @@ def test_fault_in_words(fields_: dict, words: str) -> None:
     assert words in faults.describe_fault(protocol.Fault(**registers))
 
 
+CODE = {  # address → its source
+    0x10: Source("add", "add.h:16", True),
+    0x0F: Source("add", "add.h:15", True),
+    0x1F: Source("add", "add.h:31", True),
+    0x1FF: Source("step", "model.cpp:511", True),
+    0x2FF: Source("asm", "", True),
+    0x3FF: Source("arm", "arm.s:3", False),
+}
+
+
 @pytest.mark.parametrize(
-    ("kind", "lr", "words"),
+    ("registers", "words"),
     [
-        (3, 0x201, "BusFault in add.h:16, called from add.h:511, at pc 0x00000010 (called from 0x00000201,"),
-        (3, 0x11, "BusFault in add.h:16, called from add.h:15, at pc 0x00000010"),
-        (3, 0, "BusFault in add.h:16 at pc 0x00000010"),
-        (6, 0, "assertion failed in add.h:15 at pc 0x00000010"),
+        (dict(kind=3, lr=0x201), "BusFault in add.h:16, called from model.cpp:511; pc 0x00000010, lr 0x00000201, sp"),
+        (dict(kind=3, lr=0x21), "BusFault in add.h:16; pc"),  # the function has called another one
+        (dict(kind=3, lr=0x200), "BusFault in add.h:16; pc"),  # lr is no return address: it has no Thumb bit
+        (dict(kind=3, lr=0x301), "BusFault in add.h:16; pc"),
+        (dict(kind=3, lr=0x400), "BusFault in add.h:16, called from arm.s:3; pc"),
+        (dict(kind=3, pc=0, lr=0x201), "BusFault called from model.cpp:511; pc 0x00000000, lr"),  # a jump to 0
+        (dict(kind=3, pc=4, lr=0), "BusFault; pc 0x00000004, sp 0x00000030"),
+        (dict(kind=6, lr=0), "assertion failed in add.h:15; pc 0x00000010, sp"),  # abort() on bare metal
+        (dict(kind=6, lr=0, address=77), "assertion failed in add.h:77; pc"),
+        (dict(kind=6, pc=4, lr=0, address=77), "assertion failed in line 77; pc"),
+        (dict(kind=6, lr=0x201), "assertion failed in add.h:16, called from model.cpp:511; pc"),
+        (dict(kind=5, pc=0, lr=0), "stack overflow; pc 0x00000000, sp"),
     ],
 )
-def test_fault_with_its_source(kind: int, lr: int, words: str) -> None:
-    fault = protocol.Fault(kind, pc=0x10, lr=lr, psr=0, cfsr=0, hfsr=0, address=77, sp=0x30)
-    said = faults.crashed(fault, lambda address: f"add.h:{address}" if address > 0 else "")
+def test_fault_with_its_source(registers: dict, words: str) -> None:
+    fault = protocol.Fault(**(dict(pc=0x10, lr=0, psr=0, cfsr=0, hfsr=0, address=0, sp=0x30) | registers))
+    said = faults.crashed(fault, lambda addresses: [CODE.get(address, Source()) for address in addresses])
     assert said.startswith(f"the firmware crashed: {words}")
 
 

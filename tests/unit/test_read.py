@@ -72,7 +72,7 @@ BAD = {
     "never computed": (RawModel(ops=()).data(), "no operator computes output 'out'"),
     "a state as output": (
         RawModel((IN, RawTensor("out", variable=True), RawTensor("x")), (RawOp((0,), (2,)),)).data(),
-        "no operator computes output 'out'",
+        "output 'out' is a state, which no operator has as its output; remove it from the outputs",
     ),
     "use before": (
         RawModel((IN, OUT, RawTensor("x")), (RawOp((2,), (1,)), RawOp((0,), (2,)))).data(),

@@ -368,7 +368,12 @@ def _check_order(graph: Graph) -> None:
             if output in ready - updated:
                 raise ModelError(f"{op.where} writes tensor {graph.tensors[output].name!r}, which already has a value")
             ready.add(output)
-    unwritten = states.difference(*(op.outputs for op in graph.ops))
+    hidden = states.difference(*(op.outputs for op in graph.ops))
     for index in graph.outputs:
-        if index not in ready - unwritten:
+        if index in hidden:
+            raise UnsupportedModel(
+                f"output {graph.tensors[index].name!r} is a state, which no operator has as its output; "
+                "remove it from the outputs"
+            )
+        if index not in ready:
             raise ModelError(f"no operator computes output {graph.tensors[index].name!r}; convert the model again")

@@ -297,10 +297,10 @@ def _run(
 
 def _shaped(array: Array, spec: signature.TensorSpec, package: str, name: str) -> Array:
     """An output's samples in the shape that the file states; LiteRT computes some shapes anew."""
-    if array[0].size != math.prod(spec.sample_shape):
+    if math.prod(array.shape[1:]) != math.prod(spec.sample_shape):
         raise ModelError(
             f"{package} gives output {spec.name!r} of {name} the shape {array.shape[1:]}, where the file says "
-            f"{spec.shape}; convert the model again"
+            f"{spec.shape}: the model's options contradict its shapes"
         )
     return array.reshape(-1, *spec.sample_shape)
 

@@ -78,11 +78,12 @@ class Built:
 @dataclass(frozen=True, eq=False)
 class Ready:
     """A firmware ready to run, and the model in it. ``built`` is None for firmware that was already on the device: its
-    build is unknown."""
+    build is unknown. ``loaded`` is the file that an emulator runs: the ELF, or a flash image made of it."""
 
     compiled: Compiled
     built: Built | None
     line: Line
+    loaded: Path = Path()
 
     @property
     def wanted(self) -> Identity | None:
@@ -91,13 +92,13 @@ class Ready:
 
     @contextmanager
     def open(self) -> Iterator[Transport]:
-        """Opens the line to the firmware. Firmware that was already on the device needs no ELF.
+        """Opens the line to the firmware.
 
         A fault that the firmware reports meanwhile is raised with its source line, and a write outside a tensor with
         the names of layer and tensor.
         """
         try:
-            with self.line.open(self.built.image.elf if self.built else Path()) as transport:
+            with self.line.open(self.loaded) as transport:
                 yield transport
         except Crashed as crash:
             raise Crashed(self._named(crash), crash.fault) from crash
@@ -108,7 +109,7 @@ class Ready:
         if self.built is None:
             return str(crash)
         if fault.kind != faults.OUTSIDE:
-            return faults.crashed(fault, partial(elf.source, self.built.image.elf))
+            return faults.crashed(fault, partial(elf.sources, self.built.image.elf))
         if not program.is_guarded or schedule is None or fault.psr >= len(schedule.steps):
             return str(crash)
         assert schedule is not None and plan is not None
@@ -392,8 +393,10 @@ def ready(choice: Choice, progress: Progress) -> Iterator[Ready]:
             elf = run.enter_context(files.temporary(built.rendered.directory / built.image.elf.name))
             run.enter_context(places.locked(elf, progress, f"running {_title(built.rendered)}"))
             shutil.copy(built.image.elf, elf)
+            loaded = elf
             if line.emulator and (flash_image := ports.find(target.port).flash_image):
-                elf.write_bytes(flash_image(built.image.elf))
+                loaded = run.enter_context(files.temporary(elf.with_name("flash.bin")))
+                loaded.write_bytes(flash_image(elf))
         if line.caution:
             progress.warn(line.caution)
-        yield Ready(built.rendered.compiled, replace(built, image=replace(built.image, elf=elf)), line)
+        yield Ready(built.rendered.compiled, replace(built, image=replace(built.image, elf=elf)), line, loaded)
