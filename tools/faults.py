@@ -48,7 +48,7 @@ Sources = Callable[[Sequence[int]], Sequence[Source]]
 
 
 def crashed(fault: Fault, sources: Sources | None = None) -> str:
-    """The error message about a fault record. ``sources`` looks up instructions in the firmware's ELF, if it is known."""
+    """The error message about a fault record. ``sources`` finds instructions in the firmware's ELF, if known."""
     return f"the firmware crashed: {describe_fault(fault, sources)}"
 
 
