@@ -20,7 +20,6 @@ LOG = "build.log"
 OBJECTS = "KERF_OBJECTS"  # the variable that share_objects.py reads
 LIBRARIES = "PLATFORMIO_LIBDEPS_DIR"
 SHARE_OBJECTS = Path(__file__).resolve().parent.parent / "firmware" / "platformio" / "share_objects.py"
-VERSION_SECONDS = 20.0
 PORT_HINT = "allow it with: sudo usermod -aG dialout $USER, then log in again (docs/boards.md has a udev rule instead)"
 
 # No telemetry and no update checks while kerf runs PlatformIO; plain output for the log.
@@ -255,11 +254,9 @@ def _compiler_digest(target: Target) -> str:
     if compiler is None or path is None:
         return "packaged"
     try:
-        said = subprocess.run(
-            [path, "--version"], stdin=subprocess.DEVNULL, capture_output=True, timeout=VERSION_SECONDS
-        ).stdout
+        said = child.ask([path, "--version"]).stdout
     except (OSError, subprocess.TimeoutExpired) as error:
-        why = error.strerror if isinstance(error, OSError) else f"no answer for {VERSION_SECONDS:.0f} s"
+        why = error.strerror if isinstance(error, OSError) else f"no answer for {child.ANSWER_SECONDS:.0f} s"
         raise MissingTool(f"{path} does not work ({why}): reinstall it") from error
     return files.digest(compiler.program, said)[:16]
 

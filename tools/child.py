@@ -7,11 +7,13 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO, Any
 
 from .errors import KerfError
+
+ANSWER_SECONDS = 20.0  # for a program's version, on a busy machine
 
 _CALL, _RESULT = "call.pickle", "result.pickle"
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
@@ -29,6 +31,28 @@ def die_with_parent() -> Callable[[], None]:
                 os._exit(1)
 
     return in_child
+
+
+def ask(command: Sequence[str | Path]) -> "subprocess.CompletedProcess[bytes]":
+    """What a program answers at once, such as its version; any exit code is accepted.
+
+    Raises OSError if it cannot be started, subprocess.TimeoutExpired if it had to be killed after ANSWER_SECONDS, with
+    all that it had started: it may be a script around the program.
+    """
+    with subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+        preexec_fn=die_with_parent(),
+    ) as process:
+        try:
+            stdout, stderr = process.communicate(timeout=ANSWER_SECONDS)
+        except BaseException:
+            os.killpg(process.pid, signal.SIGKILL)
+            raise
+    return subprocess.CompletedProcess(command, process.returncode, stdout, stderr)
 
 
 def run(

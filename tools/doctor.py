@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
-from . import ports, transports
+from . import child, ports, transports
 from .errors import MissingTool
 from .installed import Tool, apt
 
@@ -85,7 +85,7 @@ def _package_version(name: str) -> str | None:
 
 def _program_version(path: Path) -> str:
     """The first line that the program prints for --version; OSError or SubprocessError if it does not run."""
-    done = subprocess.run([path, "--version"], stdin=subprocess.DEVNULL, capture_output=True, timeout=20)
+    done = child.ask([path, "--version"])
     said = (done.stdout.strip() or done.stderr.strip()).decode("utf-8", "replace")
     lines = ["".join(letter for letter in line if letter.isprintable())[:200] for line in said.splitlines()]
     if done.returncode:

@@ -7,9 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from . import child
 from .errors import MissingTool
-
-LISTING_SECONDS = 20.0
 
 
 @dataclass(frozen=True)
@@ -58,9 +57,7 @@ class Tool:
     def _require_wanted(self, path: Path) -> None:
         words = " ".join(self.lists)
         try:
-            done = subprocess.run(
-                [path, *self.lists], stdin=subprocess.DEVNULL, capture_output=True, timeout=LISTING_SECONDS
-            )
+            done = child.ask([path, *self.lists])
         except (OSError, subprocess.SubprocessError) as error:
             raise MissingTool(f"`{path} {words}` does not work: {error}; {self.remedy}") from error
         listed = {line.split()[0] for line in done.stdout.decode("utf-8", "replace").splitlines() if line.strip()}

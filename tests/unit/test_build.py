@@ -201,7 +201,7 @@ def test_a_broken_compiler_is_named(
     compiler.write_text(script)
     compiler.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
-    monkeypatch.setattr(build, "VERSION_SECONDS", 0.5)
+    monkeypatch.setattr(build.child, "ANSWER_SECONDS", 0.5)
     if not sentence:
         build.shared(tmp_path, PROJECT, TARGET)
         assert doctor.examine()

@@ -1,7 +1,10 @@
-"""A function called in a process of its own."""
+"""A function called in a process of its own, and a program that is asked for its version."""
 
 import os
 import signal
+import subprocess
+import time
+from pathlib import Path
 
 import pytest
 
@@ -26,3 +29,20 @@ def test_it_returns_what_the_function_returns_in_another_process() -> None:
 def test_it_says_how_the_process_ended(function: object, arguments: tuple[int, ...], sentence: str) -> None:
     with pytest.raises(KerfError, match=sentence):
         child.call(function, *arguments)  # type: ignore[arg-type]
+
+
+def test_an_answer_with_any_exit_code() -> None:
+    done = child.ask(["sh", "-c", "echo version 3; echo oh >&2; exit 2"])
+    assert (done.returncode, done.stdout, done.stderr) == (2, b"version 3\n", b"oh\n")
+
+
+def test_who_does_not_answer_is_killed_with_what_it_started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(child, "ANSWER_SECONDS", 0.5)
+    with pytest.raises(subprocess.TimeoutExpired):
+        child.ask(["sh", "-c", f"sleep 600 & echo $! > {tmp_path}/pid; echo hello; wait"])
+    status = Path("/proc") / (tmp_path / "pid").read_text().strip() / "stat"
+    for _ in range(100):
+        if not status.exists() or status.read_text().rpartition(")")[2].split()[0] == "Z":
+            return
+        time.sleep(0.05)
+    pytest.fail("what it had started still runs")

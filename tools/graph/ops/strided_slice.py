@@ -32,29 +32,24 @@ def parse(operator: Any) -> Attributes:
 def view(op: Op, array: Array, begin: Array, end: Array, strides: Array) -> Array:
     """begin, end and strides have the meaning that they have in Python's slices.
 
-    Of integers, TFLM ignores what an ellipsis and new axes change; TensorFlow's converter replaces them.
+    TFLM ignores what an ellipsis and new axes change; TensorFlow's converter replaces them.
     """
     a = op.attributes
     given = (1 << len(begin.ravel())) - 1
-    if array.dtype.kind != "f" and (a.ellipsis_mask | a.new_axis_mask) & given:
+    if (a.ellipsis_mask | a.new_axis_mask) & given:
         raise UnsupportedModel(f"{op.where}: TFLM takes neither an ellipsis nor a new axis; convert the model again")
     if not len(begin.ravel()) == len(end.ravel()) == len(strides.ravel()):
         raise ValueError("begin, end and strides differ in length")
     index: list[Any] = []
     for i, (first, last, step) in enumerate(zip(begin.ravel(), end.ravel(), strides.ravel(), strict=True)):
         bit = 1 << i
-        if a.ellipsis_mask & bit:
-            index.append(...)
-        elif a.new_axis_mask & bit:
-            index.append(None)
-        elif a.shrink_axis_mask & bit:
+        if a.shrink_axis_mask & bit:
             index.append(int(first))
         else:
             open_begin, open_end = a.begin_mask & bit, a.end_mask & bit
             index.append(slice(None if open_begin else int(first), None if open_end else int(last), int(step)))
-    if ... not in index:
-        index.append(...)  # still a view if no dimension is left
-    moved: Array = array[tuple(index)]
+    index.append(...)
+    moved: Array = array[tuple(index)]  # still a view if no dimension is left
     return moved
 
 
