@@ -3,6 +3,7 @@
 TFLM leaves rows behind the last detection undefined. In the cases, other operators set them to 0, in both interpreters.
 """
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from single_op import OpSpec, TensorSpec, build
 
 from tools import oracle
 from tools.errors import KerfError, ModelError
-from tools.graph import passes, read
+from tools.graph import passes, read, rows
 
 pytestmark = pytest.mark.compiler
 
@@ -179,6 +180,14 @@ def test_operators_behind_it_read_zeros(tmp_path: Path, wanted: str) -> None:
     found = oracle.expected(model, inputs, "detector")
     for kerf, other in zip(run_kerf(model, inputs, tmp_path), found.outputs, strict=True):
         np.testing.assert_array_equal(kerf.reshape(other.shape), other)
+
+
+def test_a_subgraph_that_nothing_runs_changes_nothing() -> None:
+    op = detector(9, 3, 12)
+    graph = read.read(build([op, OpSpec("EXP", [op.outputs[1]], [TensorSpec((1, 12), "float32")])]), "detector")
+    assert rows.are_read(graph)
+    assert rows.are_read(replace(graph, subgraphs=(graph,)))
+    assert not rows.are_read(read.read(build([op]), "detector"))
 
 
 @pytest.mark.parametrize("wanted", ["what follows", "all"])

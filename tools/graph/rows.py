@@ -36,9 +36,10 @@ def other_counts(graph: Graph, tensors: Sequence[int]) -> tuple[int, ...]:
 
 def are_read(graph: Graph) -> bool:
     """Whether an operator reads rows that another one leaves undefined, in a model that can be cut between them: one
-    without state and subgraphs."""
+    without state, loops and branches."""
     undefined = counts(graph).keys()
-    return not (graph.states or graph.subgraphs) and any(not undefined.isdisjoint(op.inputs) for op in graph.ops)
+    is_whole = graph.states or any(op.blocks for op in graph.ops)
+    return not is_whole and any(not undefined.isdisjoint(op.inputs) for op in graph.ops)
 
 
 def is_partial(op: Op) -> bool:
