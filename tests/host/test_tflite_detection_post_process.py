@@ -137,8 +137,8 @@ def test_rows_behind_the_last_detection_are_zero(tmp_path: Path, package: str, r
     theirs = oracle.run(package, model, inputs, "detector").outputs
     boxes, classes, scores, counts = ours
     assert 0 < counts.min() < 12
-    for count, *rows in zip(counts.ravel().astype(int), boxes[:, 0], classes[:, 0], scores[:, 0], strict=True):
-        assert not any(each[count:].any() for each in rows)
+    for count, *outputs in zip(counts.ravel().astype(int), boxes[:, 0], classes[:, 0], scores[:, 0], strict=True):
+        assert not any(each[count:].any() for each in outputs)
     for kerf, other in zip(ours, theirs, strict=True):
         np.testing.assert_allclose(kerf.reshape(other.shape), other, rtol=1e-5, atol=1e-6)
 
