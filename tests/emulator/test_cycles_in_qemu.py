@@ -7,7 +7,8 @@ from port_project import Silent, require
 
 from tools import cycles, footprint, pipeline
 from tools.errors import TransportError
-from tools.pipeline import Outcome, firmware, matrix, places, traces
+from tools.pipeline import Outcome, matrix, places, traces
+from tools.pipeline.ready import ready
 from tools.transports import qemu
 from tools.values import Request
 
@@ -29,10 +30,10 @@ def own_build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_every_instruction_is_counted_once() -> None:
     choice = pipeline.choose(Request(model=str(FLATTEN), samples=1))
     measured = pipeline.run(choice.ask, Silent(), keep=False).measurement.invoke.median
-    with firmware.ready(choice, Silent()) as ready:
-        executed = traces.executed(ready, Silent())
-        assert executed is not None and ready.built is not None
-        image = ready.built.image
+    with ready(choice, Silent()) as firmware:
+        executed = traces.executed(firmware, Silent())
+        assert executed is not None and firmware.built is not None
+        image = firmware.built.image
         code = cycles.disassemble(image.elf)
         # The bench has at least 10,000 bytes of code, and this model's kernels and glue are the rest.
         assert 10_000 < footprint.bench_code_bytes(image) < image.flash_bytes["code"] - 1_000

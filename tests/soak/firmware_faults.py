@@ -20,7 +20,8 @@ import port_project
 from tools import bench, files, pipeline, targets
 from tools.errors import KerfError
 from tools.graph import guards
-from tools.pipeline import firmware, places
+from tools.pipeline import places
+from tools.pipeline.ready import Ready, ready
 from tools.runtimes import Program, aot
 from tools.values import Request, Target
 
@@ -151,14 +152,14 @@ def attacks(folder: Path) -> Iterator[Attack]:
     ):
 
         @cache
-        def ready(target: str, build: str) -> firmware.Ready:
+        def built(target: str, build: str) -> Ready:
             """The firmware with all faults; built once, each kind of build in a folder of its own."""
             goal = "ram" if build == "small" else "speed"
             ask = Request(str(MODEL), target=target, samples=SAMPLES, check_arena=build == "guarded", optimize=goal)
             with patch.object(aot, "files", partial(planted, aot.files, build)):
-                return stack.enter_context(firmware.ready(pipeline.choose(ask), port_project.Silent()))
+                return stack.enter_context(ready(pipeline.choose(ask), port_project.Silent()))
 
-        yield partial(attack, ready)
+        yield partial(attack, built)
 
 
 def planted(usual: Any, build: str, program: Program, **options: Any) -> Mapping[str, bytes]:
@@ -191,11 +192,11 @@ def case(fault: Provoked) -> str:
     return f"case {list(FAULTS.values()).index(fault)}: {fault.code} break;"
 
 
-def attack(ready: Callable[[str, str], firmware.Ready], seed: int, kept: Path) -> int:
+def attack(built: Callable[[str, str], Ready], seed: int, kept: Path) -> int:
     rng, fault = random.Random(seed), FAULTS[part(seed)]
     target = targets.find(rng.choice(fault.targets))
     try:
-        device = ready(target.name, fault.build)
+        device = built(target.name, fault.build)
     except KerfError as error:
         raise AssertionError(f"the firmware could not be built: {error}") from error
     program, quantized = device.compiled.program, device.compiled.quantized
@@ -222,7 +223,7 @@ def attack(ready: Callable[[str, str], firmware.Ready], seed: int, kept: Path) -
     return SAMPLES
 
 
-def sentence(fault: Provoked, target: Target, device: firmware.Ready, step: int) -> str:
+def sentence(fault: Provoked, target: Target, device: Ready, step: int) -> str:
     """The pattern of the error, with the lines of the sources that were compiled."""
     assert device.built is not None and device.built.rendered.directory is not None
     schedule = device.compiled.program.schedule

@@ -14,7 +14,7 @@ from tools import boards, build, pipeline, scons, targets
 from tools.boards import Board, flash
 from tools.errors import BuildError, KerfError, MissingTool, TransportError, UsageError
 from tools.installed import Tool
-from tools.pipeline import firmware, runs
+from tools.pipeline import firmware, ready, runs
 from tools.progress import Progress
 from tools.values import Request, Target
 
@@ -224,10 +224,10 @@ def test_run_flashes_a_board_but_not_what_is_behind_a_url(
     desk[:] = [Board("/dev/ttyUSB0", "0403:6001", "FT232")]
     built = MagicMock()
     built.rendered.directory, built.image.elf = tmp_path, tmp_path / "firmware.elf"
-    monkeypatch.setattr(firmware, "_built", lambda *_: nullcontext(built))
-    monkeypatch.setattr(firmware.places, "BUILD", tmp_path / "build")
-    monkeypatch.setattr(firmware, "_upload", stop("flash"))
-    monkeypatch.setattr(firmware.shutil, "copy", stop("copy"))
+    monkeypatch.setattr(ready, "building", lambda *_: nullcontext(built))
+    monkeypatch.setattr(ready.places, "BUILD", tmp_path / "build")
+    monkeypatch.setattr(ready, "upload", stop("flash"))
+    monkeypatch.setattr(ready.shutil, "copy", stop("copy"))
     monkeypatch.setattr(Tool, "require", lambda self: None)
     with pytest.raises(Reached, match=where):
         pipeline.run(Request(target="stm32f4", port=port), Progress())
@@ -237,7 +237,8 @@ def test_run_flashes_a_board_but_not_what_is_behind_a_url(
 def test_a_board_that_is_not_there_is_known_before_anything_is_built(
     desk: list[Board], monkeypatch: pytest.MonkeyPatch, command: Callable[[Request, Progress], object]
 ) -> None:
-    monkeypatch.setattr(firmware, "_built", stop("build"))
+    for module in (firmware, ready):
+        monkeypatch.setattr(module, "building", stop("build"))
     with pytest.raises(TransportError, match="no esp32 is plugged in"):
         command(Request(target="esp32", port="auto"), Progress())
 
@@ -259,7 +260,8 @@ def test_an_emulator_that_is_missing_is_known_before_anything_is_trained(
 def test_openocd_that_is_missing_is_known_before_anything_is_built(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, command: Callable[[Request, Progress], object]
 ) -> None:
-    monkeypatch.setattr(firmware, "_built", stop("build"))
+    for module in (firmware, ready):
+        monkeypatch.setattr(module, "building", stop("build"))
     monkeypatch.setattr(scons, "registry_answers", lambda: False)
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(MissingTool, match="sudo apt-get install openocd"):

@@ -10,7 +10,7 @@ import pytest
 
 from tools import faults
 from tools.errors import Crashed
-from tools.pipeline import choices, firmware, places
+from tools.pipeline import choices, firmware, places, ready
 from tools.progress import Progress
 from tools.protocol import Fault
 from tools.values import Image, Project
@@ -37,24 +37,24 @@ def test_an_emulator_gets_a_flash_image_and_the_report_the_elf(
 
     port = SimpleNamespace(flash_image=lambda path: b"image of " + path.read_bytes())
     monkeypatch.setattr(places, "BUILD", tmp_path / "build")
-    monkeypatch.setattr(firmware, "_built", linked)
-    monkeypatch.setattr(firmware.ports, "find", lambda _: port)
+    monkeypatch.setattr(ready, "building", linked)
+    monkeypatch.setattr(ready.ports, "find", lambda _: port)
     ask = SimpleNamespace(any_firmware=False, port=None)
     line = choices.Line(emulator, lambda _: pytest.fail("not opened"))
     choice: Any = SimpleNamespace(ask=ask, target=SimpleNamespace(port="espidf"), line=line, interprets=False)
-    with firmware.ready(choice, Progress()) as ready:
-        assert ready.built is not None
-        assert ready.built.image.elf.read_bytes() == ELF
-        assert ready.loaded.read_bytes() == (b"image of " + ELF if emulator else ELF)
-        assert ready.built.image.elf != tmp_path / "firmware.elf"
+    with ready.ready(choice, Progress()) as device:
+        assert device.built is not None
+        assert device.built.image.elf.read_bytes() == ELF
+        assert device.loaded.read_bytes() == (b"image of " + ELF if emulator else ELF)
+        assert device.built.image.elf != tmp_path / "firmware.elf"
     assert sorted(path.name for path in tmp_path.iterdir() if path.is_file()) == ["firmware.elf"]
 
 
 def crash(tmp_path: Path, fault: Fault, is_known: bool) -> str:
     device = built(tmp_path)
     line = choices.Line(None, lambda _: raising(fault))
-    ready = firmware.Ready(device.rendered.compiled, device if is_known else None, line, Path())
-    with pytest.raises(Crashed) as caught, ready.open():
+    known = ready.Ready(device.rendered.compiled, device if is_known else None, line, Path())
+    with pytest.raises(Crashed) as caught, known.open():
         pass
     assert caught.value.fault == fault
     return str(caught.value)

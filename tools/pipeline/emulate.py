@@ -9,7 +9,7 @@ from ..progress import Progress
 from ..transports import server
 from ..values import Project, Request, Target
 from .choices import Choice, choose
-from .firmware import ready
+from .ready import ready
 
 
 @dataclass(frozen=True)

@@ -1,36 +1,32 @@
 """The .tflite → firmware: compiled by its runtime, rendered as a project, linked, flashed."""
 
-import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from .. import __version__, boards, cache, elf, faults, files, oracle, ports, scons, sizing, targets, write
+from .. import __version__, boards, cache, files, oracle, scons, sizing, targets, write
 from .. import build as platformio
 from ..arena import STEP_BYTES, Arena
 from ..boards import flash as flasher
 from ..boards import monitor as terminal
 from ..errors import (
     BuildError,
-    Crashed,
     KerfError,
     MissingTool,
     TransportError,
     UnsupportedModel,
     UsageError,
 )
-from ..graph import guards
 from ..graph.ir import Graph, Plan
 from ..oracle import interpreter
 from ..packages import Model, bench
 from ..progress import Progress
 from ..runtimes import OWN_SYMBOLS, Program, Symbols
-from ..transports import Transport
-from ..values import Identity, Image, Project, Quantized, Request, Target, environment
+from ..values import Image, Project, Quantized, Request, Target, environment
 from . import places
-from .choices import Choice, Line, board_line, choose
+from .choices import Choice, Line, choose
 from .origin import quantize
 
 ARENAS = "arenas"
@@ -73,49 +69,6 @@ class Built:
 
     rendered: Rendered
     image: Image
-
-
-@dataclass(frozen=True, eq=False)
-class Ready:
-    """A firmware ready to run, and the model in it. ``built`` is None for firmware that was already on the device: its
-    build is unknown. ``loaded`` is the file that an emulator runs: the ELF, or a flash image made of it."""
-
-    compiled: Compiled
-    built: Built | None
-    line: Line
-    loaded: Path = Path()
-
-    @property
-    def wanted(self) -> Identity | None:
-        """The identity that the firmware must report; None if any firmware is accepted."""
-        return self.built.image.project.identity if self.built else None
-
-    @contextmanager
-    def open(self) -> Iterator[Transport]:
-        """Opens the line to the firmware.
-
-        A fault that the firmware reports meanwhile is raised with its source line, and a write outside a tensor with
-        the names of layer and tensor.
-        """
-        try:
-            with self.line.open(self.loaded) as transport:
-                yield transport
-        except Crashed as crash:
-            raise Crashed(self._named(crash), crash.fault) from crash
-
-    def _named(self, crash: Crashed) -> str:
-        fault, program = crash.fault, self.compiled.program
-        schedule, plan = program.schedule, program.plan
-        if self.built is None:
-            return str(crash)
-        if fault.kind != faults.OUTSIDE:
-            return faults.crashed(fault, partial(elf.sources, self.built.image.elf))
-        if not program.is_guarded or schedule is None or fault.psr >= len(schedule.steps):
-            return str(crash)
-        assert schedule is not None and plan is not None
-        wrote = guards.describe(schedule, plan, fault.psr, fault.pc)
-        caller = f"line {fault.address} of {self.built.rendered.directory}/src/model.cpp"
-        return f"{wrote}; it is called in {caller}: please report this, with the model"
 
 
 def compile(ask: Request, progress: Progress) -> Compiled:
@@ -167,7 +120,8 @@ def _takes(choice: Choice) -> bool:
     return True
 
 
-def _require_firmware(choice: Choice) -> None:
+def require_firmware(choice: Choice) -> None:
+    """Raises UsageError if the runtime has no firmware for the target, only an interpreter."""
     if choice.interprets:
         raise UsageError(
             f"--runtime {choice.ask.runtime} has no firmware for {choice.target.name}: use `inv run`, which runs the "
@@ -206,9 +160,9 @@ def render_to_disk(
 ) -> Rendered:
     """Writes the project to the folder ``out``, or under build/; ``force`` overwrites files edited there."""
     choice = choose(ask)
-    _require_firmware(choice)
+    require_firmware(choice)
     rendered, directory = _placed(compile_choice(choice, progress), progress, out, arena)
-    with places.locked(directory, progress, f"rendering {_title(rendered)}"):
+    with places.locked(directory, progress, f"rendering {title(rendered)}"):
         return _write(rendered, directory, progress, force=force, is_own=out is None)
 
 
@@ -224,7 +178,8 @@ def _placed(
     return rendered, out or rendered.compiled.quantized.path.parent / name
 
 
-def _title(rendered: Rendered) -> str:
+def title(rendered: Rendered) -> str:
+    """What a project is called in messages."""
     project = rendered.project
     return f"{project.model} {project.mode} for {project.target}"
 
@@ -317,14 +272,14 @@ def build(ask: Request, progress: Progress) -> Built:
 
     If the arena size is not known yet, it is first determined in an emulator.
     """
-    with _built(choose(ask), progress) as built:
+    with building(choose(ask), progress) as built:
         return built
 
 
 @contextmanager
-def _built(choice: Choice, progress: Progress) -> Iterator[Built]:
+def building(choice: Choice, progress: Progress) -> Iterator[Built]:
     """`build` for a Choice; the project's folder is locked for the duration of the context."""
-    _require_firmware(choice)
+    require_firmware(choice)
     compiled = compile_choice(choice, progress)
     _size_arena(compiled, progress)
     with _linked(compiled, progress) as built:
@@ -334,7 +289,7 @@ def _built(choice: Choice, progress: Progress) -> Iterator[Built]:
 @contextmanager
 def _linked(compiled: Compiled, progress: Progress, arena: Arena | None = None) -> Iterator[Built]:
     rendered, directory = _placed(compiled, progress, arena=arena)
-    with places.locked(directory, progress, f"building {_title(rendered)}"):
+    with places.locked(directory, progress, f"building {title(rendered)}"):
         rendered = _write(rendered, directory, progress)
         project, target, settings = rendered.project, rendered.target, platformio_settings(rendered)
         if not platformio.is_fetched(project, settings):
@@ -353,50 +308,18 @@ def flash(ask: Request, progress: Progress) -> tuple[Built, str | None]:
     """Builds if needed and flashes the board; also returns the board's serial port after flashing."""
     choice = choose(ask)
     flasher.find(choice.target, ask.port)  # report a missing board before building
-    with _built(choice, progress) as built:
-        return built, _upload(built, progress)
+    with building(choice, progress) as built:
+        return built, upload(built, progress)
 
 
-def _upload(built: Built, progress: Progress) -> str | None:
+def upload(built: Built, progress: Progress) -> str | None:
+    """Flashes the board; returns its serial port after that, if it is known."""
     assert built.rendered.directory is not None
-    upload = partial(platformio.upload, settings=platformio_settings(built.rendered))
+    flashes = partial(platformio.upload, settings=platformio_settings(built.rendered))
     port = built.rendered.compiled.choice.ask.port
-    return flasher.flash(built.rendered.directory, built.rendered.target, port, progress, upload)
+    return flasher.flash(built.rendered.directory, built.rendered.target, port, progress, flashes)
 
 
 def monitor(ask: Request) -> None:
     """Shows the board's serial output until Ctrl-C."""
     terminal.monitor(ask.port or boards.AUTO, targets.find(ask.target))
-
-
-@contextmanager
-def ready(choice: Choice, progress: Progress) -> Iterator[Ready]:
-    """Builds the firmware, and flashes it if --port is a local serial port. With ``any_firmware``, does neither.
-
-    The ELF is a temporary copy that lives as long as the context, since another kerf process may rebuild the project
-    meanwhile.
-    """
-    ask, target, line = choice.ask, choice.target, choice.line
-    _require_firmware(choice)
-    assert isinstance(line, Line)
-    if ask.any_firmware:
-        yield Ready(compile_choice(choice, progress), None, line)
-        return
-    is_flashed = bool(ask.port) and not boards.is_url(ask.port or "")
-    if is_flashed:
-        flasher.find(target, ask.port)  # report a missing board before building
-    with ExitStack() as run:
-        with _built(choice, progress) as built:
-            if is_flashed and (port := _upload(built, progress)):
-                line = board_line(port, target)  # flashing may have changed the port's name
-            assert built.rendered.directory is not None
-            elf = run.enter_context(files.temporary(built.rendered.directory / built.image.elf.name))
-            run.enter_context(places.locked(elf, progress, f"running {_title(built.rendered)}"))
-            shutil.copy(built.image.elf, elf)
-            loaded = elf
-            if line.emulator and (flash_image := ports.find(target.port).flash_image):
-                loaded = run.enter_context(files.temporary(elf.with_name("flash.bin")))
-                loaded.write_bytes(flash_image(elf))
-        if line.caution:
-            progress.warn(line.caution)
-        yield Ready(built.rendered.compiled, replace(built, image=replace(built.image, elf=elf)), line, loaded)

@@ -23,8 +23,9 @@ from ..report import baseline, details, kept, page, records, sections, wording
 from ..values import DeviceRun, Energy, Measurement, Request
 from . import places, traces
 from .choices import Choice, Interpreter, choose
-from .firmware import Built, Compiled, compile_choice, ready
+from .firmware import Built, Compiled, compile_choice
 from .origin import in_float32, pixel_range, quantize
+from .ready import ready
 
 INTERPRETER = "interpreter"  # where classify runs by default
 

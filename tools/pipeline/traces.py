@@ -5,7 +5,7 @@ from ..cycles import Code, Executed
 from ..errors import KerfError
 from ..progress import Progress
 from ..transports import Trace
-from .firmware import Ready
+from .ready import Ready
 
 # Mangled names: the inference, and the bench's function that calls it.
 _ENTRY, _CALLER = "_ZN4kerf5model6invoke", "_ZN4kerf5bench6native12_GLOBAL__N_16invoke"
