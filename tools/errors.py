@@ -113,10 +113,14 @@ class Mismatch(KerfError):
     """The device's outputs differ from the oracle's."""
 
 
+def shortened(text: str, most: int = 200) -> str:
+    """A text for a sentence, which must not become a page: at most ``most`` letters of it."""
+    return f"{text[:most]}…" if len(text) > most else text
+
+
 def reason(error: BaseException) -> str:
-    """What another library's exception says, in one line of at most 200 letters: some quote a whole file."""
-    said = " ".join(str(error).split()) or type(error).__name__
-    return f"{said[:200]}…" if len(said) > 200 else said
+    """What another library's exception says, in one short line: some quote a whole file."""
+    return shortened(" ".join(str(error).split()) or type(error).__name__)
 
 
 def counted(number: int, what: str) -> str:
@@ -147,6 +151,6 @@ def is_full(error: OSError) -> bool:
 def of_system(error: OSError) -> KerfError:
     """An error of the operating system as a sentence for the user."""
     named = str(error.filename2 or error.filename or "")
-    name = f"{named[:200]}…" if len(named) > 200 else named
+    name = shortened(named)
     remedy = _REMEDIES.get(error.errno or 0, "check that it exists and can be read and written")
     return KerfError(f"{name + ': ' if name else ''}{error.strerror or error}; {remedy}")

@@ -20,7 +20,7 @@ from invoke.context import Context
 from invoke.exceptions import Exit
 
 import tasks
-from tools import protocol
+from tools import protocol, targets
 from tools.errors import BuildError
 from tools.files import sha256
 from tools.pipeline import choices, firmware, matrix, places, runs
@@ -38,15 +38,19 @@ VECTORS = Vectors((INPUTS,), (INPUTS + np.uint8(1),), None, (), "by hand", True)
 CRASH = protocol.Fault(3, 0x1234, 0x5678, 0, 0x8200, 0, 0x60000000, 0x20001000)
 ELSEWHERE = "mps2-an500"  # what a board was flashed with that has another firmware
 
-# What may go wrong → the beginning of the sentence that says so; {target} is the board's.
+# What may go wrong → the sentence that says so.
 TROUBLES: Mapping[str, str] = {
     "compiler": "the compiler crashed",
     "full disk": "firmware.elf: No space left on device; free some space on that disk (`inv clean` removes build/)",
     "gone": "the board went away",
-    "other firmware": f"the firmware says it is {ELSEWHERE} (cortex-m7), runtime aot, where {{target}} (",
-    "other model": "the board runs another model (SHA-256 00000000",
-    "silent": "the device sent nothing",
-    "crash": "the firmware crashed: BusFault: bus fault at address 0x60000000; pc 0x00001234",
+    "other firmware": f"the firmware says it is {ELSEWHERE} (cortex-m7), runtime aot, where {{target}} ({{core}}), "
+    "runtime aot was expected; flash {target}'s firmware, or add --any-firmware to measure this one",
+    "other model": "the board runs another model (SHA-256 000000000000…, 2 operators; expected {sha256:.12}…, 2): "
+    "flash it again",
+    "silent": "the device sent nothing within 12 s: check that --port is the right serial port, that the firmware is "
+    "flashed, and that the board is not in its bootloader",
+    "crash": "the firmware crashed: BusFault: bus fault at address 0x60000000; pc 0x00001234, lr 0x00005678, "
+    "sp 0x20001000",
     "wrong": "",  # it is measured, with every sample wrong
 }
 Run = tuple[str, str]  # model and target
@@ -141,13 +145,13 @@ def bench(folder: Path, troubles: Mapping[Run, str], write: int = 20) -> Iterato
 def check(said: str, troubles: Mapping[Run, str], ended: Exit | None) -> None:
     """Asserts that the lines of --json have every run as it went, and how the task ended."""
     found = [json.loads(line) for line in said.splitlines()]
-    failed = {(Path(each["model"]).stem, each["target"]): each["error"] for each in found if "error" in each}
+    failed = {(Path(each["model"]).stem, each["target"]): each for each in found if "error" in each}
     measured = {(each["model"], each["target"]): each for each in found if "error" not in each}
     failing = {run: trouble for run, trouble in troubles.items() if trouble != "wrong"}
     assert failed.keys() == failing.keys()
-    for run, sentence in failed.items():
-        assert sentence.startswith(TROUBLES[failing[run]].format(target=run[1])), (run, failing[run], sentence)
-        assert "\n" not in sentence
+    for run, each in failed.items():
+        core, digest = targets.find(run[1]).core.name, sha256(Path(each["model"]).read_bytes())
+        assert each["error"] == TROUBLES[failing[run]].format(target=run[1], core=core, sha256=digest)
     everything = set(product(MODELS, TARGETS))
     assert measured.keys() == everything - failing.keys()
     for run, each in measured.items():

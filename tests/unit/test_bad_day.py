@@ -33,4 +33,4 @@ def test_failures_are_rows_of_a_table(tmp_path: Path, capsys: pytest.CaptureFixt
         measured = [row for row in results.splitlines() if {model, target} <= set(row.split())]
         failed = [row for row in failures.splitlines() if f"{model}.tflite" in row and row.split()[2] == target]
         assert (len(measured), len(failed)) == ((0, 1) if run in TROUBLES else (1, 0))
-        assert all(bad_bench.TROUBLES[TROUBLES[run]].format(target=target)[:60] in row for row in failed)
+        assert all(bad_bench.TROUBLES[TROUBLES[run]].partition("{")[0][:60] in row for row in failed)

@@ -9,7 +9,7 @@ from functools import reduce
 from pathlib import Path
 from typing import Any
 
-from ..errors import QuantizeError
+from ..errors import QuantizeError, shortened
 from . import connections
 from .architecture import Architecture, within
 from .layers import ACTIVATIONS, LAYERS
@@ -112,8 +112,7 @@ def _own_class(path: Path, layer: str, kind: str) -> str:
 
 
 def _cut(text: str) -> str:
-    """A file's text for a sentence, which must not become a page."""
-    return text if len(text) <= _LETTERS else f"{text[: _LETTERS - 1]}…"
+    return shortened(text, _LETTERS)
 
 
 def _is_another(part: dict[str, Any], name: str) -> bool:
